@@ -1,0 +1,67 @@
+//! The options that give a method its REST form, as plain types.
+
+use prost::{Message, Oneof};
+use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
+
+/// `google.api.HttpRule`.
+#[derive(Clone, PartialEq, Message)]
+pub struct HttpRule {
+    #[prost(oneof = "Pattern", tags = "2, 3, 4, 5, 6, 8")]
+    pub pattern: Option<Pattern>,
+    #[prost(string, tag = "7")]
+    pub body: String,
+    #[prost(message, repeated, tag = "11")]
+    pub additional_bindings: Vec<Self>,
+    #[prost(string, tag = "12")]
+    pub response_body: String,
+}
+
+/// The verb of a rule with its path template.
+#[derive(Clone, PartialEq, Oneof)]
+pub enum Pattern {
+    #[prost(string, tag = "2")]
+    Get(String),
+    #[prost(string, tag = "3")]
+    Put(String),
+    #[prost(string, tag = "4")]
+    Post(String),
+    #[prost(string, tag = "5")]
+    Delete(String),
+    #[prost(string, tag = "6")]
+    Patch(String),
+    #[prost(message, tag = "8")]
+    Custom(CustomPattern),
+}
+
+/// `google.api.CustomHttpPattern`; refused, but known so that it can be named.
+#[derive(Clone, PartialEq, Message)]
+pub struct CustomPattern {
+    #[prost(string, tag = "1")]
+    pub kind: String,
+}
+
+/// `trunkline.v1.RestOptions`.
+#[derive(Clone, PartialEq, Message)]
+pub struct RestOptions {
+    #[prost(string, tag = "1")]
+    pub message: String,
+    #[prost(bool, tag = "2")]
+    pub admin: bool,
+}
+
+/// The option `name` of a method, where it is set.
+pub fn option<T: Message + Default>(
+    pool: &DescriptorPool,
+    method: &MethodDescriptor,
+    name: &str,
+) -> Result<Option<T>, String> {
+    let extension = pool.get_extension_by_name(name).ok_or_else(|| format!("no such option: {name}"))?;
+    let options = method.options();
+    if !options.has_extension(&extension) {
+        return Ok(None);
+    }
+    match options.get_extension(&extension).as_ref() {
+        Value::Message(message) => message.transcode_to().map(Some).map_err(|error| format!("{name}: {error}")),
+        _ => Err(format!("{name}: is not a message")),
+    }
+}

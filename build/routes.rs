@@ -1,0 +1,185 @@
+//! Which REST endpoints there are: every rule of every method, checked against the messages it names.
+
+use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
+
+use crate::PACKAGE;
+use crate::http_rule::{self, HttpRule, Pattern, RestOptions};
+
+/// Where every REST path begins. The same endpoints are served without `v1/` too.
+const BASE: &str = "/calling/api/v1/";
+/// Where paths begin that need an admin key, below [`BASE`]. Authentication relies on it.
+const ADMIN: &str = "/calling/api/v1/admin/";
+/// The service whose methods need an admin key. Authentication relies on it.
+const ADMIN_SERVICE: &str = "AdminService";
+
+/// A service with the endpoints of its methods.
+pub struct Service {
+    pub name: String,
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One verb and path of one method.
+pub struct Endpoint {
+    /// As `InsertBatch`.
+    pub method: String,
+    /// As `trunkline.v1.InsertBatchRequest`.
+    pub input: String,
+    /// As `POST`.
+    pub verb: &'static str,
+    /// In axum's syntax, which is that of the template.
+    pub path: String,
+    pub has_body: bool,
+    /// The field of the answer that is the envelope's `data`; none: the whole answer.
+    pub response_body: Option<String>,
+    pub streams: bool,
+    pub message: String,
+    pub admin: bool,
+}
+
+/// Every service of the package, in the order of the protos.
+pub fn read(pool: &DescriptorPool) -> Result<Vec<Service>, String> {
+    let mut services = Vec::new();
+    for service in pool.services() {
+        if service.package_name() != PACKAGE {
+            continue;
+        }
+        let mut endpoints = Vec::new();
+        for method in service.methods() {
+            let found = of_method(pool, &method).map_err(|fault| format!("{}: {fault}", method.full_name()))?;
+            endpoints.extend(found);
+        }
+        services.push(Service { name: service.name().to_owned(), endpoints });
+    }
+    Ok(services)
+}
+
+fn of_method(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Vec<Endpoint>, String> {
+    let rule: Option<HttpRule> = http_rule::option(pool, method, "google.api.http")?;
+    let rest: Option<RestOptions> = http_rule::option(pool, method, "trunkline.v1.rest")?;
+    let (rule, rest) = match (rule, rest) {
+        (Some(rule), Some(rest)) => (rule, rest),
+        (None, None) => return Ok(Vec::new()),
+        (Some(_), None) => return Err("has google.api.http but no (trunkline.v1.rest)".to_owned()),
+        (None, Some(_)) => return Err("has (trunkline.v1.rest) but no google.api.http".to_owned()),
+    };
+    if method.is_client_streaming() {
+        return Err("a client stream has no REST form".to_owned());
+    }
+    if rest.admin != (method.parent_service().name() == ADMIN_SERVICE) {
+        return Err(format!("admin must be true in {ADMIN_SERVICE} and nowhere else"));
+    }
+    std::iter::once(&rule).chain(&rule.additional_bindings).map(|rule| of_rule(method, rule, &rest)).collect()
+}
+
+fn of_rule(method: &MethodDescriptor, rule: &HttpRule, rest: &RestOptions) -> Result<Endpoint, String> {
+    let (verb, path) = match &rule.pattern {
+        Some(Pattern::Get(path)) => ("GET", path),
+        Some(Pattern::Put(path)) => ("PUT", path),
+        Some(Pattern::Post(path)) => ("POST", path),
+        Some(Pattern::Delete(path)) => ("DELETE", path),
+        Some(Pattern::Patch(path)) => ("PATCH", path),
+        Some(Pattern::Custom(custom)) => return Err(format!("custom verb {:?}", custom.kind)),
+        None => return Err("google.api.http names no verb".to_owned()),
+    };
+    let in_path = path_fields(method, path)?;
+    if rest.admin != path.starts_with(ADMIN) {
+        return Err(format!("{path}: what begins with {ADMIN} is admin, and nothing else"));
+    }
+    let has_body = match (rule.body.as_str(), verb) {
+        ("", _) => false,
+        (_, "GET" | "DELETE") => return Err(format!("{verb} takes no body")),
+        ("*", _) => true,
+        (body, _) => return Err(format!("body {body:?}: only \"*\" is supported")),
+    };
+    if !has_body {
+        for field in method.input().fields() {
+            if !in_path.contains(&field.name().to_owned()) && !is_parameter(&field) {
+                return Err(format!("{}: cannot be a query parameter", field.name()));
+            }
+        }
+    }
+    let output = method.output();
+    let response_body = match rule.response_body.as_str() {
+        "" => None,
+        name => Some(response_field(&output, name)?),
+    };
+    if method.is_server_streaming() {
+        check_stream(method, verb, response_body.as_ref())?;
+    }
+    Ok(Endpoint {
+        method: method.name().to_owned(),
+        input: method.input().full_name().to_owned(),
+        verb,
+        path: path.clone(),
+        has_body,
+        response_body: response_body.map(|field| field.name().to_owned()),
+        streams: method.is_server_streaming(),
+        message: rest.message.clone(),
+        admin: rest.admin,
+    })
+}
+
+/// The fields that a template names: plain segments and whole `{field}` segments are all it may hold.
+fn path_fields(method: &MethodDescriptor, path: &str) -> Result<Vec<String>, String> {
+    let below = path.strip_prefix(BASE).ok_or_else(|| format!("{path}: must begin with {BASE}"))?;
+    let mut fields = Vec::new();
+    for segment in below.split('/') {
+        let is_word = |text: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c))
+        };
+        if is_word(segment) {
+            continue;
+        }
+        let name = segment
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'))
+            .filter(|name| is_word(name))
+            .ok_or_else(|| format!("{path}: invalid segment {segment:?}"))?;
+        match method.input().get_field_by_name(name) {
+            Some(field) if is_parameter(&field) => fields.push(name.to_owned()),
+            Some(_) => return Err(format!("{path}: {name} is no scalar")),
+            None => return Err(format!("{path}: {} has no {name}", method.input().name())),
+        }
+    }
+    Ok(fields)
+}
+
+/// Whether a field can be written into a path or a query.
+fn is_parameter(field: &FieldDescriptor) -> bool {
+    let scalar = !matches!(field.kind(), Kind::Message(_) | Kind::Bytes);
+    scalar && !field.is_list() && !field.is_map()
+}
+
+fn response_field(output: &MessageDescriptor, name: &str) -> Result<FieldDescriptor, String> {
+    let field =
+        output.get_field_by_name(name).ok_or_else(|| format!("response_body: {} has no {name}", output.name()))?;
+    if field.is_list() || !matches!(field.kind(), Kind::Message(_)) {
+        return Err(format!("response_body: {name} is no message"));
+    }
+    Ok(field)
+}
+
+/// A stream becomes Server-Sent Events: it is read with GET, its events have a cursor `seq` and `after` resumes it.
+fn check_stream(method: &MethodDescriptor, verb: &str, response_body: Option<&FieldDescriptor>) -> Result<(), String> {
+    let is_int64 = |message: &MessageDescriptor, name: &str, optional: bool| {
+        message.get_field_by_name(name).is_some_and(|field| {
+            field.kind() == Kind::Int64
+                && !field.is_list()
+                && field.field_descriptor_proto().proto3_optional() == optional
+        })
+    };
+    let event = response_body.map(prost_reflect::FieldDescriptor::kind);
+    let Some(event) = event.as_ref().and_then(Kind::as_message) else {
+        return Err("a stream needs a response_body".to_owned());
+    };
+    if verb != "GET" {
+        return Err("a stream is read with GET".to_owned());
+    }
+    if !is_int64(event, "seq", false) {
+        return Err(format!("{} needs int64 seq", event.name()));
+    }
+    if !is_int64(&method.input(), "after", true) {
+        return Err(format!("{} needs optional int64 after", method.input().name()));
+    }
+    Ok(())
+}

@@ -1,0 +1,12 @@
+DROP TABLE call_events;
+DROP TABLE attempts;
+DROP TABLE calls;
+DROP TABLE idempotency;
+DROP TABLE batches;
+DROP TABLE queue_lanes;
+DROP TABLE queues;
+DROP TABLE leases;
+DROP TABLE grants;
+DROP TABLE servers;
+DROP TABLE api_keys;
+DROP TABLE clients;

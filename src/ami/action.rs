@@ -1,0 +1,186 @@
+//! What we ask of Asterisk. Every value is a [`HeaderValue`], so no text of a client can add a header.
+
+use std::time::Duration;
+
+use bytes::{BufMut, BytesMut};
+
+use super::value::{HeaderValue, Secret, Variable};
+
+/// An action. It is sent under an ActionID that comes back in its answer.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Logs in. `events` is the mask of event classes, as `call,user`.
+    Login { username: HeaderValue, secret: Secret, events: HeaderValue },
+    /// Says good-bye.
+    Logoff,
+    /// Asks for a sign of life.
+    Ping,
+    /// Places a call; always asynchronous, for an answer in line would block every other action.
+    Originate(Box<Originate>),
+    /// Ends a channel.
+    Hangup { channel: HeaderValue, cause: u8 },
+    /// Lists the live channels.
+    CoreShowChannels,
+    /// Asks for Asterisk's version.
+    CoreSettings,
+    /// Records a channel.
+    MixMonitor { channel: HeaderValue, file: HeaderValue, options: Option<HeaderValue>, command: Option<HeaderValue> },
+    /// Lets only events pass that match this or an earlier filter. Needs write permission `system`.
+    AddFilter { filter: HeaderValue },
+}
+
+/// What runs when the first leg answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A dialplan application.
+    Application { name: HeaderValue, data: HeaderValue },
+    /// A place in the dialplan.
+    Extension { context: HeaderValue, exten: HeaderValue, priority: HeaderValue },
+}
+
+/// The Originate action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Originate {
+    /// What is dialed.
+    pub channel: HeaderValue,
+    /// Becomes the first leg's Uniqueid and Linkedid.
+    pub channel_id: HeaderValue,
+    /// Becomes the Uniqueid of a Local channel's second half.
+    pub other_channel_id: Option<HeaderValue>,
+    /// What runs on the answer.
+    pub target: Target,
+    /// How long it may ring.
+    pub timeout: Duration,
+    /// Shown to the called party.
+    pub caller_id: Option<HeaderValue>,
+    /// Of the call records.
+    pub account: Option<HeaderValue>,
+    /// Run the target on early media.
+    pub early_media: bool,
+    /// Comma-separated.
+    pub codecs: Option<HeaderValue>,
+    /// Channel variables.
+    pub variables: Vec<Variable>,
+}
+
+impl Action {
+    /// Writes the action with its ActionID, as it goes over the wire.
+    pub fn encode(&self, action_id: &HeaderValue, out: &mut BytesMut) {
+        let mut put = |name: &str, value: &str| {
+            out.reserve(name.len() + value.len() + 4);
+            out.put_slice(name.as_bytes());
+            out.put_slice(b": ");
+            out.put_slice(value.as_bytes());
+            out.put_slice(b"\r\n");
+        };
+        put("Action", self.name());
+        put("ActionID", action_id.as_str());
+        match self {
+            Self::Logoff | Self::Ping | Self::CoreShowChannels | Self::CoreSettings => {}
+            Self::Login { username, secret, events } => {
+                put("Username", username.as_str());
+                put("Secret", secret.expose());
+                put("Events", events.as_str());
+            }
+            Self::Originate(originate) => originate.encode(&mut put),
+            Self::Hangup { channel, cause } => {
+                put("Channel", channel.as_str());
+                put("Cause", &cause.to_string());
+            }
+            Self::MixMonitor { channel, file, options, command } => {
+                put("Channel", channel.as_str());
+                put("File", file.as_str());
+                put_some(&mut put, "Options", options.as_ref());
+                put_some(&mut put, "Command", command.as_ref());
+            }
+            Self::AddFilter { filter } => {
+                put("Operation", "Add");
+                put("Filter", filter.as_str());
+            }
+        }
+        out.put_slice(b"\r\n");
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Login { .. } => "Login",
+            Self::Logoff => "Logoff",
+            Self::Ping => "Ping",
+            Self::Originate(_) => "Originate",
+            Self::Hangup { .. } => "Hangup",
+            Self::CoreShowChannels => "CoreShowChannels",
+            Self::CoreSettings => "CoreSettings",
+            Self::MixMonitor { .. } => "MixMonitor",
+            Self::AddFilter { .. } => "Filter",
+        }
+    }
+}
+
+impl Originate {
+    fn encode(&self, put: &mut impl FnMut(&str, &str)) {
+        put("Channel", self.channel.as_str());
+        put("ChannelId", self.channel_id.as_str());
+        put_some(put, "OtherChannelId", self.other_channel_id.as_ref());
+        put("Async", "true");
+        put("Timeout", &self.timeout.as_millis().to_string());
+        match &self.target {
+            Target::Application { name, data } => {
+                put("Application", name.as_str());
+                put("Data", data.as_str());
+            }
+            Target::Extension { context, exten, priority } => {
+                put("Context", context.as_str());
+                put("Exten", exten.as_str());
+                put("Priority", priority.as_str());
+            }
+        }
+        put_some(put, "CallerID", self.caller_id.as_ref());
+        put_some(put, "Account", self.account.as_ref());
+        if self.early_media {
+            put("EarlyMedia", "true");
+        }
+        put_some(put, "Codecs", self.codecs.as_ref());
+        for variable in &self.variables {
+            put("Variable", variable.header().as_str());
+        }
+    }
+}
+
+fn put_some(put: &mut impl FnMut(&str, &str), name: &str, value: Option<&HeaderValue>) {
+    if let Some(value) = value {
+        put(name, value.as_str());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> HeaderValue {
+        text.try_into().unwrap()
+    }
+
+    #[test]
+    fn an_originate_goes_out_as_the_traces_show() {
+        let originate = Originate {
+            channel: value("Local/100@answer/n"),
+            channel_id: value("cid-a1"),
+            other_channel_id: None,
+            target: Target::Application { name: value("Wait"), data: value("1") },
+            timeout: Duration::from_secs(4),
+            caller_id: Some(value("\"Your Company\" <1001>")),
+            account: Some(value("acme")),
+            early_media: false,
+            codecs: None,
+            variables: vec![Variable::new("DID", "+1234567890").unwrap()],
+        };
+        let mut out = BytesMut::new();
+        Action::Originate(Box::new(originate)).encode(&value("a1"), &mut out);
+        assert_eq!(
+            std::str::from_utf8(&out).unwrap(),
+            "Action: Originate\r\nActionID: a1\r\nChannel: Local/100@answer/n\r\nChannelId: cid-a1\r\nAsync: true\r\n\
+             Timeout: 4000\r\nApplication: Wait\r\nData: 1\r\nCallerID: \"Your Company\" <1001>\r\nAccount: acme\r\n\
+             Variable: DID=+1234567890\r\n\r\n"
+        );
+    }
+}

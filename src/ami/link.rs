@@ -1,0 +1,238 @@
+//! Holds a connection to one Asterisk: logs in, notices when it is gone, and comes back.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::action::Action;
+use super::event::Event;
+use super::message::Message;
+use super::session::{self, SessionError};
+use super::value::HeaderValue;
+use super::version::AsteriskVersion;
+
+/// Where and as whom to log in.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Host name or address.
+    pub host: String,
+    /// TCP.
+    pub port: u16,
+    /// The manager user.
+    pub username: String,
+    /// Its secret.
+    pub secret: SecretString,
+    /// Speak TLS.
+    pub tls: bool,
+    /// How often to ask for a sign of life.
+    pub ping_every: Duration,
+    /// How long any answer may take.
+    pub answer_deadline: Duration,
+}
+
+impl Options {
+    /// With the intervals that suit production.
+    #[must_use]
+    pub fn new(host: String, port: u16, username: String, secret: SecretString, tls: bool) -> Self {
+        let ping_every = Duration::from_secs(5);
+        Self { host, port, username, secret, tls, ping_every, answer_deadline: Duration::from_secs(5) }
+    }
+}
+
+/// What a login told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Session {
+    /// As `Asterisk Call Manager/11.0.0`.
+    pub banner: String,
+    /// As `22.10.1`.
+    pub asterisk_version: Option<String>,
+    /// Only wanted events come.
+    pub filtered: bool,
+}
+
+/// What comes from Asterisk, in its order.
+#[derive(Debug)]
+pub enum Incoming {
+    /// A session began; everything up to the next `Offline` is of it.
+    Online(Session),
+    /// The session is over, or none came to be.
+    Offline {
+        /// Why.
+        reason: String,
+        /// The login was refused: trying again will not help until somebody mends it.
+        unauthorized: bool,
+        /// ActionIDs that were posted and certainly never sent.
+        unsent: Vec<String>,
+    },
+    /// The answer to an action that was posted.
+    Response { action_id: String, success: bool, text: String },
+    /// An event.
+    Event(Event),
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub struct Answer {
+    /// Of a list, the message that ends it.
+    pub response: Message,
+    /// Of a list, its items.
+    pub events: Vec<Event>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// There is no session.
+    #[error("not connected")]
+    NotConnected,
+    /// The session broke, or nothing came in time.
+    #[error("no answer in time")]
+    NoAnswer,
+}
+
+pub(super) struct Command {
+    pub action_id: HeaderValue,
+    pub action: Action,
+    pub answer: Option<oneshot::Sender<Answer>>,
+    pub list: bool,
+}
+
+/// Where actions for the session at hand go; nothing while there is none. A session's end takes its queue away and
+/// empties it: an action that was posted for one session can never be sent in the next, when nobody expects it.
+#[derive(Clone, Default)]
+struct Outbox(Arc<Mutex<Option<mpsc::UnboundedSender<Command>>>>);
+
+/// A handle on the connection. The connection ends when its token is cancelled.
+#[derive(Clone)]
+pub struct Link {
+    outbox: Outbox,
+    requests: Arc<AtomicU64>,
+    answer_deadline: Duration,
+}
+
+impl Link {
+    /// Starts to hold a connection. What comes is handed over in batches of one read; the channel is unbounded because
+    /// the reader must never wait, and the receiver keeps all its state in memory and so is always faster.
+    #[must_use]
+    pub fn start(options: Options, cancel: CancellationToken) -> (Self, mpsc::UnboundedReceiver<Vec<Incoming>>) {
+        let (incoming, received) = mpsc::unbounded_channel();
+        let outbox = Outbox::default();
+        let link = Self { outbox: outbox.clone(), requests: Arc::default(), answer_deadline: options.answer_deadline };
+        tokio::spawn(async move {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = incoming.closed() => {}
+                () = hold(&options, &outbox, &incoming) => {}
+            }
+            outbox.close();
+        });
+        (link, received)
+    }
+
+    /// Sends an action whose answer comes as [`Incoming::Response`].
+    pub fn post(&self, action_id: HeaderValue, action: Action) -> Result<(), RequestError> {
+        self.send(Command { action_id, action, answer: None, list: false })
+    }
+
+    /// Sends an action and waits for its answer.
+    pub async fn request(&self, action: Action) -> Result<Answer, RequestError> {
+        self.ask(action, false).await
+    }
+
+    /// Sends an action that is answered by a list, and waits for all of it.
+    pub async fn list(&self, action: Action) -> Result<Answer, RequestError> {
+        self.ask(action, true).await
+    }
+
+    async fn ask(&self, action: Action, list: bool) -> Result<Answer, RequestError> {
+        let (answer, answered) = oneshot::channel();
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let action_id = HeaderValue::try_from(format!("request-{number}")).map_err(|_| RequestError::NotConnected)?;
+        self.send(Command { action_id, action, answer: Some(answer), list })?;
+        match timeout(self.answer_deadline, answered).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) | Err(_) => Err(RequestError::NoAnswer),
+        }
+    }
+
+    fn send(&self, command: Command) -> Result<(), RequestError> {
+        let outbox = self.outbox.lock();
+        let sender = outbox.as_ref().ok_or(RequestError::NotConnected)?;
+        sender.send(command).map_err(|_| RequestError::NotConnected)
+    }
+}
+
+impl Outbox {
+    fn open(&self) -> mpsc::UnboundedReceiver<Command> {
+        let (sender, commands) = mpsc::unbounded_channel();
+        *self.lock() = Some(sender);
+        commands
+    }
+
+    fn close(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<mpsc::UnboundedSender<Command>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Session after session, for ever.
+async fn hold(options: &Options, outbox: &Outbox, incoming: &mpsc::UnboundedSender<Vec<Incoming>>) {
+    let mut failures = 0_u32;
+    loop {
+        let mut unsent = Vec::new();
+        let error = match session::open(options).await {
+            Ok(live) => {
+                failures = 0;
+                let session = live.session.clone();
+                info!(host = %options.host, port = options.port, version = ?session.asterisk_version, "logged in");
+                warn_of_old_versions(&session);
+                // Open before it is told: whoever hears of the session can post at once.
+                let mut commands = outbox.open();
+                if incoming.send(vec![Incoming::Online(session)]).is_err() {
+                    return;
+                }
+                let error = live.run(options, &mut commands, incoming).await;
+                outbox.close();
+                // Nothing of this reached the wire: it was still queued when the session ended.
+                while let Ok(command) = commands.try_recv() {
+                    unsent.push(command.action_id.as_str().to_owned());
+                }
+                error
+            }
+            Err(error) => error,
+        };
+        failures += 1;
+        let unauthorized = matches!(error, SessionError::Refused(_));
+        let reason = error.to_string();
+        if failures == 1 {
+            warn!(host = %options.host, port = options.port, %reason, "not connected");
+        }
+        if incoming.send(vec![Incoming::Offline { reason, unauthorized, unsent }]).is_err() {
+            return;
+        }
+        tokio::time::sleep(backoff(failures)).await;
+    }
+}
+
+/// Full jitter: anything up to a bound that doubles from 200 ms to 10 s, so that many nodes do not come back at once.
+fn backoff(failures: u32) -> Duration {
+    let bound = Duration::from_millis(200 << failures.min(6)).min(Duration::from_secs(10));
+    bound.mul_f64(rand::random())
+}
+
+/// CVE-2024-42365: write permission `originate` could run code on the server.
+fn warn_of_old_versions(session: &Session) {
+    let Some(version) = &session.asterisk_version else { return };
+    if AsteriskVersion::parse(version).runs_code_for_originate() {
+        warn!(%version, "this Asterisk lets its manager users run code (CVE-2024-42365); update it");
+    }
+}

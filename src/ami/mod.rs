@@ -1,0 +1,21 @@
+//! The Asterisk Manager Interface: a codec that survives any bytes, typed actions and events, and a link that holds a
+//! connection. <https://docs.asterisk.org/Configuration/Interfaces/Asterisk-Manager-Interface-AMI/>
+
+pub mod action;
+pub mod codec;
+pub mod event;
+pub mod link;
+pub mod message;
+mod session;
+pub mod tls;
+pub mod value;
+mod version;
+
+#[cfg(test)]
+mod tests;
+
+pub use action::{Action, Originate, Target};
+pub use event::Event;
+pub use link::{Incoming, Link, Options, Session};
+pub use message::Message;
+pub use value::{HeaderValue, InvalidValue, Variable};

@@ -1,0 +1,333 @@
+//! One connection's life: connect, log in, narrow the events, then read, write and ping until something breaks.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+use super::action::Action;
+use super::codec::Decoder;
+use super::event::{self, Event};
+use super::link::{Answer, Command, Incoming, Options, Session};
+use super::message::Message;
+use super::tls;
+use super::value::{HeaderValue, InvalidValue};
+
+/// Why a session ended, or did not come to be.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// No connection.
+    #[error("cannot connect to {0}: {1}")]
+    Connect(String, #[source] std::io::Error),
+    /// What answers there is no Asterisk manager.
+    #[error("what listens there is no Asterisk manager: it says {0:?}")]
+    NotAsterisk(String),
+    /// The login was refused.
+    #[error("the login was refused: {0}")]
+    Refused(String),
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Broken(#[from] std::io::Error),
+    /// Nothing came in time.
+    #[error("no answer to {0} within {1:?}")]
+    Silent(&'static str, Duration),
+    /// The configuration cannot be sent.
+    #[error("the manager user's name or secret {0}")]
+    Value(#[from] InvalidValue),
+}
+
+/// Who waits for an answer, by ActionID.
+#[derive(Default)]
+pub(super) struct Pending(Mutex<HashMap<String, Waiter>>);
+
+enum Waiter {
+    One(oneshot::Sender<Answer>),
+    List(Vec<Event>, oneshot::Sender<Answer>),
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A connection that is logged in.
+pub(super) struct Live {
+    stream: Box<dyn Stream>,
+    decoder: Decoder,
+    buffer: BytesMut,
+    /// What came in during the login, behind its answers.
+    early: Vec<Message>,
+    pub session: Session,
+}
+
+/// Connects and logs in.
+pub(super) async fn open(options: &Options) -> Result<Live, SessionError> {
+    let deadline = options.answer_deadline;
+    let within = |what| move |_| SessionError::Silent(what, deadline);
+    let stream = timeout(deadline, connect(options)).await.map_err(within("the connection"))??;
+    let mut live = Live {
+        stream,
+        decoder: Decoder::default(),
+        buffer: BytesMut::with_capacity(64 * 1024),
+        early: Vec::new(),
+        session: Session::default(),
+    };
+    live.session.banner = timeout(deadline, live.banner()).await.map_err(within("the connection"))??;
+    let login = Action::Login {
+        username: options.username.as_str().try_into()?,
+        secret: (&options.secret).try_into()?,
+        events: "call".try_into()?,
+    };
+    let answer = timeout(deadline, live.ask(&login, "login")).await.map_err(within("Login"))??;
+    if !answer.is_success() {
+        return Err(SessionError::Refused(answer.text()));
+    }
+    let settings =
+        timeout(deadline, live.ask(&Action::CoreSettings, "settings")).await.map_err(within("CoreSettings"))??;
+    live.session.asterisk_version = settings.get("AsteriskVersion").map(std::borrow::Cow::into_owned);
+    live.session.filtered = timeout(deadline, live.narrow()).await.map_err(within("Filter"))??;
+    Ok(live)
+}
+
+async fn connect(options: &Options) -> Result<Box<dyn Stream>, SessionError> {
+    let address = format!("{}:{}", options.host, options.port);
+    let failed = |error| SessionError::Connect(address.clone(), error);
+    let stream = TcpStream::connect((options.host.as_str(), options.port)).await.map_err(failed)?;
+    stream.set_nodelay(true).map_err(failed)?;
+    if options.tls {
+        return Ok(Box::new(tls::connect(stream, &options.host, tls::system_roots()).await.map_err(failed)?));
+    }
+    Ok(Box::new(stream))
+}
+
+impl Live {
+    async fn banner(&mut self) -> Result<String, SessionError> {
+        loop {
+            if let Some(line) = self.decoder.banner(&mut self.buffer) {
+                if line.starts_with("Asterisk Call Manager") {
+                    return Ok(line);
+                }
+                return Err(SessionError::NotAsterisk(line.chars().take(80).collect()));
+            }
+            if self.buffer.len() > 1024 {
+                return Err(SessionError::NotAsterisk("a long line".to_owned()));
+            }
+            self.read().await?;
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), SessionError> {
+        if self.stream.read_buf(&mut self.buffer).await? == 0 {
+            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+        }
+        Ok(())
+    }
+
+    /// Sends one action and reads up to its answer.
+    async fn ask(&mut self, action: &Action, id: &str) -> Result<Message, SessionError> {
+        let mut out = BytesMut::new();
+        action.encode(&id.try_into()?, &mut out);
+        self.stream.write_all(&out).await?;
+        self.stream.flush().await?;
+        loop {
+            while let Some(message) = self.decoder.next(&mut self.buffer) {
+                if message.is_response() && message.action_id().as_deref() == Some(id) {
+                    return Ok(message);
+                }
+                self.early.push(message);
+            }
+            self.read().await?;
+        }
+    }
+
+    /// Asks for only those events that a lane wants; false where the user may not.
+    async fn narrow(&mut self) -> Result<bool, SessionError> {
+        let filter = Action::AddFilter { filter: event::filter().try_into()? };
+        let taken = self.ask(&filter, "filter").await?.is_success();
+        if !taken {
+            debug!("this manager user may not set filters; all call events will come");
+        }
+        Ok(taken)
+    }
+
+    /// Reads, writes and pings until the connection breaks; answers why.
+    pub async fn run(
+        self,
+        options: &Options,
+        commands: &mut mpsc::UnboundedReceiver<Command>,
+        incoming: &mpsc::UnboundedSender<Vec<Incoming>>,
+    ) -> SessionError {
+        let Self { stream, decoder, buffer, early, .. } = self;
+        let (reader, writer) = tokio::io::split(stream);
+        let pending = Pending::default();
+        let (ping, mut pings) = mpsc::unbounded_channel();
+        let read = read(reader, decoder, buffer, early, &pending, incoming);
+        let write = write(writer, commands, &mut pings, &pending);
+        let life = watch_life(options, &ping);
+        tokio::select! {
+            error = read => error,
+            error = write => error,
+            error = life => error,
+        }
+    }
+}
+
+/// Hands on everything that comes, in its order, and never waits for whoever takes it: a slow consumer must not make
+/// Asterisk wait, which drops connections that do not read.
+async fn read(
+    mut reader: impl AsyncRead + Unpin,
+    mut decoder: Decoder,
+    mut buffer: BytesMut,
+    early: Vec<Message>,
+    pending: &Pending,
+    incoming: &mpsc::UnboundedSender<Vec<Incoming>>,
+) -> SessionError {
+    let mut batch: Vec<Incoming> = early.into_iter().filter_map(|message| pending.take(message)).collect();
+    loop {
+        while let Some(message) = decoder.next(&mut buffer) {
+            batch.extend(pending.take(message));
+        }
+        if !batch.is_empty() && incoming.send(std::mem::take(&mut batch)).is_err() {
+            return std::io::Error::other("nobody listens").into();
+        }
+        buffer.reserve(64 * 1024);
+        match reader.read_buf(&mut buffer).await {
+            Ok(0) => return std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into(),
+            Ok(_) => {}
+            Err(error) => return error.into(),
+        }
+    }
+}
+
+/// Writes what is queued, as much at once as there is.
+async fn write(
+    mut writer: impl AsyncWrite + Unpin,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+    pings: &mut mpsc::UnboundedReceiver<Command>,
+    pending: &Pending,
+) -> SessionError {
+    let (mut out, mut taken) = (BytesMut::new(), Vec::new());
+    loop {
+        tokio::select! {
+            count = commands.recv_many(&mut taken, 64) => if count == 0 {
+                return std::io::Error::other("the link was dropped").into();
+            },
+            Some(ping) = pings.recv() => taken.push(ping),
+        }
+        for command in taken.drain(..) {
+            pending.put(&command.action_id, command.answer, command.list);
+            command.action.encode(&command.action_id, &mut out);
+        }
+        // TLS may keep what it could not write at once; only a flush sends it.
+        let sent = match writer.write_all(&out).await {
+            Ok(()) => writer.flush().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = sent {
+            return error.into();
+        }
+        out.clear();
+    }
+}
+
+/// A peer that is gone, or that takes bytes and answers nothing, is found by a Ping without an answer in time.
+async fn watch_life(options: &Options, pings: &mpsc::UnboundedSender<Command>) -> SessionError {
+    let mut number = 0_u64;
+    loop {
+        sleep(options.ping_every).await;
+        number += 1;
+        let (answer, answered) = oneshot::channel();
+        let Ok(action_id) = HeaderValue::try_from(format!("ping-{number}")) else { continue };
+        let ping = Command { action_id, action: Action::Ping, answer: Some(answer), list: false };
+        if pings.send(ping).is_err() || timeout(options.answer_deadline, answered).await.is_err() {
+            warn!(host = %options.host, "Asterisk does not answer a Ping");
+            return SessionError::Silent("Ping", options.answer_deadline);
+        }
+    }
+}
+
+impl Pending {
+    fn put(&self, action_id: &HeaderValue, answer: Option<oneshot::Sender<Answer>>, list: bool) {
+        let Some(answer) = answer else { return };
+        let waiter = if list { Waiter::List(Vec::new(), answer) } else { Waiter::One(answer) };
+        let mut waiters = self.lock();
+        // Whoever gave up waiting is forgotten here: requests are rare.
+        waiters.retain(|_, waiter| !waiter.is_closed());
+        waiters.insert(action_id.as_str().to_owned(), waiter);
+    }
+
+    /// Gives a message to whoever waits for it, or back.
+    fn take(&self, message: Message) -> Option<Incoming> {
+        if message.is_response() {
+            let id = message.action_id().map(std::borrow::Cow::into_owned).unwrap_or_default();
+            let mut waiters = self.lock();
+            match waiters.remove(&id) {
+                Some(Waiter::One(answer)) => {
+                    let _ = answer.send(Answer { response: message, events: Vec::new() });
+                    return None;
+                }
+                Some(list @ Waiter::List(..)) if message.is_success() => {
+                    waiters.insert(id, list);
+                    return None;
+                }
+                Some(Waiter::List(events, answer)) => {
+                    let _ = answer.send(Answer { response: message, events });
+                    return None;
+                }
+                None => {
+                    return Some(Incoming::Response {
+                        action_id: id,
+                        success: message.is_success(),
+                        text: message.text(),
+                    });
+                }
+            }
+        }
+        let name = message.event_name()?;
+        if !event::is_known(name) {
+            if name.ends_with(b"Complete") {
+                self.complete(message);
+            }
+            return None;
+        }
+        match Event::parse(&message)? {
+            event @ Event::CoreShowChannel(_) => self.collect(&message, event),
+            event => Some(Incoming::Event(event)),
+        }
+    }
+
+    fn collect(&self, message: &Message, event: Event) -> Option<Incoming> {
+        let id = message.action_id()?;
+        if let Some(Waiter::List(events, _)) = self.lock().get_mut(id.as_ref()) {
+            events.push(event);
+        }
+        None
+    }
+
+    /// The event that ends a list says `EventList: Complete`.
+    fn complete(&self, message: Message) {
+        if !message.get("EventList").is_some_and(|list| list.eq_ignore_ascii_case("Complete")) {
+            return;
+        }
+        let Some(id) = message.action_id().map(std::borrow::Cow::into_owned) else { return };
+        if let Some(Waiter::List(events, answer)) = self.lock().remove(&id) {
+            let _ = answer.send(Answer { response: message, events });
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Waiter>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Waiter {
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::One(answer) | Self::List(_, answer) => answer.is_closed(),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! AMI over TLS.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// The roots that this machine trusts. `SSL_CERT_FILE` and `SSL_CERT_DIR` name others, for an Asterisk with a
+/// certificate of one's own.
+#[must_use]
+pub fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+/// Wraps a connection; the server's certificate must be valid for `host` by `roots`.
+///
+/// # Errors
+/// Where it is not, or where what answers speaks no TLS.
+pub async fn connect<S>(stream: S, host: &str, roots: RootCertStore) -> io::Result<TlsStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls_pki_types::pem::PemObject;
+    use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+
+    use super::*;
+
+    const CERTIFICATE: &[u8] = include_bytes!("../../tests/data/tls/localhost.pem");
+    const KEY: &[u8] = include_bytes!("../../tests/data/tls/localhost.key");
+
+    fn certificate() -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(CERTIFICATE).unwrap()
+    }
+
+    /// A server that says its banner, and the client's end of the line to it.
+    fn server() -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate()], PrivateKeyDer::from_pem_slice(KEY).unwrap())
+            .unwrap();
+        tokio::spawn(async move {
+            if let Ok(mut stream) = TlsAcceptor::from(Arc::new(config)).accept(theirs).await {
+                stream.write_all(b"Asterisk Call Manager/11.0.0\r\n").await.unwrap();
+                stream.shutdown().await.unwrap();
+            }
+        });
+        ours
+    }
+
+    #[tokio::test]
+    async fn a_server_with_a_trusted_certificate_is_read() {
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate()).unwrap();
+        let mut said = String::new();
+        connect(server(), "localhost", roots).await.unwrap().read_to_string(&mut said).await.unwrap();
+        assert_eq!(said, "Asterisk Call Manager/11.0.0\r\n");
+    }
+
+    #[tokio::test]
+    async fn a_certificate_for_another_host_or_of_nobody_known_is_refused() {
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate()).unwrap();
+        assert!(connect(server(), "pbx.example", roots).await.is_err());
+        assert!(connect(server(), "localhost", system_roots()).await.is_err());
+    }
+}

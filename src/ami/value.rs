@@ -1,0 +1,173 @@
+//! Values that may stand in an AMI header: what has this type cannot end its line, so it cannot inject a header.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// Longest value in bytes. Asterisk cuts a line at 1024 bytes (`struct mansession`, `inbuf`); with the longest header
+/// name of ours and CR LF a line of this stays at 1000.
+pub const MAX_BYTES: usize = 980;
+
+/// Why a text cannot stand in an AMI header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidValue {
+    /// It would end the line, or the C string.
+    #[error("must not hold CR, LF or NUL")]
+    LineEnd,
+    /// Asterisk would cut it.
+    #[error("is {0} bytes long, the most is {MAX_BYTES}")]
+    TooLong(usize),
+    /// A channel variable's name that would write a function, or split the header.
+    #[error("is no name of a channel variable: letters, digits and `_`, or one that begins with those")]
+    VariableName,
+}
+
+/// A text without CR, LF and NUL, at most [`MAX_BYTES`] long.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct HeaderValue(String);
+
+impl HeaderValue {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HeaderValue {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        if text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            return Err(InvalidValue::LineEnd);
+        }
+        if text.len() > MAX_BYTES {
+            return Err(InvalidValue::TooLong(text.len()));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl TryFrom<&str> for HeaderValue {
+    type Error = InvalidValue;
+
+    fn try_from(text: &str) -> Result<Self, InvalidValue> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<u64> for HeaderValue {
+    fn from(number: u64) -> Self {
+        Self(number.to_string())
+    }
+}
+
+impl fmt::Display for HeaderValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for HeaderValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A password that may stand in a header. It is never printed.
+#[derive(Clone)]
+pub struct Secret(HeaderValue);
+
+impl Secret {
+    /// The text, for the wire.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl TryFrom<&SecretString> for Secret {
+    type Error = InvalidValue;
+
+    fn try_from(secret: &SecretString) -> Result<Self, InvalidValue> {
+        secret.expose_secret().try_into().map(Self)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A channel variable of an Originate: one `Variable` header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable(HeaderValue);
+
+impl Variable {
+    /// A name of letters, digits and `_` (up to two leading `_` make it inherited), and any value.
+    ///
+    /// A name with `(` would call a function that writes, as `SHELL(…)`. Asterisk splits the header at commas outside
+    /// quotes and brackets and takes a backslash as "the next character is meant" (`__ast_app_separate_args` in
+    /// `main/app.c`), so those characters are escaped.
+    pub fn new(name: &str, value: &str) -> Result<Self, InvalidValue> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if name.is_empty() || name.len() > 80 || !name.bytes().all(plain) || name.as_bytes()[0].is_ascii_digit() {
+            return Err(InvalidValue::VariableName);
+        }
+        let mut line = format!("{name}=");
+        for character in value.chars() {
+            if matches!(character, '\\' | '"' | ',' | '(' | ')' | '[' | ']') {
+                line.push('\\');
+            }
+            line.push(character);
+        }
+        line.try_into().map(Self)
+    }
+
+    /// The header's value.
+    #[must_use]
+    pub fn header(&self) -> &HeaderValue {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn nothing_that_ends_a_line_becomes_a_value() {
+        for text in ["a\r\nAction: Command", "a\nb", "a\rb", "a\0b"] {
+            assert_eq!(HeaderValue::try_from(text), Err(InvalidValue::LineEnd), "{text:?}");
+        }
+        assert_eq!(HeaderValue::try_from("x".repeat(981)), Err(InvalidValue::TooLong(981)));
+    }
+
+    #[test]
+    fn a_function_is_no_variable() {
+        for name in ["SHELL(touch /tmp/x)", "FILE(/etc/passwd)", "A=B", "A,B", "", "1A", "Ä"] {
+            assert_eq!(Variable::new(name, "x"), Err(InvalidValue::VariableName), "{name}");
+        }
+        assert_eq!(Variable::new("__LEAD_1", "a,b").unwrap().header().as_str(), r"__LEAD_1=a\,b");
+    }
+
+    #[test]
+    fn a_secret_is_held_to_the_same_rule_and_never_printed() {
+        let secret = |text: &str| Secret::try_from(&SecretString::from(text));
+        assert_eq!(secret("a\r\nAction: Command").unwrap_err(), InvalidValue::LineEnd);
+        assert_eq!(format!("{:?}", secret("hunter2").unwrap()), "Secret");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_passes_is_one_line(text in any::<String>()) {
+            if let Ok(value) = HeaderValue::try_from(text) {
+                prop_assert_eq!(format!("X: {value}\r\n").lines().count(), 1);
+                prop_assert!(!value.as_str().contains(['\r', '\n', '\0']));
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The layer that lets in who has a key, before a body is read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::HeaderMap;
+use http::header::HeaderName;
+use moka::future::Cache;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use crate::api::auth::{ApiKey, Caller, CallerKind, KeyStore, LookupFailed, StoredKey, hash_secret};
+use crate::api::rest::{BASE, OLD_BASE};
+use crate::api::{Error, fault};
+
+/// The header, and the metadata, that a key comes in.
+pub const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Paths of gRPC and, below a REST base, of REST that need an admin key; the build script checks that no other method does.
+const ADMIN_RPC: &str = "/trunkline.v1.AdminService/";
+const ADMIN_REST: &str = "admin/";
+
+/// How long a looked-up key is trusted: a revoked one has to stop working within a second.
+const CACHED_FOR: Duration = Duration::from_millis(500);
+/// Keys remembered at most, unknown ones included.
+const CACHED_KEYS: u64 = 10_000;
+/// The fewest characters of an admin key that is configured.
+const MIN_ADMIN_KEY: usize = 16;
+/// When to try again while the store is away.
+const STORE_AWAY: Duration = Duration::from_secs(1);
+
+/// Knows who holds a key. A clone is the same one.
+#[derive(Clone)]
+pub struct Auth {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn KeyStore>,
+    admin: Option<AdminKey>,
+    cache: Cache<String, Option<StoredKey>>,
+}
+
+/// The admin key that configuration names, of any form, kept as its SHA-256.
+pub struct AdminKey([u8; 32]);
+
+/// A configured admin key that can be guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the admin key has {length} characters, and needs at least {MIN_ADMIN_KEY}")]
+pub struct AdminKeyTooShort {
+    length: usize,
+}
+
+impl AdminKey {
+    /// A key of at least 16 characters.
+    ///
+    /// # Errors
+    /// If it is shorter.
+    pub fn new(key: &SecretString) -> Result<Self, AdminKeyTooShort> {
+        let length = key.expose_secret().chars().count();
+        if length < MIN_ADMIN_KEY {
+            return Err(AdminKeyTooShort { length });
+        }
+        Ok(Self(hash_secret(key.expose_secret())))
+    }
+}
+
+impl Auth {
+    /// Knows the keys in `store`, and the configured admin key if there is one.
+    pub fn new(store: Arc<dyn KeyStore>, admin: Option<AdminKey>) -> Self {
+        let cache = Cache::builder().max_capacity(CACHED_KEYS).time_to_live(CACHED_FOR).build();
+        Self { inner: Arc::new(Inner { store, admin, cache }) }
+    }
+
+    /// Who holds the key in `headers`.
+    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Error> {
+        let key = headers.get(X_API_KEY).and_then(|key| key.to_str().ok()).ok_or(Error::Unauthenticated)?;
+        if let Some(AdminKey(admin)) = &self.inner.admin
+            && bool::from(admin.ct_eq(&hash_secret(key)))
+        {
+            return Ok(Caller { kind: CallerKind::Admin, key_id: "bootstrap".to_owned() });
+        }
+        let key = ApiKey::parse(key).ok_or(Error::Unauthenticated)?;
+        let stored = self.lookup(&key.key_id).await?.ok_or(Error::Unauthenticated)?;
+        let proven = bool::from(stored.secret_sha256.ct_eq(&key.secret_sha256));
+        let expired = stored.expires_at.is_some_and(|end| end <= jiff::Timestamp::now());
+        if !proven || stored.revoked || expired {
+            return Err(Error::Unauthenticated);
+        }
+        if stored.client_disabled {
+            return Err(Error::Forbidden("the client is disabled".to_owned()));
+        }
+        Ok(Caller { kind: stored.kind, key_id: key.key_id })
+    }
+
+    async fn lookup(&self, key_id: &str) -> Result<Option<StoredKey>, Error> {
+        let Inner { store, cache, .. } = &*self.inner;
+        // Requests that ask for one key at a time wait for one look-up.
+        let found = cache.try_get_with_by_ref(key_id, store.lookup(key_id)).await;
+        found.map_err(|error: Arc<LookupFailed>| {
+            tracing::warn!(error = error.0.as_ref() as &dyn std::error::Error, "keys cannot be looked up");
+            Error::Unavailable { message: "the store cannot be reached".to_owned(), retry_after: STORE_AWAY }
+        })
+    }
+}
+
+/// Puts the [`Caller`] into the request's extensions and takes the key out of its headers, or answers in its place.
+pub async fn authenticate(State(auth): State<Auth>, mut request: Request, next: Next) -> Response {
+    let caller = match auth.caller(request.headers()).await {
+        Ok(caller) => caller,
+        Err(error) => return fault::respond(error),
+    };
+    if needs_admin(request.uri().path()) && !caller.is_admin() {
+        return fault::respond(Error::Forbidden("needs an admin key".to_owned()));
+    }
+    tracing::debug!(key_id = caller.key_id, "authenticated");
+    request.headers_mut().remove(X_API_KEY);
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+fn needs_admin(path: &str) -> bool {
+    let rest = path.strip_prefix(BASE).or_else(|| path.strip_prefix(OLD_BASE));
+    path.starts_with(ADMIN_RPC) || rest.is_some_and(|path| path.starts_with(ADMIN_REST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::rest::ENDPOINTS;
+
+    #[test]
+    fn each_admin_method_needs_an_admin_key_at_each_of_its_paths_and_no_other_does() {
+        for endpoint in &ENDPOINTS {
+            assert_eq!(needs_admin(&format!("/{}", endpoint.rpc)), endpoint.admin, "{}", endpoint.rpc);
+            for path in endpoint.paths() {
+                assert_eq!(needs_admin(&path), endpoint.admin, "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_admin_key_is_refused() {
+        let short = AdminKey::new(&SecretString::from("fifteen letters"));
+        assert_eq!(short.err(), Some(AdminKeyTooShort { length: 15 }));
+        assert!(AdminKey::new(&SecretString::from("sixteen letters!")).is_ok());
+    }
+}

@@ -1,0 +1,11 @@
+//! Who is calling: one layer for REST, gRPC and gRPC-web, in front of every method.
+
+mod caller;
+mod key;
+mod layer;
+mod store;
+
+pub use caller::{Caller, CallerKind};
+pub use key::{ApiKey, KeyKind, NewKey, hash_secret};
+pub use layer::{AdminKey, AdminKeyTooShort, Auth, authenticate};
+pub use store::{KeyStore, LookupFailed, StoredKey};

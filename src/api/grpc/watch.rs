@@ -1,0 +1,119 @@
+//! The live stream: a snapshot or a cursor, and then every event, once and in order.
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use super::{App, convert};
+use crate::api::Error;
+use crate::pb;
+use crate::progress::Subscription;
+use crate::store::events::{self, Filter};
+use crate::store::{calls, queues};
+
+/// What a watcher gets.
+pub type Events = ReceiverStream<Result<pb::WatchCallsResponse, Status>>;
+
+/// Events that wait for a slow watcher in memory; behind them, it reads the table.
+const AHEAD: usize = 256;
+
+/// Live calls that a snapshot shows at most.
+const SNAPSHOT: i64 = 10_000;
+
+/// Starts a stream behind the cursor `after`, or with a snapshot.
+pub async fn watch(app: &App, filter: Filter, after: Option<i64>) -> Result<Events, Error> {
+    let mut conn = app.db.read().await?;
+    if let (Some(client_id), Some(queue_id)) = (filter.client_id, filter.queue_id) {
+        let known = queues::get(&mut conn, client_id, queue_id).await?;
+        known.ok_or_else(|| Error::NotFound(format!("queue {queue_id}")))?;
+    }
+    if let Some(call) = filter.call {
+        let known = calls::get(&mut conn, filter.client_id, call).await?;
+        known.ok_or_else(|| Error::NotFound(format!("call {call}")))?;
+    }
+    // Taken before the snapshot: what happens while it is read comes again behind it, and nothing is missed.
+    let (first, last) = events::bounds(&mut conn).await?;
+    let snapshot = match after {
+        Some(after) => {
+            in_range(after, first, last)?;
+            Vec::new()
+        }
+        None => snapshot(calls::live(&mut conn, filter, SNAPSHOT).await?, last),
+    };
+    let subscription = app.hub.subscribe(filter, after.unwrap_or(last));
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    // In a task of its own, so that a watcher who leaves does not leave a query half-way.
+    tokio::spawn(pass_on(snapshot, subscription, sender, app.stop.clone()));
+    Ok(ReceiverStream::new(receiver))
+}
+
+fn in_range(after: i64, first: i64, last: i64) -> Result<(), Error> {
+    if after < 0 || after > last {
+        return Err(Error::OutOfRange(format!("there is no event {after}; the last one is {last}")));
+    }
+    // 0 is the beginning, wherever that is by now.
+    if after != 0 && after < first - 1 {
+        return Err(Error::OutOfRange(format!("events up to {} have been deleted; begin without a cursor", first - 1)));
+    }
+    Ok(())
+}
+
+fn snapshot(live: Vec<calls::Call>, last: i64) -> Vec<pb::CallEvent> {
+    let now = convert::time(crate::domain::time::Millis::now().0);
+    let mut events: Vec<pb::CallEvent> = live
+        .into_iter()
+        .map(|call| pb::CallEvent {
+            at: now,
+            r#type: pb::CallEventType::Snapshot.into(),
+            call_id: Some(call.id.0.to_string()),
+            queue_id: call.queue_id,
+            attempt: Some(call.attempts),
+            status: Some(call.status.into()),
+            ..Default::default()
+        })
+        .collect();
+    let complete = pb::CallEventType::SnapshotComplete.into();
+    events.push(pb::CallEvent { seq: last, at: now, r#type: complete, ..Default::default() });
+    events
+}
+
+async fn pass_on(
+    snapshot: Vec<pb::CallEvent>,
+    mut subscription: Subscription,
+    watcher: mpsc::Sender<Result<pb::WatchCallsResponse, Status>>,
+    stop: CancellationToken,
+) {
+    for event in snapshot {
+        if watcher.send(Ok(pb::WatchCallsResponse { event: Some(event) })).await.is_err() {
+            return;
+        }
+    }
+    loop {
+        match subscription.take().await {
+            Ok(events) if events.is_empty() => tokio::select! {
+                () = subscription.news() => {}
+                () = watcher.closed() => return,
+                () = stop.cancelled() => {
+                    let message = "the server stops; go on from the cursor".to_owned();
+                    let draining = Error::Unavailable { message, retry_after: super::STORE_AWAY };
+                    let _ = watcher.send(Err(draining.into())).await;
+                    return;
+                }
+            },
+            Ok(events) => {
+                for event in events {
+                    let message = pb::WatchCallsResponse { event: Some(convert::event(&event)) };
+                    if watcher.send(Ok(message)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            Err(error) => {
+                // The watcher comes back with its cursor.
+                let _ = watcher.send(Err(Error::from(error).into())).await;
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Says in the words of the API what is wrong with a JSON value, given where it is.
+
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
+
+use crate::api::FieldViolation;
+use crate::api::rest::field_rules::{enum_names, json_field, value_kind};
+use crate::api::rest::params::Params;
+
+/// The longest part of a client's value that is repeated to it, in characters.
+const MAX_QUOTED: usize = 64;
+
+/// What should stand at a place in a document.
+enum Expected {
+    Message(MessageDescriptor),
+    /// A list or map field as a whole.
+    Many(FieldDescriptor),
+    /// A single value: a field's, an element's or an entry's.
+    One(Kind),
+}
+
+/// The violation at `path`, where `error` stopped the parser of `document`.
+pub fn describe(
+    input: &MessageDescriptor,
+    document: &Value,
+    path: &Path,
+    error: &serde_json::Error,
+    params: &Params,
+) -> FieldViolation {
+    let mut field = String::new();
+    let mut expected = Expected::Message(input.clone());
+    let mut found = Some(document);
+    for segment in path {
+        expected = match (segment, expected) {
+            (Segment::Map { key }, Expected::Message(message)) => {
+                found = found.and_then(|value| value.get(key));
+                let Some(descriptor) = json_field(&message, key) else {
+                    push_name(&mut field, key);
+                    let known = message.fields().map(|field| field.json_name().to_owned());
+                    return FieldViolation { field, message: did_you_mean("unknown field", key, known) };
+                };
+                push_name(&mut field, descriptor.json_name());
+                field_value(descriptor)
+            }
+            (Segment::Map { key }, Expected::Many(descriptor)) => {
+                found = found.and_then(|value| value.get(key));
+                push_name(&mut field, key);
+                one(value_kind(&descriptor))
+            }
+            (Segment::Seq { index }, Expected::Many(descriptor)) => {
+                found = found.and_then(|value| value.get(index));
+                field.push_str(&format!("[{index}]"));
+                one(value_kind(&descriptor))
+            }
+            (_, expected) => expected,
+        };
+    }
+    // A wrong top level has no field to name.
+    let message = match wrong_type(&expected, found) {
+        Some(message) if field.is_empty() => format!("the body: {message}"),
+        Some(message) => message,
+        None => return duplicate(field, error, params),
+    };
+    FieldViolation { field, message }
+}
+
+/// `what` with the known name that is nearest to `name`.
+pub fn did_you_mean(what: &str, name: &str, known: impl Iterator<Item = String>) -> String {
+    let lower = name.to_lowercase();
+    let nearness = |known: &String| strsim::jaro_winkler(&lower, &known.to_lowercase());
+    match known.max_by(|a, b| nearness(a).total_cmp(&nearness(b))) {
+        Some(nearest) => format!("{what}, did you mean {nearest:?}?"),
+        None => what.to_owned(),
+    }
+}
+
+fn field_value(field: FieldDescriptor) -> Expected {
+    if field.is_list() || field.is_map() { Expected::Many(field) } else { one(field.kind()) }
+}
+
+fn one(kind: Kind) -> Expected {
+    match kind {
+        Kind::Message(message) if message.full_name() != TIMESTAMP => Expected::Message(message),
+        kind => Expected::One(kind),
+    }
+}
+
+/// The message that is a text in JSON.
+pub const TIMESTAMP: &str = "google.protobuf.Timestamp";
+
+fn push_name(path: &mut String, name: &str) {
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.push_str(name);
+}
+
+/// None where the value is what was expected, so that the fault lies elsewhere.
+fn wrong_type(expected: &Expected, found: Option<&Value>) -> Option<String> {
+    let found = found?;
+    let got = |what: &str| Some(format!("expected {what}, got {}", type_name(found)));
+    let quoted = |what: &str| Some(format!("expected {what}, got {}", quote(found)));
+    match (expected, found) {
+        (Expected::Message(_), Value::Object(_)) => None,
+        (Expected::Message(_), _) => got("an object"),
+        (Expected::Many(field), Value::Object(_)) if field.is_map() => None,
+        (Expected::Many(field), Value::Array(_)) if field.is_list() => None,
+        (Expected::Many(field), _) => got(if field.is_map() { "an object" } else { "a list" }),
+        (Expected::One(Kind::String), Value::String(_)) | (Expected::One(Kind::Bool), Value::Bool(_)) => None,
+        (Expected::One(Kind::String), _) => got("a string"),
+        (Expected::One(Kind::Bool), _) => got("true or false"),
+        (Expected::One(Kind::Double | Kind::Float), _) => got("a number"),
+        (Expected::One(Kind::Enum(descriptor)), Value::String(_)) => {
+            quoted(&format!("one of {}", enum_names(descriptor).join(", ")))
+        }
+        (Expected::One(Kind::Enum(_)), _) => got("a string"),
+        (Expected::One(Kind::Bytes), _) => got("a string in base64"),
+        (Expected::One(Kind::Message(_)), Value::String(_)) => quoted("an RFC 3339 time"),
+        (Expected::One(Kind::Message(_)), _) => got("an RFC 3339 time in a string"),
+        (Expected::One(Kind::Int32 | Kind::Sint32 | Kind::Sfixed32), Value::Number(_)) => {
+            quoted(&format!("an integer from {} to {}", i32::MIN, i32::MAX))
+        }
+        (Expected::One(_), Value::Number(number)) if number.is_f64() => quoted("an integer of 64 bits"),
+        (Expected::One(_), Value::Number(_)) => quoted("an integer of 64 bits"),
+        (Expected::One(_), _) => got("an integer"),
+    }
+}
+
+/// What is left when every value has its type: a field that is there twice.
+fn duplicate(field: String, error: &serde_json::Error, params: &Params) -> FieldViolation {
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    let name = text.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`'));
+    let Some(name) = name else {
+        return FieldViolation { field, message: text.to_owned() };
+    };
+    if let Some(violation) = params.given_twice(name).filter(|_| field.is_empty()) {
+        return violation;
+    }
+    let mut path = field;
+    push_name(&mut path, name);
+    FieldViolation { field: path, message: "is given more than once".to_owned() }
+}
+
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn quote(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= MAX_QUOTED {
+        return text;
+    }
+    text.chars().take(MAX_QUOTED).chain(['…']).collect()
+}

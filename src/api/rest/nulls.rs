@@ -1,0 +1,268 @@
+//! Reads `null` as the absence of a field, wherever a message or a map can leave one out.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::StringDeserializer;
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
+};
+
+/// A Deserializer around another that gives a field its default for `null`.
+///
+/// pbjson takes `null` for optional fields only. In proto3 any other field is absent exactly when it has its default, so
+/// that a `null` can be read as one, typed, while it streams by. In a list `null` is no element and stays an error.
+pub struct Nulls<D> {
+    inner: D,
+    position: Position,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Position {
+    /// The value of a field, which may be absent.
+    Field,
+    /// The whole document, or an element of a list.
+    Element,
+}
+
+impl<D> Nulls<D> {
+    /// Around the deserializer of a whole document.
+    pub fn new(inner: D) -> Self {
+        Self { inner, position: Position::Element }
+    }
+}
+
+/// Each method asks for an option where the value may be absent, and gives the visitor the default if it is.
+macro_rules! defaulting {
+    ($($method:ident($($argument:ident: $type:ty),*) => |$visitor:ident| $default:expr;)*) => { $(
+        fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
+            struct OrDefault<V> { visitor: V, $($argument: $type,)* }
+            impl<'de, V: Visitor<'de>> Visitor<'de> for OrDefault<V> {
+                type Value = V::Value;
+                fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    self.visitor.expecting(formatter)
+                }
+                fn visit_none<E: Error>(self) -> Result<V::Value, E> {
+                    let $visitor = self.visitor;
+                    $default
+                }
+                fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+                    self.visit_none()
+                }
+                fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+                    inner.$method($(self.$argument,)* Nested(self.visitor))
+                }
+            }
+            match self.position {
+                Position::Field => self.inner.deserialize_option(OrDefault { visitor, $($argument,)* }),
+                Position::Element => self.inner.$method($($argument,)* Nested(visitor)),
+            }
+        }
+    )* };
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Nulls<D> {
+    type Error = D::Error;
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_option(Nested(visitor))
+    }
+
+    defaulting! {
+        // pbjson's numbers are what asks for any type.
+        deserialize_any() => |visitor| visitor.visit_u64(0);
+        deserialize_bool() => |visitor| visitor.visit_bool(false);
+        deserialize_i8() => |visitor| visitor.visit_i8(0);
+        deserialize_i16() => |visitor| visitor.visit_i16(0);
+        deserialize_i32() => |visitor| visitor.visit_i32(0);
+        deserialize_i64() => |visitor| visitor.visit_i64(0);
+        deserialize_u8() => |visitor| visitor.visit_u8(0);
+        deserialize_u16() => |visitor| visitor.visit_u16(0);
+        deserialize_u32() => |visitor| visitor.visit_u32(0);
+        deserialize_u64() => |visitor| visitor.visit_u64(0);
+        deserialize_f32() => |visitor| visitor.visit_f32(0.0);
+        deserialize_f64() => |visitor| visitor.visit_f64(0.0);
+        deserialize_char() => |visitor| visitor.visit_char('\0');
+        deserialize_str() => |visitor| visitor.visit_str("");
+        deserialize_string() => |visitor| visitor.visit_str("");
+        deserialize_bytes() => |visitor| visitor.visit_bytes(&[]);
+        deserialize_byte_buf() => |visitor| visitor.visit_bytes(&[]);
+        deserialize_seq() => |visitor| visitor.visit_seq(Empty(PhantomData));
+        deserialize_map() => |visitor| visitor.visit_map(Empty(PhantomData));
+        deserialize_identifier() => |visitor| visitor.visit_str("");
+        deserialize_ignored_any() => |visitor| visitor.visit_unit();
+        deserialize_unit() => |visitor| visitor.visit_unit();
+        deserialize_unit_struct(name: &'static str) => |visitor| visitor.visit_unit();
+        deserialize_newtype_struct(name: &'static str) => |visitor| visitor.visit_unit();
+        deserialize_tuple(len: usize) => |visitor| visitor.visit_seq(Empty(PhantomData));
+        deserialize_tuple_struct(name: &'static str, len: usize) =>
+            |visitor| visitor.visit_seq(Empty(PhantomData));
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]) =>
+            |visitor| visitor.visit_map(Empty(PhantomData));
+        deserialize_enum(name: &'static str, variants: &'static [&'static str]) => |visitor| visitor.visit_unit();
+    }
+}
+
+/// A list or an object with nothing in it.
+struct Empty<E>(PhantomData<E>);
+
+impl<'de, E: Error> SeqAccess<'de> for Empty<E> {
+    type Error = E;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, _: T) -> Result<Option<T::Value>, E> {
+        Ok(None)
+    }
+}
+
+impl<'de, E: Error> MapAccess<'de> for Empty<E> {
+    type Error = E;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, _: K) -> Result<Option<K::Value>, E> {
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, _: V) -> Result<V::Value, E> {
+        Err(E::custom("an empty object has no value"))
+    }
+}
+
+/// Carries the wrapping on into whatever the visitor, seed, list or object inside reads.
+struct Nested<T>(T);
+
+macro_rules! same {
+    ($($method:ident($type:ty))*) => { $(
+        fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
+            self.0.$method(value)
+        }
+    )* };
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Nested<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(formatter)
+    }
+
+    same! {
+        visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_char(char) visit_str(&str)
+        visit_borrowed_str(&'de str) visit_string(String) visit_bytes(&[u8]) visit_borrowed_bytes(&'de [u8])
+        visit_byte_buf(Vec<u8>)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
+        self.0.visit_none()
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+        self.0.visit_unit()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        self.0.visit_some(Nulls::new(inner))
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        self.0.visit_newtype_struct(Nulls::new(inner))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<V::Value, A::Error> {
+        self.0.visit_seq(Nested(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(Nested(object))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
+        self.0.visit_enum(variant)
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Nested<A> {
+    type Error = A::Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
+        self.0.next_element_seed(Seed { seed, position: Position::Element })
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.0.size_hint()
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Nested<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        self.0.next_key_seed(seed)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.0.next_value_seed(Seed { seed, position: Position::Field })
+    }
+
+    /// Maps are read entry by entry, which lets an entry without a value be passed over as a whole.
+    fn next_entry_seed<K: DeserializeSeed<'de>, V: DeserializeSeed<'de>>(
+        &mut self,
+        key_seed: K,
+        value_seed: V,
+    ) -> Result<Option<(K::Value, V::Value)>, A::Error> {
+        let mut value_seed = Some(value_seed);
+        while let Some(key) = self.0.next_key::<String>()? {
+            if let Some(value) = self.0.next_value_seed(UnlessNull(&mut value_seed))? {
+                let key: StringDeserializer<A::Error> = key.into_deserializer();
+                return Ok(Some((key_seed.deserialize(key)?, value)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.0.size_hint()
+    }
+}
+
+struct Seed<T> {
+    seed: T,
+    position: Position,
+}
+
+impl<'de, T: DeserializeSeed<'de>> DeserializeSeed<'de> for Seed<T> {
+    type Value = T::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<T::Value, D::Error> {
+        self.seed.deserialize(Nulls { inner, position: self.position })
+    }
+}
+
+/// Uses up the seed for a value, and keeps it at `null`.
+struct UnlessNull<'a, V>(&'a mut Option<V>);
+
+impl<'de, V: DeserializeSeed<'de>> DeserializeSeed<'de> for UnlessNull<'_, V> {
+    type Value = Option<V::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
+        inner.deserialize_option(self)
+    }
+}
+
+impl<'de, V: DeserializeSeed<'de>> Visitor<'de> for UnlessNull<'_, V> {
+    type Value = Option<V::Value>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value")
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
+        self.0.take().map(|seed| seed.deserialize(Nulls::new(inner))).transpose()
+    }
+}

@@ -1,0 +1,67 @@
+//! Reads a message from parameters and a JSON body: strictly, then with trailing commas, then in search of the fault.
+
+use prost_reflect::MessageDescriptor;
+use serde::Deserializer;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_path_to_error::Track;
+
+use crate::api::rest::nulls::Nulls;
+use crate::api::rest::params::Params;
+use crate::api::rest::{ParseWarnings, fault_words, times, trailing_commas};
+use crate::api::{Error, FieldViolation};
+use crate::pb;
+
+/// The message that `params` and `body` make, with what was read but may not have been meant. An empty body is `{}`.
+///
+/// # Errors
+/// [`Error::Malformed`] with line and column for what is no JSON, else [`Error::InvalidArgument`] with the first field
+/// that is unknown or has a value of the wrong type.
+pub fn message<Req: DeserializeOwned>(
+    input: &MessageDescriptor,
+    params: Params,
+    body: &[u8],
+) -> Result<(Req, ParseWarnings), Error> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    let (parsed, assumed_utc) = pb::noticing_assumed_utc(|| typed(params.clone(), body));
+    match parsed {
+        Ok(message) if !assumed_utc => Ok((message, ParseWarnings::default())),
+        Ok(message) => Ok((message, times::warnings(input, body))),
+        Err(error) => match trailing_commas::without(body) {
+            Some(strict) => message(input, params, strict.as_bytes()),
+            None if error.is_data() => Err(data_fault::<Req>(input, params, body)),
+            None => Err(not_json(&error)),
+        },
+    }
+}
+
+fn typed<Req: DeserializeOwned>(params: Params, body: &[u8]) -> Result<Req, serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let message = Req::deserialize(params.before(Nulls::new(&mut json)))?;
+    json.end()?;
+    Ok(message)
+}
+
+/// Parses once more, now with the path in hand, which costs more than it is worth for a body that is right.
+fn data_fault<Req: DeserializeOwned>(input: &MessageDescriptor, params: Params, body: &[u8]) -> Error {
+    let value: Value = match serde_json::from_slice(body) {
+        Ok(value) => value,
+        Err(error) => return not_json(&error),
+    };
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let mut track = Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
+    let Err(error) = read_tracked::<Req, _>(params.clone(), tracked) else {
+        return Error::internal("a body was refused and then accepted");
+    };
+    let violation: FieldViolation = fault_words::describe(input, &value, &track.path(), &error, &params);
+    Error::InvalidArgument(vec![violation])
+}
+
+fn read_tracked<'de, Req: DeserializeOwned, D: Deserializer<'de>>(params: Params, tracked: D) -> Result<Req, D::Error> {
+    Req::deserialize(params.before(Nulls::new(tracked)))
+}
+
+fn not_json(error: &serde_json::Error) -> Error {
+    Error::Malformed(format!("the body is not valid JSON: {error}"))
+}

@@ -1,0 +1,301 @@
+//! Writes an answer as JSON in the envelope, as the contract wants it where pbjson does otherwise.
+
+use std::collections::HashMap;
+
+use axum::response::{IntoResponse, Response};
+use http::header::{self, HeaderValue};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
+
+use crate::api::Error;
+use crate::api::rest::field_rules::{FieldRule, rules_of};
+
+/// The body of every answer over REST that is a success.
+#[derive(serde::Serialize)]
+struct Envelope<'a, T> {
+    message: &'a str,
+    status: &'a str,
+    data: Answer<'a, T>,
+}
+
+/// A message, or whatever holds messages, in REST's JSON.
+///
+/// pbjson passes a message's full name on to its serializer, so that what the descriptors say about a field can be looked
+/// up in passing: 64-bit integers become numbers, unspecified enums and certain empty lists are left out.
+pub struct Answer<'a, T: ?Sized>(pub &'a T);
+
+/// The answer to a request that was served.
+///
+/// # Errors
+/// [`Error::Internal`] if `data` holds what JSON cannot, as a time beyond the year 9999.
+pub fn envelope<T: Serialize>(message: &str, data: &T) -> Result<Response, Error> {
+    let envelope = Envelope { message, status: "success", data: Answer(data) };
+    let body = serde_json::to_vec(&envelope).map_err(Error::internal)?;
+    let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(([content_type], body).into_response())
+}
+
+impl<T: Serialize + ?Sized> Serialize for Answer<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(Writer { inner: serializer, integer: false })
+    }
+}
+
+/// A Serializer around another that writes messages by the rules of their fields.
+struct Writer<S> {
+    inner: S,
+    /// Whether texts are pbjson's 64-bit integers.
+    integer: bool,
+}
+
+/// A value whose texts may be integers.
+struct Value<'a, T: ?Sized> {
+    value: &'a T,
+    integer: bool,
+}
+
+/// A message, or another struct, under construction.
+struct Fields<S> {
+    inner: S,
+    rules: Option<&'static HashMap<String, FieldRule>>,
+}
+
+/// A list or map under construction.
+struct Elements<S> {
+    inner: S,
+    integer: bool,
+}
+
+impl<T: Serialize + ?Sized> Serialize for Value<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(Writer { inner: serializer, integer: self.integer })
+    }
+}
+
+impl<S: SerializeStruct> SerializeStruct for Fields<S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), S::Error> {
+        let rule = self.rules.and_then(|rules| rules.get(name)).copied();
+        if is_left_out(rule, value) {
+            return self.inner.skip_field(name);
+        }
+        self.inner.serialize_field(name, &Value { value, integer: rule == Some(FieldRule::Integer64) })
+    }
+
+    fn end(self) -> Result<S::Ok, S::Error> {
+        self.inner.end()
+    }
+}
+
+fn is_left_out<T: Serialize + ?Sized>(rule: Option<FieldRule>, value: &T) -> bool {
+    match rule {
+        Some(FieldRule::Enum) => serde_json::to_value(value).is_ok_and(|value| value == "unspecified"),
+        Some(FieldRule::OmitEmpty) => {
+            serde_json::to_value(value).is_ok_and(|value| value.as_array().is_some_and(Vec::is_empty))
+        }
+        Some(FieldRule::Integer64) | None => false,
+    }
+}
+
+impl<S: SerializeSeq> SerializeSeq for Elements<S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
+        self.inner.serialize_element(&Value { value, integer: self.integer })
+    }
+
+    fn end(self) -> Result<S::Ok, S::Error> {
+        self.inner.end()
+    }
+}
+
+impl<S: SerializeMap> SerializeMap for Elements<S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
+        // A key is a text in JSON, also where it is an integer in the proto.
+        self.inner.serialize_key(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
+        self.inner.serialize_value(&Value { value, integer: self.integer })
+    }
+
+    fn end(self) -> Result<S::Ok, S::Error> {
+        self.inner.end()
+    }
+}
+
+/// What is written as the inner serializer does it.
+macro_rules! same {
+    ($($method:ident($($argument:ident: $type:ty),*) -> $returns:ty;)*) => { $(
+        fn $method(self, $($argument: $type),*) -> Result<$returns, S::Error> {
+            self.inner.$method($($argument),*)
+        }
+    )* };
+}
+
+impl<S: Serializer> Serializer for Writer<S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+    type SerializeSeq = Elements<S::SerializeSeq>;
+    type SerializeMap = Elements<S::SerializeMap>;
+    type SerializeStruct = Fields<S::SerializeStruct>;
+    // Messages hold nothing of these kinds.
+    type SerializeTuple = S::SerializeTuple;
+    type SerializeTupleStruct = S::SerializeTupleStruct;
+    type SerializeTupleVariant = S::SerializeTupleVariant;
+    type SerializeStructVariant = S::SerializeStructVariant;
+
+    fn serialize_str(self, text: &str) -> Result<S::Ok, S::Error> {
+        if self.integer {
+            if let Ok(number) = text.parse::<i64>() {
+                return self.inner.serialize_i64(number);
+            }
+            if let Ok(number) = text.parse::<u64>() {
+                return self.inner.serialize_u64(number);
+            }
+        }
+        self.inner.serialize_str(text)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<S::Ok, S::Error> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_newtype_variant(name, index, variant, value)
+    }
+
+    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
+        Ok(Elements { inner: self.inner.serialize_seq(len)?, integer: self.integer })
+    }
+
+    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
+        Ok(Elements { inner: self.inner.serialize_map(len)?, integer: self.integer })
+    }
+
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeStruct, S::Error> {
+        Ok(Fields { inner: self.inner.serialize_struct(name, len)?, rules: rules_of(name) })
+    }
+
+    same! {
+        serialize_bool(value: bool) -> S::Ok;
+        serialize_i8(value: i8) -> S::Ok;
+        serialize_i16(value: i16) -> S::Ok;
+        serialize_i32(value: i32) -> S::Ok;
+        serialize_i64(value: i64) -> S::Ok;
+        serialize_u8(value: u8) -> S::Ok;
+        serialize_u16(value: u16) -> S::Ok;
+        serialize_u32(value: u32) -> S::Ok;
+        serialize_u64(value: u64) -> S::Ok;
+        serialize_f32(value: f32) -> S::Ok;
+        serialize_f64(value: f64) -> S::Ok;
+        serialize_char(value: char) -> S::Ok;
+        serialize_bytes(value: &[u8]) -> S::Ok;
+        serialize_none() -> S::Ok;
+        serialize_unit() -> S::Ok;
+        serialize_unit_struct(name: &'static str) -> S::Ok;
+        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str) -> S::Ok;
+        serialize_tuple(len: usize) -> S::SerializeTuple;
+        serialize_tuple_struct(name: &'static str, len: usize) -> S::SerializeTupleStruct;
+        serialize_tuple_variant(name: &'static str, index: u32, variant: &'static str, len: usize)
+            -> S::SerializeTupleVariant;
+        serialize_struct_variant(name: &'static str, index: u32, variant: &'static str, len: usize)
+            -> S::SerializeStructVariant;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::pb::{
+        Call, CallCounts, CallStatus, InsertBatchResponse, ListQueueCallsResponse, ListQueuesResponse, Queue,
+        QueueStatus,
+    };
+
+    fn written<T: Serialize>(value: &T) -> serde_json::Value {
+        serde_json::from_str(&serde_json::to_string(&Answer(value)).unwrap()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_64_bit_integer_is_a_number_wherever_it_stands(
+            top: i64, nested: i64, listed: Vec<i64>, optional: Option<i64>, deep: i64,
+        ) {
+            let counts = CallCounts { queued: deep, ..CallCounts::default() };
+            let queue = Queue { queue_id: nested, batches: listed.clone(), counts: Some(counts), ..Queue::default() };
+            let queues = written(&ListQueuesResponse { results: vec![queue], count: top, page: 1, page_size: 2 });
+            prop_assert_eq!(&queues["count"], &json!(top));
+            let queue = &queues["results"][0];
+            prop_assert_eq!(&queue["queue_id"], &json!(nested));
+            prop_assert_eq!(&queue["batches"], &json!(listed));
+            prop_assert_eq!(&queue["counts"]["queued"], &json!(deep));
+
+            let call = Call { contact_number: optional, ..Call::default() };
+            let calls = written(&ListQueueCallsResponse { results: vec![call], ..Default::default() });
+            prop_assert_eq!(calls["results"][0].get("contact_number").cloned(), optional.map(|it| json!(it)));
+        }
+
+        #[test]
+        fn values_of_a_map_are_numbers_and_its_keys_texts(map: BTreeMap<String, i64>, large: u64) {
+            let texts: BTreeMap<_, _> = map.iter().map(|(key, value)| (key, value.to_string())).collect();
+            let texts = serde_json::to_value(Value { value: &texts, integer: true }).unwrap();
+            prop_assert_eq!(texts, json!(map));
+            let large_text = serde_json::to_value(Value { value: &large.to_string(), integer: true }).unwrap();
+            prop_assert_eq!(large_text, json!(large));
+        }
+
+        #[test]
+        fn a_text_of_digits_stays_a_text(digits in "[0-9]{1,18}") {
+            let call = Call { channel: digits.clone(), project: Some(digits.clone()), ..Call::default() };
+            let call = written(&call);
+            prop_assert_eq!(&call["channel"], &json!(digits));
+            prop_assert_eq!(&call["project"], &json!(digits));
+        }
+    }
+
+    #[test]
+    fn warnings_are_there_only_if_there_are_any() {
+        let mut answer = InsertBatchResponse { queue_id: 123, inserted_count: 1, batch_id: 12345, warnings: vec![] };
+        let text = serde_json::to_string(&Answer(&answer)).unwrap();
+        assert_eq!(text, r#"{"queue_id":123,"inserted_count":1,"batch_id":12345}"#);
+        answer.warnings.push("data[0].deadline: has passed".to_owned());
+        assert_eq!(written(&answer)["warnings"], json!(["data[0].deadline: has passed"]));
+    }
+
+    #[test]
+    fn counts_flags_and_other_lists_are_always_there() {
+        let queue = written(&Queue { counts: Some(CallCounts::default()), ..Queue::default() });
+        assert_eq!((&queue["total_calls"], &queue["batches"]), (&json!(0), &json!([])));
+        assert_eq!(queue["counts"]["unknown"], json!(0));
+        assert_eq!((queue.get("retry"), queue.get("created_at")), (None, None));
+    }
+
+    #[test]
+    fn enums_are_kebab_case_and_never_unspecified() {
+        let queue = Queue { queue_status: QueueStatus::InProgress.into(), ..Queue::default() };
+        let queue = written(&queue);
+        assert_eq!((queue.get("queue_status"), queue.get("kind")), (Some(&json!("in-progress")), None));
+        let call = written(&Call { status: CallStatus::Canceled.into(), ..Call::default() });
+        assert_eq!(call["status"], json!("canceled"));
+    }
+}

@@ -1,0 +1,231 @@
+//! The Originate action of a request.
+
+use std::collections::BTreeMap;
+
+use super::text::{label, plain_if_given};
+use super::{Rules, ServerRules};
+use crate::ami::Variable;
+use crate::api::{At, Violations};
+use crate::domain::ids::CallId;
+use crate::domain::originate::{DEFAULT_TIMEOUT_MS, Plan, Recording, Target};
+use crate::domain::recording;
+use crate::pb::OriginateAction;
+
+/// Longest channel id of a client: with `-r100` behind it, it still fits Asterisk's 150 (`AST_MAX_UNIQUEID`).
+const CHANNEL_ID: usize = 128;
+
+/// How the parts of a request that are not in its `action` enter the plan.
+pub struct Around<'a> {
+    /// Where its violations are told.
+    pub at: At<'a>,
+    /// What is dialed, where `action.Channel` does not say.
+    pub channel: Option<String>,
+    /// What Dial dials, where `action.Data` does not say.
+    pub data: Option<String>,
+    /// The caller id, where `action.CallerID` does not say.
+    pub caller_id: Option<String>,
+    /// Where the call is recorded.
+    pub recording: Option<Recording>,
+}
+
+/// Checks an action and makes the plan of its call. None where something is wrong; it is noted.
+pub fn plan(action: &OriginateAction, around: Around<'_>, rules: &Rules, violations: &mut Violations) -> Option<Plan> {
+    let root = around.at;
+    let at = root.then("action");
+    if action.action.is_empty() {
+        violations.required(&at.then("Action"));
+    } else if action.action != "Originate" {
+        violations.invalid(&at.then("Action"), "must be \"Originate\"");
+    }
+    texts(action, &at, violations);
+    let timeout_ms = timeout(action, &at, violations);
+    let variables = variables(action, &at, violations);
+    let target = target(action, around.data, &at, violations);
+    let account = account(action, rules, &at, violations);
+    let channel = given(action.channel.as_deref()).map(str::to_owned).or(around.channel);
+    let Some(channel) = channel else {
+        violations.required(&at.then("Channel"));
+        return None;
+    };
+    let plan = Plan {
+        channel,
+        target: target?,
+        caller_id: given(action.caller_id.as_deref()).map(str::to_owned).or(around.caller_id),
+        account: Some(account),
+        timeout_ms,
+        early_media: action.early_media.unwrap_or(false),
+        codecs: action.codecs.clone(),
+        channel_id: action.channel_id.clone(),
+        other_channel_id: action.other_channel_id.clone(),
+        variables,
+        recording: around.recording,
+    };
+    for denied in rules.policy.check(&plan) {
+        // Only the recording's command stands beside the action.
+        let field = if denied.field == "mix_monitor_command" { root.then(denied.field) } else { at.then(denied.field) };
+        violations.denied(&field, denied.why);
+    }
+    Some(plan)
+}
+
+fn texts(action: &OriginateAction, at: &At<'_>, violations: &mut Violations) {
+    label(action.action_id.as_deref(), &at.then("ActionID"), violations);
+    for (name, text) in [
+        ("Channel", &action.channel),
+        ("Application", &action.application),
+        ("CallerID", &action.caller_id),
+        ("Account", &action.account),
+        ("ChannelId", &action.channel_id),
+        ("OtherChannelId", &action.other_channel_id),
+        ("Context", &action.context),
+        ("Exten", &action.exten),
+        ("Priority", &action.priority),
+        ("Codecs", &action.codecs),
+    ] {
+        plain_if_given(text.as_deref(), &at.then(name), violations);
+    }
+    // Empty arguments are as good as none.
+    if let Some(data) = given(action.data.as_deref()) {
+        plain_if_given(Some(data), &at.then("Data"), violations);
+    }
+    for (name, id) in [("ChannelId", &action.channel_id), ("OtherChannelId", &action.other_channel_id)] {
+        if id.as_ref().is_some_and(|id| id.len() > CHANNEL_ID) {
+            violations.invalid(&at.then(name), format_args!("has more than {CHANNEL_ID} bytes"));
+        }
+    }
+}
+
+fn timeout(action: &OriginateAction, at: &At<'_>, violations: &mut Violations) -> u32 {
+    let Some(timeout) = action.timeout else { return DEFAULT_TIMEOUT_MS };
+    if !(1000..=600_000).contains(&timeout) {
+        violations.invalid(&at.then("Timeout"), "must be 1000 to 600000 milliseconds");
+    }
+    u32::try_from(timeout).unwrap_or(DEFAULT_TIMEOUT_MS)
+}
+
+/// `Variable` and `variables` together; the latter wins.
+fn variables(action: &OriginateAction, at: &At<'_>, violations: &mut Violations) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    let at_string = at.then("Variable");
+    for pair in action.variable.iter().flat_map(|pairs| pairs.split(',')).filter(|pair| !pair.trim().is_empty()) {
+        match pair.split_once('=') {
+            Some((name, value)) => {
+                variable(name.trim(), value, &at_string, violations);
+                variables.insert(name.trim().to_owned(), value.to_owned());
+            }
+            None => violations.invalid(&at_string, format_args!("`{pair}` is no NAME=value")),
+        }
+    }
+    let at_object = at.then("variables");
+    for (name, value) in &action.variables {
+        variable(name, value, &at_object.then(name), violations);
+        variables.insert(name.clone(), value.clone());
+    }
+    variables
+}
+
+fn variable(name: &str, value: &str, at: &At<'_>, violations: &mut Violations) {
+    if let Err(error) = Variable::new(name, value) {
+        violations.invalid(at, error);
+    }
+    if value.contains("${") || value.contains("$[") {
+        violations.invalid(at, "must not hold `${` or `$[`");
+    }
+    let bare = name.trim_start_matches('_');
+    if bare.starts_with("TRUNKLINE_") || bare == "DID" {
+        violations.invalid(at, format_args!("variable {bare} is Trunkline's own"));
+    }
+}
+
+fn target(action: &OriginateAction, data: Option<String>, at: &At<'_>, violations: &mut Violations) -> Option<Target> {
+    match (given(action.application.as_deref()), given(action.context.as_deref())) {
+        (Some(_), Some(_)) => {
+            violations.invalid(&at.then("Context"), "cannot be given together with Application");
+            None
+        }
+        (Some(name), None) => {
+            let data = given(action.data.as_deref()).map(str::to_owned).or(data).unwrap_or_default();
+            if data.is_empty() && name.eq_ignore_ascii_case("Dial") {
+                violations.invalid(&at.then("Data"), "required with Application \"Dial\"");
+            }
+            Some(Target::Application { name: name.to_owned(), data })
+        }
+        (None, Some(context)) => {
+            let Some(exten) = given(action.exten.as_deref()) else {
+                violations.invalid(&at.then("Exten"), "required with Context");
+                return None;
+            };
+            let priority = given(action.priority.as_deref()).unwrap_or("1");
+            let (context, exten, priority) = (context.to_owned(), exten.to_owned(), priority.to_owned());
+            Some(Target::Extension { context, exten, priority })
+        }
+        (None, None) => {
+            violations.invalid(&at.then("Application"), "required, unless Context and Exten are given");
+            None
+        }
+    }
+}
+
+fn account(action: &OriginateAction, rules: &Rules, at: &At<'_>, violations: &mut Violations) -> String {
+    let own = &rules.client.account_code;
+    let Some(account) = given(action.account.as_deref()) else { return own.clone() };
+    if account != own && !rules.policy.accounts.iter().any(|granted| granted == account) {
+        violations.denied(&at.then("Account"), format_args!("account {account} is not granted"));
+    }
+    account.to_owned()
+}
+
+/// What a request says about recording.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RecordingFields<'a> {
+    /// `recording_path`.
+    pub path: Option<&'a str>,
+    /// `mix_monitor_command`.
+    pub command: Option<&'a str>,
+}
+
+/// Where a call is recorded that is to be recorded.
+pub fn recording(
+    fields: RecordingFields<'_>,
+    call: CallId,
+    server: &ServerRules,
+    at: &At<'_>,
+    violations: &mut Violations,
+) -> Option<Recording> {
+    let at_command = at.then("mix_monitor_command");
+    let (file, options, command) = match given(fields.command) {
+        None => (None, None, None),
+        Some(text) => {
+            plain_if_given(Some(text), &at_command, violations);
+            let Some(arguments) = text.strip_prefix("MixMonitor ") else {
+                violations.invalid(&at_command, "must be `MixMonitor file[,options[,command]]`");
+                return None;
+            };
+            let mut parts = arguments.trim().splitn(3, ',').map(|part| given(Some(part.trim())));
+            (parts.next().flatten(), parts.next().flatten(), parts.next().flatten())
+        }
+    };
+    if let Some(file) = file {
+        check_path(file, server, &at_command, violations);
+    }
+    if let Some(path) = given(fields.path) {
+        check_path(path, server, &at.then("recording_path"), violations);
+    }
+    let path = given(fields.path).or(file).map(str::to_owned);
+    let Some(path) = path.or_else(|| recording::default_path(call, &server.recording_dirs)) else {
+        violations.invalid(&at.then("recording_path"), "required: the server has no recording directory");
+        return None;
+    };
+    Some(Recording { path, options: options.map(str::to_owned), command: command.map(str::to_owned) })
+}
+
+fn check_path(path: &str, server: &ServerRules, at: &At<'_>, violations: &mut Violations) {
+    if let Err(error) = recording::check(path, &server.recording_dirs) {
+        violations.invalid(at, error);
+    }
+}
+
+/// An empty text is as good as none.
+fn given(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}

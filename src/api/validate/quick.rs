@@ -1,0 +1,120 @@
+//! A quick call.
+
+use super::batch::{content, server};
+use super::originate::{Around, RecordingFields, plan, recording};
+use super::text::{label, plain_if_given};
+use super::{Rules, ServerRules};
+use crate::api::{At, Error, Violations};
+use crate::domain::ids::CallId;
+use crate::domain::status::CallStatus;
+use crate::pb::CreateQuickCallRequest;
+use crate::store::batches::NewQuickCall;
+use crate::store::calls::NewCall;
+
+/// Longest Idempotency-Key.
+pub const MAX_KEY: usize = 255;
+
+/// How long `number2` rings, in seconds, where `Data` does not say.
+const SECOND_LEG_SECONDS: u32 = 30;
+
+/// Longest customer name: what Asterisk keeps of a caller id's name.
+const MAX_NAME: usize = 80;
+
+/// Checks a quick call and makes what is stored of it.
+///
+/// # Errors
+/// Every broken rule.
+pub fn quick_call(
+    request: &CreateQuickCallRequest,
+    idempotency_key: Option<String>,
+    rules: &Rules,
+) -> Result<NewQuickCall, Error> {
+    let mut violations = Violations::default();
+    let call = call(request, rules, &mut violations);
+    if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > MAX_KEY) {
+        violations.invalid(&At::field("Idempotency-Key"), format_args!("must have 1 to {MAX_KEY} characters"));
+    }
+    violations.finish()?;
+    // Without a violation there is a call.
+    let call = call.ok_or_else(|| Error::internal("a quick call without a plan"))?;
+    let idempotency = idempotency_key.map(|key| (key, content(request)));
+    Ok(NewQuickCall { client_id: rules.client.id, call, idempotency })
+}
+
+fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violations) -> Option<NewCall> {
+    let root = At::root();
+    let at_name = root.then("customer_name");
+    if request.customer_name.is_empty() {
+        violations.required(&at_name);
+    }
+    label(Some(request.customer_name.as_str()).filter(|name| !name.is_empty()), &at_name, violations);
+    if request.customer_name.chars().count() > MAX_NAME {
+        violations.invalid(&at_name, format_args!("has more than {MAX_NAME} characters"));
+    }
+    plain_if_given(request.did.as_deref(), &root.then("did"), violations);
+    let server = server(&request.asterisk_server_code, rules, &root, violations);
+    let numbers = [("number1", request.number1.as_deref()), ("number2", request.number2.as_deref())];
+    for (name, number) in numbers {
+        check_number(number, &root.then(name), violations);
+    }
+    let Some(action) = &request.action else {
+        violations.required(&root.then("action"));
+        return None;
+    };
+    let is_empty = |text: &Option<String>| text.as_deref().unwrap_or_default().is_empty();
+    if is_empty(&action.channel) && is_empty(&request.number1) {
+        violations.invalid(&root.then("number1"), "required, unless action.Channel is given");
+        return None;
+    }
+    let dials = action.application.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("Dial"));
+    if dials && is_empty(&action.data) && is_empty(&request.number2) {
+        violations.invalid(&root.then("number2"), "required, unless action.Data is given");
+        return None;
+    }
+    let server = server?;
+    let id = CallId::new();
+    let recording = if request.create_recording.unwrap_or(true) {
+        Some(recording(RecordingFields::default(), id, server, &root, violations)?)
+    } else {
+        None
+    };
+    let around = Around {
+        at: root,
+        channel: request.number1.as_deref().map(|number| dialed(number, server)),
+        data: request.number2.as_deref().map(|number| format!("{},{SECOND_LEG_SECONDS}", dialed(number, server))),
+        caller_id: Some(caller_id(&request.customer_name, request.did.as_deref())),
+        recording,
+    };
+    let plan = plan(action, around, rules, violations)?;
+    Some(NewCall {
+        id,
+        server_code: request.asterisk_server_code.clone(),
+        status: CallStatus::Queued,
+        plan,
+        max_retries: 0,
+        contact_number: None,
+        project: None,
+        action_id: action.action_id.clone(),
+        did: request.did.clone(),
+        deadline: None,
+    })
+}
+
+/// A number goes into a dial string, so nothing that means something there may be in it.
+fn check_number(number: Option<&str>, at: &At<'_>, violations: &mut Violations) {
+    let Some(number) = number.filter(|number| !number.is_empty()) else { return };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '*' | '#' | '.' | '-' | '_');
+    if number.len() > 64 || !number.chars().all(plain) {
+        violations.invalid(at, "must be at most 64 digits, letters, `+`, `*`, `#`, `.`, `-` and `_`");
+    }
+}
+
+fn dialed(number: &str, server: &ServerRules) -> String {
+    server.dial_template.replace("{number}", number)
+}
+
+/// `"Name" <did>`, as Asterisk parses it (`ast_callerid_parse`).
+fn caller_id(name: &str, did: Option<&str>) -> String {
+    let name: String = name.chars().filter(|c| !matches!(c, '"' | '<' | '>')).collect();
+    format!("\"{name}\" <{}>", did.unwrap_or_default())
+}

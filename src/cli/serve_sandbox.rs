@@ -1,0 +1,109 @@
+//! `trunkline serve --sandbox`: a server to dial through and a client to dial as, made at every start.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use secrecy::{ExposeSecret, SecretString};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::auth::ApiKey;
+use crate::api::grpc::App;
+use crate::domain::policy::Policy;
+use crate::domain::time::Millis;
+use crate::pb::ClientLimits;
+use crate::sandbox::{self, Options};
+use crate::store::clients::{self, NewClient};
+use crate::store::keys::{self, Key};
+use crate::store::servers::{self, Server};
+use crate::store::{Result, Tx, queues};
+
+/// The server code, client name and account code that the guide's examples use.
+const SERVER: &str = "server1";
+const CLIENT: &str = "sandbox";
+const ACCOUNT: &str = "your_account_code";
+
+/// The guide's first example makes queue 123, and its second one adds to it.
+const FIRST_QUEUE: i64 = 123;
+
+/// Starts the sandbox, makes what the guide's examples need, and prints how to begin.
+pub async fn start(app: &App, api: SocketAddr, speed: f64, stop: CancellationToken) -> anyhow::Result<()> {
+    let secret: SecretString = ApiKey::generate(app.client_keys).plaintext;
+    let username = "sandbox".to_owned();
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let options = Options { listen, username: username.clone(), secret: secret.clone(), seed: 1, speed };
+    let handle = sandbox::start(options, stop).await.context("cannot start the sandbox")?;
+    let now = Millis::now();
+    let server = Server {
+        code: SERVER.to_owned(),
+        host: handle.address.ip().to_string(),
+        port: handle.address.port().into(),
+        username,
+        secret: app.sealer.seal(&secret)?,
+        tls: false,
+        dial_template: "PJSIP/{number}@endpoint1".to_owned(),
+        max_channels: 200,
+        calls_per_second: 50.0 * speed.max(1.0),
+        recording_dirs: r#"["/recordings"]"#.to_owned(),
+        created_at: now.0,
+        updated_at: now.0,
+    };
+    let mut tx = app.db.begin().await?;
+    if servers::list(&mut tx).await?.iter().any(|known| known.code == SERVER) {
+        servers::update(&mut tx, &server).await?;
+    } else {
+        servers::insert(&mut tx, &server).await?;
+    }
+    queues::number_from(&mut tx, FIRST_QUEUE).await?;
+    let key = make_key(app, &mut tx, now).await?;
+    tx.commit().await?;
+    print_welcome(api, &key);
+    Ok(())
+}
+
+async fn make_key(app: &App, tx: &mut Tx, now: Millis) -> Result<SecretString> {
+    let client_id = match clients::by_name(tx, CLIENT).await? {
+        Some(client) => client.id,
+        None => {
+            let new = NewClient {
+                name: CLIENT.to_owned(),
+                account_code: ACCOUNT.to_owned(),
+                limits: serde_json::to_string(&ClientLimits::default())?,
+                policy: serde_json::to_string(&Policy::default())?,
+                servers: vec![SERVER.to_owned()],
+            };
+            clients::create(tx, &new, now).await?
+        }
+    };
+    let new = ApiKey::generate(app.client_keys);
+    let key = Key {
+        id: new.key_id,
+        client_id,
+        secret_sha256: new.secret_sha256.to_vec(),
+        created_at: now.0,
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    keys::insert(tx, &key).await?;
+    Ok(new.plaintext)
+}
+
+#[expect(clippy::print_stdout, reason = "how to begin is what this command prints")]
+fn print_welcome(api: SocketAddr, key: &SecretString) {
+    let key = key.expose_secret();
+    // Whoever listens everywhere is reached here.
+    let host = if api.ip().is_unspecified() { "127.0.0.1".to_owned() } else { api.ip().to_string() };
+    let url = format!("http://{host}:{}", api.port());
+    println!(
+        r#"Trunkline runs with a sandbox in place of Asterisk: calls are placed, and nobody's phone rings.
+
+  Dashboard  {url}/
+  API key    {key}
+
+Place a call, and watch what happens:
+
+  curl -X POST '{url}/calling/api/v1/queues/insertdataincallqueue/' -H 'X-API-KEY: {key}' -H 'Content-Type: application/json' -d '{{"batch_id": 1, "data": [{{"asterisk_server_code": "server1", "action": {{"Action": "Originate", "Channel": "PJSIP/1234567890@endpoint1", "Application": "Dial", "Data": "PJSIP/0987654321@endpoint2,30"}}}}]}}'
+  curl -N '{url}/calling/api/v1/calls/watch?after=0' -H 'X-API-KEY: {key}'
+"#
+    );
+}

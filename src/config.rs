@@ -1,0 +1,225 @@
+//! How the server is configured: a TOML file, then `TRUNKLINE_*` variables, then flags; the last one wins.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+/// Variables with our prefix that are not the server's: they tell client commands where the server is, and tests
+/// where their parts are.
+const NOT_OURS: [&str; 3] = ["config", "url", "api_key"];
+const OF_TESTS: &str = "test_";
+
+/// What can be set. Each field is the key in the file and, in capitals behind `TRUNKLINE_`, the variable.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// `sqlite://PATH` or `postgres://…`. Default: SQLite in the data directory.
+    pub database_url: Option<String>,
+    /// The same, in a file.
+    database_url_file: Option<PathBuf>,
+    /// Where keys and the default database are kept.
+    pub data_dir: PathBuf,
+    admin_key: Option<String>,
+    admin_key_file: Option<PathBuf>,
+    secret_key: Option<String>,
+    secret_key_file: Option<PathBuf>,
+    /// This node's name in leases. Default: the host's.
+    pub node_name: Option<String>,
+    /// Which lines are logged, as `info` or `trunkline=debug,info`.
+    pub log: String,
+    /// Default: text on a terminal, else JSON.
+    pub log_format: Option<LogFormat>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Flags that override the rest.
+#[derive(Clone, Debug, Default, Serialize, clap::Args)]
+pub struct Flags {
+    /// A TOML file [env: TRUNKLINE_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Where to listen [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// sqlite://PATH or postgres://… [default: SQLite in the data directory]
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_url: Option<String>,
+    /// Where keys and the default database are kept [default: ./trunkline-data]
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// This node's name [default: the host's]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_name: Option<String>,
+    /// Which lines are logged [default: info]
+    #[arg(long, value_name = "FILTER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// How they look [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// What is wrong with the configuration, in one line.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A key is unknown, or a value is not what it should be.
+    #[error("{0}")]
+    Value(String),
+    /// A file that is named cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    /// Two ways to say the same thing.
+    #[error("{0} and {0}_file are both set; set one")]
+    Twice(&'static str),
+    /// PostgreSQL is shared, so a key of one node's making would lock out the others.
+    #[error(
+        "secret_key is required with PostgreSQL: set TRUNKLINE_SECRET_KEY to 32 bytes in base64, the same on every node"
+    )]
+    NoSecretKey,
+}
+
+impl Config {
+    /// Reads the file, the variables and the flags.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        let defaults = [("listen", "127.0.0.1:8080"), ("data_dir", "./trunkline-data"), ("log", "info")];
+        let mut figment = Figment::new();
+        for (key, value) in defaults {
+            figment = figment.join(Serialized::default(key, value));
+        }
+        let file = flags.config.clone().or_else(|| std::env::var_os("TRUNKLINE_CONFIG").map(PathBuf::from));
+        if let Some(path) = file {
+            let text = read(&path)?;
+            figment = figment.merge(Toml::string(&text));
+        }
+        let ours = |key: &figment::value::UncasedStr| {
+            let key = key.as_str().to_ascii_lowercase();
+            !NOT_OURS.contains(&key.as_str()) && !key.starts_with(OF_TESTS)
+        };
+        let config: Self = figment
+            .merge(Env::prefixed("TRUNKLINE_").filter(ours))
+            .merge(Serialized::defaults(flags))
+            .extract()
+            .map_err(|error| ConfigError::Value(one_line(&error)))?;
+        config.with_files()
+    }
+
+    /// Takes in what stands in files of its own.
+    fn with_files(mut self) -> Result<Self, ConfigError> {
+        self.database_url = either("database_url", self.database_url, self.database_url_file.take())?;
+        self.admin_key = either("admin_key", self.admin_key, self.admin_key_file.take())?;
+        self.secret_key = either("secret_key", self.secret_key, self.secret_key_file.take())?;
+        if let Some(url) = &self.database_url {
+            let known = ["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+            if !known {
+                return Err(ConfigError::Value("database_url must begin with sqlite:// or postgres://".to_owned()));
+            }
+            if self.secret_key.is_none() && !url.starts_with("sqlite://") {
+                return Err(ConfigError::NoSecretKey);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Where the book is.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        let default = || format!("sqlite://{}", self.data_dir.join("trunkline.db").display());
+        self.database_url.clone().unwrap_or_else(default)
+    }
+
+    /// The configured admin key.
+    #[must_use]
+    pub fn admin_key(&self) -> Option<SecretString> {
+        self.admin_key.clone().map(Into::into)
+    }
+
+    /// The configured key of stored secrets.
+    #[must_use]
+    pub fn secret_key(&self) -> Option<SecretString> {
+        self.secret_key.clone().map(Into::into)
+    }
+
+    /// This node's name.
+    #[must_use]
+    pub fn node_name(&self) -> String {
+        self.node_name.clone().unwrap_or_else(|| gethostname::gethostname().to_string_lossy().into_owned())
+    }
+}
+
+fn either(name: &'static str, value: Option<String>, file: Option<PathBuf>) -> Result<Option<String>, ConfigError> {
+    match (value, file) {
+        (Some(_), Some(_)) => Err(ConfigError::Twice(name)),
+        (value, None) => Ok(value),
+        (None, Some(path)) => Ok(Some(read(&path)?.trim().to_owned())),
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })
+}
+
+fn one_line(error: &figment::Error) -> String {
+    let first = error.clone().into_iter().next();
+    first.map_or_else(|| error.to_string(), |error| error.to_string()).replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Variables are the process's own, so the tests set none and use files and flags.
+
+    fn load(toml: &str) -> Result<Config, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("trunkline.toml");
+        std::fs::write(&path, toml).unwrap();
+        Config::load(&Flags { config: Some(path), ..Flags::default() })
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it() {
+        let error = load("listn = '127.0.0.1:1'").unwrap_err().to_string();
+        assert!(error.contains("listn") && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("trunkline.toml");
+        std::fs::write(&path, "listen = '127.0.0.1:1'\nnode_name = 'a'").unwrap();
+        let flags = Flags { config: Some(path), node_name: Some("b".into()), ..Flags::default() };
+        let config = Config::load(&flags).unwrap();
+        assert_eq!((config.listen.port(), config.node_name().as_str()), (1, "b"));
+    }
+
+    #[test]
+    fn a_shared_database_needs_a_shared_secret_key() {
+        assert!(matches!(load("database_url = 'postgres://x/y'"), Err(ConfigError::NoSecretKey)));
+        assert!(load("database_url = 'mysql://x/y'").is_err());
+        assert!(load("database_url = 'sqlite://x.db'").is_ok());
+    }
+}

@@ -1,0 +1,95 @@
+//! Commits what happens in a lane, in groups: whatever has come in while the last commit ran goes into the next.
+//!
+//! Nothing is ever dropped. While the store is away the group waits and grows, and the lane goes on following its live
+//! calls; new ones are not begun, because a claim is only granted by a commit.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tracing::{error, warn};
+
+use crate::domain::ids::CallId;
+use crate::store::journal::{Change, Claim, Expiry, Group, LaneRef, commit};
+use crate::store::{Db, StoreError};
+
+/// Something to commit.
+#[derive(Debug)]
+pub enum Entry {
+    /// Waiting calls to take up.
+    Claims(Vec<Claim>),
+    /// Waiting calls past their deadline.
+    Expiries(Vec<Expiry>),
+    /// Claims that were granted, and whose Originate never left.
+    Withdrawn(Vec<Claim>),
+    /// What happened to live calls.
+    Changes(Vec<Change>),
+}
+
+/// What became of a group.
+#[derive(Debug)]
+pub enum Committed {
+    /// It is durable; of its claims these were granted.
+    Group { claims: Vec<Claim>, granted: HashSet<CallId>, expired: Vec<Expiry> },
+    /// Another node owns the lane: nothing more will be committed.
+    Fenced,
+}
+
+/// Most entries of one group: bounds the time of a commit, and so the wait of the next claim.
+const ENTRIES: usize = 1024;
+
+/// Starts the journal of a lane. It ends when its sender is dropped and all is committed.
+pub fn start(db: Db, lane: LaneRef) -> (mpsc::UnboundedSender<Entry>, mpsc::UnboundedReceiver<Committed>) {
+    let (entry, mut entries) = mpsc::unbounded_channel();
+    let (committed, answers) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut number = 0;
+        let mut taken = Vec::new();
+        while entries.recv_many(&mut taken, ENTRIES).await > 0 {
+            let group = group(taken.drain(..));
+            number += 1;
+            let Some(granted) = commit_surely(&db, &lane, number, &group).await else {
+                let _ = committed.send(Committed::Fenced);
+                return;
+            };
+            if !(group.claims.is_empty() && group.expiries.is_empty()) {
+                let answer = Committed::Group { claims: group.claims, granted, expired: group.expiries };
+                // The lane may have ended first; the commit stands.
+                let _ = committed.send(answer);
+            }
+        }
+    });
+    (entry, answers)
+}
+
+fn group(entries: impl Iterator<Item = Entry>) -> Group {
+    let mut group = Group::default();
+    for entry in entries {
+        match entry {
+            Entry::Claims(claims) => group.claims.extend(claims),
+            Entry::Expiries(expiries) => group.expiries.extend(expiries),
+            Entry::Withdrawn(claims) => group.withdrawn.extend(claims),
+            Entry::Changes(changes) => group.changes.extend(changes),
+        }
+    }
+    group
+}
+
+/// Tries until the group is durable; None where the lane is another's.
+async fn commit_surely(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Option<HashSet<CallId>> {
+    let mut wait = Duration::from_millis(20);
+    loop {
+        match commit(db, lane, number, group).await {
+            Ok(granted) => return Some(granted),
+            Err(error @ StoreError::Fenced { .. }) => {
+                warn!(server = %lane.server, %error, "this node's lane is over");
+                return None;
+            }
+            Err(error) => {
+                error!(server = %lane.server, %error, "cannot commit, and tries again");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(Duration::from_secs(2));
+            }
+        }
+    }
+}

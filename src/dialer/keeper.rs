@@ -1,0 +1,87 @@
+//! Holds a lane's lease, and tells everybody how the lane stands.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::domain::status::ServerStatus;
+use crate::domain::time::Millis;
+use crate::store::journal::LaneRef;
+use crate::store::{Db, Result, leases};
+
+/// How long a lease lasts unrenewed.
+pub const TTL: Duration = Duration::from_secs(15);
+
+/// An owner that could not renew stops this long before another node may begin.
+const MARGIN: Duration = Duration::from_secs(3);
+
+/// How a lane stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneStatus {
+    /// In a word.
+    pub status: ServerStatus,
+    /// As Asterisk says, once it has.
+    pub asterisk_version: Option<String>,
+    /// Why it is not online.
+    pub last_error: Option<String>,
+}
+
+/// Starts the keeper; `lost` is cancelled when the lane must stop dialing.
+pub fn start(db: Db, lane: LaneRef, mut status: watch::Receiver<LaneStatus>, lost: CancellationToken) {
+    tokio::spawn(async move {
+        let mut renew = interval(TTL / 3);
+        renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut good_until = Instant::now() + TTL;
+        status.mark_changed();
+        loop {
+            tokio::select! {
+                () = lost.cancelled() => return,
+                () = tokio::time::sleep_until(good_until - MARGIN) => {
+                    warn!(server = %lane.server, "the lease could not be renewed in time; the lane stops");
+                    lost.cancel();
+                    return;
+                }
+                changed = status.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let now = status.borrow_and_update().clone();
+                    if let Err(error) = write_status(&db, &lane, &now).await {
+                        warn!(server = %lane.server, %error, "cannot tell how the lane stands");
+                        status.mark_changed();
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                    }
+                }
+                _ = renew.tick() => {
+                    let asked = Instant::now();
+                    match renew_lease(&db, &lane).await {
+                        Ok(true) => good_until = asked + TTL,
+                        Ok(false) => {
+                            warn!(server = %lane.server, "another node owns the lane; this one stops");
+                            lost.cancel();
+                            return;
+                        }
+                        Err(error) => warn!(server = %lane.server, %error, "cannot renew the lease"),
+                    }
+                }
+            }
+        }
+    });
+}
+
+async fn renew_lease(db: &Db, lane: &LaneRef) -> Result<bool> {
+    let mut tx = db.begin().await?;
+    let kept = leases::renew(&mut tx, &lane.server, lane.epoch, TTL, Millis::now()).await?;
+    tx.commit().await?;
+    Ok(kept)
+}
+
+async fn write_status(db: &Db, lane: &LaneRef, now: &LaneStatus) -> Result<()> {
+    let mut tx = db.begin().await?;
+    let (version, error) = (now.asterisk_version.as_deref(), now.last_error.as_deref());
+    leases::set_status(&mut tx, &lane.server, lane.epoch, now.status, version, error).await?;
+    tx.commit().await
+}

@@ -1,0 +1,158 @@
+//! Runs a lane for every server that this node owns, and starts and stops them as servers come and go.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::keeper::TTL;
+use super::lane::Lane;
+use crate::ami;
+use crate::domain::time::Millis;
+use crate::store::secrets::Sealer;
+use crate::store::servers::{self, Server};
+use crate::store::{Db, Result, leases};
+
+/// How often servers are read besides the wake-ups: another node may have added one, or let one go.
+const READ_SERVERS: Duration = Duration::from_secs(2);
+
+/// What the dialer needs.
+pub struct Options {
+    /// Where the book is.
+    pub db: Db,
+    /// Opens the servers' secrets.
+    pub sealer: Sealer,
+    /// This node's name in leases.
+    pub node: String,
+    /// Notified when there may be something new to dial, on any server.
+    pub wake: Arc<Notify>,
+    /// Notified when a server was added or changed.
+    pub servers_changed: Arc<Notify>,
+}
+
+/// The dialer of one node.
+pub struct Dialer {
+    options: Options,
+    lanes: HashMap<String, Running>,
+}
+
+struct Running {
+    server: Server,
+    epoch: i64,
+    wake: Arc<Notify>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Dialer {
+    /// Nothing runs yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self { options, lanes: HashMap::new() }
+    }
+
+    /// Runs lanes until `stop`; then lets each go, and ends when the last commit of each is durable.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let (wake, servers_changed) = (Arc::clone(&self.options.wake), Arc::clone(&self.options.servers_changed));
+        let mut read = tokio::time::interval(READ_SERVERS);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = wake.notified() => {
+                    for lane in self.lanes.values() {
+                        lane.wake.notify_one();
+                    }
+                }
+                () = servers_changed.notified() => self.adjust().await,
+                _ = read.tick() => self.adjust().await,
+            }
+        }
+        for lane in self.lanes.values() {
+            lane.stop.cancel();
+        }
+        for (code, lane) in self.lanes.drain() {
+            let_go(&self.options.db, &code, lane).await;
+        }
+    }
+
+    /// Starts lanes of new servers, and restarts those of changed ones.
+    async fn adjust(&mut self) {
+        let servers = match read_servers(&self.options.db).await {
+            Ok(servers) => servers,
+            Err(error) => return warn!(%error, "cannot read the servers"),
+        };
+        let ended: Vec<String> = self
+            .lanes
+            .iter()
+            .filter(|(code, lane)| {
+                let same = servers.iter().any(|server| server.code == **code && *server == lane.server);
+                lane.task.is_finished() || !same
+            })
+            .map(|(code, _)| code.clone())
+            .collect();
+        for code in ended {
+            if let Some(lane) = self.lanes.remove(&code) {
+                lane.stop.cancel();
+                let_go(&self.options.db, &code, lane).await;
+            }
+        }
+        for server in servers {
+            if !self.lanes.contains_key(&server.code)
+                && let Err(error) = self.start(server).await
+            {
+                warn!(%error, "cannot take a lane");
+            }
+        }
+    }
+
+    async fn start(&mut self, server: Server) -> Result<()> {
+        let mut tx = self.options.db.begin().await?;
+        let epoch = leases::acquire(&mut tx, &server.code, &self.options.node, TTL, Millis::now()).await?;
+        tx.commit().await?;
+        // Another node dials through it.
+        let Some(epoch) = epoch else { return Ok(()) };
+        let secret = match self.options.sealer.open(&server.secret) {
+            Ok(secret) => secret,
+            Err(error) => {
+                error!(server = %server.code, %error, "its secret cannot be read; nothing is dialed through it");
+                return Ok(());
+            }
+        };
+        let port = u16::try_from(server.port).unwrap_or(0);
+        let ami = ami::Options::new(server.host.clone(), port, server.username.clone(), secret, server.tls);
+        let (wake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let lane = Lane {
+            db: self.options.db.clone(),
+            server: server.clone(),
+            ami,
+            epoch,
+            wake: Arc::clone(&wake),
+            stop: stop.clone(),
+        };
+        let task = tokio::spawn(lane.run());
+        self.lanes.insert(server.code.clone(), Running { server, epoch, wake, stop, task });
+        Ok(())
+    }
+}
+
+async fn let_go(db: &Db, code: &str, lane: Running) {
+    if let Err(error) = lane.task.await {
+        error!(server = %code, %error, "the lane ended badly");
+    }
+    let released = async {
+        let mut tx = db.begin().await?;
+        leases::release(&mut tx, code, lane.epoch).await?;
+        tx.commit().await
+    };
+    if let Err(error) = released.await {
+        warn!(server = %code, %error, "cannot release the lane; it passes on when its lease ends");
+    }
+}
+
+async fn read_servers(db: &Db) -> Result<Vec<Server>> {
+    servers::list(&mut db.read().await?).await
+}

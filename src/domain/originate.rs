@@ -1,0 +1,79 @@
+//! What is asked of Asterisk for one call, as it is kept from the insert to the last try.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What runs when the first leg answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A dialplan application.
+    Application {
+        /// As `Dial`.
+        name: String,
+        /// Its arguments.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        data: String,
+    },
+    /// A place in the dialplan.
+    Extension {
+        /// The dialplan context.
+        context: String,
+        /// The extension in it.
+        exten: String,
+        /// A number from 1, or a label.
+        priority: String,
+    },
+}
+
+/// Where a call is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// An absolute path on the Asterisk server.
+    pub path: String,
+    /// MixMonitor's options, as `b`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<String>,
+    /// A command that Asterisk runs when the recording ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
+/// One call's Originate, without what each attempt adds (its ids).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What is dialed first.
+    pub channel: String,
+    /// What runs on the answer.
+    pub target: Target,
+    /// The caller id on the wire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_id: Option<String>,
+    /// The account code of the call records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// How long it may ring, in milliseconds.
+    pub timeout_ms: u32,
+    /// Start the target on early media.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub early_media: bool,
+    /// Codecs, comma-separated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codecs: Option<String>,
+    /// The client's own channel id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_id: Option<String>,
+    /// The client's own id for a Local channel's second half.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_channel_id: Option<String>,
+    /// Channel variables.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// Where it is recorded, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Recording>,
+}
+
+/// How long the far end may ring where nobody said otherwise: Asterisk's own default for Originate.
+pub const DEFAULT_TIMEOUT_MS: u32 = 30_000;

@@ -1,0 +1,93 @@
+//! How fast calls may begin: a token bucket that holds one token, so calls are spaced evenly within a second.
+
+use std::time::{Duration, Instant};
+
+/// How often a lane looks: at rates above one a look, what came due since the last look begins together.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// A rate of calls, kept as the time from which the next one may begin (the generic cell rate algorithm).
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    interval: Duration,
+    next: Instant,
+}
+
+impl Pace {
+    /// At most `per_second` calls, above 0.
+    #[must_use]
+    pub fn new(per_second: f64, now: Instant) -> Self {
+        Self { interval: interval(per_second), next: now }
+    }
+
+    /// Another rate from now on; what was taken before still counts.
+    pub fn set_rate(&mut self, per_second: f64) {
+        self.interval = interval(per_second);
+    }
+
+    /// How many calls may begin now.
+    ///
+    /// Never more than one below 1000 calls a second, however long nothing was dialed.
+    #[must_use]
+    pub fn due(&self, now: Instant) -> usize {
+        if now < self.next {
+            return 0;
+        }
+        let behind = (now - self.next).min(LOOK - Duration::from_nanos(1));
+        1 + usize::try_from(behind.as_nanos() / self.interval.as_nanos().max(1)).unwrap_or(0)
+    }
+
+    /// Takes the tokens of `calls` that begin now.
+    pub fn take(&mut self, calls: usize, now: Instant) {
+        // Time in which nothing was dialed is not saved up, but for the last look: that makes up for a late timer.
+        let floor = now.checked_sub(LOOK).unwrap_or(now);
+        self.next = self.next.max(floor) + self.interval * u32::try_from(calls).unwrap_or(u32::MAX);
+    }
+
+    /// When the next call may begin.
+    #[must_use]
+    pub fn next(&self) -> Instant {
+        self.next
+    }
+}
+
+fn interval(per_second: f64) -> Duration {
+    Duration::try_from_secs_f64(1.0 / per_second).unwrap_or(Duration::from_secs(1)).max(Duration::from_nanos(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialed_in(per_second: f64, look_every: Duration, total: Duration) -> usize {
+        let start = Instant::now();
+        let mut pace = Pace::new(per_second, start);
+        let (mut now, mut dialed) = (start, 0);
+        while now < start + total {
+            let due = pace.due(now);
+            pace.take(due, now);
+            dialed += due;
+            now += look_every;
+        }
+        dialed
+    }
+
+    #[test]
+    fn a_second_holds_its_rate_at_any_speed() {
+        for rate in [1.0, 20.0, 333.0, 1400.0, 5000.0] {
+            let dialed = dialed_in(rate, Duration::from_millis(1), Duration::from_secs(10));
+            let expected = rate * 10.0;
+            assert!((dialed as f64 - expected).abs() <= expected * 0.01 + 1.0, "{rate}/s gave {dialed} in 10 s");
+        }
+    }
+
+    #[test]
+    fn a_long_pause_saves_up_no_burst() {
+        let start = Instant::now();
+        let mut pace = Pace::new(10.0, start);
+        pace.take(1, start);
+        let later = start + Duration::from_secs(60);
+        assert_eq!(pace.due(later), 1);
+        pace.take(1, later);
+        assert_eq!(pace.due(later), 0);
+    }
+}

@@ -1,0 +1,294 @@
+//! What a client may dial. Whatever is not granted is denied, and some things cannot be granted at all.
+
+use serde::{Deserialize, Serialize};
+
+use super::originate::{Plan, Target};
+
+/// What a client was granted; an empty list stands for the default that its doc names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// Channel technologies. Default: `PJSIP`.
+    pub technologies: Vec<String>,
+    /// Named endpoints. Default: any name without a dot; never a SIP URI or an address.
+    pub trunks: Vec<String>,
+    /// Dialplan applications. Default: [`APPLICATIONS`].
+    pub applications: Vec<String>,
+    /// Letters of Dial's options. Default: all that run no code.
+    pub dial_options: Vec<String>,
+    /// Dialplan contexts. Default: none.
+    pub contexts: Vec<String>,
+    /// Numbers that may be dialed, by prefix. Empty: any.
+    pub allow_prefixes: Vec<String>,
+    /// Numbers that may not be dialed, by prefix; the longest match of both lists decides.
+    pub deny_prefixes: Vec<String>,
+    /// Names of channel variables, `*` at the end matching any rest. Default: any.
+    pub variables: Vec<String>,
+    /// `mix_monitor_command` may name a command.
+    pub allow_recording_command: bool,
+    /// Account codes besides the client's own.
+    pub accounts: Vec<String>,
+}
+
+/// A field of an Originate, under its name in the API, and why its value is not allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// As `Channel`.
+    pub field: &'static str,
+    /// For people.
+    pub why: String,
+}
+
+/// Applications that may be used by default.
+pub const APPLICATIONS: [&str; 6] = ["Dial", "Queue", "Playback", "ConfBridge", "Wait", "Echo"];
+
+/// Applications that run commands or code, write variables, or place calls past these rules: for nobody.
+const NEVER: [&str; 21] = [
+    "System",
+    "TrySystem",
+    "Shell",
+    "AGI",
+    "EAGI",
+    "FastAGI",
+    "AsyncAGI",
+    "DeadAGI",
+    "Exec",
+    "ExecIf",
+    "ExecIfTime",
+    "TryExec",
+    "Originate",
+    "ExternalIVR",
+    "Set",
+    "MSet",
+    "SetAMAFlags",
+    "ImportVar",
+    "MixMonitor",
+    "JACK",
+    "Stasis",
+];
+
+/// Options of Dial that run dialplan code: `G` goes somewhere, `M` and `U` call routines, `b` and `B` run handlers.
+const CODE_OPTIONS: &str = "GMUbB";
+
+impl Policy {
+    /// Every reason why `plan` may not be dialed.
+    #[must_use]
+    pub fn check(&self, plan: &Plan) -> Vec<Denied> {
+        let mut denied = Vec::new();
+        self.check_channel("Channel", &plan.channel, &mut denied);
+        match &plan.target {
+            Target::Application { name, data } => self.check_application(name, data, &mut denied),
+            Target::Extension { context, .. } => {
+                if !self.contexts.contains(context) {
+                    deny(&mut denied, "Context", format!("context {context} is not granted"));
+                }
+            }
+        }
+        for name in plan.variables.keys() {
+            let granted = self.variables.is_empty() || self.variables.iter().any(|pattern| matches(pattern, name));
+            if !granted {
+                deny(&mut denied, "variables", format!("variable {name} is not granted"));
+            }
+        }
+        let command = plan.recording.as_ref().and_then(|recording| recording.command.as_ref());
+        if command.is_some() && !self.allow_recording_command {
+            deny(&mut denied, "mix_monitor_command", "a command is not granted".to_owned());
+        }
+        denied
+    }
+
+    fn check_channel(&self, field: &'static str, channel: &str, denied: &mut Vec<Denied>) {
+        let Some((technology, resource)) = channel.split_once('/') else {
+            return deny(denied, field, format!("{channel} names no technology, as in PJSIP/1234567890@endpoint1"));
+        };
+        let granted = |list: &[String], default: &[&str]| {
+            let is = |name: &str| name.eq_ignore_ascii_case(technology);
+            if list.is_empty() { default.iter().any(|name| is(name)) } else { list.iter().any(|name| is(name)) }
+        };
+        if !granted(&self.technologies, &["PJSIP"]) {
+            return deny(denied, field, format!("technology {technology} is not granted"));
+        }
+        if technology.eq_ignore_ascii_case("Local") {
+            return self.check_local(field, resource, denied);
+        }
+        if resource.contains(':') || resource.matches('@').count() > 1 {
+            return deny(denied, field, "a SIP URI or an address cannot be dialed, only a named endpoint".to_owned());
+        }
+        let (number, trunk) = match resource.rsplit_once('@') {
+            Some((number, trunk)) => (Some(number), trunk),
+            // `PJSIP/endpoint`, or `SIP/trunk/number`.
+            None => match resource.split_once('/') {
+                Some((trunk, number)) => (Some(number), trunk),
+                None => (None, resource),
+            },
+        };
+        let named = if self.trunks.is_empty() {
+            !trunk.is_empty() && !trunk.contains(['.', '/', '&'])
+        } else {
+            self.trunks.iter().any(|granted| granted == trunk)
+        };
+        if !named {
+            deny(denied, field, format!("trunk {trunk} is not granted"));
+        }
+        if let Some(number) = number {
+            self.check_number(field, number, denied);
+        }
+    }
+
+    /// `Local/100@context/n` runs the dialplan of its context.
+    fn check_local(&self, field: &'static str, resource: &str, denied: &mut Vec<Denied>) {
+        let (number, rest) = resource.split_once('@').unwrap_or((resource, "default"));
+        let context = rest.split('/').next().unwrap_or(rest);
+        if !self.contexts.iter().any(|granted| granted == context) {
+            deny(denied, field, format!("context {context} is not granted"));
+        }
+        self.check_number(field, number, denied);
+    }
+
+    fn check_number(&self, field: &'static str, number: &str, denied: &mut Vec<Denied>) {
+        let longest = |prefixes: &[String]| {
+            prefixes.iter().filter(|prefix| number.starts_with(prefix.as_str())).map(std::string::String::len).max()
+        };
+        let (allowed, refused) = (longest(&self.allow_prefixes), longest(&self.deny_prefixes));
+        let fine = match (allowed, refused) {
+            (Some(allowed), Some(refused)) => allowed > refused,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (None, None) => self.allow_prefixes.is_empty(),
+        };
+        if !fine {
+            deny(denied, field, format!("number {number} is outside the granted destinations"));
+        }
+    }
+
+    fn check_application(&self, name: &str, data: &str, denied: &mut Vec<Denied>) {
+        let is = |other: &str| other.eq_ignore_ascii_case(name);
+        if NEVER.iter().any(|never| is(never)) {
+            return deny(denied, "Application", format!("application {name} can be granted to nobody"));
+        }
+        let granted = if self.applications.is_empty() {
+            APPLICATIONS.iter().any(|granted| is(granted))
+        } else {
+            self.applications.iter().any(|granted| is(granted))
+        };
+        if !granted {
+            return deny(denied, "Application", format!("application {name} is not granted"));
+        }
+        if is("Dial") {
+            self.check_dial(data, denied);
+        }
+    }
+
+    /// `Tech/resource[&…][,timeout[,options[,URL]]]`
+    fn check_dial(&self, data: &str, denied: &mut Vec<Denied>) {
+        let mut arguments = data.split(',');
+        for channel in arguments.next().unwrap_or_default().split('&') {
+            self.check_channel("Data", channel, denied);
+        }
+        let options = data.splitn(3, ',').nth(2).unwrap_or_default();
+        for letter in option_letters(options) {
+            if CODE_OPTIONS.contains(letter) {
+                deny(denied, "Data", format!("option {letter} of Dial can be granted to nobody"));
+            } else if !self.dial_options.is_empty()
+                && !self.dial_options.iter().any(|granted| granted.chars().eq([letter]))
+            {
+                deny(denied, "Data", format!("option {letter} of Dial is not granted"));
+            }
+        }
+    }
+}
+
+/// The letters of an option string, without their arguments in brackets; a comma outside these ends it.
+fn option_letters(options: &str) -> Vec<char> {
+    let (mut letters, mut depth) = (Vec::new(), 0_usize);
+    for character in options.chars() {
+        match character {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => break,
+            letter if depth == 0 => letters.push(letter),
+            _ => {}
+        }
+    }
+    letters
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => pattern == name,
+    }
+}
+
+fn deny(denied: &mut Vec<Denied>, field: &'static str, why: String) {
+    denied.push(Denied { field, why });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn plan(channel: &str, name: &str, data: &str) -> Plan {
+        Plan {
+            channel: channel.into(),
+            target: Target::Application { name: name.into(), data: data.into() },
+            caller_id: None,
+            account: None,
+            timeout_ms: 30_000,
+            early_media: false,
+            codecs: None,
+            channel_id: None,
+            other_channel_id: None,
+            variables: BTreeMap::new(),
+            recording: None,
+        }
+    }
+
+    fn fields(policy: &Policy, plan: &Plan) -> Vec<&'static str> {
+        policy.check(plan).into_iter().map(|denied| denied.field).collect()
+    }
+
+    #[test]
+    fn the_guides_examples_need_no_grant() {
+        let plan = plan("PJSIP/1234567890@endpoint1", "Dial", "PJSIP/0987654321@endpoint2,30");
+        assert!(Policy::default().check(&plan).is_empty());
+    }
+
+    #[test]
+    fn what_runs_code_can_be_granted_to_nobody() {
+        let granted = Policy { applications: vec!["System".into(), "Dial".into()], ..Policy::default() };
+        assert_eq!(fields(&granted, &plan("PJSIP/1@e", "sYsTeM", "rm")), ["Application"]);
+        for option in ["M(x)", "tU(x)", "G(a^b^1)", "b(x)", "B(x)"] {
+            let data = format!("PJSIP/1@e,30,{option}");
+            assert_eq!(fields(&granted, &plan("PJSIP/1@e", "Dial", &data)), ["Data"], "{option}");
+        }
+    }
+
+    #[test]
+    fn uris_addresses_and_other_technologies_are_denied_in_both_legs() {
+        for channel in ["PJSIP/endpoint/sip:1@host", "PJSIP/1@10.0.0.1", "PJSIP/1@a@b", "DAHDI/1", "Local/1@secret/n"] {
+            assert_eq!(fields(&Policy::default(), &plan(channel, "Wait", "1")), ["Channel"], "{channel}");
+            let data = format!("PJSIP/2@endpoint2&{channel},30");
+            assert_eq!(fields(&Policy::default(), &plan("PJSIP/1@e", "Dial", &data)), ["Data"], "{channel}");
+        }
+    }
+
+    #[test]
+    fn the_longest_prefix_decides() {
+        let policy =
+            Policy { allow_prefixes: vec!["44".into()], deny_prefixes: vec!["44900".into()], ..Policy::default() };
+        assert!(fields(&policy, &plan("PJSIP/4420@e", "Wait", "1")).is_empty());
+        assert_eq!(fields(&policy, &plan("PJSIP/449001@e", "Wait", "1")), ["Channel"]);
+        assert_eq!(fields(&policy, &plan("PJSIP/331@e", "Wait", "1")), ["Channel"]);
+    }
+
+    #[test]
+    fn a_local_channel_needs_its_context() {
+        let policy =
+            Policy { technologies: vec!["Local".into()], contexts: vec!["answer".into()], ..Policy::default() };
+        assert!(fields(&policy, &plan("Local/100@answer/n", "Wait", "1")).is_empty());
+        assert_eq!(fields(&policy, &plan("Local/100@busy/n", "Wait", "1")), ["Channel"]);
+    }
+}

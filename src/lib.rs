@@ -1,0 +1,15 @@
+//! Trunkline: a centralized calling system. `docs/architecture.md` is the map.
+
+#![forbid(unsafe_code)]
+
+pub mod ami;
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod dialer;
+pub mod domain;
+pub mod pb;
+pub mod progress;
+pub mod sandbox;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,7 @@
+//! The `trunkline` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    trunkline::cli::main()
+}

@@ -1,0 +1,38 @@
+//! Wakes the dialer when there may be something new to dial, whichever node it was stored on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::Hub;
+use crate::store::events::{Event, EventKind, Filter};
+
+/// Notifies `wake` for every event that may bring something to dial, until `stop`.
+pub async fn wake_on_news(hub: Arc<Hub>, wake: Arc<Notify>, stop: CancellationToken) {
+    let mut subscription = hub.subscribe(Filter::default(), hub.head());
+    loop {
+        match subscription.take().await {
+            Ok(events) if events.is_empty() => tokio::select! {
+                () = stop.cancelled() => return,
+                () = subscription.news() => {}
+            },
+            Ok(events) => {
+                if events.iter().any(|event| brings_work(event)) {
+                    wake.notify_one();
+                }
+            }
+            Err(error) => {
+                // Lanes look by themselves every second.
+                warn!(%error, "cannot read what is new");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+fn brings_work(event: &Event) -> bool {
+    [EventKind::BatchInserted, EventKind::Queued, EventKind::QueueUpdated].iter().any(|kind| *kind as i16 == event.kind)
+}

@@ -1,0 +1,279 @@
+//! Batches and quick calls: what clients hand in, stored whole or not at all, and replayed when it comes again.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::calls::{self, NewCall, Owner};
+use super::counters::Moves;
+use super::db::{Conn, Tx, with_conn};
+use super::error::Result;
+use super::events::{self, EventKind, NewEvent};
+use super::queues;
+use super::schema::{batches, idempotency, queues as queues_table};
+use super::types::Id;
+use crate::domain::ids::CallId;
+use crate::domain::status::{CallStatus, Outcome, QueueKind, QueueStatus};
+use crate::domain::time::Millis;
+
+/// A batch as it is stored.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = batches)]
+pub struct Batch {
+    /// Whose it is.
+    pub client_id: i64,
+    /// The client's own number.
+    pub batch_id: i64,
+    /// Where its calls are.
+    pub queue_id: i64,
+    /// Of its content.
+    pub content_sha256: Vec<u8>,
+    /// How many calls.
+    pub inserted_count: i32,
+    /// A JSON list.
+    pub warnings: String,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+}
+
+/// A batch that is about to be stored.
+#[derive(Clone, Debug)]
+pub struct NewBatch {
+    /// Whose it is.
+    pub client_id: i64,
+    /// The client's own number.
+    pub batch_id: i64,
+    /// None makes a queue.
+    pub queue_id: Option<i64>,
+    /// Of the request, after parsing.
+    pub content_sha256: [u8; 32],
+    /// In their order.
+    pub calls: Vec<NewCall>,
+    /// To be answered again on a replay.
+    pub warnings: Vec<String>,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug)]
+pub enum BatchResult {
+    /// It is durable.
+    Stored { queue_id: i64 },
+    /// It was stored before, with this content.
+    Replayed { queue_id: i64, inserted_count: i32, warnings: Vec<String> },
+    /// Its number was used before, for other content.
+    OtherContent { queue_id: i64 },
+    /// The client has no such queue.
+    NoSuchQueue,
+    /// The client has completed the queue.
+    QueueCompleted,
+}
+
+/// A quick call that is about to be stored.
+#[derive(Clone, Debug)]
+pub struct NewQuickCall {
+    /// Whose it is.
+    pub client_id: i64,
+    /// What is dialed.
+    pub call: NewCall,
+    /// The Idempotency-Key and the SHA-256 of the request.
+    pub idempotency: Option<(String, [u8; 32])>,
+}
+
+/// What became of a quick call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QuickResult {
+    /// It is durable.
+    Stored { queue_id: i64 },
+    /// The key was used before, with this content.
+    Replayed { call: CallId, queue_id: i64 },
+    /// The key was used before, for other content.
+    OtherContent,
+}
+
+/// How long an Idempotency-Key is remembered.
+const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// What an earlier batch of that number makes of this one; None where there is none.
+pub async fn replay(conn: &mut Conn, new: &NewBatch) -> Result<Option<BatchResult>> {
+    let earlier: Option<Batch> = with_conn!(conn, |c| {
+        batches::table.find((new.client_id, new.batch_id)).select(Batch::as_select()).first(c).await.optional()
+    })?;
+    let Some(earlier) = earlier else { return Ok(None) };
+    let queue_id = earlier.queue_id;
+    if earlier.content_sha256 != new.content_sha256 {
+        return Ok(Some(BatchResult::OtherContent { queue_id }));
+    }
+    let warnings = serde_json::from_str(&earlier.warnings)?;
+    Ok(Some(BatchResult::Replayed { queue_id, inserted_count: earlier.inserted_count, warnings }))
+}
+
+/// Stores a batch. None where one of the same number is being stored in this moment: ask [`replay`] again.
+pub async fn insert(tx: &mut Tx, new: &NewBatch, now: Millis) -> Result<Option<BatchResult>> {
+    let queue_id = match new.queue_id {
+        None => queues::create(tx, new.client_id, QueueKind::Bulk, now).await?,
+        Some(id) => id,
+    };
+    let position = match take_positions(tx, new.client_id, queue_id, new.calls.len(), now).await? {
+        Positions::From(position) => position,
+        Positions::NoSuchQueue => return Ok(Some(BatchResult::NoSuchQueue)),
+        Positions::QueueCompleted => return Ok(Some(BatchResult::QueueCompleted)),
+    };
+    let batch = Batch {
+        client_id: new.client_id,
+        batch_id: new.batch_id,
+        queue_id,
+        content_sha256: new.content_sha256.to_vec(),
+        inserted_count: count(new.calls.len()),
+        warnings: serde_json::to_string(&new.warnings)?,
+        created_at: now.0,
+    };
+    let made = with_conn!(&mut **tx, |c| {
+        diesel::insert_into(batches::table).values(&batch).on_conflict_do_nothing().execute(c).await
+    })?;
+    if made == 0 {
+        return Ok(None);
+    }
+    let owner = Owner { client_id: new.client_id, queue_id, batch_id: Some(new.batch_id) };
+    let inserted = NewEvent {
+        count: Some(batch.inserted_count),
+        batch_id: Some(new.batch_id),
+        ..NewEvent::of_queue(EventKind::BatchInserted, new.client_id, queue_id, now)
+    };
+    store_calls(tx, owner, position, &new.calls, vec![inserted], now).await?;
+    Ok(Some(BatchResult::Stored { queue_id }))
+}
+
+/// Stores a quick call in a queue of its own. None where one of the same key is being stored in this moment.
+pub async fn insert_quick(tx: &mut Tx, new: &NewQuickCall, now: Millis) -> Result<Option<QuickResult>> {
+    if let Some((key, content)) = &new.idempotency
+        && let Some(earlier) = replay_quick(tx, new.client_id, key, content, now).await?
+    {
+        return Ok(Some(earlier));
+    }
+    let queue_id = queues::create(tx, new.client_id, QueueKind::Quick, now).await?;
+    let Positions::From(position) = take_positions(tx, new.client_id, queue_id, 1, now).await? else {
+        return Ok(None);
+    };
+    if let Some((key, content)) = &new.idempotency {
+        let made = with_conn!(&mut **tx, |c| {
+            diesel::insert_into(idempotency::table)
+                .values((
+                    idempotency::client_id.eq(new.client_id),
+                    idempotency::key.eq(key),
+                    idempotency::content_sha256.eq(content.as_slice()),
+                    idempotency::call_id.eq(Id::from(new.call.id)),
+                    idempotency::queue_id.eq(queue_id),
+                    idempotency::created_at.eq(now.0),
+                ))
+                .on_conflict_do_nothing()
+                .execute(c)
+                .await
+        })?;
+        if made == 0 {
+            return Ok(None);
+        }
+    }
+    let owner = Owner { client_id: new.client_id, queue_id, batch_id: None };
+    let queued = NewEvent {
+        call: Some(new.call.id),
+        status: Some(new.call.status),
+        ..NewEvent::of_queue(EventKind::Queued, new.client_id, queue_id, now)
+    };
+    store_calls(tx, owner, position, std::slice::from_ref(&new.call), vec![queued], now).await?;
+    Ok(Some(QuickResult::Stored { queue_id }))
+}
+
+async fn replay_quick(
+    tx: &mut Tx,
+    client_id: i64,
+    key: &str,
+    content: &[u8; 32],
+    now: Millis,
+) -> Result<Option<QuickResult>> {
+    with_conn!(&mut **tx, |c| {
+        let old = idempotency::table.find((client_id, key)).filter(idempotency::created_at.lt(now.0 - IDEMPOTENCY_MS));
+        diesel::delete(old).execute(c).await
+    })?;
+    let earlier: Option<(Vec<u8>, Id, i64)> = with_conn!(&mut **tx, |c| {
+        idempotency::table
+            .find((client_id, key))
+            .select((idempotency::content_sha256, idempotency::call_id, idempotency::queue_id))
+            .first(c)
+            .await
+            .optional()
+    })?;
+    Ok(earlier.map(|(earlier, call, queue_id)| {
+        if earlier == content {
+            QuickResult::Replayed { call: call.into(), queue_id }
+        } else {
+            QuickResult::OtherContent
+        }
+    }))
+}
+
+/// Where new calls go in a queue.
+enum Positions {
+    /// Behind this position.
+    From(i64),
+    /// The client has no such queue.
+    NoSuchQueue,
+    /// The client has completed it.
+    QueueCompleted,
+}
+
+/// Makes room for `calls` more in a queue, and puts one that completed by itself back to work.
+async fn take_positions(tx: &mut Tx, client_id: i64, queue_id: i64, calls: usize, now: Millis) -> Result<Positions> {
+    let calls = i64::from(count(calls));
+    // The row is locked from here on, so positions are taken one batch after the other.
+    let taken: Option<(i64, i16, bool)> = with_conn!(&mut **tx, |c| {
+        diesel::update(queues_table::table.find(queue_id))
+            .filter(queues_table::client_id.eq(client_id))
+            .set((queues_table::total_calls.eq(queues_table::total_calls + calls), queues_table::updated_at.eq(now.0)))
+            .returning((queues_table::total_calls, queues_table::status, queues_table::completed_by_client))
+            .get_result(c)
+            .await
+            .optional()
+    })?;
+    let Some((total, status, by_client)) = taken else { return Ok(Positions::NoSuchQueue) };
+    if status == QueueStatus::Completed.code() {
+        if by_client {
+            return Ok(Positions::QueueCompleted);
+        }
+        with_conn!(&mut **tx, |c| {
+            diesel::update(queues_table::table.find(queue_id))
+                .set(queues_table::status.eq(QueueStatus::InProgress.code()))
+                .execute(c)
+                .await
+        })?;
+    }
+    Ok(Positions::From(total - calls))
+}
+
+async fn store_calls(
+    tx: &mut Tx,
+    owner: Owner,
+    position: i64,
+    new: &[NewCall],
+    mut told: Vec<NewEvent>,
+    now: Millis,
+) -> Result<()> {
+    calls::insert(tx, owner, position, new, now).await?;
+    let mut moves = Moves::default();
+    for call in new {
+        moves.moved(owner.queue_id, &call.server_code, None, call.status);
+        if call.status == CallStatus::Expired {
+            told.push(NewEvent {
+                call: Some(call.id),
+                status: Some(CallStatus::Expired),
+                outcome: Some(Outcome::Expired),
+                ..NewEvent::of_queue(EventKind::Ended, owner.client_id, owner.queue_id, now)
+            });
+        }
+    }
+    moves.apply(tx, now).await?;
+    told.extend(queues::complete_ended(tx, &[owner.queue_id], now).await?);
+    events::append(tx, told).await
+}
+
+fn count(calls: usize) -> i32 {
+    i32::try_from(calls).unwrap_or(i32::MAX)
+}

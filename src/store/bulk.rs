@@ -1,0 +1,116 @@
+//! Statements over many rows at once: the rows travel as one JSON parameter, so the number of statements of a commit
+//! does not grow with its rows, on either engine.
+//!
+//! UUIDs and bytes travel as hexadecimal digits.
+
+use diesel::sql_types::Text;
+use diesel_async::RunQueryDsl;
+use serde::{Serialize, Serializer};
+
+use super::db::{Conn, with_conn};
+use super::error::Result;
+use super::types::{Id, Uuid};
+use super::{postgres, sqlite};
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A UUID, as 32 hexadecimal digits.
+    Uuid,
+    /// 64 bits.
+    BigInt,
+    /// 32 bits.
+    Integer,
+    /// 16 bits.
+    SmallInt,
+    /// true or false.
+    Bool,
+    /// Text.
+    Text,
+    /// Bytes, as hexadecimal digits.
+    Bytes,
+}
+
+/// A column of the rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name, in the JSON objects and in the statement.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+/// A row with its columns: `row! { struct Name { column: Type = Kind, … } }` makes both from one list.
+macro_rules! row {
+    ($(#[$meta:meta])* struct $name:ident { $($column:ident: $type:ty = $kind:ident),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(serde::Serialize)]
+        struct $name { $($column: $type),* }
+
+        impl $name {
+            const COLUMNS: &[$crate::store::bulk::Column] = &[
+                $($crate::store::bulk::Column { name: stringify!($column), kind: $crate::store::bulk::Kind::$kind }),*
+            ];
+        }
+    };
+}
+pub(super) use row;
+
+/// Writes an id as the digits that both engines read.
+#[derive(Clone, Copy)]
+pub struct Hex(pub uuid::Uuid);
+
+impl Serialize for Hex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_simple().encode_lower(&mut uuid::Uuid::encode_buffer()))
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct IdRow {
+    #[diesel(sql_type = Uuid)]
+    id: Id,
+}
+
+/// The text of a statement, with `{rows}` standing for the table of the rows.
+fn sql(conn: &Conn, statement: &str, columns: &[Column]) -> String {
+    let rows = match conn {
+        Conn::Sqlite(_) => sqlite::rows(columns),
+        Conn::Postgres(_) => postgres::rows(columns),
+    };
+    statement.replace("{rows}", &rows)
+}
+
+/// `INSERT INTO table` of all `rows`; their columns are the table's.
+pub async fn insert<R: Serialize>(conn: &mut Conn, table: &str, columns: &[Column], rows: &[R]) -> Result<()> {
+    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+    let names = names.join(", ");
+    // `WHERE true` keeps SQLite's parser from reading a later ON as a join's.
+    let statement = format!("INSERT INTO {table} ({names}) SELECT {names} FROM {{rows}} AS u WHERE true");
+    execute(conn, &statement, columns, rows).await
+}
+
+/// Runs `statement` with `{rows}` in it, once for all `rows`.
+pub async fn execute<R: Serialize>(conn: &mut Conn, statement: &str, columns: &[Column], rows: &[R]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let (sql, json) = (sql(conn, statement, columns), serde_json::to_string(rows)?);
+    with_conn!(conn, |c| diesel::sql_query(sql).bind::<Text, _>(json).execute(c).await)?;
+    Ok(())
+}
+
+/// Runs `statement`, which ends in `RETURNING … AS id`, and answers the ids of the rows that it touched.
+pub async fn execute_returning<R: Serialize>(
+    conn: &mut Conn,
+    statement: &str,
+    columns: &[Column],
+    rows: &[R],
+) -> Result<Vec<uuid::Uuid>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (sql, json) = (sql(conn, statement, columns), serde_json::to_string(rows)?);
+    let ids: Vec<IdRow> = with_conn!(conn, |c| diesel::sql_query(sql).bind::<Text, _>(json).load(c).await)?;
+    Ok(ids.into_iter().map(|row| row.id.0).collect())
+}

@@ -1,0 +1,255 @@
+//! Calls: their rows, pages of them, and what a lane takes from them.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::bulk::{self, Hex, row};
+use super::db::{Conn, Tx, with_conn};
+use super::error::Result;
+use super::schema::{attempts, calls};
+use super::types::Id;
+use crate::domain::ids::CallId;
+use crate::domain::originate::Plan;
+use crate::domain::status::{CallStatus, Outcome};
+use crate::domain::time::Millis;
+
+/// A call that is about to be stored.
+#[derive(Clone, Debug)]
+pub struct NewCall {
+    /// Made by the caller, so that recordings can be named after it.
+    pub id: CallId,
+    /// Who places it.
+    pub server_code: String,
+    /// Queued, or expired where its deadline has passed already.
+    pub status: CallStatus,
+    /// What is asked of Asterisk.
+    pub plan: Plan,
+    /// The item's own `retry`.
+    pub max_retries: i32,
+    /// As given.
+    pub contact_number: Option<i64>,
+    /// As given.
+    pub project: Option<String>,
+    /// The client's ActionID.
+    pub action_id: Option<String>,
+    /// The caller id that fell to it.
+    pub did: Option<String>,
+    /// Not dialed after this.
+    pub deadline: Option<Millis>,
+}
+
+/// A call as it is stored.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = calls)]
+pub struct Call {
+    pub id: Id,
+    pub client_id: i64,
+    pub queue_id: i64,
+    pub position: i64,
+    pub batch_id: Option<i64>,
+    pub server_code: String,
+    /// A [`CallStatus`]'s code.
+    pub status: i16,
+    /// An [`Outcome`]'s code.
+    pub outcome: Option<i16>,
+    pub attempts: i32,
+    pub max_retries: i32,
+    /// A [`Plan`] as JSON.
+    pub plan: String,
+    pub contact_number: Option<i64>,
+    pub project: Option<String>,
+    pub action_id: Option<String>,
+    pub channel_id: Option<String>,
+    pub did: Option<String>,
+    pub created_at: i64,
+    pub due_at: i64,
+    pub deadline: Option<i64>,
+    pub started_at: Option<i64>,
+    pub answered_at: Option<i64>,
+    pub ended_at: Option<i64>,
+    pub billable_seconds: Option<i32>,
+    pub hangup_cause: Option<i16>,
+}
+
+impl Call {
+    /// Where it is.
+    pub fn status(&self) -> Result<CallStatus> {
+        Ok(CallStatus::try_from(self.status)?)
+    }
+
+    /// How its last attempt ended.
+    pub fn outcome(&self) -> Result<Option<Outcome>> {
+        Ok(self.outcome.map(Outcome::try_from).transpose()?)
+    }
+
+    /// What is asked of Asterisk.
+    pub fn plan(&self) -> Result<Plan> {
+        Ok(serde_json::from_str(&self.plan)?)
+    }
+}
+
+/// One try of a call as it is stored.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = attempts)]
+pub struct Attempt {
+    pub id: Id,
+    pub call_id: Id,
+    pub number: i32,
+    pub epoch: i64,
+    pub server_code: String,
+    pub channel_id: String,
+    pub started_at: i64,
+    pub ringing_at: Option<i64>,
+    pub answered_at: Option<i64>,
+    pub ended_at: Option<i64>,
+    /// An [`Outcome`]'s code.
+    pub outcome: Option<i16>,
+    pub hangup_cause: Option<i16>,
+}
+
+row! {
+    struct Row {
+        id: Hex = Uuid,
+        client_id: i64 = BigInt,
+        queue_id: i64 = BigInt,
+        position: i64 = BigInt,
+        batch_id: Option<i64> = BigInt,
+        server_code: String = Text,
+        status: i16 = SmallInt,
+        outcome: Option<i16> = SmallInt,
+        attempts: i32 = Integer,
+        max_retries: i32 = Integer,
+        plan: String = Text,
+        contact_number: Option<i64> = BigInt,
+        project: Option<String> = Text,
+        action_id: Option<String> = Text,
+        channel_id: Option<String> = Text,
+        did: Option<String> = Text,
+        created_at: i64 = BigInt,
+        due_at: i64 = BigInt,
+        deadline: Option<i64> = BigInt,
+        ended_at: Option<i64> = BigInt,
+    }
+}
+
+/// Whose the calls are that are stored together.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner {
+    /// The client.
+    pub client_id: i64,
+    /// Its queue.
+    pub queue_id: i64,
+    /// The batch they come with.
+    pub batch_id: Option<i64>,
+}
+
+/// Stores calls behind the `position`th of their queue.
+pub async fn insert(tx: &mut Tx, owner: Owner, position: i64, new: &[NewCall], now: Millis) -> Result<()> {
+    let mut rows = Vec::with_capacity(new.len());
+    for (call, position) in new.iter().zip(position + 1..) {
+        let expired = call.status == CallStatus::Expired;
+        rows.push(Row {
+            id: Hex(call.id.0),
+            client_id: owner.client_id,
+            queue_id: owner.queue_id,
+            position,
+            batch_id: owner.batch_id,
+            server_code: call.server_code.clone(),
+            status: call.status.code(),
+            outcome: expired.then_some(Outcome::Expired.code()),
+            attempts: 0,
+            max_retries: call.max_retries,
+            plan: serde_json::to_string(&call.plan)?,
+            contact_number: call.contact_number,
+            project: call.project.clone(),
+            action_id: call.action_id.clone(),
+            channel_id: call.plan.channel_id.clone(),
+            did: call.did.clone(),
+            created_at: now.0,
+            due_at: now.0,
+            deadline: call.deadline.map(|deadline| deadline.0),
+            ended_at: expired.then_some(now.0),
+        });
+    }
+    bulk::insert(tx, "calls", Row::COLUMNS, &rows).await
+}
+
+/// One call; of any client where `client_id` is None.
+pub async fn get(conn: &mut Conn, client_id: Option<i64>, id: CallId) -> Result<Option<Call>> {
+    let call: Option<Call> =
+        with_conn!(conn, |c| calls::table.find(Id::from(id)).select(Call::as_select()).first(c).await.optional())?;
+    Ok(call.filter(|call| client_id.is_none_or(|client_id| client_id == call.client_id)))
+}
+
+/// A call's attempts, first one first. The call must be known to be the asker's.
+pub async fn attempts_of(conn: &mut Conn, id: CallId) -> Result<Vec<Attempt>> {
+    Ok(with_conn!(conn, |c| {
+        attempts::table
+            .filter(attempts::call_id.eq(Id::from(id)))
+            .order(attempts::number)
+            .select(Attempt::as_select())
+            .load(c)
+            .await
+    })?)
+}
+
+/// A page of a client's queue in the order inserted. Positions have no gaps, so a page deep inside costs what the
+/// first one does.
+pub async fn page(conn: &mut Conn, client_id: i64, queue_id: i64, offset: i64, limit: i64) -> Result<Vec<Call>> {
+    Ok(with_conn!(conn, |c| {
+        calls::table
+            .filter(calls::queue_id.eq(queue_id).and(calls::client_id.eq(client_id)))
+            .filter(calls::position.gt(offset).and(calls::position.le(offset.saturating_add(limit))))
+            .order(calls::position)
+            .select(Call::as_select())
+            .load(c)
+            .await
+    })?)
+}
+
+/// The same of those at one status.
+pub async fn page_at(
+    conn: &mut Conn,
+    client_id: i64,
+    queue_id: i64,
+    status: CallStatus,
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<Call>> {
+    Ok(with_conn!(conn, |c| {
+        calls::table
+            .filter(calls::queue_id.eq(queue_id).and(calls::client_id.eq(client_id)))
+            .filter(calls::status.eq(status.code()))
+            .order(calls::position)
+            .offset(offset)
+            .limit(limit)
+            .select(Call::as_select())
+            .load(c)
+            .await
+    })?)
+}
+
+/// Calls that hold a channel now, for the snapshot of a stream.
+pub async fn live(conn: &mut Conn, filter: super::events::Filter, limit: i64) -> Result<Vec<Call>> {
+    let statuses: Vec<i16> =
+        CallStatus::ALL.iter().filter(|status| status.is_live()).map(|status| status.code()).collect();
+    Ok(with_conn!(conn, |c| {
+        // Live attempts are few, and have an index of their own.
+        let mut query = attempts::table
+            .inner_join(calls::table)
+            .filter(attempts::ended_at.is_null())
+            .filter(calls::status.eq_any(&statuses))
+            .select(Call::as_select())
+            .into_boxed();
+        if let Some(client_id) = filter.client_id {
+            query = query.filter(calls::client_id.eq(client_id));
+        }
+        if let Some(queue_id) = filter.queue_id {
+            query = query.filter(calls::queue_id.eq(queue_id));
+        }
+        if let Some(call) = filter.call {
+            query = query.filter(calls::id.eq(Id::from(call)));
+        }
+        query.order(attempts::started_at).limit(limit).load(c).await
+    })?)
+}

@@ -1,0 +1,124 @@
+//! Clients and the servers they were granted.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::db::{Conn, Tx, with_conn};
+use super::error::Result;
+use super::schema::{clients, grants, servers};
+use crate::domain::time::Millis;
+
+/// A client as it is stored. `limits` and `policy` are the API's messages as JSON.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = clients)]
+pub struct Client {
+    /// From 1.
+    pub id: i64,
+    /// Unique.
+    pub name: String,
+    /// On its calls by default.
+    pub account_code: String,
+    /// None of its keys works, none of its calls is dialed.
+    pub disabled: bool,
+    /// JSON.
+    pub limits: String,
+    /// JSON.
+    pub policy: String,
+    /// How many queues it has.
+    pub queues: i64,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+    /// Milliseconds since 1970.
+    pub updated_at: i64,
+}
+
+/// A client that is about to be stored.
+#[derive(Clone, Debug)]
+pub struct NewClient {
+    /// Unique.
+    pub name: String,
+    /// On its calls by default.
+    pub account_code: String,
+    /// JSON.
+    pub limits: String,
+    /// JSON.
+    pub policy: String,
+    /// Codes of the servers it may dial through; each must exist.
+    pub servers: Vec<String>,
+}
+
+/// Stores a client with its grants and answers its id.
+pub async fn create(tx: &mut Tx, new: &NewClient, now: Millis) -> Result<i64> {
+    let id: i64 = with_conn!(&mut **tx, |c| {
+        diesel::insert_into(clients::table)
+            .values((
+                clients::name.eq(&new.name),
+                clients::account_code.eq(&new.account_code),
+                clients::limits.eq(&new.limits),
+                clients::policy.eq(&new.policy),
+                clients::created_at.eq(now.0),
+                clients::updated_at.eq(now.0),
+            ))
+            .returning(clients::id)
+            .get_result(c)
+            .await
+    })?;
+    for code in &new.servers {
+        grant(tx, id, code).await?;
+    }
+    Ok(id)
+}
+
+/// Lets a client dial through a server; granting it again changes nothing.
+pub async fn grant(tx: &mut Tx, client_id: i64, code: &str) -> Result<()> {
+    with_conn!(&mut **tx, |c| {
+        diesel::insert_into(grants::table)
+            .values((grants::client_id.eq(client_id), grants::server_code.eq(code)))
+            .on_conflict_do_nothing()
+            .execute(c)
+            .await
+    })?;
+    Ok(())
+}
+
+/// One client.
+pub async fn get(conn: &mut Conn, id: i64) -> Result<Option<Client>> {
+    Ok(with_conn!(conn, |c| clients::table.find(id).select(Client::as_select()).first(c).await.optional())?)
+}
+
+/// The client of that name.
+pub async fn by_name(conn: &mut Conn, name: &str) -> Result<Option<Client>> {
+    Ok(with_conn!(conn, |c| {
+        clients::table.filter(clients::name.eq(name)).select(Client::as_select()).first(c).await.optional()
+    })?)
+}
+
+/// A page of all clients, oldest first, and how many there are.
+pub async fn list(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Client>, i64)> {
+    let page = with_conn!(conn, |c| {
+        clients::table.order(clients::id).offset(offset).limit(limit).select(Client::as_select()).load(c).await
+    })?;
+    // Clients are few, and made by hand.
+    let count = with_conn!(conn, |c| clients::table.count().get_result(c).await)?;
+    Ok((page, count))
+}
+
+/// Codes of the servers that a client may dial through, sorted.
+pub async fn granted(conn: &mut Conn, client_id: i64) -> Result<Vec<String>> {
+    Ok(with_conn!(conn, |c| {
+        grants::table
+            .filter(grants::client_id.eq(client_id))
+            .order(grants::server_code)
+            .select(grants::server_code)
+            .load(c)
+            .await
+    })?)
+}
+
+/// The servers that a client may dial through.
+pub async fn granted_servers(conn: &mut Conn, client_id: i64) -> Result<Vec<super::servers::Server>> {
+    let codes = granted(conn, client_id).await?;
+    Ok(with_conn!(conn, |c| {
+        servers::table.filter(servers::code.eq_any(&codes)).select(super::servers::Server::as_select()).load(c).await
+    })?)
+}

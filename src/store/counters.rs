@@ -1,0 +1,117 @@
+//! The counters of queues: how many calls stand where. They change in the transaction that moves the calls.
+
+use std::collections::BTreeMap;
+
+use super::bulk::{self, row};
+use super::db::Tx;
+use super::error::Result;
+use crate::domain::status::CallStatus;
+use crate::domain::time::Millis;
+
+/// What a transaction moves, summed up. Kept in the order of the keys, so that two transactions lock rows in one order.
+#[derive(Debug, Default)]
+pub struct Moves {
+    queues: BTreeMap<i64, [i64; CallStatus::ALL.len()]>,
+    lanes: BTreeMap<(i64, String), (i64, i64)>,
+}
+
+row! {
+    struct QueueRow {
+        id: i64 = BigInt,
+        queued: i64 = BigInt,
+        dialing: i64 = BigInt,
+        ringing: i64 = BigInt,
+        answered: i64 = BigInt,
+        retrying: i64 = BigInt,
+        completed: i64 = BigInt,
+        failed: i64 = BigInt,
+        expired: i64 = BigInt,
+        canceled: i64 = BigInt,
+        unknown: i64 = BigInt,
+    }
+}
+
+row! {
+    struct LaneRow {
+        queue_id: i64 = BigInt,
+        server_code: String = Text,
+        waiting: i64 = BigInt,
+        live: i64 = BigInt,
+    }
+}
+
+impl Moves {
+    /// A call of `queue_id` on `server` goes from one status to another; from None when it is new.
+    pub fn moved(&mut self, queue_id: i64, server: &str, from: Option<CallStatus>, to: CallStatus) {
+        self.moved_many(queue_id, server, from, to, 1);
+    }
+
+    /// The same for `calls` calls at once.
+    pub fn moved_many(&mut self, queue_id: i64, server: &str, from: Option<CallStatus>, to: CallStatus, calls: i64) {
+        let queue = self.queues.entry(queue_id).or_default();
+        let lane = self.lanes.entry((queue_id, server.to_owned())).or_default();
+        let mut add = |status: CallStatus, calls: i64| {
+            queue[status as usize - 1] += calls;
+            lane.0 += if status.waits() { calls } else { 0 };
+            lane.1 += if status.is_live() { calls } else { 0 };
+        };
+        if let Some(from) = from {
+            add(from, -calls);
+        }
+        add(to, calls);
+    }
+
+    /// The queues that were touched.
+    pub fn queue_ids(&self) -> impl Iterator<Item = i64> {
+        self.queues.keys().copied()
+    }
+
+    /// Adds everything up in the store.
+    pub async fn apply(&self, tx: &mut Tx, now: Millis) -> Result<()> {
+        let queues: Vec<QueueRow> = self.queues.iter().map(|(&id, moved)| queue_row(id, moved)).collect();
+        let update = format!(
+            "UPDATE queues SET queued = queues.queued + u.queued, dialing = queues.dialing + u.dialing, \
+             ringing = queues.ringing + u.ringing, answered = queues.answered + u.answered, \
+             retrying = queues.retrying + u.retrying, completed = queues.completed + u.completed, \
+             failed = queues.failed + u.failed, expired = queues.expired + u.expired, \
+             canceled = queues.canceled + u.canceled, unknown = queues.unknown + u.unknown, updated_at = {} \
+             FROM {{rows}} AS u WHERE queues.id = u.id",
+            now.0
+        );
+        bulk::execute(tx, &update, QueueRow::COLUMNS, &queues).await?;
+
+        let lanes: Vec<LaneRow> = self
+            .lanes
+            .iter()
+            .filter(|(_, moved)| **moved != (0, 0))
+            .map(|((queue_id, server), &(waiting, live))| LaneRow {
+                queue_id: *queue_id,
+                server_code: server.clone(),
+                waiting,
+                live,
+            })
+            .collect();
+        let upsert = "INSERT INTO queue_lanes (queue_id, server_code, waiting, live) \
+             SELECT queue_id, server_code, waiting, live FROM {rows} AS u WHERE true \
+             ON CONFLICT (queue_id, server_code) DO UPDATE SET \
+             waiting = queue_lanes.waiting + excluded.waiting, live = queue_lanes.live + excluded.live";
+        bulk::execute(tx, upsert, LaneRow::COLUMNS, &lanes).await
+    }
+}
+
+fn queue_row(id: i64, moved: &[i64; CallStatus::ALL.len()]) -> QueueRow {
+    let of = |status: CallStatus| moved[status as usize - 1];
+    QueueRow {
+        id,
+        queued: of(CallStatus::Queued),
+        dialing: of(CallStatus::Dialing),
+        ringing: of(CallStatus::Ringing),
+        answered: of(CallStatus::Answered),
+        retrying: of(CallStatus::Retrying),
+        completed: of(CallStatus::Completed),
+        failed: of(CallStatus::Failed),
+        expired: of(CallStatus::Expired),
+        canceled: of(CallStatus::Canceled),
+        unknown: of(CallStatus::Unknown),
+    }
+}

@@ -1,0 +1,149 @@
+//! Connections and transactions of either engine behind one type, so that a query is written once.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::{AsyncConnection, AsyncPgConnection, TransactionManager};
+use tokio::sync::Notify;
+
+use super::error::Result;
+use super::sqlite::SqliteConn;
+
+/// Compiles a Diesel expression once for each engine and runs the one that `conn` is of.
+macro_rules! with_conn {
+    ($conn:expr, |$c:ident| $body:expr) => {
+        match $conn {
+            $crate::store::db::Conn::Sqlite($c) => {
+                let $c = &mut **$c;
+                $body
+            }
+            $crate::store::db::Conn::Postgres($c) => {
+                let $c = &mut **$c;
+                $body
+            }
+        }
+    };
+}
+pub(super) use with_conn;
+
+/// Where the book is kept.
+#[derive(Clone)]
+pub struct Db {
+    pub(super) engine: Engine,
+    /// Notified when this process has committed events.
+    told: Arc<Notify>,
+}
+
+/// The engine behind it.
+#[derive(Clone)]
+pub(super) enum Engine {
+    /// One file, one writer, any number of readers.
+    Sqlite {
+        /// Holds a single connection: SQLite has one writer at a time, and waiting here is fairer than being told busy.
+        writer: Pool<SqliteConn>,
+        /// Never waits for the writer (WAL).
+        readers: Pool<SqliteConn>,
+    },
+    /// A server that many nodes share.
+    Postgres {
+        /// Its connections.
+        pool: Pool<AsyncPgConnection>,
+        /// For a connection of one's own.
+        url: String,
+    },
+}
+
+/// A connection from the pool of either engine.
+#[expect(clippy::large_enum_variant, reason = "held for one query: a box would cost an allocation each time")]
+pub enum Conn {
+    /// To the file.
+    Sqlite(Object<SqliteConn>),
+    /// To the server.
+    Postgres(Object<AsyncPgConnection>),
+}
+
+impl Db {
+    pub(super) fn new(engine: Engine) -> Self {
+        Self { engine, told: Arc::default() }
+    }
+
+    /// Is notified when this process has committed events.
+    #[must_use]
+    pub fn told(&self) -> Arc<Notify> {
+        Arc::clone(&self.told)
+    }
+
+    /// Where to listen for the commits of other nodes; None where there can be none.
+    #[must_use]
+    pub fn shared_url(&self) -> Option<&str> {
+        match &self.engine {
+            Engine::Sqlite { .. } => None,
+            Engine::Postgres { url, .. } => Some(url),
+        }
+    }
+
+    /// A connection to read from, outside any transaction.
+    pub async fn read(&self) -> Result<Conn> {
+        Ok(match &self.engine {
+            Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.get().await?),
+            Engine::Postgres { pool, .. } => Conn::Postgres(pool.get().await?),
+        })
+    }
+
+    /// A transaction to write in. Without [`Tx::commit`] nothing of it is kept.
+    pub async fn begin(&self) -> Result<Tx> {
+        let mut conn = match &self.engine {
+            Engine::Sqlite { writer, .. } => Conn::Sqlite(writer.get().await?),
+            Engine::Postgres { pool, .. } => Conn::Postgres(pool.get().await?),
+        };
+        with_conn!(&mut conn, |c| begin(c).await)?;
+        Ok(Tx { conn, tells: false, told: self.told() })
+    }
+}
+
+/// An open transaction. When it is dropped, the pool sees the transaction open and closes the connection, which rolls
+/// it back: no path through the code can forget to.
+pub struct Tx {
+    conn: Conn,
+    tells: bool,
+    told: Arc<Notify>,
+}
+
+impl Tx {
+    /// There are events in it.
+    pub(super) fn tells(&mut self) {
+        self.tells = true;
+    }
+
+    /// Makes everything durable that was done in it.
+    pub async fn commit(mut self) -> Result<()> {
+        with_conn!(&mut self.conn, |c| commit(c).await)?;
+        if self.tells {
+            self.told.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Tx {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+}
+
+async fn begin<C: AsyncConnection>(conn: &mut C) -> Result<()> {
+    Ok(C::TransactionManager::begin_transaction(conn).await?)
+}
+
+async fn commit<C: AsyncConnection>(conn: &mut C) -> Result<()> {
+    Ok(C::TransactionManager::commit_transaction(conn).await?)
+}

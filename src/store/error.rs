@@ -1,0 +1,72 @@
+//! What can go wrong between Trunkline and its store.
+
+use crate::domain::status::UnknownCode;
+
+/// A query that did not do what was asked. Anything not committed is as if it had never been asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store cannot be reached; the same request may work later.
+    #[error("the store cannot be reached: {0}")]
+    Unavailable(String),
+    /// The store is reached, and refuses or fails.
+    #[error("the store failed: {0}")]
+    Query(#[source] diesel::result::Error),
+    /// A row that this version cannot read.
+    #[error("the store holds what cannot be read: {0}")]
+    Unreadable(String),
+    /// The migrations could not be applied.
+    #[error("the migrations could not be applied: {0}")]
+    Migration(String),
+    /// Another node owns the lane now, so this one's writes are refused.
+    #[error("the lane of server {server} is at a later epoch than {epoch}")]
+    Fenced { server: String, epoch: i64 },
+}
+
+impl StoreError {
+    /// The same request may work later, unchanged.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// A row with the same key is there already.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        use diesel::result::{DatabaseErrorKind, Error};
+        matches!(self, Self::Query(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
+    }
+}
+
+impl From<diesel::result::Error> for StoreError {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind, Error};
+        match &error {
+            Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, why) => {
+                Self::Unavailable(why.message().to_owned())
+            }
+            Error::BrokenTransactionManager => Self::Unavailable(error.to_string()),
+            _ => Self::Query(error),
+        }
+    }
+}
+
+impl From<diesel_async::pooled_connection::deadpool::PoolError> for StoreError {
+    fn from(error: diesel_async::pooled_connection::deadpool::PoolError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<UnknownCode> for StoreError {
+    fn from(error: UnknownCode) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
+/// What every query answers.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -1,0 +1,400 @@
+//! The group commit of a lane: claims, changes, counters and events of many calls in one transaction.
+
+use std::collections::{BTreeMap, HashSet};
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::bulk::{self, Hex, row};
+use super::counters::Moves;
+use super::db::{Db, Tx, with_conn};
+use super::error::Result;
+use super::events::{self, EventKind, NewEvent};
+use super::leases::{self, GroupState};
+use super::queues;
+use super::schema::attempts;
+use super::types::Id;
+use crate::domain::ids::{AttemptId, CallId};
+use crate::domain::status::{CallStatus, Outcome, QueueStatus};
+use crate::domain::time::Millis;
+
+/// Which call, and whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallRef {
+    /// The call.
+    pub id: CallId,
+    /// Its client.
+    pub client_id: i64,
+    /// Its queue.
+    pub queue_id: i64,
+}
+
+/// A waiting call that the lane takes up. It is refused where the call no longer waits as it was read, or its queue no
+/// longer runs.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The call.
+    pub call: CallRef,
+    /// Where it stood when it was read.
+    pub from: CallStatus,
+    /// The attempt that begins.
+    pub attempt: AttemptId,
+    /// Its number, from 1.
+    pub number: i32,
+    /// The first channel's Uniqueid.
+    pub channel_id: String,
+    /// When it begins.
+    pub at: Millis,
+}
+
+/// A waiting call whose deadline has passed.
+#[derive(Clone, Copy, Debug)]
+pub struct Expiry {
+    /// The call.
+    pub call: CallRef,
+    /// Where it stood when it was read.
+    pub from: CallStatus,
+    /// When it was found.
+    pub at: Millis,
+}
+
+/// Something that happened to a call whose live attempt is this lane's.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The call.
+    pub call: CallRef,
+    /// Its live attempt.
+    pub attempt: AttemptId,
+    /// The attempt's number.
+    pub number: i32,
+    /// When it happened.
+    pub at: Millis,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It went to another live status.
+    Moved { from: CallStatus, to: CallStatus },
+    /// Something to tell that moves nothing.
+    Told { kind: EventKind, status: CallStatus, detail: Option<String> },
+    /// The attempt ended.
+    Ended {
+        /// Live until now, at this status.
+        from: CallStatus,
+        /// How it ended.
+        outcome: Outcome,
+        /// Why, by Q.850.
+        cause: Option<u8>,
+        /// Seconds since the answer.
+        billable_seconds: Option<i32>,
+        /// The next try is due then; None where this was the last one.
+        next_try: Option<Millis>,
+    },
+}
+
+impl Change {
+    /// When the call is tried again, where this ended an attempt that is followed by another.
+    #[must_use]
+    pub fn next_try(&self) -> Option<Millis> {
+        match &self.what {
+            What::Ended { next_try, .. } => *next_try,
+            What::Moved { .. } | What::Told { .. } => None,
+        }
+    }
+}
+
+/// What goes into one commit.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// Calls to take up.
+    pub claims: Vec<Claim>,
+    /// Calls whose deadline has passed.
+    pub expiries: Vec<Expiry>,
+    /// Granted claims whose Originate is known never to have left.
+    pub withdrawn: Vec<Claim>,
+    /// What happened to live calls, in its order.
+    pub changes: Vec<Change>,
+}
+
+impl Group {
+    /// There is nothing to commit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.claims.is_empty() && self.expiries.is_empty() && self.withdrawn.is_empty() && self.changes.is_empty()
+    }
+}
+
+row! {
+    struct ClaimRow {
+        id: Hex = Uuid,
+        number: i32 = Integer,
+        channel_id: String = Text,
+        at: i64 = BigInt,
+    }
+}
+
+row! {
+    struct ExpiryRow {
+        id: Hex = Uuid,
+        at: i64 = BigInt,
+    }
+}
+
+row! {
+    struct AttemptRow {
+        id: Hex = Uuid,
+        call_id: Hex = Uuid,
+        number: i32 = Integer,
+        epoch: i64 = BigInt,
+        server_code: String = Text,
+        channel_id: String = Text,
+        started_at: i64 = BigInt,
+    }
+}
+
+row! {
+    struct WithdrawnRow {
+        attempt_id: Hex = Uuid,
+        call_id: Hex = Uuid,
+        status: i16 = SmallInt,
+        attempts: i32 = Integer,
+    }
+}
+
+row! {
+    /// All that a group changes of one live call: absent columns stay as they are.
+    struct ChangeRow {
+        attempt_id: Hex = Uuid,
+        call_id: Hex = Uuid,
+        status: Option<i16> = SmallInt,
+        ringing_at: Option<i64> = BigInt,
+        answered_at: Option<i64> = BigInt,
+        ended_at: Option<i64> = BigInt,
+        outcome: Option<i16> = SmallInt,
+        hangup_cause: Option<i16> = SmallInt,
+        billable_seconds: Option<i32> = Integer,
+        due_at: Option<i64> = BigInt,
+        over: bool = Bool,
+    }
+}
+
+/// `attempts` holds a claim to the state that it was read in: a call that was tried in between is read again first.
+const CLAIM: &str = "UPDATE calls SET status = 2, attempts = u.number, channel_id = u.channel_id, \
+     started_at = u.at, answered_at = NULL, ended_at = NULL, billable_seconds = NULL \
+     FROM {rows} AS u WHERE calls.id = u.id AND calls.status IN (1, 5) AND calls.attempts = u.number - 1 \
+     AND (SELECT queues.status FROM queues WHERE queues.id = calls.queue_id) = 1 RETURNING calls.id AS id";
+
+const EXPIRE: &str = "UPDATE calls SET status = 8, outcome = 8, ended_at = u.at \
+     FROM {rows} AS u WHERE calls.id = u.id AND calls.status IN (1, 5) RETURNING calls.id AS id";
+
+const WITHDRAW_CALLS: &str = "UPDATE calls SET status = u.status, attempts = u.attempts, started_at = NULL \
+     FROM {rows} AS u WHERE calls.id = u.call_id AND calls.status = 2";
+
+const WITHDRAW_ATTEMPTS: &str = "DELETE FROM attempts WHERE id IN (SELECT attempt_id FROM {rows} AS u)";
+
+const CHANGE_CALLS: &str = "UPDATE calls SET status = COALESCE(u.status, calls.status), \
+     answered_at = COALESCE(u.answered_at, calls.answered_at), outcome = COALESCE(u.outcome, calls.outcome), \
+     hangup_cause = CASE WHEN u.ended_at IS NULL THEN calls.hangup_cause ELSE u.hangup_cause END, \
+     billable_seconds = COALESCE(u.billable_seconds, calls.billable_seconds), \
+     due_at = COALESCE(u.due_at, calls.due_at), \
+     ended_at = CASE WHEN u.over THEN u.ended_at ELSE calls.ended_at END \
+     FROM {rows} AS u WHERE calls.id = u.call_id";
+
+const CHANGE_ATTEMPTS: &str = "UPDATE attempts SET ringing_at = COALESCE(u.ringing_at, attempts.ringing_at), \
+     answered_at = COALESCE(u.answered_at, attempts.answered_at), ended_at = COALESCE(u.ended_at, attempts.ended_at), \
+     outcome = COALESCE(u.outcome, attempts.outcome), hangup_cause = COALESCE(u.hangup_cause, attempts.hangup_cause) \
+     FROM {rows} AS u WHERE attempts.id = u.attempt_id";
+
+/// The lane whose groups are committed.
+#[derive(Clone, Debug)]
+pub struct LaneRef {
+    /// Its server.
+    pub server: String,
+    /// Under which epoch this node owns it.
+    pub epoch: i64,
+}
+
+/// Commits the `number`th group of a lane, and answers which claims were granted: only these may be dialed.
+///
+/// Refused as a whole where another node owns the lane by now, so a late owner changes nothing. Committing a group
+/// again, because the answer was lost, changes nothing either and answers the same.
+pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Result<HashSet<CallId>> {
+    let now = Millis::now();
+    let server = lane.server.as_str();
+    let mut tx = db.begin().await?;
+    if leases::fence(&mut tx, server, lane.epoch, number).await? == GroupState::Committed {
+        return granted_before(&mut tx, &group.claims).await;
+    }
+    let mut told = Vec::new();
+    let mut moves = Moves::default();
+
+    let claims: Vec<ClaimRow> = group.claims.iter().map(claim_row).collect();
+    let claimed = ids(bulk::execute_returning(&mut tx, CLAIM, ClaimRow::COLUMNS, &claims).await?);
+    let granted = || group.claims.iter().filter(|claim| claimed.contains(&claim.call.id));
+    let begun: Vec<AttemptRow> = granted().map(|claim| attempt_row(claim, lane)).collect();
+    bulk::insert(&mut tx, "attempts", AttemptRow::COLUMNS, &begun).await?;
+    for claim in granted() {
+        moves.moved(claim.call.queue_id, server, Some(claim.from), CallStatus::Dialing);
+        let dialing = event(EventKind::Dialing, claim.call, claim.at, CallStatus::Dialing);
+        told.push(NewEvent { attempt: Some(claim.number), ..dialing });
+    }
+
+    let expiries: Vec<ExpiryRow> =
+        group.expiries.iter().map(|expiry| ExpiryRow { id: Hex(expiry.call.id.0), at: expiry.at.0 }).collect();
+    let expired = ids(bulk::execute_returning(&mut tx, EXPIRE, ExpiryRow::COLUMNS, &expiries).await?);
+    for expiry in group.expiries.iter().filter(|expiry| expired.contains(&expiry.call.id)) {
+        moves.moved(expiry.call.queue_id, server, Some(expiry.from), CallStatus::Expired);
+        let ended = event(EventKind::Ended, expiry.call, expiry.at, CallStatus::Expired);
+        told.push(NewEvent { outcome: Some(Outcome::Expired), ..ended });
+    }
+
+    withdraw(&mut tx, lane, &group.withdrawn, &mut moves, &mut told).await?;
+
+    let mut changed = BTreeMap::new();
+    for change in &group.changes {
+        let (from, to) = fold(changed.entry(change.attempt).or_insert_with(|| untouched(change)), change);
+        if let Some(from) = from {
+            moves.moved(change.call.queue_id, server, Some(from), to);
+        }
+        told.push(change_event(change, to));
+    }
+    let changed: Vec<ChangeRow> = changed.into_values().collect();
+    bulk::execute(&mut tx, CHANGE_CALLS, ChangeRow::COLUMNS, &changed).await?;
+    bulk::execute(&mut tx, CHANGE_ATTEMPTS, ChangeRow::COLUMNS, &changed).await?;
+
+    moves.apply(&mut tx, now).await?;
+    let touched: Vec<i64> = moves.queue_ids().collect();
+    told.extend(queues::complete_ended(&mut tx, &touched, now).await?);
+    events::append(&mut tx, told).await?;
+    tx.commit().await?;
+    Ok(claimed)
+}
+
+/// Puts calls back as they were before their claim. Nothing of them was sent, so no attempt was made.
+async fn withdraw(
+    tx: &mut Tx,
+    lane: &LaneRef,
+    claims: &[Claim],
+    moves: &mut Moves,
+    told: &mut Vec<NewEvent>,
+) -> Result<()> {
+    let rows: Vec<WithdrawnRow> = claims
+        .iter()
+        .map(|claim| WithdrawnRow {
+            attempt_id: Hex(claim.attempt.0),
+            call_id: Hex(claim.call.id.0),
+            status: claim.from.code(),
+            attempts: claim.number - 1,
+        })
+        .collect();
+    bulk::execute(tx, WITHDRAW_CALLS, WithdrawnRow::COLUMNS, &rows).await?;
+    bulk::execute(tx, WITHDRAW_ATTEMPTS, WithdrawnRow::COLUMNS, &rows).await?;
+    for claim in claims {
+        moves.moved(claim.call.queue_id, &lane.server, Some(CallStatus::Dialing), claim.from);
+        let note = event(EventKind::Note, claim.call, claim.at, claim.from);
+        let detail = Some("the connection to Asterisk was lost before the Originate was sent".to_owned());
+        told.push(NewEvent { detail, attempt: Some(claim.number), ..note });
+    }
+    Ok(())
+}
+
+/// What a group that was committed before had granted.
+async fn granted_before(tx: &mut Tx, claims: &[Claim]) -> Result<HashSet<CallId>> {
+    let ids: Vec<Id> = claims.iter().map(|claim| claim.attempt.into()).collect();
+    let granted: Vec<Id> = with_conn!(&mut **tx, |c| {
+        attempts::table.filter(attempts::id.eq_any(&ids)).select(attempts::call_id).load(c).await
+    })?;
+    Ok(granted.into_iter().map(CallId::from).collect())
+}
+
+/// Takes one change into the row of its attempt, and answers how the call moves: from where, if it does, and to where.
+fn fold(row: &mut ChangeRow, change: &Change) -> (Option<CallStatus>, CallStatus) {
+    match &change.what {
+        What::Told { status, .. } => (None, *status),
+        What::Moved { from, to } => {
+            row.status = Some(to.code());
+            match to {
+                CallStatus::Ringing => row.ringing_at = Some(change.at.0),
+                CallStatus::Answered => row.answered_at = Some(change.at.0),
+                _ => {}
+            }
+            (Some(*from), *to)
+        }
+        What::Ended { from, outcome, cause, billable_seconds, next_try } => {
+            let to = if next_try.is_some() { CallStatus::Retrying } else { outcome.final_status() };
+            row.status = Some(to.code());
+            row.ended_at = Some(change.at.0);
+            row.outcome = Some(outcome.code());
+            row.hangup_cause = cause.map(i16::from);
+            row.billable_seconds = *billable_seconds;
+            row.due_at = next_try.map(|due| due.0);
+            row.over = next_try.is_none();
+            (Some(*from), to)
+        }
+    }
+}
+
+fn untouched(change: &Change) -> ChangeRow {
+    ChangeRow {
+        attempt_id: Hex(change.attempt.0),
+        call_id: Hex(change.call.id.0),
+        status: None,
+        ringing_at: None,
+        answered_at: None,
+        ended_at: None,
+        outcome: None,
+        hangup_cause: None,
+        billable_seconds: None,
+        due_at: None,
+        over: false,
+    }
+}
+
+fn change_event(change: &Change, status: CallStatus) -> NewEvent {
+    let base = |kind| NewEvent { attempt: Some(change.number), ..event(kind, change.call, change.at, status) };
+    match &change.what {
+        What::Moved { to: CallStatus::Ringing, .. } => base(EventKind::Ringing),
+        What::Moved { .. } => base(EventKind::Answered),
+        What::Told { kind, detail, .. } => NewEvent { detail: detail.clone(), ..base(*kind) },
+        What::Ended { outcome, cause, next_try, .. } => {
+            let kind = if next_try.is_some() { EventKind::Retrying } else { EventKind::Ended };
+            let detail = next_try.map(|due| format!("next try at {}", due.to_rfc3339()));
+            NewEvent { outcome: Some(*outcome), hangup_cause: *cause, detail, ..base(kind) }
+        }
+    }
+}
+
+fn event(kind: EventKind, call: CallRef, at: Millis, status: CallStatus) -> NewEvent {
+    let queue = NewEvent::of_queue(kind, call.client_id, call.queue_id, at);
+    NewEvent { call: Some(call.id), status: Some(status), ..queue }
+}
+
+fn claim_row(claim: &Claim) -> ClaimRow {
+    ClaimRow { id: Hex(claim.call.id.0), number: claim.number, channel_id: claim.channel_id.clone(), at: claim.at.0 }
+}
+
+fn attempt_row(claim: &Claim, lane: &LaneRef) -> AttemptRow {
+    AttemptRow {
+        id: Hex(claim.attempt.0),
+        call_id: Hex(claim.call.id.0),
+        number: claim.number,
+        epoch: lane.epoch,
+        server_code: lane.server.clone(),
+        channel_id: claim.channel_id.clone(),
+        started_at: claim.at.0,
+    }
+}
+
+fn ids(ids: Vec<uuid::Uuid>) -> HashSet<CallId> {
+    ids.into_iter().map(CallId).collect()
+}
+
+// The statements above write codes as numbers; these hold them to the enums.
+const _: () = {
+    assert!(CallStatus::Queued as i16 == 1 && CallStatus::Retrying as i16 == 5);
+    assert!(CallStatus::Dialing as i16 == 2 && CallStatus::Expired as i16 == 8 && Outcome::Expired as i16 == 8);
+    assert!(QueueStatus::InProgress as i16 == 1);
+};

@@ -1,0 +1,88 @@
+//! API keys: the store keeps a key's id and the SHA-256 of its secret, never the secret.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::db::{Conn, Tx, with_conn};
+use super::error::Result;
+use super::schema::{api_keys, clients};
+use crate::domain::time::Millis;
+
+/// A key as it is stored.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = api_keys)]
+pub struct Key {
+    /// The part of the key that is no secret.
+    pub id: String,
+    /// Whose it is.
+    pub client_id: i64,
+    /// Of the secret part.
+    pub secret_sha256: Vec<u8>,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+    /// It works until then.
+    pub expires_at: Option<i64>,
+    /// It has not worked since.
+    pub revoked_at: Option<i64>,
+    /// To the minute.
+    pub last_used_at: Option<i64>,
+}
+
+/// Stores a key.
+pub async fn insert(tx: &mut Tx, key: &Key) -> Result<()> {
+    with_conn!(&mut **tx, |c| diesel::insert_into(api_keys::table).values(key).execute(c).await)?;
+    Ok(())
+}
+
+/// The key of that id, and whether its client is disabled.
+pub async fn find(conn: &mut Conn, id: &str) -> Result<Option<(Key, bool)>> {
+    Ok(with_conn!(conn, |c| {
+        api_keys::table
+            .inner_join(clients::table.on(clients::id.eq(api_keys::client_id)))
+            .filter(api_keys::id.eq(id))
+            .select((Key::as_select(), clients::disabled))
+            .first(c)
+            .await
+            .optional()
+    })?)
+}
+
+/// A client's keys, oldest first.
+pub async fn list(conn: &mut Conn, client_id: i64) -> Result<Vec<Key>> {
+    Ok(with_conn!(conn, |c| {
+        api_keys::table
+            .filter(api_keys::client_id.eq(client_id))
+            .order((api_keys::created_at, api_keys::id))
+            .select(Key::as_select())
+            .load(c)
+            .await
+    })?)
+}
+
+/// Ends a client's key and answers it; None where the client has no such key. The first revocation's time stays.
+pub async fn revoke(tx: &mut Tx, client_id: i64, id: &str, now: Millis) -> Result<Option<Key>> {
+    with_conn!(&mut **tx, |c| {
+        diesel::update(api_keys::table.find(id))
+            .filter(api_keys::client_id.eq(client_id).and(api_keys::revoked_at.is_null()))
+            .set(api_keys::revoked_at.eq(now.0))
+            .execute(c)
+            .await
+    })?;
+    Ok(with_conn!(&mut **tx, |c| {
+        api_keys::table
+            .find(id)
+            .filter(api_keys::client_id.eq(client_id))
+            .select(Key::as_select())
+            .first(c)
+            .await
+            .optional()
+    })?)
+}
+
+/// Notes that a key was used.
+pub async fn touch(tx: &mut Tx, id: &str, now: Millis) -> Result<()> {
+    with_conn!(&mut **tx, |c| {
+        diesel::update(api_keys::table.find(id)).set(api_keys::last_used_at.eq(now.0)).execute(c).await
+    })?;
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! Who dials through a server: one node at a time, under an epoch that only rises.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::db::{Tx, with_conn};
+use super::error::{Result, StoreError};
+use super::schema::{attempts, leases};
+use crate::domain::status::ServerStatus;
+use crate::domain::time::Millis;
+
+/// A lane's owner, as it is stored.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = leases)]
+pub struct Lease {
+    /// The lane.
+    pub server_code: String,
+    /// Its owner.
+    pub node: String,
+    /// Rises with every owner.
+    pub epoch: i64,
+    /// The last group of the lane's journal in this epoch.
+    pub committed: i64,
+    /// Milliseconds since 1970; another node may take it then.
+    pub expires_at: i64,
+    /// A [`ServerStatus`]'s code.
+    pub status: i16,
+    /// What Asterisk says it is.
+    pub asterisk_version: Option<String>,
+    /// Why it is not online.
+    pub last_error: Option<String>,
+}
+
+/// Takes the lane for `node` and answers its new epoch, or None while another node holds it.
+///
+/// A node takes its own lane back at once, whatever is left of the lease: after a crash it is the same machine.
+pub async fn acquire(tx: &mut Tx, server: &str, node: &str, ttl: Duration, now: Millis) -> Result<Option<i64>> {
+    let fresh = Lease {
+        server_code: server.to_owned(),
+        node: node.to_owned(),
+        epoch: 1,
+        committed: 0,
+        expires_at: now.plus(ttl).0,
+        status: ServerStatus::Connecting.code(),
+        asterisk_version: None,
+        last_error: None,
+    };
+    let made = with_conn!(&mut **tx, |c| {
+        diesel::insert_into(leases::table).values(&fresh).on_conflict_do_nothing().execute(c).await
+    })?;
+    if made == 1 {
+        return Ok(Some(1));
+    }
+    let epoch: Option<i64> = with_conn!(&mut **tx, |c| {
+        diesel::update(leases::table.find(server))
+            .filter(leases::node.eq(node).or(leases::expires_at.le(now.0)))
+            .set((
+                leases::node.eq(node),
+                leases::epoch.eq(leases::epoch + 1),
+                leases::committed.eq(0),
+                leases::expires_at.eq(fresh.expires_at),
+                leases::status.eq(fresh.status),
+            ))
+            .returning(leases::epoch)
+            .get_result(c)
+            .await
+            .optional()
+    })?;
+    if let Some(epoch) = epoch {
+        // What the last owner left live is this one's now.
+        with_conn!(&mut **tx, |c| {
+            diesel::update(attempts::table)
+                .filter(attempts::server_code.eq(server).and(attempts::ended_at.is_null()))
+                .set(attempts::epoch.eq(epoch))
+                .execute(c)
+                .await
+        })?;
+    }
+    Ok(epoch)
+}
+
+/// Keeps the lane; false where it is another's by now.
+pub async fn renew(tx: &mut Tx, server: &str, epoch: i64, ttl: Duration, now: Millis) -> Result<bool> {
+    let renewed = with_conn!(&mut **tx, |c| {
+        diesel::update(leases::table.find(server))
+            .filter(leases::epoch.eq(epoch))
+            .set(leases::expires_at.eq(now.plus(ttl).0))
+            .execute(c)
+            .await
+    })?;
+    Ok(renewed == 1)
+}
+
+/// Lets the lane go: another node may take it at once.
+pub async fn release(tx: &mut Tx, server: &str, epoch: i64) -> Result<()> {
+    with_conn!(&mut **tx, |c| {
+        diesel::update(leases::table.find(server))
+            .filter(leases::epoch.eq(epoch))
+            .set((leases::expires_at.eq(0), leases::status.eq(ServerStatus::Offline.code())))
+            .execute(c)
+            .await
+    })?;
+    Ok(())
+}
+
+/// How the lane stands, for everybody to see.
+pub async fn set_status(
+    tx: &mut Tx,
+    server: &str,
+    epoch: i64,
+    status: ServerStatus,
+    asterisk_version: Option<&str>,
+    last_error: Option<&str>,
+) -> Result<()> {
+    with_conn!(&mut **tx, |c| {
+        let lease = leases::table.find(server).filter(leases::epoch.eq(epoch));
+        diesel::update(lease)
+            .set((
+                leases::status.eq(status.code()),
+                // The version stays known while the server is away.
+                asterisk_version.map(|version| leases::asterisk_version.eq(version)),
+                leases::last_error.eq(last_error),
+            ))
+            .execute(c)
+            .await
+    })?;
+    Ok(())
+}
+
+/// Whether a group of the lane's journal still has to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupState {
+    /// It is this transaction's to write.
+    New,
+    /// An earlier commit of it went through, though its answer was lost.
+    Committed,
+}
+
+/// The fence of every write of a lane: refuses it where the lane is another's by now, and tells a group that is
+/// written again after a lost answer from a new one. The row stays locked, so a new owner waits for this commit.
+pub async fn fence(tx: &mut Tx, server: &str, epoch: i64, group: i64) -> Result<GroupState> {
+    let taken = with_conn!(&mut **tx, |c| {
+        diesel::update(leases::table.find(server))
+            .filter(leases::epoch.eq(epoch).and(leases::committed.lt(group)))
+            .set(leases::committed.eq(group))
+            .execute(c)
+            .await
+    })?;
+    if taken == 1 {
+        return Ok(GroupState::New);
+    }
+    let current: Option<i64> =
+        with_conn!(&mut **tx, |c| leases::table.find(server).select(leases::epoch).first(c).await.optional())?;
+    if current == Some(epoch) {
+        return Ok(GroupState::Committed);
+    }
+    Err(StoreError::Fenced { server: server.to_owned(), epoch })
+}

@@ -1,0 +1,69 @@
+//! Brings the tables to what this version needs, guarded against two nodes that start at once.
+
+use diesel::sql_types::BigInt;
+use diesel_async::pooled_connection::deadpool::Object;
+use diesel_async::{AsyncConnection, AsyncMigrationHarness, RunQueryDsl};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
+
+use super::db::{Conn, Db, Engine};
+use super::error::{Result, StoreError};
+use super::postgres::MIGRATION_LOCK;
+use super::{postgres, sqlite};
+
+/// Applies what is pending and answers how many migrations that were.
+pub async fn run(db: &Db) -> Result<usize> {
+    match &db.engine {
+        Engine::Sqlite { writer, .. } => {
+            let conn = writer.get().await?;
+            harness(Object::take(conn), sqlite::MIGRATIONS, |harness, migrations| {
+                harness.run_pending_migrations(migrations).map(|run| run.len())
+            })
+            .await
+        }
+        Engine::Postgres { pool, .. } => {
+            let mut conn = pool.get().await?;
+            diesel::sql_query("SELECT pg_advisory_lock($1)")
+                .bind::<BigInt, _>(MIGRATION_LOCK)
+                .execute(&mut *conn)
+                .await?;
+            // The lock goes with the connection, which is closed behind the migrations.
+            harness(Object::take(conn), postgres::MIGRATIONS, |harness, migrations| {
+                harness.run_pending_migrations(migrations).map(|run| run.len())
+            })
+            .await
+        }
+    }
+}
+
+/// Whether the store can be reached and has every migration.
+pub async fn is_ready(db: &Db) -> Result<bool> {
+    fn pending<C>(
+        harness: &mut AsyncMigrationHarness<C>,
+        migrations: EmbeddedMigrations,
+    ) -> diesel::migration::Result<usize>
+    where
+        C: AsyncConnection,
+        AsyncMigrationHarness<C>: MigrationHarness<C::Backend>,
+        EmbeddedMigrations: diesel::migration::MigrationSource<C::Backend>,
+    {
+        harness.pending_migrations(migrations).map(|pending| pending.len())
+    }
+    let pending = match db.read().await? {
+        Conn::Sqlite(conn) => harness(Object::take(conn), sqlite::MIGRATIONS, pending).await?,
+        Conn::Postgres(conn) => harness(Object::take(conn), postgres::MIGRATIONS, pending).await?,
+    };
+    Ok(pending == 0)
+}
+
+/// Migrations are synchronous; they run where blocking is allowed.
+async fn harness<C, F>(conn: C, migrations: EmbeddedMigrations, run: F) -> Result<usize>
+where
+    C: AsyncConnection + 'static,
+    F: FnOnce(&mut AsyncMigrationHarness<C>, EmbeddedMigrations) -> diesel::migration::Result<usize> + Send + 'static,
+{
+    let done = tokio::task::spawn_blocking(move || {
+        let mut harness = AsyncMigrationHarness::new(conn);
+        run(&mut harness, migrations).map_err(|error| StoreError::Migration(error.to_string()))
+    });
+    done.await.map_err(|error| StoreError::Migration(error.to_string()))?
+}

@@ -1,0 +1,42 @@
+//! The book: everything that must outlive the process, in SQLite or PostgreSQL, and all the SQL there is.
+//!
+//! One file a noun. Queries are written once, for both engines ([`db`]); what differs is in [`sqlite`] and
+//! [`postgres`]. Whoever reads or writes what belongs to a client passes the client's id.
+
+pub mod batches;
+pub mod bulk;
+pub mod calls;
+pub mod clients;
+pub mod counters;
+pub mod db;
+pub mod error;
+pub mod events;
+pub mod journal;
+pub mod keys;
+pub mod lanes;
+pub mod leases;
+pub mod migrate;
+pub mod postgres;
+pub mod queues;
+pub mod retries;
+pub mod schema;
+pub mod secrets;
+pub mod servers;
+pub mod sqlite;
+pub mod types;
+
+use std::path::Path;
+
+pub use db::{Conn, Db, Tx};
+pub use error::{Result, StoreError};
+
+/// Opens the store that `url` names: `sqlite://PATH` or `postgres://…`. The file of the former is made.
+pub fn open(url: &str) -> Result<Db> {
+    if let Some(path) = url.strip_prefix("sqlite://") {
+        return sqlite::open(Path::new(path));
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return postgres::open(url);
+    }
+    Err(StoreError::Unavailable("the database URL must begin with sqlite:// or postgres://".to_owned()))
+}

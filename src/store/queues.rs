@@ -1,0 +1,245 @@
+//! Queues: what stands in them, and how they are told to go on.
+
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel_async::RunQueryDsl;
+
+use super::db::{Conn, Tx, with_conn};
+use super::error::Result;
+use super::events::{EventKind, NewEvent};
+use super::schema::{batches, clients, queues};
+use crate::domain::retry::{DEFAULT_GAP_SECONDS, RetryRule};
+use crate::domain::status::{CallStatus, QueueKind, QueueStatus};
+use crate::domain::time::Millis;
+
+/// A queue as it is stored.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = queues)]
+pub struct Queue {
+    /// From 1.
+    pub id: i64,
+    /// Whose it is.
+    pub client_id: i64,
+    /// A [`QueueKind`]'s code.
+    pub kind: i16,
+    /// A [`QueueStatus`]'s code.
+    pub status: i16,
+    /// It did not complete by itself.
+    pub completed_by_client: bool,
+    /// None: each item's own `retry`.
+    pub retry: Option<bool>,
+    /// Further tries that `retry: true` grants.
+    pub retry_count: Option<i32>,
+    /// Seconds.
+    pub retry_gap: i32,
+    /// Calls it was ever given.
+    pub total_calls: i64,
+    /// By status, these ten.
+    pub queued: i64,
+    pub dialing: i64,
+    pub ringing: i64,
+    pub answered: i64,
+    pub retrying: i64,
+    pub completed: i64,
+    pub failed: i64,
+    pub expired: i64,
+    pub canceled: i64,
+    pub unknown: i64,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+    /// Milliseconds since 1970.
+    pub updated_at: i64,
+}
+
+impl Queue {
+    /// How its calls are tried again.
+    #[must_use]
+    pub fn retry_rule(&self) -> RetryRule {
+        RetryRule { retry: self.retry, count: self.retry_count, gap_seconds: self.retry_gap }
+    }
+
+    /// How many of its calls stand there.
+    #[must_use]
+    pub fn count(&self, status: CallStatus) -> i64 {
+        match status {
+            CallStatus::Queued => self.queued,
+            CallStatus::Dialing => self.dialing,
+            CallStatus::Ringing => self.ringing,
+            CallStatus::Answered => self.answered,
+            CallStatus::Retrying => self.retrying,
+            CallStatus::Completed => self.completed,
+            CallStatus::Failed => self.failed,
+            CallStatus::Expired => self.expired,
+            CallStatus::Canceled => self.canceled,
+            CallStatus::Unknown => self.unknown,
+        }
+    }
+}
+
+/// What a client changes; None leaves it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QueueUpdate {
+    /// Pause, resume or complete.
+    pub status: Option<QueueStatus>,
+    /// See [`RetryRule`].
+    pub retry: Option<bool>,
+    /// See [`RetryRule`].
+    pub retry_count: Option<i32>,
+    /// See [`RetryRule`].
+    pub retry_gap: Option<i32>,
+}
+
+impl QueueUpdate {
+    /// Nothing is to be changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.status.is_none() && self.retry.is_none() && self.retry_count.is_none() && self.retry_gap.is_none()
+    }
+}
+
+/// The event that tells of an update.
+#[must_use]
+pub fn updated(queue: &Queue, update: &QueueUpdate, now: Millis) -> NewEvent {
+    let detail = match update.status {
+        Some(QueueStatus::InProgress) => "in-progress",
+        Some(QueueStatus::Paused) => "paused",
+        Some(QueueStatus::Completed) => "completed",
+        None => "retry rule",
+    };
+    let event = NewEvent::of_queue(EventKind::QueueUpdated, queue.client_id, queue.id, now);
+    NewEvent { detail: Some(detail.to_owned()), ..event }
+}
+
+/// Makes a queue and answers its id.
+pub async fn create(tx: &mut Tx, client_id: i64, kind: QueueKind, now: Millis) -> Result<i64> {
+    let id = with_conn!(&mut **tx, |c| {
+        diesel::insert_into(queues::table)
+            .values((
+                queues::client_id.eq(client_id),
+                queues::kind.eq(kind.code()),
+                queues::status.eq(QueueStatus::InProgress.code()),
+                queues::retry_gap.eq(DEFAULT_GAP_SECONDS),
+                queues::created_at.eq(now.0),
+                queues::updated_at.eq(now.0),
+            ))
+            .returning(queues::id)
+            .get_result(c)
+            .await
+    })?;
+    with_conn!(&mut **tx, |c| {
+        diesel::update(clients::table.find(client_id)).set(clients::queues.eq(clients::queues + 1)).execute(c).await
+    })?;
+    Ok(id)
+}
+
+/// Lets the first queue of an empty store have this id, so that the guide's examples hold to the number.
+pub async fn number_from(tx: &mut Tx, first: i64) -> Result<()> {
+    let any: Option<i64> = with_conn!(&mut **tx, |c| queues::table.select(queues::id).first(c).await.optional())?;
+    if any.is_some() {
+        return Ok(());
+    }
+    match &mut **tx {
+        Conn::Sqlite(c) => {
+            let sequence = "INSERT INTO sqlite_sequence (name, seq) SELECT 'queues', $1 \
+                 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'queues')";
+            diesel::sql_query(sequence).bind::<BigInt, _>(first - 1).execute(&mut **c).await?;
+        }
+        Conn::Postgres(c) => {
+            let sequence = "SELECT setval(pg_get_serial_sequence('queues', 'id'), $1, false)";
+            diesel::sql_query(sequence).bind::<BigInt, _>(first).execute(&mut **c).await?;
+        }
+    }
+    Ok(())
+}
+
+/// One queue of a client.
+pub async fn get(conn: &mut Conn, client_id: i64, id: i64) -> Result<Option<Queue>> {
+    Ok(with_conn!(conn, |c| {
+        queues::table
+            .find(id)
+            .filter(queues::client_id.eq(client_id))
+            .select(Queue::as_select())
+            .first(c)
+            .await
+            .optional()
+    })?)
+}
+
+/// A page of a client's queues, newest first, and how many it has.
+pub async fn list(conn: &mut Conn, client_id: i64, offset: i64, limit: i64) -> Result<(Vec<Queue>, i64)> {
+    let page = with_conn!(conn, |c| {
+        queues::table
+            .filter(queues::client_id.eq(client_id))
+            .order(queues::id.desc())
+            .offset(offset)
+            .limit(limit)
+            .select(Queue::as_select())
+            .load(c)
+            .await
+    })?;
+    let count = with_conn!(conn, |c| clients::table.find(client_id).select(clients::queues).first(c).await)?;
+    Ok((page, count))
+}
+
+/// The batch ids of these queues, in the order they came; of each queue at most `limit`, the newest.
+pub async fn batches_of(conn: &mut Conn, ids: &[i64], limit: usize) -> Result<Vec<(i64, Vec<i64>)>> {
+    let mut of_queues = Vec::with_capacity(ids.len());
+    for &id in ids {
+        let mut of_queue: Vec<i64> = with_conn!(conn, |c| {
+            batches::table
+                .filter(batches::queue_id.eq(id))
+                .order((batches::created_at.desc(), batches::batch_id.desc()))
+                .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+                .select(batches::batch_id)
+                .load(c)
+                .await
+        })?;
+        of_queue.reverse();
+        of_queues.push((id, of_queue));
+    }
+    Ok(of_queues)
+}
+
+/// Changes one queue of a client; None where the client has no such queue.
+pub async fn update(tx: &mut Tx, client_id: i64, id: i64, update: QueueUpdate, now: Millis) -> Result<Option<Queue>> {
+    let by_client = update.status.map(|status| status == QueueStatus::Completed);
+    Ok(with_conn!(&mut **tx, |c| {
+        diesel::update(queues::table.find(id))
+            .filter(queues::client_id.eq(client_id))
+            .set((
+                update.status.map(|status| queues::status.eq(status.code())),
+                by_client.map(|by_client| queues::completed_by_client.eq(by_client)),
+                update.retry.map(|retry| queues::retry.eq(retry)),
+                update.retry_count.map(|count| queues::retry_count.eq(count)),
+                update.retry_gap.map(|gap| queues::retry_gap.eq(gap)),
+                queues::updated_at.eq(now.0),
+            ))
+            .returning(Queue::as_returning())
+            .get_result(c)
+            .await
+            .optional()
+    })?)
+}
+
+/// Completes those of these queues whose calls have all ended, and answers the events that tell it.
+pub async fn complete_ended(tx: &mut Tx, ids: &[i64], now: Millis) -> Result<Vec<NewEvent>> {
+    let ended: Vec<(i64, i64)> = with_conn!(&mut **tx, |c| {
+        let waiting = queues::queued + queues::retrying;
+        let live = queues::dialing + queues::ringing + queues::answered;
+        diesel::update(queues::table)
+            .filter(queues::id.eq_any(ids))
+            .filter(queues::status.ne(QueueStatus::Completed.code()))
+            .filter((waiting + live).eq(0))
+            .set((queues::status.eq(QueueStatus::Completed.code()), queues::completed_by_client.eq(false)))
+            .returning((queues::id, queues::client_id))
+            .get_results(c)
+            .await
+    })?;
+    Ok(ended
+        .into_iter()
+        .map(|(id, client_id)| {
+            let event = NewEvent::of_queue(EventKind::QueueUpdated, client_id, id, now);
+            NewEvent { detail: Some("completed".to_owned()), ..event }
+        })
+        .collect())
+}

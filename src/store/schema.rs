@@ -1,0 +1,216 @@
+//! The tables, once for both engines. Columns stand in the order of the migrations.
+
+diesel::table! {
+    clients (id) {
+        id -> BigInt,
+        name -> Text,
+        account_code -> Text,
+        disabled -> Bool,
+        limits -> Text,
+        policy -> Text,
+        queues -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Text,
+        client_id -> BigInt,
+        secret_sha256 -> Binary,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    servers (code) {
+        code -> Text,
+        host -> Text,
+        port -> Integer,
+        username -> Text,
+        secret -> Binary,
+        tls -> Bool,
+        dial_template -> Text,
+        max_channels -> Integer,
+        calls_per_second -> Double,
+        recording_dirs -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    grants (client_id, server_code) {
+        client_id -> BigInt,
+        server_code -> Text,
+    }
+}
+
+diesel::table! {
+    leases (server_code) {
+        server_code -> Text,
+        node -> Text,
+        epoch -> BigInt,
+        committed -> BigInt,
+        expires_at -> BigInt,
+        status -> SmallInt,
+        asterisk_version -> Nullable<Text>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    queues (id) {
+        id -> BigInt,
+        client_id -> BigInt,
+        kind -> SmallInt,
+        status -> SmallInt,
+        completed_by_client -> Bool,
+        retry -> Nullable<Bool>,
+        retry_count -> Nullable<Integer>,
+        retry_gap -> Integer,
+        total_calls -> BigInt,
+        queued -> BigInt,
+        dialing -> BigInt,
+        ringing -> BigInt,
+        answered -> BigInt,
+        retrying -> BigInt,
+        completed -> BigInt,
+        failed -> BigInt,
+        expired -> BigInt,
+        canceled -> BigInt,
+        unknown -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    queue_lanes (queue_id, server_code) {
+        queue_id -> BigInt,
+        server_code -> Text,
+        waiting -> BigInt,
+        live -> BigInt,
+    }
+}
+
+diesel::table! {
+    batches (client_id, batch_id) {
+        client_id -> BigInt,
+        batch_id -> BigInt,
+        queue_id -> BigInt,
+        content_sha256 -> Binary,
+        inserted_count -> Integer,
+        warnings -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::store::types::Uuid;
+
+    idempotency (client_id, key) {
+        client_id -> BigInt,
+        key -> Text,
+        content_sha256 -> Binary,
+        call_id -> Uuid,
+        queue_id -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::store::types::Uuid;
+
+    calls (id) {
+        id -> Uuid,
+        client_id -> BigInt,
+        queue_id -> BigInt,
+        position -> BigInt,
+        batch_id -> Nullable<BigInt>,
+        server_code -> Text,
+        status -> SmallInt,
+        outcome -> Nullable<SmallInt>,
+        attempts -> Integer,
+        max_retries -> Integer,
+        plan -> Text,
+        contact_number -> Nullable<BigInt>,
+        project -> Nullable<Text>,
+        action_id -> Nullable<Text>,
+        channel_id -> Nullable<Text>,
+        did -> Nullable<Text>,
+        created_at -> BigInt,
+        due_at -> BigInt,
+        deadline -> Nullable<BigInt>,
+        started_at -> Nullable<BigInt>,
+        answered_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        billable_seconds -> Nullable<Integer>,
+        hangup_cause -> Nullable<SmallInt>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::store::types::Uuid;
+
+    attempts (id) {
+        id -> Uuid,
+        call_id -> Uuid,
+        number -> Integer,
+        epoch -> BigInt,
+        server_code -> Text,
+        channel_id -> Text,
+        started_at -> BigInt,
+        ringing_at -> Nullable<BigInt>,
+        answered_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        outcome -> Nullable<SmallInt>,
+        hangup_cause -> Nullable<SmallInt>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::store::types::Uuid;
+
+    call_events (seq) {
+        seq -> BigInt,
+        at -> BigInt,
+        kind -> SmallInt,
+        client_id -> BigInt,
+        queue_id -> BigInt,
+        call_id -> Nullable<Uuid>,
+        attempt -> Nullable<Integer>,
+        status -> Nullable<SmallInt>,
+        outcome -> Nullable<SmallInt>,
+        hangup_cause -> Nullable<SmallInt>,
+        detail -> Nullable<Text>,
+        count -> Nullable<Integer>,
+        batch_id -> Nullable<BigInt>,
+    }
+}
+
+diesel::joinable!(calls -> queues (queue_id));
+diesel::joinable!(queue_lanes -> queues (queue_id));
+diesel::joinable!(attempts -> calls (call_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    api_keys,
+    attempts,
+    batches,
+    call_events,
+    calls,
+    clients,
+    grants,
+    idempotency,
+    leases,
+    queue_lanes,
+    queues,
+    servers,
+);

@@ -1,0 +1,70 @@
+//! Secrets at rest: AES-256-GCM, a fresh nonce each.
+
+use aes_gcm::aead::{Aead, KeyInit};
+use aes_gcm::{Aes256Gcm, Key, Nonce};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+
+const NONCE_BYTES: usize = 12;
+
+/// Why a secret could not be read or kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// `TRUNKLINE_SECRET_KEY` has another form.
+    #[error("the secret key must be 32 bytes in base64")]
+    Key,
+    /// It was sealed with another key, or was altered.
+    #[error("a stored secret does not open with this secret key")]
+    Sealed,
+}
+
+/// Seals and opens what is kept secret in the store.
+#[derive(Clone)]
+pub struct Sealer(Aes256Gcm);
+
+impl Sealer {
+    /// From 32 bytes in base64.
+    pub fn from_base64(key: &SecretString) -> Result<Self, SecretError> {
+        let bytes = BASE64_STANDARD.decode(key.expose_secret().trim()).map_err(|_| SecretError::Key)?;
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| SecretError::Key)?;
+        Ok(Self(Aes256Gcm::new(&Key::<Aes256Gcm>::from(bytes))))
+    }
+
+    /// A new key, in the form that [`Sealer::from_base64`] takes.
+    #[must_use]
+    pub fn new_key() -> SecretString {
+        BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()
+    }
+
+    /// The nonce and the sealed bytes.
+    pub fn seal(&self, secret: &SecretString) -> Result<Vec<u8>, SecretError> {
+        let nonce: [u8; NONCE_BYTES] = rand::random();
+        let sealed = self.0.encrypt(&Nonce::from(nonce), secret.expose_secret().as_bytes());
+        let mut out = nonce.to_vec();
+        out.extend(sealed.map_err(|_| SecretError::Sealed)?);
+        Ok(out)
+    }
+
+    /// What was sealed.
+    pub fn open(&self, sealed: &[u8]) -> Result<SecretString, SecretError> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(SecretError::Sealed)?;
+        let secret = self.0.decrypt(&Nonce::from(*nonce), sealed).map_err(|_| SecretError::Sealed)?;
+        String::from_utf8(secret).map(Into::into).map_err(|_| SecretError::Sealed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_opens_with_its_key_alone() {
+        let sealer = Sealer::from_base64(&Sealer::new_key()).unwrap();
+        let sealed = sealer.seal(&"dialer-secret".into()).unwrap();
+        assert_eq!(sealer.open(&sealed).unwrap().expose_secret(), "dialer-secret");
+        let other = Sealer::from_base64(&Sealer::new_key()).unwrap();
+        assert!(matches!(other.open(&sealed), Err(SecretError::Sealed)));
+        assert!(matches!(sealer.open(&sealed[..5]), Err(SecretError::Sealed)));
+    }
+}

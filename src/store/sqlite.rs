@@ -1,0 +1,68 @@
+//! What is SQLite's own: how it is opened, and how rows travel as one parameter.
+
+use std::path::Path;
+use std::time::Duration;
+
+use diesel::sqlite::SqliteConnection;
+use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::{AsyncConnection, SimpleAsyncConnection};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+use super::bulk::{Column, Kind};
+use super::db::{Db, Engine};
+use super::error::{Result, StoreError};
+
+/// A connection to the file; each statement runs on a thread that may block.
+pub type SqliteConn = SyncConnectionWrapper<SqliteConnection>;
+
+/// The migrations of this engine.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// Readers beside the one writer: pages, watchers and lanes that fill up read at once.
+const READERS: usize = 4;
+
+/// `synchronous=FULL` makes a commit durable before it is acknowledged, also through a power cut.
+const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA mmap_size = 268435456;";
+
+/// Opens the file at `path`, which is made when it is not there.
+pub fn open(path: &Path) -> Result<Db> {
+    let path = path.to_str().ok_or_else(|| StoreError::Unavailable(format!("{} is no UTF-8 path", path.display())))?;
+    Ok(Db::new(Engine::Sqlite { writer: pool(path, 1)?, readers: pool(path, READERS)? }))
+}
+
+fn pool(path: &str, size: usize) -> Result<Pool<SqliteConn>> {
+    let mut config = ManagerConfig::<SqliteConn>::default();
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(|path| {
+        Box::pin(async move {
+            let mut conn = SqliteConn::establish(path).await?;
+            conn.batch_execute(PRAGMAS).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+            Ok(conn)
+        })
+    });
+    let manager = AsyncDieselConnectionManager::<SqliteConn>::new_with_config(path, config);
+    Pool::builder(manager)
+        .max_size(size)
+        .wait_timeout(Some(Duration::from_secs(30)))
+        .runtime(deadpool::Runtime::Tokio1)
+        .build()
+        .map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+/// The rows of a JSON array in parameter 1, as a table expression.
+#[must_use]
+pub fn rows(columns: &[Column]) -> String {
+    let columns: Vec<String> = columns
+        .iter()
+        .map(|Column { name, kind }| match kind {
+            Kind::Uuid | Kind::Bytes => format!("unhex(value ->> '{name}') AS {name}"),
+            Kind::BigInt | Kind::Integer | Kind::SmallInt | Kind::Bool | Kind::Text => {
+                format!("value ->> '{name}' AS {name}")
+            }
+        })
+        .collect();
+    format!("(SELECT {} FROM json_each(?1))", columns.join(", "))
+}

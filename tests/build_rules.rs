@@ -1,0 +1,157 @@
+//! What the build script refuses: a REST option that does not fit the messages it names.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a test fails by panicking, and talks to whoever reads its output"
+)]
+
+#[path = "../build/http_rule.rs"]
+mod http_rule;
+#[path = "../build/routes.rs"]
+mod routes;
+
+use prost_reflect::DescriptorPool;
+
+const PACKAGE: &str = "trunkline.v1";
+
+const MESSAGES: &str = r#"
+syntax = "proto3";
+package trunkline.v1;
+import "google/api/annotations.proto";
+import "trunkline/v1/options.proto";
+message Thing { int64 seq = 1; }
+message Request { int64 id = 1; optional int64 after = 2; }
+message Complex { repeated string names = 1; Thing thing = 2; }
+message Answer { Thing thing = 1; int64 count = 2; }
+"#;
+
+/// Reads the endpoints of one service whose text follows [`MESSAGES`].
+fn read(service: &str) -> Result<Vec<routes::Service>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("test.proto"), format!("{MESSAGES}{service}")).unwrap();
+    let mut compiler = protox::Compiler::new([folder.path(), "proto".as_ref()]).unwrap();
+    compiler.include_imports(true).open_file("test.proto").unwrap();
+    let pool = DescriptorPool::decode(compiler.encode_file_descriptor_set().as_slice()).unwrap();
+    routes::read(&pool)
+}
+
+/// A service of one method, from `signature` and what is in its http option.
+fn method(signature: &str, http: &str) -> String {
+    format!(
+        "service S {{ rpc M{signature} {{ option (google.api.http) = {{{http}}}; option (rest).message = \"Done\"; }} }}"
+    )
+}
+
+#[track_caller]
+fn refused(service: &str, because: &str) {
+    let Err(message) = read(service) else { panic!("accepted: {service}") };
+    let service = if service.contains("AdminService") { "AdminService" } else { "S" };
+    assert_eq!(message, format!("trunkline.v1.{service}.M: {because}"));
+}
+
+#[test]
+fn a_rule_that_fits_becomes_an_endpoint_and_so_do_its_further_bindings() {
+    let service = method(
+        "(Request) returns (Answer)",
+        r#"post: "/calling/api/v1/things/{id}/do" body: "*" response_body: "thing"
+           additional_bindings { get: "/calling/api/v1/things/{id}" }"#,
+    );
+    let services = read(&service).unwrap();
+    let [post, get] = &services[0].endpoints[..] else { panic!("two endpoints") };
+    assert_eq!((services[0].name.as_str(), post.method.as_str()), ("S", "M"));
+    assert_eq!((post.input.as_str(), post.admin), ("trunkline.v1.Request", false));
+    assert_eq!((post.verb, post.path.as_str(), post.has_body), ("POST", "/calling/api/v1/things/{id}/do", true));
+    assert_eq!((post.response_body.as_deref(), post.message.as_str()), (Some("thing"), "Done"));
+    assert_eq!((get.verb, get.has_body, &get.response_body), ("GET", false, &None));
+}
+
+#[test]
+fn a_method_without_options_is_grpc_only() {
+    assert!(read("service S { rpc M(Request) returns (Answer); }").unwrap()[0].endpoints.is_empty());
+}
+
+#[test]
+fn a_template_names_fields_of_the_request_in_whole_segments() {
+    for (path, because) in [
+        ("/v1/things", "/v1/things: must begin with /calling/api/v1/"),
+        ("/calling/api/v1/{nothing}", "/calling/api/v1/{nothing}: Request has no nothing"),
+        ("/calling/api/v1/{id=things/*}", "/calling/api/v1/{id=things/*}: invalid segment \"{id=things\""),
+        ("/calling/api/v1/things:do", "/calling/api/v1/things:do: invalid segment \"things:do\""),
+        ("/calling/api/v1/things/", "/calling/api/v1/things/: invalid segment \"\""),
+        ("/calling/api/v1/x{id}", "/calling/api/v1/x{id}: invalid segment \"x{id}\""),
+    ] {
+        refused(&method("(Request) returns (Answer)", &format!("get: {path:?}")), because);
+    }
+    let path = "/calling/api/v1/{thing}";
+    refused(
+        &method("(Complex) returns (Answer)", &format!("post: {path:?} body: \"*\"")),
+        "/calling/api/v1/{thing}: thing is no scalar",
+    );
+}
+
+#[test]
+fn bodies_fit_their_verbs_and_messages() {
+    let path = "/calling/api/v1/things";
+    for (request, rule, because) in [
+        ("Request", format!("get: {path:?} body: \"*\""), "GET takes no body"),
+        ("Request", format!("post: {path:?} body: \"id\""), "body \"id\": only \"*\" is supported"),
+        ("Complex", format!("get: {path:?}"), "names: cannot be a query parameter"),
+        ("Request", format!("get: {path:?} response_body: \"no\""), "response_body: Answer has no no"),
+        ("Request", format!("get: {path:?} response_body: \"count\""), "response_body: count is no message"),
+        ("Request", format!("custom {{ kind: \"HEAD\" path: {path:?} }}"), "custom verb \"HEAD\""),
+        ("Request", String::new(), "google.api.http names no verb"),
+    ] {
+        refused(&method(&format!("({request}) returns (Answer)"), &rule), because);
+    }
+}
+
+#[test]
+fn both_options_stand_together() {
+    refused(
+        r#"service S { rpc M(Request) returns (Answer) { option (google.api.http) = {get: "/calling/api/v1/a"}; } }"#,
+        "has google.api.http but no (trunkline.v1.rest)",
+    );
+    refused(
+        r#"service S { rpc M(Request) returns (Answer) { option (rest).message = "Done"; } }"#,
+        "has (trunkline.v1.rest) but no google.api.http",
+    );
+}
+
+#[test]
+fn what_is_admin_is_so_by_service_path_and_option() {
+    let misplaced = "admin must be true in AdminService and nowhere else";
+    let method = r#"rpc M(Request) returns (Answer) { option (google.api.http) = {get: "PATH"}; option (rest) = {admin: ADMIN}; }"#;
+    let service = |name: &str, path: &str, admin: &str| {
+        format!("service {name} {{ {} }}", method.replace("PATH", path).replace("ADMIN", admin))
+    };
+    refused(&service("S", "/calling/api/v1/admin/a", "true"), misplaced);
+    refused(&service("AdminService", "/calling/api/v1/admin/a", "false"), misplaced);
+    let elsewhere = "what begins with /calling/api/v1/admin/ is admin, and nothing else";
+    refused(&service("S", "/calling/api/v1/admin/a", "false"), &format!("/calling/api/v1/admin/a: {elsewhere}"));
+    refused(&service("AdminService", "/calling/api/v1/a", "true"), &format!("/calling/api/v1/a: {elsewhere}"));
+    assert!(read(&service("AdminService", "/calling/api/v1/admin/a", "true")).is_ok());
+}
+
+#[test]
+fn a_stream_is_read_with_get_and_has_a_cursor() {
+    let path = "/calling/api/v1/things";
+    let get = format!("get: {path:?} response_body: \"thing\"");
+    assert!(read(&method("(Request) returns (stream Answer)", &get)).unwrap()[0].endpoints[0].streams);
+    for (signature, rule, because) in [
+        ("(Request) returns (stream Answer)", format!("get: {path:?}"), "a stream needs a response_body"),
+        (
+            "(Request) returns (stream Answer)",
+            format!("post: {path:?} body: \"*\" response_body: \"thing\""),
+            "a stream is read with GET",
+        ),
+        ("(Thing) returns (stream Answer)", get.clone(), "Thing needs optional int64 after"),
+        ("(stream Request) returns (Answer)", get.clone(), "a client stream has no REST form"),
+    ] {
+        refused(&method(signature, &rule), because);
+    }
+}

@@ -1,0 +1,21 @@
+//! End to end: the built binary, real Asterisks, sipp phones and PostgreSQL, as one test binary that links once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a test fails by panicking, and talks to whoever reads its output"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod link;
+mod main_job;
+mod real_parts;
+mod sandboxed;
+mod watching;

@@ -1,0 +1,321 @@
+//! A server with recording services, and requests to it without a socket.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use futures_util::{Stream, stream};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tonic::{Response, Status};
+use tower::ServiceExt as _;
+use trunkline::api::Error;
+use trunkline::api::auth::{ApiKey, Auth, Caller, CallerKind, KeyKind, KeyStore, LookupFailed, StoredKey};
+use trunkline::api::rest::ParseWarnings;
+use trunkline::api::server::{Services, router};
+use trunkline::pb::admin_service_server::AdminService;
+use trunkline::pb::call_service_server::CallService;
+use trunkline::pb::client_service_server::ClientService;
+use trunkline::pb::queue_service_server::QueueService;
+use trunkline::pb::*;
+
+pub type Events = Pin<Box<dyn Stream<Item = Result<WatchCallsResponse, Status>> + Send>>;
+
+/// What the services were asked, and what they are to answer.
+#[derive(Default)]
+pub struct Recorder {
+    pub batch: Mutex<Option<InsertBatchRequest>>,
+    pub quick_call: Mutex<Option<CreateQuickCallRequest>>,
+    pub update: Mutex<Option<UpdateQueueRequest>>,
+    pub list: Mutex<Option<ListQueueCallsRequest>>,
+    pub watch: Mutex<Option<WatchCallsRequest>>,
+    pub metadata: Mutex<tonic::metadata::MetadataMap>,
+    pub caller: Mutex<Option<Caller>>,
+    /// Every method fails with this, if set.
+    pub fail: Mutex<Option<fn() -> Error>>,
+    pub events: Mutex<Option<Events>>,
+}
+
+/// A batch that the service panics at.
+pub const PANICS: i64 = 666;
+/// A batch that the service answers as a replay.
+pub const REPLAYED: i64 = 777;
+
+impl Recorder {
+    fn saw<T>(&self, request: tonic::Request<T>) -> Result<(T, ParseWarnings), Status> {
+        *self.caller.lock().unwrap() = Some(Caller::of(&request)?.clone());
+        *self.metadata.lock().unwrap() = request.metadata().clone();
+        if let Some(fail) = *self.fail.lock().unwrap() {
+            return Err(fail().into());
+        }
+        let warnings = request.extensions().get::<ParseWarnings>().cloned().unwrap_or_default();
+        Ok((request.into_inner(), warnings))
+    }
+}
+
+struct Dummy(Arc<Recorder>);
+
+#[tonic::async_trait]
+impl QueueService for Dummy {
+    async fn insert_batch(
+        &self,
+        request: tonic::Request<InsertBatchRequest>,
+    ) -> Result<Response<InsertBatchResponse>, Status> {
+        let (batch, ParseWarnings(warnings)) = self.0.saw(request)?;
+        let batch_id = batch.batch_id.unwrap_or_default();
+        assert_ne!(batch_id, PANICS, "secret detail");
+        let answer = InsertBatchResponse { queue_id: 123, inserted_count: batch.data.len() as i32, batch_id, warnings };
+        *self.0.batch.lock().unwrap() = Some(batch);
+        let mut response = Response::new(answer);
+        if batch_id == REPLAYED {
+            response.metadata_mut().insert("idempotent-replayed", "true".parse().unwrap());
+        }
+        Ok(response)
+    }
+
+    async fn list_queues(
+        &self,
+        request: tonic::Request<ListQueuesRequest>,
+    ) -> Result<Response<ListQueuesResponse>, Status> {
+        let (request, _) = self.0.saw(request)?;
+        let page = request.page.unwrap_or(1);
+        let queue = Queue { queue_id: 9_007_199_254_740_993, batches: vec![i64::MAX], ..Queue::default() };
+        let page_size = request.page_size.unwrap_or(100);
+        Ok(Response::new(ListQueuesResponse { results: vec![queue], count: 1, page, page_size }))
+    }
+
+    async fn list_queue_calls(
+        &self,
+        request: tonic::Request<ListQueueCallsRequest>,
+    ) -> Result<Response<ListQueueCallsResponse>, Status> {
+        let (request, _) = self.0.saw(request)?;
+        *self.0.list.lock().unwrap() = Some(request);
+        Ok(Response::new(ListQueueCallsResponse::default()))
+    }
+
+    async fn update_queue(
+        &self,
+        request: tonic::Request<UpdateQueueRequest>,
+    ) -> Result<Response<UpdateQueueResponse>, Status> {
+        let (request, _) = self.0.saw(request)?;
+        let queue = Queue { queue_id: request.queue_id, retry_gap: 300, ..Queue::default() };
+        *self.0.update.lock().unwrap() = Some(request);
+        Ok(Response::new(UpdateQueueResponse { queue: Some(queue) }))
+    }
+}
+
+#[tonic::async_trait]
+impl CallService for Dummy {
+    type WatchCallsStream = Events;
+
+    async fn create_quick_call(
+        &self,
+        request: tonic::Request<CreateQuickCallRequest>,
+    ) -> Result<Response<CreateQuickCallResponse>, Status> {
+        let (request, _) = self.0.saw(request)?;
+        *self.0.quick_call.lock().unwrap() = Some(request);
+        Ok(Response::new(CreateQuickCallResponse { call_id: "call-uuid-1234".to_owned(), queue_id: 124 }))
+    }
+
+    async fn get_call(&self, request: tonic::Request<GetCallRequest>) -> Result<Response<GetCallResponse>, Status> {
+        let (request, _) = self.0.saw(request)?;
+        let call = Call { call_id: request.call_id, ..Call::default() };
+        Ok(Response::new(GetCallResponse { call: Some(call) }))
+    }
+
+    async fn watch_calls(&self, request: tonic::Request<WatchCallsRequest>) -> Result<Response<Events>, Status> {
+        let (request, _) = self.0.saw(request)?;
+        *self.0.watch.lock().unwrap() = Some(request);
+        let events = self.0.events.lock().unwrap().take();
+        Ok(Response::new(events.unwrap_or_else(|| Box::pin(stream::empty()))))
+    }
+}
+
+#[tonic::async_trait]
+impl ClientService for Dummy {
+    async fn test_connection(
+        &self,
+        request: tonic::Request<TestConnectionRequest>,
+    ) -> Result<Response<TestConnectionResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(TestConnectionResponse { name: "sandbox".to_owned(), ..Default::default() }))
+    }
+}
+
+/// Methods that no test here calls but for their access.
+macro_rules! unused {
+    ($($method:ident($request:ty) -> $answer:ty;)*) => {
+        #[tonic::async_trait]
+        impl AdminService for Dummy {
+            $(async fn $method(&self, request: tonic::Request<$request>) -> Result<Response<$answer>, Status> {
+                self.0.saw(request)?;
+                Ok(Response::new(<$answer>::default()))
+            })*
+        }
+    };
+}
+unused! {
+    create_client(CreateClientRequest) -> CreateClientResponse;
+    list_clients(ListClientsRequest) -> ListClientsResponse;
+    get_client(GetClientRequest) -> GetClientResponse;
+    create_key(CreateKeyRequest) -> CreateKeyResponse;
+    list_keys(ListKeysRequest) -> ListKeysResponse;
+    revoke_key(RevokeKeyRequest) -> RevokeKeyResponse;
+    create_server(CreateServerRequest) -> CreateServerResponse;
+    list_servers(ListServersRequest) -> ListServersResponse;
+    get_server(GetServerRequest) -> GetServerResponse;
+}
+
+/// Keys in memory.
+#[derive(Default)]
+pub struct Keys {
+    pub stored: Mutex<HashMap<String, StoredKey>>,
+    pub is_away: Mutex<bool>,
+    pub lookups: Mutex<usize>,
+}
+
+#[tonic::async_trait]
+impl KeyStore for Keys {
+    async fn lookup(&self, key_id: &str) -> Result<Option<StoredKey>, LookupFailed> {
+        *self.lookups.lock().unwrap() += 1;
+        if *self.is_away.lock().unwrap() {
+            return Err(LookupFailed("connection refused".into()));
+        }
+        Ok(self.stored.lock().unwrap().get(key_id).cloned())
+    }
+}
+
+impl Keys {
+    /// Stores a new key, changed by `change` from one that works, and answers its text.
+    pub fn add(&self, kind: CallerKind, change: impl FnOnce(&mut StoredKey)) -> String {
+        let new = ApiKey::generate(if kind == CallerKind::Admin { KeyKind::Admin } else { KeyKind::Live });
+        let mut key = StoredKey {
+            secret_sha256: new.secret_sha256,
+            kind,
+            expires_at: None,
+            revoked: false,
+            client_disabled: false,
+        };
+        change(&mut key);
+        self.stored.lock().unwrap().insert(new.key_id.clone(), key);
+        new.expose().to_owned()
+    }
+}
+
+pub const CLIENT: CallerKind = CallerKind::Client { client_id: 7 };
+
+/// A server, with the key of a client.
+pub struct App {
+    pub router: Router,
+    pub recorder: Arc<Recorder>,
+    pub keys: Arc<Keys>,
+    pub key: String,
+}
+
+/// An answer, read to its end.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl App {
+    pub fn new() -> Self {
+        let (recorder, keys) = (Arc::new(Recorder::default()), Arc::new(Keys::default()));
+        let key = keys.add(CLIENT, |_| {});
+        let dummy = Arc::new(Dummy(Arc::clone(&recorder)));
+        let services = Services {
+            admin: Arc::clone(&dummy),
+            calls: Arc::clone(&dummy),
+            clients: Arc::clone(&dummy),
+            queues: dummy,
+        };
+        let admin = trunkline::api::auth::AdminKey::new(&"a configured admin key".into()).unwrap();
+        let auth = Auth::new(keys.clone(), Some(admin));
+        let ready = Arc::clone(&keys);
+        let readiness = Arc::new(move || {
+            let is_away = *ready.is_away.lock().unwrap();
+            let answer = if is_away { Err("the store cannot be reached".to_owned()) } else { Ok(()) };
+            Box::pin(std::future::ready(answer)) as _
+        });
+        Self { router: router(services, auth, readiness).unwrap(), recorder, keys, key }
+    }
+
+    /// A request with the client's key; a body is JSON.
+    pub fn request(&self, method: Method, path: &str, body: impl Into<Body>) -> Request<Body> {
+        let mut request = Request::new(body.into());
+        *request.method_mut() = method;
+        *request.uri_mut() = path.parse::<Uri>().unwrap();
+        request.headers_mut().insert("x-api-key", HeaderValue::try_from(&self.key).unwrap());
+        request.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+        request
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path, Body::empty())).await
+    }
+
+    pub async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
+        self.send(self.request(Method::POST, path, body)).await
+    }
+
+    /// Posts a batch.
+    pub async fn insert(&self, body: impl Into<Body>) -> Answer {
+        self.post(INSERT, body).await
+    }
+
+    /// The batch that reached the service.
+    pub fn batch(&self) -> InsertBatchRequest {
+        self.recorder.batch.lock().unwrap().clone().expect("no batch reached the service")
+    }
+}
+
+pub const INSERT: &str = "/calling/api/v1/queues/insertdataincallqueue";
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Asserts that this is an error of that HTTP status and code in the contract's body, and answers the message.
+    #[track_caller]
+    pub fn error(&self, status: u16, code: &str) -> String {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        let body = self.json();
+        let keys: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["code", "data", "errors", "message", "status"], "{body}");
+        assert_eq!((&body["status"], &body["code"], &body["data"]), (&"error".into(), &code.into(), &Value::Null));
+        assert!(body["errors"].is_array());
+        assert!(self.header("x-request-id").is_some());
+        body["message"].as_str().unwrap().to_owned()
+    }
+
+    /// Asserts that this is a 400 with one broken rule, and answers it as `field: message`.
+    #[track_caller]
+    pub fn violation(&self) -> String {
+        let message = self.error(400, "INVALID_ARGUMENT");
+        let errors = &self.json()["errors"];
+        assert_eq!(errors.as_array().unwrap().len(), 1, "{errors}");
+        let (field, text) = (errors[0]["field"].as_str().unwrap(), errors[0]["message"].as_str().unwrap());
+        let both = if field.is_empty() { text.to_owned() } else { format!("{field}: {text}") };
+        assert_eq!(message, both);
+        message
+    }
+}

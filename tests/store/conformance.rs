@@ -1,0 +1,405 @@
+//! What the rest of Trunkline takes for granted of the store, whichever engine it is.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use trunkline::domain::status::{CallStatus, Outcome, QueueStatus};
+use trunkline::domain::time::Millis;
+use trunkline::store::batches::{BatchResult, NewQuickCall, QuickResult, insert_quick};
+use trunkline::store::events::{EventKind, Filter};
+use trunkline::store::journal::{Change, Claim, Expiry, Group, LaneRef, What, commit};
+use trunkline::store::queues::QueueUpdate;
+use trunkline::store::{StoreError, calls, events, keys, lanes, leases, queues, retries, servers};
+
+use super::book::{Book, NOW, SERVER, claim, new_call};
+
+/// Makes a test for each engine of every function named.
+macro_rules! on_both_engines {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(book) = super::Book::sqlite().await { super::$name(book).await }
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(book) = super::Book::postgres().await { super::$name(book).await }
+            })*
+        }
+    };
+}
+
+on_both_engines!(
+    a_batch_is_stored_whole_and_counted,
+    the_same_batch_is_a_replay_and_another_content_is_not,
+    two_identical_batches_at_once_are_stored_once,
+    a_transaction_that_is_dropped_leaves_nothing,
+    pages_follow_the_order_of_insertion,
+    a_foreign_queue_is_none,
+    what_a_client_completed_takes_no_more_calls,
+    a_queue_completes_by_itself_and_reopens,
+    a_claim_is_granted_once_and_only_as_read,
+    a_paused_queue_grants_no_claim,
+    a_whole_life_moves_counters_and_tells_each_step,
+    a_group_that_is_committed_twice_counts_once,
+    a_late_owner_changes_nothing,
+    a_withdrawn_claim_leaves_no_attempt,
+    a_deadline_expires_calls_and_tells_it,
+    a_retry_rule_revives_what_failed_and_gives_up_what_waits,
+    events_are_numbered_in_the_order_in_which_they_become_visible,
+    a_quick_call_is_replayed_by_its_key,
+    keys_are_found_and_revoked_once,
+    servers_show_their_lane,
+);
+
+async fn queue_of(book: &Book, id: i64) -> queues::Queue {
+    queues::get(&mut book.db.read().await.unwrap(), book.client, id).await.unwrap().unwrap()
+}
+
+async fn due(book: &Book, queue: i64) -> Vec<calls::Call> {
+    lanes::due(&mut book.db.read().await.unwrap(), SERVER, queue, NOW, 1000).await.unwrap()
+}
+
+async fn claim_all(book: &Book, lane: &LaneRef, number: i64, queue: i64) -> Vec<Claim> {
+    let claims: Vec<Claim> = due(book, queue).await.iter().map(claim).collect();
+    let group = Group { claims: claims.clone(), ..Group::default() };
+    assert_eq!(commit(&book.db, lane, number, &group).await.unwrap().len(), claims.len());
+    claims
+}
+
+fn change(claim: &Claim, what: What) -> Change {
+    Change { call: claim.call, attempt: claim.attempt, number: claim.number, at: NOW, what }
+}
+
+fn ended(claim: &Claim, from: CallStatus, outcome: Outcome, next_try: Option<Millis>) -> Change {
+    let billable_seconds = (outcome == Outcome::Answered).then_some(7);
+    change(claim, What::Ended { from, outcome, cause: Some(16), billable_seconds, next_try })
+}
+
+async fn kinds(book: &Book) -> Vec<i16> {
+    let all = events::after(&mut book.db.read().await.unwrap(), 0, 10_000).await.unwrap();
+    all.iter().map(|event| event.kind).collect()
+}
+
+async fn a_batch_is_stored_whole_and_counted(book: Book) {
+    let id = book.queue(1, 1000).await;
+    let queue = queue_of(&book, id).await;
+    assert_eq!((queue.total_calls, queue.queued, queue.status), (1000, 1000, QueueStatus::InProgress.code()));
+    let mut conn = book.db.read().await.unwrap();
+    let page = calls::page(&mut conn, book.client, id, 0, 1).await.unwrap().remove(0);
+    assert_eq!(page.contact_number, Some(9_007_199_254_740_993));
+    assert_eq!(page.plan().unwrap(), new_call().plan);
+    let (listed, count) = queues::list(&mut conn, book.client, 0, 10).await.unwrap();
+    assert_eq!((listed.len(), count), (1, 1));
+    assert_eq!(queues::batches_of(&mut conn, &[id], 10).await.unwrap(), [(id, vec![1])]);
+    assert_eq!(kinds(&book).await, [EventKind::BatchInserted as i16]);
+}
+
+async fn the_same_batch_is_a_replay_and_another_content_is_not(book: Book) {
+    let id = book.queue(7, 2).await;
+    let again = book.insert(7, None, 2).await;
+    assert!(matches!(&again, BatchResult::Replayed { queue_id, inserted_count: 2, warnings } if *queue_id == id
+        && warnings == &["w"]));
+    assert!(matches!(book.insert(7, None, 3).await, BatchResult::OtherContent { queue_id } if queue_id == id));
+    assert_eq!(queue_of(&book, id).await.total_calls, 2);
+}
+
+async fn two_identical_batches_at_once_are_stored_once(book: Book) {
+    let new = book.batch(1, None, 50);
+    let (one, other) = tokio::join!(book.insert_batch(&new), book.insert_batch(&new));
+    let stored = [&one, &other].iter().filter(|result| matches!(result, BatchResult::Stored { .. })).count();
+    assert_eq!(stored, 1, "{one:?} {other:?}");
+    let (_, count) = queues::list(&mut book.db.read().await.unwrap(), book.client, 0, 10).await.unwrap();
+    assert_eq!(count, 1);
+}
+
+async fn a_transaction_that_is_dropped_leaves_nothing(book: Book) {
+    let mut tx = book.tx().await;
+    queues::create(&mut tx, book.client, trunkline::domain::status::QueueKind::Bulk, NOW).await.unwrap();
+    drop(tx);
+    let (listed, count) = queues::list(&mut book.db.read().await.unwrap(), book.client, 0, 10).await.unwrap();
+    assert_eq!((listed.len(), count), (0, 0));
+    // The connection that was given up holds nobody else up.
+    book.queue(1, 1).await;
+}
+
+async fn pages_follow_the_order_of_insertion(book: Book) {
+    let id = book.queue(1, 30).await;
+    assert!(matches!(book.insert(2, Some(id), 20).await, BatchResult::Stored { .. }));
+    let mut conn = book.db.read().await.unwrap();
+    let mut positions = Vec::new();
+    for page in 0..4 {
+        let calls = calls::page(&mut conn, book.client, id, page * 15, 15).await.unwrap();
+        positions.extend(calls.iter().map(|call| call.position));
+    }
+    assert_eq!(positions, (1..=50).collect::<Vec<i64>>());
+    let queued = calls::page_at(&mut conn, book.client, id, CallStatus::Queued, 45, 10).await.unwrap();
+    assert_eq!(queued.iter().map(|call| call.position).collect::<Vec<_>>(), [46, 47, 48, 49, 50]);
+}
+
+async fn a_foreign_queue_is_none(book: Book) {
+    let id = book.queue(1, 1).await;
+    let other = book.another_client().await;
+    let mut conn = book.db.read().await.unwrap();
+    assert!(queues::get(&mut conn, other, id).await.unwrap().is_none());
+    assert!(calls::page(&mut conn, other, id, 0, 10).await.unwrap().is_empty());
+    let call = calls::page(&mut conn, book.client, id, 0, 1).await.unwrap().remove(0);
+    assert!(calls::get(&mut conn, Some(other), call.id.into()).await.unwrap().is_none());
+    drop(conn);
+    let mut foreign = book.batch(9, Some(id), 1);
+    foreign.client_id = other;
+    assert!(matches!(book.insert_batch(&foreign).await, BatchResult::NoSuchQueue));
+    assert!(matches!(book.insert(9, Some(12_345), 1).await, BatchResult::NoSuchQueue));
+}
+
+async fn update(book: &Book, id: i64, update: QueueUpdate) -> queues::Queue {
+    let mut tx = book.tx().await;
+    let queue = queues::update(&mut tx, book.client, id, update, NOW).await.unwrap().unwrap();
+    let told = retries::apply(&mut tx, &queue, NOW).await.unwrap();
+    events::append(&mut tx, told).await.unwrap();
+    tx.commit().await.unwrap();
+    queue_of(book, id).await
+}
+
+async fn what_a_client_completed_takes_no_more_calls(book: Book) {
+    let id = book.queue(1, 1).await;
+    let completed = QueueUpdate { status: Some(QueueStatus::Completed), ..QueueUpdate::default() };
+    assert!(update(&book, id, completed).await.completed_by_client);
+    assert!(matches!(book.insert(2, Some(id), 1).await, BatchResult::QueueCompleted));
+    assert_eq!(queue_of(&book, id).await.total_calls, 1);
+    update(&book, id, QueueUpdate { status: Some(QueueStatus::InProgress), ..QueueUpdate::default() }).await;
+    assert!(matches!(book.insert(2, Some(id), 1).await, BatchResult::Stored { .. }));
+}
+
+async fn a_queue_completes_by_itself_and_reopens(book: Book) {
+    let id = book.queue(1, 1).await;
+    let lane = book.lane("a").await.unwrap();
+    let claims = claim_all(&book, &lane, 1, id).await;
+    let changes = vec![ended(&claims[0], CallStatus::Dialing, Outcome::Busy, None)];
+    commit(&book.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
+    let queue = queue_of(&book, id).await;
+    assert_eq!((queue.status, queue.completed_by_client), (QueueStatus::Completed.code(), false));
+    assert!(matches!(book.insert(2, Some(id), 1).await, BatchResult::Stored { .. }));
+    assert_eq!(queue_of(&book, id).await.status, QueueStatus::InProgress.code());
+}
+
+async fn a_claim_is_granted_once_and_only_as_read(book: Book) {
+    let id = book.queue(1, 2).await;
+    let lane = book.lane("a").await.unwrap();
+    let read = due(&book, id).await;
+    let claims: Vec<Claim> = read.iter().map(claim).collect();
+    let group = Group { claims: claims.clone(), ..Group::default() };
+    assert_eq!(commit(&book.db, &lane, 1, &group).await.unwrap().len(), 2);
+    // Both fail at once and wait for another try; what was read before that is out of date.
+    let changes = claims.iter().map(|claim| ended(claim, CallStatus::Dialing, Outcome::Busy, Some(NOW))).collect();
+    commit(&book.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
+    let stale = Group { claims: read.iter().map(claim).collect(), ..Group::default() };
+    assert!(commit(&book.db, &lane, 3, &stale).await.unwrap().is_empty());
+    assert_eq!(claim_all(&book, &lane, 4, id).await[0].number, 2);
+}
+
+async fn a_paused_queue_grants_no_claim(book: Book) {
+    let id = book.queue(1, 1).await;
+    let lane = book.lane("a").await.unwrap();
+    let claims: Vec<Claim> = due(&book, id).await.iter().map(claim).collect();
+    update(&book, id, QueueUpdate { status: Some(QueueStatus::Paused), ..QueueUpdate::default() }).await;
+    let group = Group { claims, ..Group::default() };
+    assert!(commit(&book.db, &lane, 1, &group).await.unwrap().is_empty());
+    assert!(lanes::runnable(&mut book.db.read().await.unwrap(), SERVER).await.unwrap().is_empty());
+    assert_eq!(queue_of(&book, id).await.queued, 1);
+}
+
+async fn a_whole_life_moves_counters_and_tells_each_step(book: Book) {
+    let id = book.queue(1, 1).await;
+    let lane = book.lane("a").await.unwrap();
+    let claimed = claim_all(&book, &lane, 1, id).await.remove(0);
+    assert_eq!(queue_of(&book, id).await.dialing, 1);
+    let live = lanes::live_attempts(&mut book.db.read().await.unwrap(), SERVER).await.unwrap();
+    assert_eq!((live.len(), live[0].0.channel_id.clone()), (1, claimed.channel_id.clone()));
+    let (ringing, answered) = (CallStatus::Ringing, CallStatus::Answered);
+    let told = What::Told { kind: EventKind::RecordingStarted, status: answered, detail: Some("/r/a.wav".into()) };
+    let changes = vec![
+        change(&claimed, What::Moved { from: CallStatus::Dialing, to: ringing }),
+        change(&claimed, What::Moved { from: ringing, to: answered }),
+        change(&claimed, told),
+        ended(&claimed, answered, Outcome::Answered, None),
+    ];
+    commit(&book.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
+    let queue = queue_of(&book, id).await;
+    assert_eq!((queue.dialing, queue.ringing, queue.answered, queue.completed), (0, 0, 0, 1));
+    let mut conn = book.db.read().await.unwrap();
+    let call = calls::get(&mut conn, Some(book.client), claimed.call.id).await.unwrap().unwrap();
+    assert_eq!((call.status, call.outcome), (CallStatus::Completed.code(), Some(Outcome::Answered.code())));
+    assert_eq!((call.attempts, call.billable_seconds, call.hangup_cause), (1, Some(7), Some(16)));
+    assert!(call.answered_at.is_some() && call.ended_at.is_some());
+    let attempts = calls::attempts_of(&mut conn, claimed.call.id).await.unwrap();
+    assert!(attempts[0].ringing_at.is_some() && attempts[0].ended_at.is_some());
+    let timeline = events::of_call(&mut conn, Some(book.client), claimed.call.id).await.unwrap();
+    let told: Vec<i16> = timeline.iter().map(|event| event.kind).collect();
+    use EventKind::{Answered, Dialing, Ended, RecordingStarted, Ringing};
+    assert_eq!(told, [Dialing, Ringing, Answered, RecordingStarted, Ended].map(|kind| kind as i16));
+    assert!(lanes::live_attempts(&mut conn, SERVER).await.unwrap().is_empty());
+}
+
+async fn a_group_that_is_committed_twice_counts_once(book: Book) {
+    let id = book.queue(1, 3).await;
+    let lane = book.lane("a").await.unwrap();
+    let claims: Vec<Claim> = due(&book, id).await.iter().map(claim).collect();
+    let group = Group { claims: claims.clone(), ..Group::default() };
+    let first = commit(&book.db, &lane, 1, &group).await.unwrap();
+    assert_eq!(commit(&book.db, &lane, 1, &group).await.unwrap(), first);
+    let changes = vec![ended(&claims[0], CallStatus::Dialing, Outcome::Busy, None)];
+    let group = Group { changes, ..Group::default() };
+    for _ in 0..2 {
+        commit(&book.db, &lane, 2, &group).await.unwrap();
+    }
+    let queue = queue_of(&book, id).await;
+    assert_eq!((queue.queued, queue.dialing, queue.failed), (0, 2, 1));
+    assert_eq!(kinds(&book).await.len(), 5);
+}
+
+async fn a_late_owner_changes_nothing(book: Book) {
+    let id = book.queue(1, 1).await;
+    let late = book.lane("a").await.unwrap();
+    assert!(book.lane("b").await.is_none(), "another node waits for the lease to end");
+    let again = book.lane("a").await.unwrap();
+    assert!(again.epoch > late.epoch);
+    let claims = due(&book, id).await.iter().map(claim).collect();
+    let refused = commit(&book.db, &late, 1, &Group { claims, ..Group::default() }).await;
+    assert!(matches!(refused, Err(StoreError::Fenced { .. })), "{refused:?}");
+    assert_eq!(queue_of(&book, id).await.queued, 1);
+    let mut tx = book.tx().await;
+    assert!(!leases::renew(&mut tx, SERVER, late.epoch, Duration::from_secs(15), NOW).await.unwrap());
+    leases::release(&mut tx, SERVER, again.epoch).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(book.lane("b").await.is_some(), "a lane that was let go is free");
+}
+
+async fn a_withdrawn_claim_leaves_no_attempt(book: Book) {
+    let id = book.queue(1, 1).await;
+    let lane = book.lane("a").await.unwrap();
+    let claims = claim_all(&book, &lane, 1, id).await;
+    let call = claims[0].call.id;
+    commit(&book.db, &lane, 2, &Group { withdrawn: claims, ..Group::default() }).await.unwrap();
+    let mut conn = book.db.read().await.unwrap();
+    assert!(calls::attempts_of(&mut conn, call).await.unwrap().is_empty());
+    let call = calls::get(&mut conn, None, call).await.unwrap().unwrap();
+    assert_eq!((call.status, call.attempts), (CallStatus::Queued.code(), 0));
+    let queue = queue_of(&book, id).await;
+    assert_eq!((queue.queued, queue.dialing), (1, 0));
+}
+
+async fn a_deadline_expires_calls_and_tells_it(book: Book) {
+    let mut batch = book.batch(1, None, 3);
+    batch.calls[1].deadline = Some(Millis(NOW.0 - 1));
+    assert!(matches!(book.insert_batch(&batch).await, BatchResult::Stored { .. }));
+    let lane = book.lane("a").await.unwrap();
+    let overdue = lanes::overdue(&mut book.db.read().await.unwrap(), SERVER, NOW, 10).await.unwrap();
+    assert_eq!(overdue.len(), 1);
+    let expiry = Expiry { call: claim(&overdue[0]).call, from: CallStatus::Queued, at: NOW };
+    commit(&book.db, &lane, 1, &Group { expiries: vec![expiry], ..Group::default() }).await.unwrap();
+    let queue = queue_of(&book, expiry.call.queue_id).await;
+    assert_eq!((queue.queued, queue.expired), (2, 1));
+    assert_eq!(kinds(&book).await.last(), Some(&(EventKind::Ended as i16)));
+}
+
+async fn a_retry_rule_revives_what_failed_and_gives_up_what_waits(book: Book) {
+    let id = book.queue(1, 3).await;
+    let lane = book.lane("a").await.unwrap();
+    let claims = claim_all(&book, &lane, 1, id).await;
+    let outcomes = [Outcome::Busy, Outcome::Answered, Outcome::Unallocated];
+    let changes =
+        claims.iter().zip(outcomes).map(|(claim, end)| ended(claim, CallStatus::Dialing, end, None)).collect();
+    commit(&book.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
+    let rule = QueueUpdate { retry: Some(true), retry_count: Some(2), retry_gap: Some(0), ..QueueUpdate::default() };
+    let queue = update(&book, id, rule).await;
+    // Only what can get better is tried again, and the queue with it.
+    assert_eq!((queue.failed, queue.retrying, queue.status), (1, 1, QueueStatus::InProgress.code()));
+    assert_eq!(due(&book, id).await.len(), 1);
+    let queue = update(&book, id, QueueUpdate { retry: Some(false), ..QueueUpdate::default() }).await;
+    assert_eq!((queue.failed, queue.retrying), (2, 0));
+    assert!(due(&book, id).await.is_empty());
+}
+
+async fn events_are_numbered_in_the_order_in_which_they_become_visible(book: Book) {
+    const WRITERS: i64 = 8;
+    let (db, mut seen) = (book.db.clone(), Vec::new());
+    let book = std::sync::Arc::new(book);
+    let writers: Vec<_> = (1..=WRITERS)
+        .map(|batch| {
+            let book = std::sync::Arc::clone(&book);
+            tokio::spawn(async move { book.queue(batch, 20).await })
+        })
+        .collect();
+    // A reader that only ever goes on behind the last number misses none.
+    while seen.len() < 8 {
+        let after = seen.last().copied().unwrap_or(0);
+        let new = events::after(&mut db.read().await.unwrap(), after, 100).await.unwrap();
+        seen.extend(new.iter().map(|event| event.seq));
+        tokio::task::yield_now().await;
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let all = events::after(&mut db.read().await.unwrap(), 0, 100).await.unwrap();
+    assert_eq!(seen, all.iter().map(|event| event.seq).collect::<Vec<_>>());
+    let queues: HashSet<i64> = all.iter().map(|event| event.queue_id).collect();
+    assert_eq!(queues.len(), 8);
+    let wanted = Filter { queue_id: Some(all[0].queue_id), ..Filter::default() };
+    assert_eq!(all.iter().filter(|event| wanted.wants(event)).count(), 1);
+}
+
+async fn a_quick_call_is_replayed_by_its_key(book: Book) {
+    let new = |content: u8| NewQuickCall {
+        client_id: book.client,
+        call: new_call(),
+        idempotency: Some(("key".into(), [content; 32])),
+    };
+    let first = new(1);
+    let place = async |new: &NewQuickCall| {
+        let mut tx = book.tx().await;
+        let result = insert_quick(&mut tx, new, NOW).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        result
+    };
+    let QuickResult::Stored { queue_id } = place(&first).await else { panic!("not stored") };
+    assert_eq!(place(&new(1)).await, QuickResult::Replayed { call: first.call.id, queue_id });
+    assert_eq!(place(&new(2)).await, QuickResult::OtherContent);
+    let quick = lanes::due_quick(&mut book.db.read().await.unwrap(), SERVER, NOW, 10).await.unwrap();
+    assert_eq!(quick.len(), 1);
+}
+
+async fn keys_are_found_and_revoked_once(book: Book) {
+    let key = keys::Key {
+        id: "key1".into(),
+        client_id: book.client,
+        secret_sha256: vec![7; 32],
+        created_at: NOW.0,
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    let mut tx = book.tx().await;
+    keys::insert(&mut tx, &key).await.unwrap();
+    keys::touch(&mut tx, "key1", NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    let found = keys::find(&mut book.db.read().await.unwrap(), "key1").await.unwrap();
+    assert!(found.is_some_and(|(key, disabled)| key.last_used_at == Some(NOW.0) && !disabled));
+    let mut tx = book.tx().await;
+    assert!(keys::revoke(&mut tx, book.client + 1, "key1", NOW).await.unwrap().is_none());
+    keys::revoke(&mut tx, book.client, "key1", NOW).await.unwrap();
+    let again = keys::revoke(&mut tx, book.client, "key1", Millis(NOW.0 + 1)).await.unwrap();
+    assert_eq!(again.and_then(|key| key.revoked_at), Some(NOW.0));
+}
+
+async fn servers_show_their_lane(book: Book) {
+    let id = book.queue(1, 2).await;
+    let lane = book.lane("a").await.unwrap();
+    claim_all(&book, &lane, 1, id).await;
+    let states = servers::states(&mut book.db.read().await.unwrap(), None).await.unwrap();
+    assert_eq!((states.len(), states[0].live_calls), (1, 2));
+    assert_eq!(states[0].lease.as_ref().map(|lease| lease.node.as_str()), Some("a"));
+    assert_eq!(states[0].server.recording_dirs().unwrap(), ["/recordings"]);
+}

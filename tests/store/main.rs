@@ -1,0 +1,17 @@
+//! One conformance suite for the store, run over SQLite and over a real PostgreSQL.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a test fails by panicking, and talks to whoever reads its output"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod book;
+mod conformance;

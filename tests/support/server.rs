@@ -1,0 +1,141 @@
+//! The real `trunkline` binary, serving.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use tempfile::TempDir;
+
+use super::process::{Output, Process};
+
+/// What to start `trunkline serve` with, beyond a free port and a data directory of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    args: Vec<OsString>,
+    env: Vec<(String, OsString)>,
+}
+
+/// A running `trunkline serve`, dead at the latest when the test is. Its output is shown when the test fails.
+pub struct Server {
+    process: Process,
+    address: SocketAddr,
+    options: Options,
+    dir: TempDir,
+}
+
+impl Options {
+    /// Adds a flag of `serve`, such as `--sandbox`.
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Sets a variable, such as `TRUNKLINE_DATABASE_URL`.
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Starts it and returns once it listens.
+    pub fn start(self) -> Server {
+        let dir = tempfile::Builder::new().prefix("trunkline-server-").tempdir().expect("a temporary directory");
+        let (process, address) = launch(&self, dir.path());
+        Server { process, address, options: self, dir }
+    }
+}
+
+impl Server {
+    /// Starts one with the defaults: SQLite in its data directory, no sandbox.
+    pub fn start() -> Self {
+        Options::default().start()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://ADDRESS`, followed by `path`.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        data_dir(self.dir.path())
+    }
+
+    /// The key that the first start wrote down.
+    pub fn admin_key(&self) -> String {
+        let file = self.data_dir().join("admin.key");
+        let key = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        key.trim().to_owned()
+    }
+
+    pub fn output(&self) -> &Output {
+        self.process.output()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// SIGTERM, then waits for the end.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.process.terminate()
+    }
+
+    /// Starts again over the same data, killing it first if it runs. The port is a new one.
+    pub fn restart(&mut self) {
+        self.kill();
+        (self.process, self.address) = launch(&self.options, self.dir.path());
+    }
+}
+
+/// The binary with a clean environment: no variable of the developer's own server reaches it.
+pub fn trunkline() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TRUNKLINE_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn launch(options: &Options, dir: &Path) -> (Process, SocketAddr) {
+    let mut command = trunkline();
+    command.arg("serve").args(&options.args).current_dir(dir);
+    command.env("TRUNKLINE_LISTEN", "127.0.0.1:0").env("TRUNKLINE_DATA_DIR", data_dir(dir));
+    command.envs(options.env.iter().map(|(name, value)| (name, value)));
+    let mut process = Process::spawn("trunkline serve", &command);
+    let address = process.wait_for("listening", listening_address);
+    (process, address)
+}
+
+fn data_dir(dir: &Path) -> PathBuf {
+    dir.join("data")
+}
+
+/// The address in a line that says `listening on ADDR`, in either log format.
+fn listening_address(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("listening on ")?;
+    let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c))).unwrap_or(rest.len());
+    rest[..end].trim_end_matches('.').parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listening_address;
+
+    #[test]
+    fn the_address_is_found_in_text_and_in_json() {
+        let text = "2030-01-01T00:00:00Z  INFO trunkline: listening on 127.0.0.1:4711";
+        assert_eq!(listening_address(text), "127.0.0.1:4711".parse().ok());
+        let json = r#"{"level":"INFO","message":"listening on [::1]:80","target":"trunkline"}"#;
+        assert_eq!(listening_address(json), "[::1]:80".parse().ok());
+    }
+}
