@@ -2,7 +2,16 @@
 //!
 //! `cargo bench --bench dial`, as root, once `bin/test` has prepared Asterisk. `docs/benchmarks.md` keeps the figures.
 
-#![allow(clippy::expect_used, reason = "a bench that cannot run says why")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a bench that cannot run says why, and prints what it measured"
+)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -45,7 +54,7 @@ async fn main() {
 async fn run(server: &Server, client: &Api, channel: &str, batch_id: i64) {
     let mut call = item("ast", channel, "");
     call["action"]["Application"] = json!("NoOp");
-    // The first call holds the queue open, for a day, while the rest comes in.
+    // Paused at once, so that all calls are there when the first is dialed.
     let queue = client.insert(batch_id, vec![call.clone()]).await;
     set(client, queue, "paused").await;
     for batch in 1..=(CALLS / 1000) {

@@ -7,25 +7,23 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+use super::ask::{self, Found};
+use super::claim::{Claiming, call_ref, claim, is_blocked};
 use super::feeder::{self, Ask, Due, Feed};
 use super::journal::{self, Committed, Entry};
 use super::keeper::{self, LaneStatus};
 use super::scheduler::Scheduler;
 use super::tracker::{Live, Now, Output, Tracker};
-use super::wire;
-use crate::ami::event::Channel;
-use crate::ami::{self, Action, Event, HeaderValue, Incoming, Link, Originate};
+use crate::ami::{self, Action, Event, HeaderValue, Incoming, Link};
 use crate::domain::attempt::Attempt;
-use crate::domain::ids::{AttemptId, CallId, channel_id};
-use crate::domain::originate::{Plan, Recording};
+use crate::domain::ids::CallId;
 use crate::domain::pacing::Pace;
 use crate::domain::status::{CallStatus, ServerStatus};
 use crate::domain::time::Millis;
 use crate::store::calls::Call;
-use crate::store::events::EventKind;
-use crate::store::journal::{CallRef, Claim, Expiry, LaneRef};
+use crate::store::journal::{Claim, Expiry, LaneRef};
 use crate::store::servers::Server;
 use crate::store::{Db, lanes};
 
@@ -52,20 +50,6 @@ pub struct Lane {
     pub wake: Arc<Notify>,
     /// Stops the lane: it dials nothing new, commits what it knows, and leaves live calls alone.
     pub stop: CancellationToken,
-}
-
-/// A claim on its way through the store, with what its Originate needs.
-struct Claiming {
-    claim: Claim,
-    call: Call,
-    plan: Plan,
-    originate: Originate,
-}
-
-/// What a helper task found out.
-enum Found {
-    Channels { look: u64, channels: Option<Vec<Channel>> },
-    Recorded { attempt: AttemptId, kind: EventKind, detail: String },
 }
 
 struct Running {
@@ -435,19 +419,8 @@ impl Running {
             let _ = self.entries.send(Entry::Changes(out.changes));
         }
         for (attempt, channel, recording) in out.recordings {
-            self.record(attempt, channel, recording);
+            ask::record(&self.link, attempt, channel, recording, &self.found.0);
         }
-    }
-
-    fn record(&self, attempt: AttemptId, channel: String, recording: Recording) {
-        let (link, found) = (self.link.clone(), self.found.0.clone());
-        tokio::spawn(async move {
-            let (kind, detail) = match ask_to_record(&link, &channel, &recording).await {
-                Ok(()) => (EventKind::RecordingStarted, recording.path),
-                Err(why) => (EventKind::RecordingFailed, why),
-            };
-            let _ = found.send(Found::Recorded { attempt, kind, detail });
-        });
     }
 
     /// Asks which channels live. Until the answer is there, events are held back: they belong behind it.
@@ -458,15 +431,7 @@ impl Running {
         self.held_back = Some(Vec::new());
         self.look_at = None;
         self.looks += 1;
-        let look = self.looks;
-        let (link, found) = (self.link.clone(), self.found.0.clone());
-        tokio::spawn(async move {
-            let channels = link.list(Action::CoreShowChannels).await.ok().map(|answer| {
-                let channel = |event| if let Event::CoreShowChannel(channel) = event { Some(channel) } else { None };
-                answer.events.into_iter().filter_map(channel).collect()
-            });
-            let _ = found.send(Found::Channels { look, channels });
-        });
+        ask::channels(&self.link, self.looks, &self.found.0);
     }
 
     fn take_found(&mut self, found: Found) {
@@ -524,51 +489,4 @@ async fn sleep_until_some(at: Option<std::time::Instant>) {
 
 fn now() -> Now {
     Now { wall: Millis::now(), instant: Instant::now().into_std() }
-}
-
-fn call_ref(call: &Call) -> CallRef {
-    CallRef { id: call.id.into(), client_id: call.client_id, queue_id: call.queue_id }
-}
-
-/// The call's own channel id is taken by a live one, or about to be.
-fn is_blocked(tracker: &Tracker, claiming: &HashMap<CallId, Claiming>, call: &Call) -> bool {
-    let Ok(plan) = call.plan() else { return false };
-    let Some(own) = plan.channel_id else { return false };
-    let id = channel_id(Some(&own), AttemptId(uuid::Uuid::nil()), call.attempts + 1);
-    tracker.blocks(&id) || claiming.values().any(|claiming| claiming.claim.channel_id.starts_with(&id))
-}
-
-/// Makes a claim of a call. None, and a loud line, where the stored call cannot be understood.
-fn claim(call: Call, at: Millis) -> Option<Claiming> {
-    let attempt = AttemptId::new();
-    let number = call.attempts + 1;
-    let made = (|| {
-        let plan = call.plan().map_err(|error| error.to_string())?;
-        let from = call.status().map_err(|error| error.to_string())?;
-        let channel_id = channel_id(plan.channel_id.as_deref(), attempt, number);
-        let originate = wire::originate(&call, &plan, &channel_id).map_err(|error| error.to_string())?;
-        Ok::<_, String>((plan, from, channel_id, originate))
-    })();
-    match made {
-        Ok((plan, from, channel_id, originate)) => {
-            let claim = Claim { call: call_ref(&call), from, attempt, number, channel_id, at };
-            Some(Claiming { claim, call, plan, originate })
-        }
-        Err(why) => {
-            error!(call = %call.id.0, %why, "a stored call cannot be dialed");
-            None
-        }
-    }
-}
-
-async fn ask_to_record(link: &Link, channel: &str, recording: &Recording) -> Result<(), String> {
-    let value = |text: &str| HeaderValue::try_from(text).map_err(|error| error.to_string());
-    let action = Action::MixMonitor {
-        channel: value(channel)?,
-        file: value(&recording.path)?,
-        options: recording.options.as_deref().map(value).transpose()?,
-        command: recording.command.as_deref().map(value).transpose()?,
-    };
-    let answer = link.request(action).await.map_err(|error| error.to_string())?;
-    if answer.response.is_success() { Ok(()) } else { Err(answer.response.text()) }
 }

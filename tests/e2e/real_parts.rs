@@ -11,8 +11,17 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use crate::support::ami::Ami;
 use crate::support::asterisk::{Asterisk, SECRET, Version};
 use crate::support::postgres::Postgres;
+use crate::support::server::listening_address;
 use crate::support::sipp::{Scenario, Sipp};
 use crate::support::{ports, skip, wait};
+
+#[test]
+fn the_address_of_a_server_is_found_in_text_and_in_json() {
+    let text = "2030-01-01T00:00:00Z  INFO trunkline: listening on 127.0.0.1:4711";
+    assert_eq!(listening_address(text), "127.0.0.1:4711".parse().ok());
+    let json = r#"{"level":"INFO","message":"listening on [::1]:80","target":"trunkline"}"#;
+    assert_eq!(listening_address(json), "[::1]:80".parse().ok());
+}
 
 #[test]
 fn asterisk_22_originates() {

@@ -1,0 +1,51 @@
+//! Questions to Asterisk whose answers the lane does not wait for: each runs in a task, and is found later.
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::ami::event::Channel;
+use crate::ami::{Action, Event, HeaderValue, Link};
+use crate::domain::ids::AttemptId;
+use crate::domain::originate::Recording;
+use crate::store::events::EventKind;
+
+/// What a helper task found out.
+pub enum Found {
+    Channels { look: u64, channels: Option<Vec<Channel>> },
+    Recorded { attempt: AttemptId, kind: EventKind, detail: String },
+}
+
+/// Asks which channels live. `look` comes back with the answer.
+pub fn channels(link: &Link, look: u64, found: &UnboundedSender<Found>) {
+    let (link, found) = (link.clone(), found.clone());
+    tokio::spawn(async move {
+        let channels = link.list(Action::CoreShowChannels).await.ok().map(|answer| {
+            let channel = |event| if let Event::CoreShowChannel(channel) = event { Some(channel) } else { None };
+            answer.events.into_iter().filter_map(channel).collect()
+        });
+        let _ = found.send(Found::Channels { look, channels });
+    });
+}
+
+/// Asks to record what is said on `channel`.
+pub fn record(link: &Link, attempt: AttemptId, channel: String, recording: Recording, found: &UnboundedSender<Found>) {
+    let (link, found) = (link.clone(), found.clone());
+    tokio::spawn(async move {
+        let (kind, detail) = match ask_to_record(&link, &channel, &recording).await {
+            Ok(()) => (EventKind::RecordingStarted, recording.path),
+            Err(why) => (EventKind::RecordingFailed, why),
+        };
+        let _ = found.send(Found::Recorded { attempt, kind, detail });
+    });
+}
+
+async fn ask_to_record(link: &Link, channel: &str, recording: &Recording) -> Result<(), String> {
+    let value = |text: &str| HeaderValue::try_from(text).map_err(|error| error.to_string());
+    let action = Action::MixMonitor {
+        channel: value(channel)?,
+        file: value(&recording.path)?,
+        options: recording.options.as_deref().map(value).transpose()?,
+        command: recording.command.as_deref().map(value).transpose()?,
+    };
+    let answer = link.request(action).await.map_err(|error| error.to_string())?;
+    if answer.response.is_success() { Ok(()) } else { Err(answer.response.text()) }
+}
