@@ -97,7 +97,8 @@ pub fn generate_code(compiled: &Compiled) -> Result<(), Box<dyn Error>> {
         code = code
             .enum_attribute(&path, "#[derive(::serde::Serialize, ::serde::Deserialize)]")
             .enum_attribute(&path, "#[serde(rename_all = \"kebab-case\")]")
-            .field_attribute(unspecified, "#[serde(skip_deserializing)]");
+            // What `null` becomes (src/api/rest/nulls.rs), and no text that a client would write.
+            .field_attribute(unspecified, r#"#[serde(rename(deserialize = "\0absent"))]"#);
         json.exclude([path]);
     }
     code.compile_fds(prost_reflect::prost_types::FileDescriptorSet::decode(compiled.descriptors.as_slice())?)?;

@@ -1,16 +1,17 @@
 //! How the server is configured: a TOML file, then `TRUNKLINE_*` variables, then flags; the last one wins.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Format, Serialized, Toml};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 /// Variables with our prefix that are not the server's: they tell client commands where the server is, and tests
 /// where their parts are.
-const NOT_OURS: [&str; 3] = ["config", "url", "api_key"];
+const NOT_OURS: [&str; 4] = ["config", "url", "api_key", "api_key_file"];
 const OF_TESTS: &str = "test_";
 
 /// What can be set. Each field is the key in the file and, in capitals behind `TRUNKLINE_`, the variable.
@@ -29,12 +30,27 @@ pub struct Config {
     admin_key_file: Option<PathBuf>,
     secret_key: Option<String>,
     secret_key_file: Option<PathBuf>,
+    /// The certificate chain in PEM. Default: no TLS.
+    tls_cert: Option<PathBuf>,
+    /// Its private key in PEM.
+    tls_key: Option<PathBuf>,
+    /// Where `/metrics` is served, in place of the one port.
+    pub metrics_listen: Option<SocketAddr>,
     /// This node's name in leases. Default: the host's.
     pub node_name: Option<String>,
     /// Which lines are logged, as `info` or `trunkline=debug,info`.
     pub log: String,
     /// Default: text on a terminal, else JSON.
     pub log_format: Option<LogFormat>,
+}
+
+/// Where a certificate and its key are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and those between it and a root, in PEM.
+    pub certificate: PathBuf,
+    /// The private key, in PEM.
+    pub key: PathBuf,
 }
 
 /// How log lines look.
@@ -66,6 +82,18 @@ pub struct Flags {
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
+    /// A certificate chain in PEM: turns TLS on
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key in PEM
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// Where to serve /metrics, in place of the one port
+    #[arg(long, value_name = "ADDR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_listen: Option<SocketAddr>,
     /// This node's name [default: the host's]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,12 +143,8 @@ impl Config {
             let text = read(&path)?;
             figment = figment.merge(Toml::string(&text));
         }
-        let ours = |key: &figment::value::UncasedStr| {
-            let key = key.as_str().to_ascii_lowercase();
-            !NOT_OURS.contains(&key.as_str()) && !key.starts_with(OF_TESTS)
-        };
         let config: Self = figment
-            .merge(Env::prefixed("TRUNKLINE_").filter(ours))
+            .merge(Serialized::defaults(from_environment(std::env::vars_os())))
             .merge(Serialized::defaults(flags))
             .extract()
             .map_err(|error| ConfigError::Value(one_line(&error)))?;
@@ -132,6 +156,7 @@ impl Config {
         self.database_url = either("database_url", self.database_url, self.database_url_file.take())?;
         self.admin_key = either("admin_key", self.admin_key, self.admin_key_file.take())?;
         self.secret_key = either("secret_key", self.secret_key, self.secret_key_file.take())?;
+        self.tls()?;
         if let Some(url) = &self.database_url {
             let known = ["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
             if !known {
@@ -151,6 +176,20 @@ impl Config {
         self.database_url.clone().unwrap_or_else(default)
     }
 
+    /// The certificate and key, where TLS is on.
+    ///
+    /// # Errors
+    /// Where only one of them is set.
+    pub fn tls(&self) -> Result<Option<TlsFiles>, ConfigError> {
+        match (&self.tls_cert, &self.tls_key) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })),
+            (Some(_), None) | (None, Some(_)) => {
+                Err(ConfigError::Value("tls_cert and tls_key belong together; set both or none".to_owned()))
+            }
+        }
+    }
+
     /// The configured admin key.
     #[must_use]
     pub fn admin_key(&self) -> Option<SecretString> {
@@ -168,6 +207,19 @@ impl Config {
     pub fn node_name(&self) -> String {
         self.node_name.clone().unwrap_or_else(|| gethostname::gethostname().to_string_lossy().into_owned())
     }
+}
+
+/// The settings among the variables, each as the text that it is: a key or a name of digits is no number. An empty one
+/// is as good as none, because that is how container files unset them.
+fn from_environment(
+    variables: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+) -> BTreeMap<String, String> {
+    let ours = variables.filter_map(|(name, value)| {
+        let key = name.to_str()?.strip_prefix("TRUNKLINE_")?.to_ascii_lowercase();
+        let ours = !NOT_OURS.contains(&key.as_str()) && !key.starts_with(OF_TESTS) && !value.is_empty();
+        ours.then(|| (key, value.to_string_lossy().into_owned()))
+    });
+    ours.collect()
 }
 
 fn either(name: &'static str, value: Option<String>, file: Option<PathBuf>) -> Result<Option<String>, ConfigError> {
@@ -221,5 +273,32 @@ mod tests {
         assert!(matches!(load("database_url = 'postgres://x/y'"), Err(ConfigError::NoSecretKey)));
         assert!(load("database_url = 'mysql://x/y'").is_err());
         assert!(load("database_url = 'sqlite://x.db'").is_ok());
+    }
+
+    #[test]
+    fn a_variable_is_a_text_even_where_it_looks_like_a_number() {
+        let set =
+            [("TRUNKLINE_ADMIN_KEY", "12345678901234567"), ("TRUNKLINE_LOG", ""), ("TRUNKLINE_URL", "x"), ("A", "b")];
+        let found = from_environment(set.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), [("admin_key".to_owned(), "12345678901234567".to_owned())]);
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key() {
+        assert!(load("tls_cert = 'a.pem'").unwrap_err().to_string().contains("tls_key"));
+        let files = load("tls_cert = 'a.pem'\ntls_key = 'a.key'").unwrap().tls().unwrap().unwrap();
+        assert_eq!(files.key, Path::new("a.key"));
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file_or_from_its_own_setting_but_not_from_both() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("key");
+        std::fs::write(&file, "  from-a-file-of-its-own\n").unwrap();
+        let config = load(&format!("admin_key_file = '{}'", file.display())).unwrap();
+        assert_eq!(config.admin_key.as_deref(), Some("from-a-file-of-its-own"));
+        let both = load(&format!("admin_key = 'x'\nadmin_key_file = '{}'", file.display()));
+        assert!(matches!(both, Err(ConfigError::Twice("admin_key"))));
+        assert!(matches!(load("secret_key_file = '/nowhere/at/all'"), Err(ConfigError::File { .. })));
     }
 }

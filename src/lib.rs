@@ -5,6 +5,7 @@
 pub mod ami;
 pub mod api;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod dialer;
 pub mod domain;
@@ -13,3 +14,5 @@ pub mod progress;
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
+pub mod webhooks;

@@ -13,6 +13,8 @@ pub(crate) use timestamp::{noticing_assumed_utc, parse as parse_time};
 #[allow(
     clippy::all,
     clippy::allow_attributes_without_reason,
+    clippy::cloned_instead_of_copied,
+    clippy::uninlined_format_args,
     clippy::use_self,
     missing_docs,
     reason = "generated; rustdoc cannot read proto comments as Markdown"

@@ -2,27 +2,47 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::util::TryInitError;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, reload};
 
 use crate::config::{Config, ConfigError, LogFormat};
+
+/// The log of this process, whose filter can be changed.
+#[derive(Clone)]
+pub struct Log(reload::Handle<EnvFilter, Registry>);
 
 /// Starts to log, to standard error.
 ///
 /// # Errors
 /// Where the filter cannot be understood.
-pub fn start(config: &Config) -> Result<(), ConfigError> {
-    let filter = EnvFilter::try_new(&config.log).map_err(|error| ConfigError::Value(format!("log: {error}")))?;
+pub fn start(config: &Config) -> Result<Log, ConfigError> {
+    let (filter, handle) = reload::Layer::new(filter(&config.log)?);
     let on_terminal = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started: Result<(), TryInitError> =
-        match config.log_format.unwrap_or(if on_terminal { LogFormat::Text } else { LogFormat::Json }) {
-            LogFormat::Text => {
-                tracing_subscriber::util::SubscriberInitExt::try_init(lines.with_ansi(on_terminal).finish())
-            }
-            LogFormat::Json => {
-                tracing_subscriber::util::SubscriberInitExt::try_init(lines.json().flatten_event(true).finish())
-            }
-        };
-    started.map_err(|error| ConfigError::Value(error.to_string()))
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match config.log_format.unwrap_or(if on_terminal { LogFormat::Text } else { LogFormat::Json }) {
+        LogFormat::Text => lines.with_ansi(on_terminal).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    started.map_err(|error| ConfigError::Value(error.to_string()))?;
+    Ok(Log(handle))
+}
+
+/// What a filter says.
+///
+/// # Errors
+/// Where it cannot be understood.
+pub fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
+    EnvFilter::try_new(text).map_err(|error| ConfigError::Value(format!("log: {error}")))
+}
+
+impl Log {
+    /// Logs by another filter from now on.
+    ///
+    /// # Errors
+    /// Where it cannot be understood; the old one stays.
+    pub fn set_filter(&self, text: &str) -> Result<(), ConfigError> {
+        self.0.reload(filter(text)?).map_err(|error| ConfigError::Value(error.to_string()))
+    }
 }

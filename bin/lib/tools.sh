@@ -37,6 +37,12 @@ have_postgres() {
     rm "$no_cluster"
 }
 
+# What sets the clock of one server in the chaos test.
+have_faketime() {
+    if compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; then return; fi
+    if is_debian_root; then apt_install libfaketime; else skip "libfaketime is not installed (needs root on Debian)"; fi
+}
+
 # `cargo_tool NAME VERSION`: built without optimisation, in a quarter of the time; each runs once.
 cargo_tool() {
     command -v "$1" >/dev/null && return

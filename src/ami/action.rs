@@ -23,6 +23,10 @@ pub enum Action {
     CoreShowChannels,
     /// Asks for Asterisk's version.
     CoreSettings,
+    /// Lists the actions that the manager user may use.
+    ListCommands,
+    /// Reads one section of a configuration file. Needs write permission `system` or `config`.
+    GetConfig { file: HeaderValue, category: HeaderValue },
     /// Records a channel.
     MixMonitor { channel: HeaderValue, file: HeaderValue, options: Option<HeaderValue>, command: Option<HeaderValue> },
     /// Lets only events pass that match this or an earlier filter. Needs write permission `system`.
@@ -76,7 +80,11 @@ impl Action {
         put("Action", self.name());
         put("ActionID", action_id.as_str());
         match self {
-            Self::Logoff | Self::Ping | Self::CoreShowChannels | Self::CoreSettings => {}
+            Self::Logoff | Self::Ping | Self::CoreShowChannels | Self::CoreSettings | Self::ListCommands => {}
+            Self::GetConfig { file, category } => {
+                put("Filename", file.as_str());
+                put("Category", category.as_str());
+            }
             Self::Login { username, secret, events } => {
                 put("Username", username.as_str());
                 put("Secret", secret.expose());
@@ -110,6 +118,8 @@ impl Action {
             Self::Hangup { .. } => "Hangup",
             Self::CoreShowChannels => "CoreShowChannels",
             Self::CoreSettings => "CoreSettings",
+            Self::ListCommands => "ListCommands",
+            Self::GetConfig { .. } => "GetConfig",
             Self::MixMonitor { .. } => "MixMonitor",
             Self::AddFilter { .. } => "Filter",
         }

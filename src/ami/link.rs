@@ -16,6 +16,11 @@ use super::message::Message;
 use super::session::{self, SessionError};
 use super::value::HeaderValue;
 use super::version::AsteriskVersion;
+use crate::domain::backoff;
+
+/// The bounds of the pause before a connection is tried again: many nodes do not come back at once.
+const FIRST_PAUSE: Duration = Duration::from_millis(400);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Where and as whom to log in.
 #[derive(Clone, Debug)]
@@ -54,6 +59,8 @@ pub struct Session {
     pub asterisk_version: Option<String>,
     /// Only wanted events come.
     pub filtered: bool,
+    /// From the connection to the answer to the login.
+    pub login: Duration,
 }
 
 /// What comes from Asterisk, in its order.
@@ -219,14 +226,8 @@ async fn hold(options: &Options, outbox: &Outbox, incoming: &mpsc::UnboundedSend
         if incoming.send(vec![Incoming::Offline { reason, unauthorized, unsent }]).is_err() {
             return;
         }
-        tokio::time::sleep(backoff(failures)).await;
+        tokio::time::sleep(backoff::pause(failures, FIRST_PAUSE, LONGEST_PAUSE, rand::random())).await;
     }
-}
-
-/// Full jitter: anything up to a bound that doubles from 200 ms to 10 s, so that many nodes do not come back at once.
-fn backoff(failures: u32) -> Duration {
-    let bound = Duration::from_millis(200 << failures.min(6)).min(Duration::from_secs(10));
-    bound.mul_f64(rand::random())
 }
 
 /// CVE-2024-42365: write permission `originate` could run code on the server.

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::action::Action;
@@ -66,7 +66,7 @@ pub(super) struct Live {
 
 /// Connects and logs in.
 pub(super) async fn open(options: &Options) -> Result<Live, SessionError> {
-    let deadline = options.answer_deadline;
+    let (deadline, begun) = (options.answer_deadline, Instant::now());
     let within = |what| move |_| SessionError::Silent(what, deadline);
     let stream = timeout(deadline, connect(options)).await.map_err(within("the connection"))??;
     let mut live = Live {
@@ -80,12 +80,13 @@ pub(super) async fn open(options: &Options) -> Result<Live, SessionError> {
     let login = Action::Login {
         username: options.username.as_str().try_into()?,
         secret: (&options.secret).try_into()?,
-        events: "call".try_into()?,
+        events: event::CLASSES.try_into()?,
     };
     let answer = timeout(deadline, live.ask(&login, "login")).await.map_err(within("Login"))??;
     if !answer.is_success() {
         return Err(SessionError::Refused(answer.text()));
     }
+    live.session.login = begun.elapsed();
     let settings =
         timeout(deadline, live.ask(&Action::CoreSettings, "settings")).await.map_err(within("CoreSettings"))??;
     live.session.asterisk_version = settings.get("AsteriskVersion").map(std::borrow::Cow::into_owned);
@@ -99,7 +100,7 @@ async fn connect(options: &Options) -> Result<Box<dyn Stream>, SessionError> {
     let stream = TcpStream::connect((options.host.as_str(), options.port)).await.map_err(failed)?;
     stream.set_nodelay(true).map_err(failed)?;
     if options.tls {
-        return Ok(Box::new(tls::connect(stream, &options.host, tls::system_roots()).await.map_err(failed)?));
+        return Ok(Box::new(tls::connect(stream, &options.host, crate::tls::system_roots()).await.map_err(failed)?));
     }
     Ok(Box::new(stream))
 }
@@ -128,7 +129,7 @@ impl Live {
     }
 
     /// Sends one action and reads up to its answer.
-    async fn ask(&mut self, action: &Action, id: &str) -> Result<Message, SessionError> {
+    pub(super) async fn ask(&mut self, action: &Action, id: &str) -> Result<Message, SessionError> {
         let mut out = BytesMut::new();
         action.encode(&id.try_into()?, &mut out);
         self.stream.write_all(&out).await?;
@@ -139,6 +140,24 @@ impl Live {
                     return Ok(message);
                 }
                 self.early.push(message);
+            }
+            self.read().await?;
+        }
+    }
+
+    /// Reads up to the event of that name that belongs to an action.
+    pub(super) async fn event(&mut self, name: &[u8], id: &str) -> Result<(), SessionError> {
+        let is_it =
+            |message: &Message| message.event_name() == Some(name) && message.action_id().as_deref() == Some(id);
+        // It may have overtaken the answer to its action.
+        if self.early.iter().any(is_it) {
+            return Ok(());
+        }
+        loop {
+            while let Some(message) = self.decoder.next(&mut self.buffer) {
+                if is_it(&message) {
+                    return Ok(());
+                }
             }
             self.read().await?;
         }

@@ -53,11 +53,12 @@ fn every_recorded_session_is_understood() {
         let events = events([&wire[..]]);
         let of = |wanted: fn(&Event) -> bool| events.iter().filter(|event| wanted(event)).count();
         counts += &format!(
-            "{name}: {} channels, {} responses, {} dial ends, {} hangups, {} listed, {} other\n",
+            "{name}: {} channels, {} responses, {} dial ends, {} hangups, {} records, {} listed, {} other\n",
             of(|event| matches!(event, Event::Newchannel(_))),
             of(|event| matches!(event, Event::OriginateResponse { action_id, .. } if !action_id.is_empty())),
             of(|event| matches!(event, Event::DialEnd { dest_uniqueid, .. } if !dest_uniqueid.is_empty())),
             of(|event| matches!(event, Event::Hangup { uniqueid, .. } if !uniqueid.is_empty())),
+            of(|event| matches!(event, Event::Cdr { uniqueid, .. } if !uniqueid.is_empty())),
             of(|event| matches!(event, Event::CoreShowChannel(channel) if !channel.uniqueid.is_empty())),
             of(|event| matches!(event, Event::Other(_))),
         );

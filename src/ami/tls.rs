@@ -7,17 +7,7 @@ use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-
-/// The roots that this machine trusts. `SSL_CERT_FILE` and `SSL_CERT_DIR` name others, for an Asterisk with a
-/// certificate of one's own.
-#[must_use]
-pub fn system_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
-}
+use tokio_rustls::rustls::RootCertStore;
 
 /// Wraps a connection; the server's certificate must be valid for `host` by `roots`.
 ///
@@ -27,11 +17,7 @@ pub async fn connect<S>(stream: S, host: &str, roots: RootCertStore) -> io::Resu
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = crate::tls::client(roots).map_err(io::Error::other)?;
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
@@ -43,8 +29,10 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio_rustls::TlsAcceptor;
     use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::crypto::ring;
 
     use super::*;
+    use crate::tls::system_roots;
 
     const CERTIFICATE: &[u8] = include_bytes!("../../tests/data/tls/localhost.pem");
     const KEY: &[u8] = include_bytes!("../../tests/data/tls/localhost.key");

@@ -70,6 +70,9 @@ pub enum Error {
         /// When another try may succeed.
         retry_after: Duration,
     },
+    /// Somebody else does the same at the same time.
+    #[error("{0}")]
+    Aborted(String),
     /// A cursor beyond what is kept.
     #[error("{0}")]
     OutOfRange(String),
@@ -104,6 +107,10 @@ pub enum Error {
 pub enum Reason {
     /// A batch was sent to a queue that its client has completed.
     QueueCompleted,
+    /// The call stands where what was asked of it cannot be done.
+    CallStatus,
+    /// Calls wait for a server that is to be removed, or live on it.
+    ServerInUse,
     /// Something of that name or number exists with other content.
     ContentDiffers,
     /// A limit is reached; its name is in the metadata.
@@ -117,8 +124,10 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::QueueCompleted,
+        Self::CallStatus,
+        Self::ServerInUse,
         Self::ContentDiffers,
         Self::LimitReached,
         Self::MethodNotAllowed,
@@ -131,6 +140,8 @@ impl Reason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::QueueCompleted => "QUEUE_COMPLETED",
+            Self::CallStatus => "CALL_STATUS",
+            Self::ServerInUse => "SERVER_IN_USE",
             Self::ContentDiffers => "CONTENT_DIFFERS",
             Self::LimitReached => "LIMIT_REACHED",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
@@ -142,7 +153,7 @@ impl Reason {
     /// The HTTP status where the contract wants another one than the code's own.
     const fn http_status(self) -> Option<StatusCode> {
         match self {
-            Self::QueueCompleted => Some(StatusCode::CONFLICT),
+            Self::QueueCompleted | Self::CallStatus | Self::ServerInUse => Some(StatusCode::CONFLICT),
             Self::MethodNotAllowed => Some(StatusCode::METHOD_NOT_ALLOWED),
             Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::UnsupportedMediaType => Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),
@@ -173,6 +184,7 @@ impl Error {
             Self::ResourceExhausted { .. } => Code::ResourceExhausted,
             Self::Unavailable { .. } => Code::Unavailable,
             // tonic refuses a message that is too large with the same code.
+            Self::Aborted(_) => Code::Aborted,
             Self::OutOfRange(_) | Self::BodyTooLarge { .. } => Code::OutOfRange,
             Self::DeadlineExceeded => Code::DeadlineExceeded,
             Self::MethodNotAllowed | Self::NoSuchMethod(_) => Code::Unimplemented,
@@ -210,6 +222,7 @@ impl Error {
             | Self::NotFound(_)
             | Self::Unauthenticated
             | Self::Forbidden(_)
+            | Self::Aborted(_)
             | Self::OutOfRange(_)
             | Self::DeadlineExceeded
             | Self::NoSuchPath(_)

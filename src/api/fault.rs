@@ -53,6 +53,7 @@ pub fn rest(status: &Status) -> Response {
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    response.extensions_mut().insert(status.code());
     response
 }
 
@@ -79,7 +80,7 @@ fn body(status: &Status) -> ErrorBody {
 }
 
 /// A code's name in google.rpc.
-const fn name(code: Code) -> &'static str {
+pub const fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

@@ -2,11 +2,18 @@
 
 pub mod auth;
 pub mod context;
+pub mod docs;
 pub mod error;
 pub mod fault;
 pub mod grpc;
+pub mod health;
+pub mod limits;
+pub mod metrics;
+pub mod openapi;
+pub mod port;
 pub mod rest;
 pub mod server;
+pub mod tls;
 pub mod validate;
 pub mod violations;
 

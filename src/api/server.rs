@@ -12,8 +12,10 @@ use axum::routing::get;
 use futures_util::future::BoxFuture;
 use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
+use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any as AnyOrigin, CorsLayer};
@@ -21,7 +23,9 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::api::auth::{Auth, authenticate};
 use crate::api::context::{self, Protocol, X_REQUEST_ID};
-use crate::api::{Error, fault, rest};
+use crate::api::limits::{RequestLimits, limit_requests};
+use crate::api::metrics::Metrics;
+use crate::api::{Error, docs, fault, health, metrics, openapi, rest};
 use crate::pb;
 use crate::pb::admin_service_server::{AdminService, AdminServiceServer};
 use crate::pb::call_service_server::{CallService, CallServiceServer};
@@ -59,7 +63,8 @@ pub struct Services<A, C, L, Q> {
 /// Tells whether the server can serve, or why it cannot: what `/readyz` answers.
 pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// Everything that is served.
+/// Everything that is served; `/metrics` where there are any. Once `stop` is cancelled, what needs a key is answered with
+/// UNAVAILABLE.
 ///
 /// # Errors
 /// If the descriptors that reflection serves cannot be read.
@@ -67,6 +72,8 @@ pub fn router<A, C, L, Q>(
     services: Services<A, C, L, Q>,
     auth: Auth,
     readiness: Readiness,
+    metrics: Option<Arc<Metrics>>,
+    stop: CancellationToken,
 ) -> Result<Router, tonic_reflection::server::Error>
 where
     A: AdminService,
@@ -74,23 +81,29 @@ where
     L: ClientService,
     Q: QueueService,
 {
-    let authenticated = middleware::from_fn_with_state(auth, authenticate);
-    let rest = rest_routes(&services).route_layer(authenticated.clone());
+    // From the outside in.
+    let admitted = ServiceBuilder::new()
+        .layer(middleware::from_fn_with_state(stop, refuse_when_stopping))
+        .layer(middleware::from_fn_with_state(auth, authenticate))
+        .layer(middleware::from_fn_with_state(RequestLimits::default(), limit_requests));
+    let rest = rest_routes(&services).route_layer(admitted.clone());
     // Bodies of gRPC have their own compression, and its streams must not be held back by ours.
     let rest =
         rest.layer(RequestDecompressionLayer::new().pass_through_unaccepted(true)).layer(CompressionLayer::new());
     let grpc = grpc_routes(services)
-        .route_layer(authenticated)
-        .merge(open_grpc_routes()?)
+        .route_layer(admitted)
+        .merge(open_grpc_routes(Arc::clone(&readiness))?)
         .layer(tonic_web::GrpcWebLayer::new())
         .layer(middleware::from_fn(only_grpc));
     let router = rest
         .merge(grpc)
         .merge(open_routes(readiness))
+        .merge(metrics.map_or_else(Router::new, metrics::routes))
         .fallback(rest::not_found)
         .method_not_allowed_fallback(rest::method_not_allowed)
         .layer(cors())
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(metrics::measure))
         .layer(middleware::from_fn(context::layer));
     Ok(router)
 }
@@ -133,12 +146,18 @@ where
 }
 
 /// Health and reflection, which need no key.
-fn open_grpc_routes() -> Result<Router, tonic_reflection::server::Error> {
-    let (_, health) = tonic_health::server::health_reporter();
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(pb::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
-    Ok(Routes::new(health).add_service(reflection).into_axum_router().reset_fallback())
+fn open_grpc_routes(readiness: Readiness) -> Result<Router, tonic_reflection::server::Error> {
+    let described = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    // Python's and older clients ask for the alpha version; the two differ in their name alone.
+    Ok(Routes::new(health::service(readiness))
+        .add_service(described().build_v1()?)
+        .add_service(described().build_v1alpha()?)
+        .into_axum_router()
+        .reset_fallback())
 }
 
 /// What people and load balancers look at without a key.
@@ -147,6 +166,9 @@ fn open_routes(readiness: Readiness) -> Router {
         .route("/", get(status_page))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(ready))
+        .route("/openapi.json", get(openapi::serve))
+        .merge(docs::routes())
+        .layer(CompressionLayer::new())
         .with_state(readiness)
 }
 
@@ -155,6 +177,15 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
         Ok(()) => "ready".into_response(),
         Err(message) => fault::respond(Error::Unavailable { message, retry_after: NOT_READY }),
     }
+}
+
+/// Sends whoever comes while the server stops to another node.
+async fn refuse_when_stopping(State(stop): State<CancellationToken>, request: Request, next: Next) -> Response {
+    if stop.is_cancelled() {
+        let message = "the server stops".to_owned();
+        return fault::respond(Error::Unavailable { message, retry_after: NOT_READY });
+    }
+    next.run(request).await
 }
 
 async fn status_page() -> Html<String> {

@@ -43,6 +43,12 @@ pub fn sealer(config: &Config) -> anyhow::Result<Sealer> {
     Ok(Sealer::from_base64(&key).map_err(|error| ConfigError::Value(format!("secret_key: {error}")))?)
 }
 
+/// What seals secrets, where there is such a key already.
+pub fn existing_sealer(config: &Config) -> anyhow::Result<Option<Sealer>> {
+    let path = config.data_dir.join("secret.key");
+    if config.secret_key().is_some() || path.exists() { sealer(config).map(Some) } else { Ok(None) }
+}
+
 /// What is in the file, which is made where it is not there.
 fn kept(path: &Path, what: &str, make: impl FnOnce() -> SecretString) -> anyhow::Result<SecretString> {
     match fs::read_to_string(path) {

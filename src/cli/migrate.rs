@@ -13,7 +13,7 @@ pub struct Args {
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
-    telemetry::start(&config)?;
+    let _log = telemetry::start(&config)?;
     super::first_start::make_data_dir(&config)?;
     let applied = migrate::run(&store::open(&config.database_url())?).await?;
     tracing::info!(applied, "the store is up to date");

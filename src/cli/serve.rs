@@ -1,5 +1,6 @@
 //! `trunkline serve`: the server.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +12,21 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{first_start, serve_sandbox};
+use super::fault::Fault;
+use super::reload::Reload;
+use super::{Signals, first_start, serve_sandbox};
 use crate::api::auth::{Auth, KeyKind};
-use crate::api::grpc::{Admin, App, Calls, Clients, Keys, Queues};
+use crate::api::grpc::{Admin, App, Calls, Clients, Keys, Queues, event_json};
+use crate::api::metrics::{self, Metrics, Recorder};
+use crate::api::port::{Peer, Port};
 use crate::api::server::{self, Readiness, Services};
+use crate::api::tls::Certificate;
+use crate::cluster::Member;
 use crate::config::{Config, Flags};
 use crate::dialer::{self, Dialer};
 use crate::progress::{Hub, wake};
 use crate::store::{self, Db, migrate};
-use crate::telemetry;
+use crate::{telemetry, webhooks};
 
 /// The flags.
 #[derive(clap::Args)]
@@ -39,26 +46,51 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
-    telemetry::start(&config)?;
+    let log = telemetry::start(&config)?;
+    let mut signals = Signals::new()?;
     first_start::make_data_dir(&config)?;
     let (admin_key, sealer) = (first_start::admin_key(&config)?, first_start::sealer(&config)?);
     let db = store::open(&config.database_url())?;
     migrate::run(&db).await.context("cannot prepare the store")?;
-    let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let certificate =
+        config.tls()?.map(Certificate::new).transpose().map_err(|error| Fault::Usage(error.to_string()))?;
+    let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
+    let listener = listen(config.listen).await?;
     let address = listener.local_addr()?;
+    let metrics_listener = match config.metrics_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
 
     // Dialing stops first, the event log last: what the dialer still commits is still told.
-    let (stop, stop_telling) = (CancellationToken::new(), CancellationToken::new());
+    // The port stays open in between, so that whoever asks learns that the server drains.
+    let (stop, close, stop_telling) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    Reload { flags: args.config.clone(), log, certificate }.start(stop_telling.clone())?;
     let hub = Hub::start(db.clone(), stop_telling.clone()).await?;
     let (wake, servers_changed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let webhooks = webhooks::Handle {
+        poster: webhooks::Poster::new().context("cannot set up TLS for webhooks")?,
+        changed: Arc::default(),
+    };
     let app = App {
         db: db.clone(),
         hub: Arc::clone(&hub),
         sealer: sealer.clone(),
         servers_changed: Arc::clone(&servers_changed),
+        webhooks: webhooks.clone(),
         client_keys: if args.sandbox { KeyKind::Test } else { KeyKind::Live },
         stop: stop.clone(),
+    };
+    let node = config.node_name();
+    let metrics = Arc::new(Metrics {
+        recorder: Recorder::install(stop_telling.clone())?,
+        db: db.clone(),
+        node: node.clone(),
+        hub: Arc::clone(&hub),
+    });
+    let (here, elsewhere) = match metrics_listener {
+        None => (Some(metrics), None),
+        Some(listener) => (None, Some((listener, metrics))),
     };
     let router = server::router(
         Services {
@@ -69,32 +101,71 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         },
         Auth::new(Arc::new(Keys(db.clone())), Some(admin_key)),
         readiness(db.clone(), stop.clone()),
+        here,
+        stop.clone(),
     )?;
     let api = tokio::spawn({
-        let stop = stop.clone();
-        async move { axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await }
+        let (port, close) = (Port::new(listener, tls), close.clone());
+        let router = router.into_make_service_with_connect_info::<Peer>();
+        async move { axum::serve(port, router).with_graceful_shutdown(close.cancelled_owned()).await }
     });
+    if let Some((listener, metrics)) = elsewhere {
+        info!("metrics on {}", listener.local_addr()?);
+        let (router, close) = (metrics::routes(metrics), close.clone());
+        tokio::spawn(
+            async move { axum::serve(listener, router).with_graceful_shutdown(close.cancelled_owned()).await },
+        );
+    }
     // Kept to the end: its calls live as long as the server.
     let sandbox = CancellationToken::new();
     let _ends_sandbox = sandbox.clone().drop_guard();
     if args.sandbox {
         serve_sandbox::start(&app, address, args.sandbox_speed, sandbox).await?;
     }
-    tokio::spawn(wake::wake_on_news(hub, Arc::clone(&wake), stop_telling.clone()));
-    let node = config.node_name();
+    tokio::spawn(wake::wake_on_news(Arc::clone(&hub), Arc::clone(&wake), stop_telling.clone()));
+    let stop_posting = CancellationToken::new();
+    let posting = webhooks::Service::new(webhooks::Options {
+        db: db.clone(),
+        hub,
+        sealer: sealer.clone(),
+        poster: webhooks.poster,
+        render: event_json,
+        node: node.clone(),
+        changed: webhooks.changed,
+    });
+    let posting = tokio::spawn(posting.run(stop_posting.clone()));
+    let member = Member::join(db.clone(), node.clone(), env!("CARGO_PKG_VERSION")).await;
+    tokio::spawn(member.context("cannot join the other nodes")?.run(stop.clone()));
     let dialer = Dialer::new(dialer::Options { db, sealer, node, wake, servers_changed });
     let dialer = tokio::spawn(dialer.run(stop.clone()));
     info!("listening on {address}");
 
-    super::asked_to_stop().await?;
-    info!("stopping: nothing new is dialed, live calls go on");
+    signals.next().await;
+    info!("stopping: nothing new is dialed, live calls go on; a second signal ends it at once");
     stop.cancel();
-    dialer.await.context("the dialer ended badly")?;
-    if timeout(DRAIN, api).await.is_err() {
-        warn!("some answers were still on their way");
+    let stopped = async {
+        let dialed = dialer.await;
+        stop_posting.cancel();
+        let posted = posting.await;
+        close.cancel();
+        dialed.context("the dialer ended badly")?;
+        posted.context("the webhooks ended badly")?;
+        if timeout(DRAIN, api).await.is_err() {
+            warn!("some answers were still on their way");
+        }
+        stop_telling.cancel();
+        Ok(())
+    };
+    tokio::select! {
+        stopped = stopped => stopped,
+        () = signals.next() => {
+            Err(Fault::Failed("ended by a second signal; the next start looks for calls that are live".to_owned()).into())
+        }
     }
-    stop_telling.cancel();
-    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
 /// Ready is: the store can be reached, has every migration, and the server is not stopping.
@@ -103,7 +174,7 @@ fn readiness(db: Db, stop: CancellationToken) -> Readiness {
         let (db, stopping) = (db.clone(), stop.is_cancelled());
         async move {
             if stopping {
-                return Err("the server stops".to_owned());
+                return Err("draining".to_owned());
             }
             // In a task of its own, so that a caller who hangs up leaves no query half-way.
             let ready = tokio::spawn(async move { migrate::is_ready(&db).await }).await;

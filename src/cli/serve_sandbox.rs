@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::auth::ApiKey;
 use crate::api::grpc::App;
+use crate::domain::limits::ClientLimits;
 use crate::domain::policy::Policy;
 use crate::domain::time::Millis;
-use crate::pb::ClientLimits;
 use crate::sandbox::{self, Options};
 use crate::store::clients::{self, NewClient};
 use crate::store::keys::{self, Key};
@@ -46,6 +46,7 @@ pub async fn start(app: &App, api: SocketAddr, speed: f64, stop: CancellationTok
         recording_dirs: r#"["/recordings"]"#.to_owned(),
         created_at: now.0,
         updated_at: now.0,
+        trunks: "[]".to_owned(),
     };
     let mut tx = app.db.begin().await?;
     if servers::list(&mut tx).await?.iter().any(|known| known.code == SERVER) {

@@ -4,6 +4,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::ami::event::Channel;
 use crate::ami::{Action, Event, HeaderValue, Link};
+use crate::domain::cause::NORMAL_CLEARING;
 use crate::domain::ids::AttemptId;
 use crate::domain::originate::Recording;
 use crate::store::events::EventKind;
@@ -24,6 +25,13 @@ pub fn channels(link: &Link, look: u64, found: &UnboundedSender<Found>) {
         });
         let _ = found.send(Found::Channels { look, channels });
     });
+}
+
+/// Asks to hang a channel up: by its name or, where that is not known, its Uniqueid. Nobody waits for the answer, for a
+/// Hangup event is the proof. One that is lost, or comes too early, is asked for again.
+pub fn hang_up(link: &Link, channel: &str) {
+    let (Ok(id), Ok(channel)) = (HeaderValue::try_from("hangup"), HeaderValue::try_from(channel)) else { return };
+    let _ = link.post(id, Action::Hangup { channel, cause: NORMAL_CLEARING });
 }
 
 /// Asks to record what is said on `channel`.

@@ -1,16 +1,27 @@
 //! Reads from the store what a lane may dial next, so that the lane itself never waits for the store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, warn};
 
-use super::scheduler::LINE;
+use super::check::{self, Checked};
+use super::clients::Clients;
+use super::limits::Set;
+use super::ready::Ready;
+use super::rules::{Rules, ServerSet};
+use crate::domain::ids::CallId;
 use crate::domain::time::Millis;
+use crate::domain::window::Windows;
 use crate::store::calls::Call;
+use crate::store::commands::{self, Command};
+use crate::store::destinations::{self, Deferral};
+use crate::store::lanes::{self, LaneQueue, Place};
 use crate::store::queues::Queue;
-use crate::store::{Db, Result, lanes};
+use crate::store::refusals::Refusal;
+use crate::store::{Conn, Db, Result};
 
 /// Quick calls that are read at once.
 const QUICK: usize = 256;
@@ -18,32 +29,70 @@ const QUICK: usize = 256;
 /// Calls past their deadline that are read at once.
 const OVERDUE: usize = 512;
 
+/// How many calls of all queues together are at hand, and of one queue at most and at least.
+const AT_HAND: usize = 4096;
+const MOST_OF_ONE: usize = 512;
+const LEAST_OF_ONE: usize = 16;
+/// Clients' wishes that are read at once: more than a server has channels, for they stay until they are carried out.
+const COMMANDS: usize = 10_000;
+
 /// What a lane asks for.
 #[derive(Debug, Default)]
 pub struct Ask {
     /// How many calls of each queue are at hand; those claimed but not committed yet count too.
     pub at_hand: HashMap<i64, usize>,
+    /// The same calls, which need not be looked at again.
+    pub known: HashSet<CallId>,
     /// Queues of live calls, whose retry rules must be known when these end.
     pub rules_of: Vec<i64>,
+    /// A claim was refused: some rule is another one by now.
+    pub anew: bool,
 }
 
 /// What it gets.
 #[derive(Debug, Default)]
 pub struct Feed {
+    /// The kill switch is engaged.
+    pub stopped: bool,
+    /// What limits the server.
+    pub server: Option<ServerSet>,
+    /// Clients that may dial, with what they were granted and the generation of their policy.
+    pub grants: HashMap<i64, (Set, u64)>,
     /// Queues that may be dialed now.
-    pub runnable: Vec<Queue>,
+    pub runnable: Vec<Runnable>,
     /// The queues asked for besides.
     pub others: Vec<Queue>,
+    /// How many calls of one queue are kept at hand.
+    pub line: usize,
     /// Due calls by queue.
     pub due: Vec<Due>,
     /// Due quick calls, oldest first.
-    pub quick: Vec<Call>,
+    pub quick: Vec<Ready>,
     /// More of them are there than were read.
     pub more_quick: bool,
+    /// Queues of quick calls whose window is closed, and when it opens.
+    pub quick_closed: Vec<(i64, Option<Millis>)>,
     /// Waiting calls whose deadline has passed.
     pub overdue: Vec<Call>,
     /// More of those are there than were read.
     pub more: bool,
+    /// Calls that a rule forbids by now.
+    pub refusals: Vec<Refusal>,
+    /// Calls that must wait for another day.
+    pub deferrals: Vec<Deferral>,
+    /// What clients want of calls that lived when they asked.
+    pub commands: Vec<Command>,
+}
+
+/// A queue that may be dialed now.
+#[derive(Debug)]
+pub struct Runnable {
+    /// The queue, with its rules.
+    pub queue: LaneQueue,
+    /// Time zones of its calls in which its window is closed, and when it opens.
+    pub closed: BTreeMap<String, Option<i64>>,
+    /// It has calls in a time zone in which the window is open.
+    pub some_open: bool,
 }
 
 /// What is due in one queue.
@@ -52,7 +101,7 @@ pub struct Due {
     /// The queue.
     pub queue_id: i64,
     /// In their order.
-    pub calls: Vec<Call>,
+    pub calls: Vec<Ready>,
     /// More are there than were read.
     pub more: bool,
 }
@@ -61,10 +110,13 @@ pub struct Due {
 pub fn start(
     db: Db,
     server: String,
+    clients: Clients,
     stop: CancellationToken,
 ) -> (mpsc::UnboundedSender<Ask>, mpsc::UnboundedReceiver<Option<Feed>>) {
     let (ask, mut asks) = mpsc::unbounded_channel::<Ask>();
     let (feed, feeds) = mpsc::unbounded_channel();
+    let mut feeder =
+        Feeder { db, server, clients, rules: Rules::default(), trunks: HashMap::new(), spoilt: HashSet::new() };
     tokio::spawn(async move {
         loop {
             let asked = tokio::select! {
@@ -72,9 +124,9 @@ pub fn start(
                 asked = asks.recv() => asked,
             };
             let Some(asked) = asked else { return };
-            let read = read(&db, &server, &asked).await;
+            let read = feeder.read(&asked).await;
             if let Err(error) = &read {
-                warn!(%server, %error, "cannot read what is due");
+                warn!(server = %feeder.server, %error, "cannot read what is due");
             }
             if feed.send(read.ok()).is_err() {
                 return;
@@ -84,30 +136,186 @@ pub fn start(
     (ask, feeds)
 }
 
-async fn read(db: &Db, server: &str, asked: &Ask) -> Result<Feed> {
-    let now = Millis::now();
-    let mut conn = db.read().await?;
-    let mut feed = Feed { runnable: lanes::runnable(&mut conn, server).await?, ..Feed::default() };
-    let unknown: Vec<i64> =
-        asked.rules_of.iter().copied().filter(|id| feed.runnable.iter().all(|queue| queue.id != *id)).collect();
-    if !unknown.is_empty() {
-        feed.others = lanes::queues(&mut conn, &unknown).await?;
-    }
-    feed.quick = lanes::due_quick(&mut conn, server, now, rows(QUICK)).await?;
-    for queue in &feed.runnable {
-        let at_hand = asked.at_hand.get(&queue.id).copied().unwrap_or(0);
-        if at_hand >= LINE / 2 {
-            continue;
+struct Feeder {
+    db: Db,
+    server: String,
+    clients: Clients,
+    rules: Rules,
+    /// Names of trunks, so that all calls of one share it.
+    trunks: HashMap<String, Arc<str>>,
+    /// Calls that cannot be read, so that each is told once.
+    spoilt: HashSet<CallId>,
+}
+
+impl Feeder {
+    async fn read(&mut self, asked: &Ask) -> Result<Feed> {
+        let now = Millis::now();
+        let mut conn = self.db.read().await?;
+        let other_days = self.rules.read(&mut conn, &self.server, &self.clients, asked.anew).await?;
+        if !other_days.is_empty() {
+            let mut tx = self.db.begin().await?;
+            if destinations::release(&mut tx, &self.server, &other_days, now).await? > 0 {
+                tx.commit().await?;
+            }
         }
-        // What is at hand is read again, for the store still calls it waiting; the scheduler leaves it out.
-        let limit = LINE + at_hand;
-        let calls = lanes::due(&mut conn, server, queue.id, now, rows(limit)).await?;
-        feed.due.push(Due { queue_id: queue.id, more: calls.len() == limit, calls });
+        let mut feed = Feed { stopped: self.rules.stopped, server: self.rules.server.clone(), ..Feed::default() };
+        feed.grants = self.rules.clients().map(|(id, client)| (id, (client.grant, client.generation))).collect();
+        let mut runnable = lanes::runnable(&mut conn, &self.server).await?;
+        self.rules.keep_windows(&runnable);
+        let known: HashSet<i64> = runnable.iter().map(|queue| queue.queue.id).collect();
+        let unknown: Vec<i64> = asked.rules_of.iter().copied().filter(|id| !known.contains(id)).collect();
+        if !unknown.is_empty() {
+            feed.others = lanes::queues(&mut conn, &unknown).await?;
+        }
+        runnable.retain(|queue| self.rules.client(queue.queue.client_id).is_some());
+        feed.line = (AT_HAND / runnable.len().max(1)).clamp(LEAST_OF_ONE, MOST_OF_ONE);
+        feed.overdue = lanes::overdue(&mut conn, &self.server, now, rows(OVERDUE)).await?;
+        feed.more = feed.overdue.len() == OVERDUE;
+        feed.commands = commands::of_lane(&mut conn, &self.server, rows(COMMANDS)).await?;
+        if !feed.stopped {
+            self.read_quick(&mut conn, asked, now, &mut feed).await?;
+        }
+        for queue in runnable {
+            let runnable = self.read_queue(&mut conn, queue, asked, now, &mut feed).await?;
+            feed.runnable.push(runnable);
+        }
+        Ok(feed)
     }
-    feed.more_quick = feed.quick.len() == QUICK;
-    feed.overdue = lanes::overdue(&mut conn, server, now, rows(OVERDUE)).await?;
-    feed.more = feed.overdue.len() == OVERDUE;
-    Ok(feed)
+
+    async fn read_quick(&mut self, conn: &mut Conn, asked: &Ask, now: Millis, feed: &mut Feed) -> Result<()> {
+        // Some of them may not go: those are read in vain, and must not keep the others from being read.
+        let limit = QUICK + asked.known.len().min(AT_HAND);
+        let found = lanes::due_quick(conn, &self.server, now, rows(limit)).await?;
+        feed.more_quick = found.len() == limit;
+        let mut calls = Vec::new();
+        for (call, windows) in found {
+            if windows.is_some() {
+                let opens = match self.rules.windows(call.queue_id, windows.as_deref()) {
+                    Ok(windows) => opens(windows.as_deref(), call.plan().ok().and_then(|plan| plan.time_zone), now),
+                    Err(error) => {
+                        warn!(queue = call.queue_id, %error, "its calling windows cannot be read, and are closed");
+                        Some(None)
+                    }
+                };
+                if let Some(opens) = opens {
+                    feed.quick_closed.push((call.queue_id, opens));
+                    continue;
+                }
+            }
+            if !asked.known.contains(&call.id.into()) {
+                calls.push(call);
+            }
+        }
+        feed.quick = self.check(conn, calls, now, feed).await?;
+        Ok(())
+    }
+
+    async fn read_queue(
+        &mut self,
+        conn: &mut Conn,
+        queue: LaneQueue,
+        asked: &Ask,
+        now: Millis,
+        feed: &mut Feed,
+    ) -> Result<Runnable> {
+        let id = queue.queue.id;
+        let mut runnable = Runnable { queue, closed: BTreeMap::new(), some_open: false };
+        let windows = match self.rules.windows(id, runnable.queue.windows.as_deref()) {
+            Ok(windows) => windows,
+            Err(error) => {
+                warn!(queue = id, %error, "its calling windows cannot be read, and are closed");
+                runnable.closed.insert(String::new(), None);
+                return Ok(runnable);
+            }
+        };
+        let at_hand = asked.at_hand.get(&id).copied().unwrap_or(0);
+        let wanted = !feed.stopped && at_hand < feed.line / 2;
+        // Without windows, time zones matter only to how calls are read.
+        if windows.is_none() && !wanted {
+            runnable.some_open = true;
+            return Ok(runnable);
+        }
+        let mut open = Vec::new();
+        for zone in lanes::time_zones(conn, &self.server, id).await? {
+            match opens(windows.as_deref(), Some(zone.clone()).filter(|zone| !zone.is_empty()), now) {
+                None => open.push(zone),
+                Some(opens) => {
+                    runnable.closed.insert(zone, opens.map(|at| at.0));
+                }
+            }
+        }
+        runnable.some_open = !open.is_empty();
+        if !wanted {
+            return Ok(runnable);
+        }
+        // What is at hand is read again, for the store still calls it waiting; it is left out below.
+        let limit = (feed.line / open.len().max(1)).max(LEAST_OF_ONE) + at_hand;
+        let (mut calls, mut more) = (Vec::new(), false);
+        for zone in &open {
+            let place = Place { server: &self.server, queue_id: id, time_zone: zone };
+            let due = lanes::due(conn, place, now, rows(limit)).await?;
+            more |= due.len() == limit;
+            calls.extend(due);
+        }
+        if open.len() > 1 {
+            calls.sort_by_key(|call| (call.due_at, call.position));
+        }
+        calls.retain(|call| !asked.known.contains(&call.id.into()));
+        let calls = self.check(conn, calls, now, feed).await?;
+        feed.due.push(Due { queue_id: id, calls, more });
+        Ok(runnable)
+    }
+
+    /// Holds calls against the rules of now. What may not go, or not today, goes into the feed on its own.
+    async fn check(&mut self, conn: &mut Conn, calls: Vec<Call>, now: Millis, feed: &mut Feed) -> Result<Vec<Ready>> {
+        let mut ready = Vec::with_capacity(calls.len());
+        let mut read = Vec::with_capacity(calls.len());
+        for call in calls {
+            let id = CallId::from(call.id);
+            match check::read(call) {
+                Ok(call) => read.push(call),
+                Err(error) => {
+                    if self.spoilt.insert(id) {
+                        error!(call = %id, %error, "a stored call cannot be dialed");
+                    }
+                }
+            }
+        }
+        let lists = check::look_up(conn, &read, &self.rules, now).await?;
+        for call in read {
+            match check::check(call, &self.rules, &lists, now) {
+                Checked::Ready(mut call) => {
+                    call.trunk = self.trunk(&call.plan.channel);
+                    ready.push(*call);
+                }
+                Checked::Refused(refusal) => feed.refusals.push(refusal),
+                Checked::Deferred(deferral) => feed.deferrals.push(deferral),
+                Checked::Foreign => {}
+            }
+        }
+        Ok(ready)
+    }
+
+    fn trunk(&mut self, channel: &str) -> Option<Arc<str>> {
+        let name = crate::domain::number::dialed(channel).1?;
+        if let Some(known) = self.trunks.get(name) {
+            return Some(Arc::clone(known));
+        }
+        // Endpoints can be dialed directly, and may be many.
+        if self.trunks.len() >= AT_HAND {
+            self.trunks.clear();
+        }
+        let shared: Arc<str> = Arc::from(name);
+        self.trunks.insert(name.to_owned(), Arc::clone(&shared));
+        Some(shared)
+    }
+}
+
+/// None where a call may go now, else when it may next: None in it for never.
+#[expect(clippy::option_option, reason = "closed for ever is something else than open")]
+fn opens(windows: Option<&Windows>, zone: Option<String>, now: Millis) -> Option<Option<Millis>> {
+    let opens = windows?.next_open(zone.as_deref(), now);
+    (opens != Some(now)).then_some(opens)
 }
 
 fn rows(count: usize) -> i64 {

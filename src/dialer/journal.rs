@@ -7,10 +7,15 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::{error, warn};
 
+use super::meter;
 use crate::domain::ids::CallId;
-use crate::store::journal::{Change, Claim, Expiry, Group, LaneRef, commit};
+use crate::store::destinations::Deferral;
+use crate::store::journal::{Change, Claim, Expiry, Group, LaneRef, Withdrawal, commit};
+use crate::store::notes::Note;
+use crate::store::refusals::Refusal;
 use crate::store::{Db, StoreError};
 
 /// Something to commit.
@@ -20,10 +25,16 @@ pub enum Entry {
     Claims(Vec<Claim>),
     /// Waiting calls past their deadline.
     Expiries(Vec<Expiry>),
-    /// Claims that were granted, and whose Originate never left.
-    Withdrawn(Vec<Claim>),
+    /// Calls that a rule forbids, and those that must wait for another day.
+    Forbidden(Vec<Refusal>, Vec<Deferral>),
+    /// Claims that were granted, and are taken back.
+    Withdrawn(Vec<Withdrawal>),
     /// What happened to live calls.
     Changes(Vec<Change>),
+    /// What the dialplan says of calls that are not live.
+    Notes(Vec<Note>),
+    /// Calls whose clients' wishes are carried out behind the changes so far.
+    Settled(Vec<CallId>),
 }
 
 /// What became of a group.
@@ -48,10 +59,12 @@ pub fn start(db: Db, lane: LaneRef) -> (mpsc::UnboundedSender<Entry>, mpsc::Unbo
         while entries.recv_many(&mut taken, ENTRIES).await > 0 {
             let group = group(taken.drain(..));
             number += 1;
+            let began = Instant::now();
             let Some(granted) = commit_surely(&db, &lane, number, &group).await else {
                 let _ = committed.send(Committed::Fenced);
                 return;
             };
+            meter::committed(&lane.server, &group, granted.len(), began.elapsed());
             if !(group.claims.is_empty() && group.expiries.is_empty()) {
                 let answer = Committed::Group { claims: group.claims, granted, expired: group.expiries };
                 // The lane may have ended first; the commit stands.
@@ -68,8 +81,14 @@ fn group(entries: impl Iterator<Item = Entry>) -> Group {
         match entry {
             Entry::Claims(claims) => group.claims.extend(claims),
             Entry::Expiries(expiries) => group.expiries.extend(expiries),
+            Entry::Forbidden(refusals, deferrals) => {
+                group.refusals.extend(refusals);
+                group.deferrals.extend(deferrals);
+            }
             Entry::Withdrawn(claims) => group.withdrawn.extend(claims),
             Entry::Changes(changes) => group.changes.extend(changes),
+            Entry::Notes(notes) => group.notes.extend(notes),
+            Entry::Settled(calls) => group.settled.extend(calls),
         }
     }
     group

@@ -7,13 +7,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::domain::held::LaneHeld;
 use crate::domain::status::ServerStatus;
 use crate::domain::time::Millis;
 use crate::store::journal::LaneRef;
+use crate::store::leases::TTL;
 use crate::store::{Db, Result, leases};
-
-/// How long a lease lasts unrenewed.
-pub const TTL: Duration = Duration::from_secs(15);
 
 /// An owner that could not renew stops this long before another node may begin.
 const MARGIN: Duration = Duration::from_secs(3);
@@ -29,8 +28,14 @@ pub struct LaneStatus {
     pub last_error: Option<String>,
 }
 
-/// Starts the keeper; `lost` is cancelled when the lane must stop dialing.
-pub fn start(db: Db, lane: LaneRef, mut status: watch::Receiver<LaneStatus>, lost: CancellationToken) {
+/// Starts the keeper; `lost` is cancelled when the lane must stop dialing. `held` is told as often as it changes.
+pub fn start(
+    db: Db,
+    lane: LaneRef,
+    mut status: watch::Receiver<LaneStatus>,
+    mut held: watch::Receiver<LaneHeld>,
+    lost: CancellationToken,
+) {
     tokio::spawn(async move {
         let mut renew = interval(TTL / 3);
         renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -55,6 +60,13 @@ pub fn start(db: Db, lane: LaneRef, mut status: watch::Receiver<LaneStatus>, los
                         tokio::time::sleep(Duration::from_millis(500)).await;
                     }
                 }
+                Ok(()) = held.changed() => {
+                    let now = held.borrow_and_update().clone();
+                    if let Err(error) = write_held(&db, &lane, &now).await {
+                        // Nobody dials differently for it; the next change tells.
+                        warn!(server = %lane.server, %error, "cannot tell what keeps calls waiting");
+                    }
+                }
                 _ = renew.tick() => {
                     let asked = Instant::now();
                     match renew_lease(&db, &lane).await {
@@ -77,6 +89,12 @@ async fn renew_lease(db: &Db, lane: &LaneRef) -> Result<bool> {
     let kept = leases::renew(&mut tx, &lane.server, lane.epoch, TTL, Millis::now()).await?;
     tx.commit().await?;
     Ok(kept)
+}
+
+async fn write_held(db: &Db, lane: &LaneRef, held: &LaneHeld) -> Result<()> {
+    let mut tx = db.begin().await?;
+    leases::set_held(&mut tx, &lane.server, lane.epoch, held).await?;
+    tx.commit().await
 }
 
 async fn write_status(db: &Db, lane: &LaneRef, now: &LaneStatus) -> Result<()> {

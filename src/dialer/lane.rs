@@ -1,5 +1,8 @@
 //! One Asterisk server's calls: a single task that holds all their state and never waits for the store.
 
+mod consequences;
+mod dial;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,22 +13,26 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::ask::{self, Found};
-use super::claim::{Claiming, call_ref, claim, is_blocked};
-use super::feeder::{self, Ask, Due, Feed};
+use super::claim::{Claiming, is_free};
+use super::clients::Clients;
+use super::dispatch::Dispatch;
+use super::feeder::{self, Ask, Feed};
 use super::journal::{self, Committed, Entry};
 use super::keeper::{self, LaneStatus};
-use super::scheduler::Scheduler;
+use super::limits::Set;
+use super::resume;
 use super::tracker::{Live, Now, Output, Tracker};
 use crate::ami::{self, Action, Event, HeaderValue, Incoming, Link};
 use crate::domain::attempt::Attempt;
+use crate::domain::held::LaneHeld;
 use crate::domain::ids::CallId;
-use crate::domain::pacing::Pace;
-use crate::domain::status::{CallStatus, ServerStatus};
+use crate::domain::retry::Tally;
+use crate::domain::status::ServerStatus;
 use crate::domain::time::Millis;
-use crate::store::calls::Call;
-use crate::store::journal::{Claim, Expiry, LaneRef};
+use crate::store::Db;
+use crate::store::journal::{Claim, LaneRef};
+use crate::store::queues::Queue;
 use crate::store::servers::Server;
-use crate::store::{Db, lanes};
 
 /// How often graces, overdue deadlines and due retries are looked at besides their wake-ups.
 const TICK: Duration = Duration::from_secs(1);
@@ -46,6 +53,8 @@ pub struct Lane {
     pub ami: ami::Options,
     /// Under which epoch this node owns the lane.
     pub epoch: i64,
+    /// What limits clients on all lanes of this node.
+    pub clients: Clients,
     /// Notified when there may be something new to dial.
     pub wake: Arc<Notify>,
     /// Stops the lane: it dials nothing new, commits what it knows, and leaves live calls alone.
@@ -62,12 +71,16 @@ struct Running {
     feeds: mpsc::UnboundedReceiver<Option<Feed>>,
     found: (mpsc::UnboundedSender<Found>, mpsc::UnboundedReceiver<Found>),
     status: watch::Sender<LaneStatus>,
+    held: watch::Sender<LaneHeld>,
+    /// Changes when a client has a free slot again that this or another lane had wanted.
+    freed: watch::Receiver<()>,
 
     tracker: Tracker,
-    scheduler: Scheduler,
-    pace: Pace,
+    dispatch: Dispatch,
     claiming: HashMap<CallId, Claiming>,
     expiring: HashSet<CallId>,
+    /// Calls of which no Originate can be made: not asked for again.
+    spoilt: HashSet<CallId>,
     online: bool,
     /// Dialing waits for the first look of a session: what lives must be known before anything is added.
     looked: bool,
@@ -76,11 +89,11 @@ struct Running {
     look_at: Option<Instant>,
     /// How many looks were begun: an answer to an earlier one is of an earlier session.
     looks: u64,
-    /// None of the calls at hand may go before something else happens.
-    stalled: bool,
     /// The feeder is reading; `hungry` asks it to read again behind that.
     feeding: bool,
     hungry: bool,
+    /// A claim was refused: what was read is out of date.
+    out_of_date: bool,
 }
 
 impl Lane {
@@ -93,11 +106,15 @@ impl Lane {
         let _ends_tasks = tasks.clone().drop_guard();
         let (status, statuses) =
             watch::channel(LaneStatus { status: ServerStatus::Connecting, asterisk_version: None, last_error: None });
-        keeper::start(self.db.clone(), lane.clone(), statuses, lost.clone());
+        let (held, helds) = watch::channel(LaneHeld::default());
+        keeper::start(self.db.clone(), lane.clone(), statuses, helds, lost.clone());
         let (link, incoming) = Link::start(self.ami.clone(), tasks.clone());
         let (entries, committed) = journal::start(self.db.clone(), lane);
-        let (asks, feeds) = feeder::start(self.db.clone(), self.server.code.clone(), tasks.clone());
-        let pace = Pace::new(self.server.calls_per_second, Instant::now().into_std());
+        let (asks, feeds) =
+            feeder::start(self.db.clone(), self.server.code.clone(), self.clients.clone(), tasks.clone());
+        let set = Set { max_live: Some(self.server.max_channels), per_second: Some(self.server.calls_per_second) };
+        let dispatch = Dispatch::new(set, self.clients.clone(), Instant::now().into_std());
+        let freed = self.clients.freed();
         let mut running = Running {
             lane: self,
             link,
@@ -108,19 +125,21 @@ impl Lane {
             feeds,
             found: mpsc::unbounded_channel(),
             status,
+            held,
+            freed,
             tracker: Tracker::default(),
-            scheduler: Scheduler::default(),
-            pace,
+            dispatch,
             claiming: HashMap::new(),
             expiring: HashSet::new(),
+            spoilt: HashSet::new(),
             online: false,
             looked: false,
             held_back: None,
             look_at: None,
             looks: 0,
-            stalled: false,
             feeding: false,
             hungry: true,
+            out_of_date: false,
         };
         running.resume().await;
         running.run(lost).await;
@@ -130,41 +149,22 @@ impl Lane {
 impl Running {
     /// Takes over what was live when the lane was last let go.
     async fn resume(&mut self) {
-        let server = &self.lane.server.code;
-        let left = loop {
-            let read = async { lanes::live_attempts(&mut self.lane.db.read().await?, server).await };
-            match read.await {
-                Ok(left) => break left,
-                Err(error) => warn!(%server, %error, "cannot read what was live, and tries again"),
-            }
-            tokio::select! {
-                () = self.lane.stop.cancelled() => return,
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            }
-        };
-        if !left.is_empty() {
-            info!(%server, attempts = left.len(), "attempts were live when the lane was last let go");
-        }
+        let left = resume::left(&self.lane.db, &self.lane.server.code, &self.lane.stop).await;
         let now = now();
-        for (attempt, call) in left {
-            let plan = call.plan().ok();
-            let state = Attempt::resumed(attempt.ringing_at.map(Millis), attempt.answered_at.map(Millis));
-            let claim = Claim {
-                call: call_ref(&call),
-                from: CallStatus::Queued,
-                attempt: attempt.id.into(),
-                number: attempt.number,
-                channel_id: attempt.channel_id,
-                at: Millis(attempt.started_at),
-            };
-            let live = Live {
-                claim,
-                max_retries: call.max_retries,
-                recording: plan.as_ref().and_then(|plan| plan.recording.clone()),
-                timeout: Duration::from_millis(plan.map_or(0, |plan| plan.timeout_ms.into())),
-                attempt: state,
-            };
-            self.tracker.resume(attempt.id.into(), live, now);
+        let Some((left, queues)) = left else { return };
+        // Before anything is heard of them: what ends first is tried again by its own queue's rule, too.
+        for queue in &queues {
+            self.learn_retries(queue);
+        }
+        for left in left {
+            resume::follow(&mut self.tracker, &mut self.dispatch, left, now);
+        }
+    }
+
+    fn learn_retries(&mut self, queue: &Queue) {
+        match queue.retries() {
+            Ok(retries) => self.tracker.set_rule(queue.id, retries),
+            Err(error) => warn!(queue = queue.id, %error, "its retry rules cannot be read, and stay as they were"),
         }
     }
 
@@ -189,7 +189,8 @@ impl Running {
                 Some(feed) = self.feeds.recv() => self.take_feed(feed),
                 Some(found) = self.found.1.recv() => self.take_found(found),
                 () = woken => self.hungry = true,
-                () = sleep_until(Instant::from_std(self.pace.next())), if self.may_dial() && !self.stalled => {}
+                () = sleep_until_some(self.dispatch.wake_at()), if self.may_dial() => self.dispatch.stir(),
+                Ok(()) = self.freed.changed() => self.dispatch.stir(),
                 () = sleep_until_some(self.tracker.next_grace()) => self.end_graces(),
                 _ = tick.tick() => self.tick(),
             }
@@ -224,101 +225,7 @@ impl Running {
     }
 
     fn may_dial(&self) -> bool {
-        self.online && self.looked && self.free() > 0 && !self.scheduler.is_empty()
-    }
-
-    fn free(&self) -> usize {
-        let most = usize::try_from(self.lane.server.max_channels).unwrap_or(0);
-        most.saturating_sub(self.tracker.len() + self.claiming.len())
-    }
-
-    /// Asks the feeder for more, where there may be some and it is not at work already.
-    fn feed(&mut self) {
-        if self.feeding || !self.hungry {
-            return;
-        }
-        let mut at_hand = self.scheduler.lengths();
-        for claiming in self.claiming.values() {
-            *at_hand.entry(claiming.call.queue_id).or_default() += 1;
-        }
-        let rules_of = self.tracker.queues().into_iter().collect();
-        self.hungry = false;
-        self.feeding = self.asks.send(Ask { at_hand, rules_of }).is_ok();
-    }
-
-    fn take_feed(&mut self, feed: Option<Feed>) {
-        self.feeding = false;
-        let Some(feed) = feed else {
-            // The store is away; the next tick asks again.
-            return;
-        };
-        let runnable: HashSet<i64> = feed.runnable.iter().map(|queue| queue.id).collect();
-        self.scheduler.keep_only(&runnable);
-        for queue in feed.runnable.iter().chain(&feed.others) {
-            self.tracker.set_rule(queue.id, queue.retry_rule());
-        }
-        self.tracker.keep_rules(|queue_id| runnable.contains(&queue_id));
-        self.hungry |= feed.more;
-        let fresh = |calls: Vec<Call>| -> Vec<Call> {
-            calls.into_iter().filter(|call| !self.claiming.contains_key(&call.id.into())).collect()
-        };
-        let (quick, more_quick) = (fresh(feed.quick), feed.more_quick);
-        let due: Vec<Due> = feed.due.into_iter().map(|due| Due { calls: fresh(due.calls), ..due }).collect();
-        self.scheduler.offer_quick(quick, more_quick);
-        for Due { queue_id, calls, more } in due {
-            self.scheduler.offer(queue_id, calls, more);
-        }
-        self.expire(feed.overdue);
-        self.stalled = false;
-    }
-
-    fn expire(&mut self, calls: Vec<Call>) {
-        let at = Millis::now();
-        let mut expiries = Vec::new();
-        for call in calls {
-            let id = CallId::from(call.id);
-            if self.claiming.contains_key(&id) || !self.expiring.insert(id) {
-                continue;
-            }
-            if let Ok(from) = call.status() {
-                expiries.push(Expiry { call: call_ref(&call), from, at });
-            }
-        }
-        if !expiries.is_empty() {
-            let _ = self.entries.send(Entry::Expiries(expiries));
-        }
-    }
-
-    /// Claims as many calls as pacing and free channels let go out now.
-    fn dial(&mut self) {
-        if !self.may_dial() {
-            return;
-        }
-        let instant = Instant::now().into_std();
-        let at = Millis::now();
-        let most = self.free().min(self.pace.due(instant));
-        let mut claims = Vec::new();
-        let mut overdue = Vec::new();
-        while claims.len() < most {
-            let (tracker, claiming) = (&self.tracker, &self.claiming);
-            let may_go = |call: &Call| call.channel_id.as_deref().is_none_or(|_| !is_blocked(tracker, claiming, call));
-            let Some(call) = self.scheduler.pick(may_go) else { break };
-            if call.deadline.is_some_and(|deadline| deadline <= at.0) {
-                overdue.push(call);
-                continue;
-            }
-            if let Some(claiming) = claim(call, at) {
-                claims.push(claiming.claim.clone());
-                self.claiming.insert(claiming.claim.call.id, claiming);
-            }
-        }
-        self.pace.take(claims.len(), instant);
-        self.stalled = claims.len() < most && !self.scheduler.is_empty();
-        self.expire(overdue);
-        self.hungry |= self.scheduler.runs_low();
-        if !claims.is_empty() {
-            let _ = self.entries.send(Entry::Claims(claims));
-        }
+        self.online && self.looked
     }
 
     /// Sends what the store granted. False where the lane is another node's.
@@ -331,6 +238,8 @@ impl Running {
         for claim in claims {
             let Some(claiming) = self.claiming.remove(&claim.call.id) else { continue };
             if !granted.contains(&claim.call.id) {
+                // Some rule is another one by now, or the call is: what was read is out of date.
+                (self.hungry, self.out_of_date) = (true, true);
                 continue;
             }
             if !self.originate(claiming) {
@@ -338,12 +247,13 @@ impl Running {
             }
         }
         self.withdraw(unsent);
-        self.stalled = false;
+        self.dispatch.stir();
         true
     }
 
     fn originate(&mut self, claiming: Claiming) -> bool {
-        let Claiming { claim, call, plan, originate } = claiming;
+        let Claiming { claim, ready, originate, hold } = claiming;
+        let plan = ready.plan;
         let Ok(action_id) = HeaderValue::try_from(claim.attempt.to_string()) else { return false };
         if self.link.post(action_id, Action::Originate(Box::new(originate))).is_err() {
             return false;
@@ -351,20 +261,17 @@ impl Running {
         let attempt = claim.attempt;
         let live = Live {
             claim,
-            max_retries: call.max_retries,
+            max_retries: ready.call.max_retries,
+            retry_rules: plan.retry_rules,
+            tally: Tally(ready.call.tally),
             recording: plan.recording,
+            recording_begun: false,
             timeout: Duration::from_millis(plan.timeout_ms.into()),
             attempt: Attempt::new(),
+            hold,
         };
         self.tracker.begin(attempt, live, now());
         true
-    }
-
-    fn withdraw(&mut self, unsent: Vec<Claim>) {
-        if !unsent.is_empty() {
-            self.hungry = true;
-            let _ = self.entries.send(Entry::Withdrawn(unsent));
-        }
     }
 
     fn take_in(&mut self, batch: Vec<Incoming>) {
@@ -404,23 +311,10 @@ impl Running {
             }
         }
         self.act(out);
-        self.stalled = false;
     }
 
     fn set_status(&self, status: ServerStatus, asterisk_version: Option<String>, last_error: Option<String>) {
         self.status.send_replace(LaneStatus { status, asterisk_version, last_error });
-    }
-
-    /// Commits what changed, and starts what follows.
-    fn act(&mut self, out: Output) {
-        if !out.changes.is_empty() {
-            // What ended may be tried again at once.
-            self.hungry |= out.changes.iter().any(|change| change.next_try().is_some_and(|due| due <= Millis::now()));
-            let _ = self.entries.send(Entry::Changes(out.changes));
-        }
-        for (attempt, channel, recording) in out.recordings {
-            ask::record(&self.link, attempt, channel, recording, &self.found.0);
-        }
     }
 
     /// Asks which channels live. Until the answer is there, events are held back: they belong behind it.
@@ -447,6 +341,7 @@ impl Running {
                 match channels {
                     Some(channels) => {
                         self.looked = true;
+                        self.dispatch.stir();
                         self.tracker.looked(&channels, now, &mut out);
                     }
                     None => warn!(server = %self.lane.server.code, "no answer to CoreShowChannels, and asks again"),
@@ -464,19 +359,25 @@ impl Running {
         let mut out = Output::default();
         self.tracker.end_graces(now(), &mut out);
         self.act(out);
-        self.stalled = false;
     }
 
     fn tick(&mut self) {
-        let now = now();
-        let in_doubt = self.tracker.tick(now);
+        let mut out = Output::default();
+        let in_doubt = self.tracker.tick(now(), &mut out);
+        self.act(out);
         let may_look = self.look_at.is_none_or(|at| at <= Instant::now());
         if self.online && may_look && (in_doubt || !self.looked) {
             self.look();
         }
+        let (tracker, claiming) = (&self.tracker, &self.claiming);
+        let held = self.dispatch.tick(now().instant, |ready| is_free(tracker, claiming, ready));
+        self.held.send_if_modified(|told| {
+            let is_other = *told != held;
+            *told = held;
+            is_other
+        });
         // Deadlines, due retries, and whatever wake-up was lost.
         self.hungry = true;
-        self.stalled = false;
     }
 }
 

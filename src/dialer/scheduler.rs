@@ -1,33 +1,86 @@
-//! Which call goes next: quick calls first, then one call of each queue in turn, so that no queue starves another.
+//! Which call goes next: quick calls first, then the queues' in turn. What it costs is bounded by what is at hand.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::feeder::Runnable;
+use super::ready::Ready;
+use crate::domain::fairness::{Contender, Share, Turns};
 use crate::domain::ids::CallId;
-use crate::store::calls::Call;
 
-/// How many calls a queue's line is filled up to.
-pub const LINE: usize = 512;
-
-/// How many calls of one line are looked at for one that may go: those before it wait for a channel id to get free.
-const LOOK_AHEAD: usize = 32;
+/// What stands in a call's way.
+pub trait May {
+    /// Calls of the queue may go, as far as that does not depend on the call.
+    fn queue(&mut self, queue_id: i64, client_id: i64) -> bool;
+    /// The call may go, its queue may.
+    fn call(&mut self, call: &Ready) -> bool;
+}
 
 /// The calls at hand, by queue.
 #[derive(Debug, Default)]
 pub struct Scheduler {
-    quick: VecDeque<Call>,
+    quick: VecDeque<Ready>,
     more_quick: bool,
     lines: Vec<Line>,
-    next: usize,
+    turns: Turns,
+    /// How many calls a line is filled up to.
+    most: usize,
     /// Every call in a line, so that none is taken in twice.
     at_hand: HashSet<CallId>,
 }
 
+/// The calls of one queue.
 #[derive(Debug)]
-struct Line {
-    queue_id: i64,
-    calls: VecDeque<Call>,
+pub struct Line {
+    /// The queue.
+    pub queue_id: i64,
+    /// Its client.
+    pub client_id: i64,
+    /// In their order.
+    pub calls: VecDeque<Ready>,
     /// The store has more that are due.
     more: bool,
+    share: Share,
+    state: State,
+}
+
+/// What is known of a line in this round: as slots and tokens are only taken in a round, who may not go may not go
+/// until its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Unknown,
+    /// The call at this index may go, or might when it was looked at.
+    Able(usize),
+    Blocked,
+}
+
+impl Contender for Line {
+    fn share(&self) -> &Share {
+        &self.share
+    }
+
+    fn share_mut(&mut self) -> &mut Share {
+        &mut self.share
+    }
+
+    fn is_able(&self) -> bool {
+        matches!(self.state, State::Able(_))
+    }
+}
+
+impl Line {
+    fn may_go(&self, may: &mut impl May) -> bool {
+        let State::Able(index) = self.state else { return false };
+        may.queue(self.queue_id, self.client_id) && self.calls.get(index).is_some_and(|call| may.call(call))
+    }
+
+    fn look(&mut self, may: &mut impl May) {
+        let first = if !self.calls.is_empty() && may.queue(self.queue_id, self.client_id) {
+            self.calls.iter().position(|call| may.call(call))
+        } else {
+            None
+        };
+        self.state = first.map_or(State::Blocked, State::Able);
+    }
 }
 
 impl Scheduler {
@@ -35,6 +88,12 @@ impl Scheduler {
     #[must_use]
     pub fn lengths(&self) -> HashMap<i64, usize> {
         self.lines.iter().map(|line| (line.queue_id, line.calls.len())).collect()
+    }
+
+    /// All calls at hand.
+    #[must_use]
+    pub fn known(&self) -> HashSet<CallId> {
+        self.at_hand.clone()
     }
 
     /// There is no call at hand.
@@ -46,153 +105,125 @@ impl Scheduler {
     /// A line has few left, and the store has more for it.
     #[must_use]
     pub fn runs_low(&self) -> bool {
-        let low = |line: &Line| line.more && line.calls.len() < LINE / 2;
+        let low = |line: &Line| line.more && line.calls.len() < self.most / 2;
         (self.more_quick && self.quick.is_empty()) || self.lines.iter().any(low)
     }
 
+    /// The lines.
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter()
+    }
+
+    /// The quick calls.
+    pub fn quick(&self) -> impl Iterator<Item = &Ready> {
+        self.quick.iter()
+    }
+
     /// Takes in quick calls, behind those at hand; `more` where the store has more that are due.
-    pub fn offer_quick(&mut self, calls: Vec<Call>, more: bool) {
+    pub fn offer_quick(&mut self, calls: Vec<Ready>, more: bool) {
         self.more_quick = more;
         for call in calls {
-            if self.at_hand.insert(call.id.into()) {
+            if self.at_hand.insert(call.call.id.into()) {
                 self.quick.push_back(call);
             }
         }
     }
 
-    /// Takes in calls of a queue, behind those at hand; `more` where the store has more that are due.
-    pub fn offer(&mut self, queue_id: i64, calls: Vec<Call>, more: bool) {
-        let index = self.lines.iter().position(|line| line.queue_id == queue_id).unwrap_or_else(|| {
-            self.lines.push(Line { queue_id, calls: VecDeque::new(), more });
-            self.lines.len() - 1
-        });
-        self.lines[index].more = more;
+    /// Takes in calls of a queue, behind those at hand; `more` where the store has more that are due. Those of a queue
+    /// that may not be dialed are left out.
+    pub fn offer(&mut self, queue_id: i64, calls: Vec<Ready>, more: bool) {
+        let Some(line) = self.lines.iter_mut().find(|line| line.queue_id == queue_id) else { return };
+        line.more = more;
         for call in calls {
-            if self.at_hand.insert(call.id.into()) {
-                self.lines[index].calls.push_back(call);
+            if self.at_hand.insert(call.call.id.into()) {
+                line.calls.push_back(call);
             }
         }
     }
 
-    /// Forgets what is at hand of queues that may not be dialed any more.
-    pub fn keep_only(&mut self, runnable: &HashSet<i64>) {
+    /// These queues may be dialed, and no others: forgets what is at hand of all the rest, and what does not `pass`.
+    /// `most` calls of each are wanted at hand.
+    pub fn keep_only(&mut self, runnable: &[Runnable], most: usize, pass: impl Fn(&Ready) -> bool) {
+        self.most = most;
+        let mut wanted: HashMap<i64, &Runnable> =
+            runnable.iter().map(|runnable| (runnable.queue.queue.id, runnable)).collect();
+        let at_hand = &mut self.at_hand;
+        let mut keep = |call: &Ready, fits: bool| {
+            let keep = fits && pass(call);
+            if !keep {
+                at_hand.remove(&call.call.id.into());
+            }
+            keep
+        };
+        self.quick.retain(|call| keep(call, true));
+        self.lines.retain_mut(|line| {
+            let runnable = wanted.remove(&line.queue_id);
+            let is_open = |call: &Ready| {
+                let zone = call.plan.time_zone.as_deref().unwrap_or_default();
+                runnable.is_some_and(|runnable| !runnable.closed.contains_key(zone))
+            };
+            line.calls.retain(|call| keep(call, is_open(call)));
+            if let Some(runnable) = runnable {
+                line.share.set(runnable.queue.priority, runnable.queue.weight);
+            }
+            runnable.is_some()
+        });
+        let mut new: Vec<&Runnable> = wanted.into_values().collect();
+        new.sort_unstable_by_key(|runnable| runnable.queue.queue.id);
+        self.lines.extend(new.into_iter().map(|runnable| Line {
+            queue_id: runnable.queue.queue.id,
+            client_id: runnable.queue.queue.client_id,
+            calls: VecDeque::new(),
+            more: false,
+            share: Share::new(runnable.queue.priority, runnable.queue.weight),
+            state: State::Unknown,
+        }));
+    }
+
+    /// A round begins: slots and tokens may have come free since the last one.
+    pub fn begin_round(&mut self) {
         for line in &mut self.lines {
-            if !runnable.contains(&line.queue_id) {
-                for call in line.calls.drain(..) {
-                    self.at_hand.remove(&call.id.into());
-                }
-            }
-        }
-        self.lines.retain(|line| runnable.contains(&line.queue_id));
-        if self.next >= self.lines.len() {
-            self.next = 0;
+            line.state = State::Unknown;
         }
     }
 
-    /// The next call that `may_go`.
-    pub fn pick(&mut self, may_go: impl Fn(&Call) -> bool) -> Option<Call> {
-        if let Some(call) = take_first(&mut self.quick, &may_go) {
-            self.at_hand.remove(&call.id.into());
+    /// The next call that may go.
+    pub fn pick(&mut self, may: &mut impl May) -> Option<Ready> {
+        let quick = |call: &Ready| may.queue(call.call.queue_id, call.call.client_id) && may.call(call);
+        if let Some(index) = self.quick.iter().position(quick)
+            && let Some(call) = self.quick.remove(index)
+        {
+            self.at_hand.remove(&call.call.id.into());
             return Some(call);
         }
-        for turn in 0..self.lines.len() {
-            let index = (self.next + turn) % self.lines.len();
-            if let Some(call) = take_first(&mut self.lines[index].calls, &may_go) {
-                self.next = (index + 1) % self.lines.len();
-                self.at_hand.remove(&call.id.into());
-                return Some(call);
+        loop {
+            for line in self.lines.iter_mut().filter(|line| line.state == State::Unknown) {
+                line.look(may);
             }
-        }
-        None
-    }
-}
-
-fn take_first(calls: &mut VecDeque<Call>, may_go: impl Fn(&Call) -> bool) -> Option<Call> {
-    let index = calls.iter().take(LOOK_AHEAD).position(may_go)?;
-    calls.remove(index)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::types::Id;
-
-    fn call(queue_id: i64) -> Call {
-        Call {
-            id: Id(uuid::Uuid::now_v7()),
-            client_id: 1,
-            queue_id,
-            position: 1,
-            batch_id: None,
-            server_code: "server1".into(),
-            status: 1,
-            outcome: None,
-            attempts: 0,
-            max_retries: 0,
-            plan: String::new(),
-            contact_number: None,
-            project: None,
-            action_id: None,
-            channel_id: None,
-            did: None,
-            created_at: 0,
-            due_at: 0,
-            deadline: None,
-            started_at: None,
-            answered_at: None,
-            ended_at: None,
-            billable_seconds: None,
-            hangup_cause: None,
+            let index = self.turns.next(&self.lines)?;
+            // Another line may have taken since what both need.
+            if !self.lines[index].may_go(may) {
+                self.lines[index].look(may);
+                continue;
+            }
+            self.turns.take(&mut self.lines, index);
+            let line = &mut self.lines[index];
+            let State::Able(at) = std::mem::replace(&mut line.state, State::Unknown) else { continue };
+            let call = line.calls.remove(at)?;
+            self.at_hand.remove(&call.call.id.into());
+            return Some(call);
         }
     }
 
-    fn calls(queue_id: i64, count: usize) -> Vec<Call> {
-        (0..count).map(|_| call(queue_id)).collect()
-    }
-
-    #[test]
-    fn a_long_queue_does_not_starve_a_short_one() {
-        let mut scheduler = Scheduler::default();
-        scheduler.offer(1, calls(1, 100), false);
-        scheduler.offer(2, calls(2, 3), false);
-        let order: Vec<i64> = (0..6).filter_map(|_| scheduler.pick(|_| true)).map(|call| call.queue_id).collect();
-        assert_eq!(order, [1, 2, 1, 2, 1, 2]);
-    }
-
-    #[test]
-    fn quick_calls_go_ahead_of_every_queue() {
-        let mut scheduler = Scheduler::default();
-        scheduler.offer(1, calls(1, 2), false);
-        scheduler.offer_quick(calls(9, 1), false);
-        assert_eq!(scheduler.pick(|_| true).map(|call| call.queue_id), Some(9));
-    }
-
-    #[test]
-    fn a_call_that_may_not_go_yet_holds_up_nobody_else() {
-        let mut scheduler = Scheduler::default();
-        let waiting = call(1);
-        let waiting_id = waiting.id;
-        scheduler.offer(1, vec![waiting, call(1)], false);
-        assert!(scheduler.pick(|call| call.id != waiting_id).is_some());
-        assert!(scheduler.pick(|call| call.id != waiting_id).is_none());
-        assert!(scheduler.pick(|_| true).is_some());
-    }
-
-    #[test]
-    fn a_call_that_is_offered_twice_goes_once() {
-        let mut scheduler = Scheduler::default();
-        let one = call(1);
-        scheduler.offer(1, vec![one.clone()], false);
-        scheduler.offer(1, vec![one], false);
-        assert!(scheduler.pick(|_| true).is_some());
-        assert!(scheduler.pick(|_| true).is_none());
-    }
-
-    #[test]
-    fn a_paused_queue_leaves_nothing_at_hand() {
-        let mut scheduler = Scheduler::default();
-        scheduler.offer(1, calls(1, 5), false);
-        scheduler.keep_only(&HashSet::new());
-        assert!(scheduler.is_empty() && scheduler.pick(|_| true).is_none());
+    /// A call that was picked could not go: it stands first again, and nothing of its queue goes in this round.
+    pub fn put_back(&mut self, call: Ready) {
+        self.at_hand.insert(call.call.id.into());
+        match self.lines.iter_mut().find(|line| line.queue_id == call.call.queue_id) {
+            Some(line) => {
+                line.calls.push_front(call);
+                line.state = State::Blocked;
+            }
+            None => self.quick.push_front(call),
+        }
     }
 }

@@ -9,13 +9,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::keeper::TTL;
+use super::clients::Clients;
 use super::lane::Lane;
 use crate::ami;
 use crate::domain::time::Millis;
+use crate::store::destinations;
+use crate::store::leases::TTL;
 use crate::store::secrets::Sealer;
 use crate::store::servers::{self, Server};
-use crate::store::{Db, Result, leases};
+use crate::store::{Db, Result, leases, nodes};
 
 /// How often servers are read besides the wake-ups: another node may have added one, or let one go.
 const READ_SERVERS: Duration = Duration::from_secs(2);
@@ -37,7 +39,11 @@ pub struct Options {
 /// The dialer of one node.
 pub struct Dialer {
     options: Options,
+    /// What limits clients, on all lanes together.
+    clients: Clients,
     lanes: HashMap<String, Running>,
+    /// The day on which counts of older days were last forgotten.
+    day: i32,
 }
 
 struct Running {
@@ -52,7 +58,7 @@ impl Dialer {
     /// Nothing runs yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { options, lanes: HashMap::new() }
+        Self { options, clients: Clients::default(), lanes: HashMap::new(), day: 0 }
     }
 
     /// Runs lanes until `stop`; then lets each go, and ends when the last commit of each is durable.
@@ -79,17 +85,19 @@ impl Dialer {
         }
     }
 
-    /// Starts lanes of new servers, and restarts those of changed ones.
+    /// Starts lanes of new servers, and restarts those whose connection is another one; limits and templates change
+    /// under a running lane. A node that is drained has none.
     async fn adjust(&mut self) {
-        let servers = match read_servers(&self.options.db).await {
+        let servers = match read_servers(&self.options.db, &self.options.node).await {
             Ok(servers) => servers,
             Err(error) => return warn!(%error, "cannot read the servers"),
         };
+        self.forget_old_days().await;
         let ended: Vec<String> = self
             .lanes
             .iter()
-            .filter(|(code, lane)| {
-                let same = servers.iter().any(|server| server.code == **code && *server == lane.server);
+            .filter(|(_, lane)| {
+                let same = servers.iter().any(|server| connects_as(server, &lane.server));
                 lane.task.is_finished() || !same
             })
             .map(|(code, _)| code.clone())
@@ -101,11 +109,34 @@ impl Dialer {
             }
         }
         for server in servers {
+            if let Some(lane) = self.lanes.get_mut(&server.code)
+                && lane.server != server
+            {
+                lane.server = server.clone();
+                lane.wake.notify_one();
+            }
             if !self.lanes.contains_key(&server.code)
                 && let Err(error) = self.start(server).await
             {
                 warn!(%error, "cannot take a lane");
             }
+        }
+    }
+
+    /// How often numbers were called matters on the day itself. One day more is kept, for nodes whose clocks differ.
+    async fn forget_old_days(&mut self) {
+        let (today, _) = destinations::day(Millis::now());
+        if self.day == today {
+            return;
+        }
+        let forgotten = async {
+            let mut tx = self.options.db.begin().await?;
+            destinations::forget(&mut tx, today - 1).await?;
+            tx.commit().await
+        };
+        match forgotten.await {
+            Ok(()) => self.day = today,
+            Err(error) => warn!(%error, "cannot forget how often numbers were called on other days"),
         }
     }
 
@@ -130,6 +161,7 @@ impl Dialer {
             server: server.clone(),
             ami,
             epoch,
+            clients: self.clients.clone(),
             wake: Arc::clone(&wake),
             stop: stop.clone(),
         };
@@ -137,6 +169,12 @@ impl Dialer {
         self.lanes.insert(server.code.clone(), Running { server, epoch, wake, stop, task });
         Ok(())
     }
+}
+
+/// The same manager account of the same host: its connection need not be made anew.
+fn connects_as(one: &Server, other: &Server) -> bool {
+    let place = |server: &Server| (server.code.clone(), server.host.clone(), server.port, server.tls);
+    place(one) == place(other) && one.username == other.username && one.secret == other.secret
 }
 
 async fn let_go(db: &Db, code: &str, lane: Running) {
@@ -153,6 +191,11 @@ async fn let_go(db: &Db, code: &str, lane: Running) {
     }
 }
 
-async fn read_servers(db: &Db) -> Result<Vec<Server>> {
-    servers::list(&mut db.read().await?).await
+/// The servers that this node may dial through: none while it is drained.
+async fn read_servers(db: &Db, node: &str) -> Result<Vec<Server>> {
+    let mut conn = db.read().await?;
+    if nodes::is_draining(&mut conn, node).await? {
+        return Ok(Vec::new());
+    }
+    servers::list(&mut conn).await
 }

@@ -1,25 +1,45 @@
 //! The live attempts of a lane: which one an AMI message belongs to, and what follows from it. No IO.
 
-use std::collections::{BTreeSet, HashMap};
+mod end;
+mod events;
+mod finished;
+mod looks;
+#[cfg(test)]
+mod model;
+mod recordings;
+mod reports;
+mod taken;
+#[cfg(test)]
+mod tests;
+mod wishes;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::ami::Event;
-use crate::ami::event::{Channel, RINGING, UP};
+use self::finished::Finished;
+use self::looks::{Doubt, LONG_LIFE};
+use self::recordings::Recorder;
+use self::taken::Taken;
+use self::wishes::Wished;
+use super::limits::Hold;
 use crate::domain::attempt::{Attempt, Effect, Signal};
-use crate::domain::ids::AttemptId;
+use crate::domain::ids::{self, AttemptId, CallId};
 use crate::domain::originate::Recording;
-use crate::domain::outcome::OriginateResult;
-use crate::domain::retry::RetryRule;
+use crate::domain::record::Billing;
+use crate::domain::retry::{Retries, RetryRule, Tally};
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
 use crate::store::events::EventKind;
-use crate::store::journal::{Change, Claim, What};
+use crate::store::journal::{Change, Claim, What, Withdrawal};
+use crate::store::notes::Note;
 
 /// What an unanswered attempt may take beyond its ring time before a look is taken for it.
 const BEYOND_RINGING: Duration = Duration::from_secs(10);
 
-/// How often a look is taken for a call that is answered, or longer alive than it should be.
-const LONG_LIFE: Duration = Duration::from_secs(600);
+/// How long the direct answer to an Originate may take before nothing more is sent: Asterisk gives it at once, so that
+/// one which does not is stuck, or its machine is. Shorter than a Ping's deadline, which ends the connection.
+const STUCK: Duration = Duration::from_secs(2);
 
 /// An attempt that holds a channel, or may.
 #[derive(Debug)]
@@ -28,38 +48,52 @@ pub struct Live {
     pub claim: Claim,
     /// The item's own `retry`.
     pub max_retries: i32,
+    /// The item's own rules.
+    pub retry_rules: Vec<RetryRule>,
+    /// How the attempts before this one ended.
+    pub tally: Tally,
     /// Where it is to be recorded.
     pub recording: Option<Recording>,
+    /// That was asked for already, by a node before this one.
+    pub recording_begun: bool,
     /// How long it may ring.
     pub timeout: Duration,
     /// What is known of it.
     pub attempt: Attempt,
+    /// The slots that it holds as long as it lives.
+    pub hold: Hold,
 }
 
 #[derive(Debug)]
 struct Tracked {
     live: Live,
-    /// The first leg's name, once it was seen: what a recording is asked for by.
-    channel_name: Option<String>,
+    /// Every leg that was seen.
+    legs: Vec<Leg>,
+    /// A channel of its own was seen. Until then what is said of a client's own channel id may be another call's.
+    appeared: bool,
+    /// Asterisk answered its Originate, or showed in another way that it took it.
+    accepted: bool,
+    first_leg_gone_at: Option<Millis>,
     /// When nothing more is expected.
     grace_until: Option<Instant>,
     /// When a look is due.
     look_at: Instant,
     doubt: Doubt,
+    taken: Taken,
+    wished: Option<Wished>,
+    recorder: Recorder,
+    billing: Billing,
+    /// Notes that the dialplan left.
+    notes: u16,
+    /// The last event of it, and when it came.
+    heard: Option<(&'static str, Millis)>,
 }
 
-/// Whether an attempt still lives is in doubt: the connection was lost, or it takes too long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doubt {
-    None,
-    /// The next look tells. `lost` where the connection was lost, so that being found is worth telling.
-    Look {
-        lost: bool,
-    },
-    /// One look did not find it. An Originate that was sent just before may not have made its channel then.
-    MissedOnce {
-        lost: bool,
-    },
+#[derive(Debug)]
+struct Leg {
+    uniqueid: String,
+    name: String,
+    gone: bool,
 }
 
 /// This moment, for the book and for timers.
@@ -78,18 +112,36 @@ pub struct Output {
     pub changes: Vec<Change>,
     /// Recordings to start: the attempt, the channel's name, and where to.
     pub recordings: Vec<(AttemptId, String, Recording)>,
+    /// How attempts ended, and through which trunk they went.
+    pub ended: Vec<(Option<Arc<str>>, Outcome)>,
+    /// Channels to hang up: a name, or a Uniqueid.
+    pub hangups: Vec<String>,
+    /// Notes about calls that are not live here.
+    pub notes: Vec<Note>,
+    /// Claims to take back.
+    pub withdrawn: Vec<Withdrawal>,
+    /// Calls that ended as their clients wished; to commit behind the changes.
+    pub settled: Vec<CallId>,
+    /// Only a look at the live channels can tell what follows.
+    pub look: bool,
 }
 
 /// All live attempts of one lane.
 #[derive(Debug, Default)]
 pub struct Tracker {
     live: HashMap<AttemptId, Tracked>,
+    by_call: HashMap<CallId, AttemptId>,
     /// By every known leg's Uniqueid, and by the first leg's before it is seen.
     by_leg: HashMap<String, AttemptId>,
     channel_ids: BTreeSet<String>,
-    rules: HashMap<i64, RetryRule>,
+    rules: HashMap<i64, Retries>,
     /// No grace ends before this.
     next_grace: Option<Instant>,
+    /// Attempts whose channel id may be another call's.
+    maybe_taken: BTreeSet<AttemptId>,
+    /// Originates in the order in which they were sent; those that were answered are taken off at the front.
+    unanswered: VecDeque<(AttemptId, Instant)>,
+    finished: Finished,
 }
 
 impl Tracker {
@@ -112,7 +164,7 @@ impl Tracker {
     }
 
     /// How calls of a queue are tried again, from now on.
-    pub fn set_rule(&mut self, queue_id: i64, rule: RetryRule) {
+    pub fn set_rule(&mut self, queue_id: i64, rule: Retries) {
         self.rules.insert(queue_id, rule);
     }
 
@@ -129,9 +181,21 @@ impl Tracker {
         self.channel_ids.range(from).next().is_some_and(|live| live.starts_with(channel_id))
     }
 
+    /// An Originate has been without an answer for too long: Asterisk is stuck, and nothing more should be sent.
+    pub fn is_stuck(&mut self, now: Instant) -> bool {
+        while let Some((id, sent)) = self.unanswered.front() {
+            if self.live.get(id).is_some_and(|tracked| !tracked.accepted) {
+                return *sent + STUCK <= now;
+            }
+            self.unanswered.pop_front();
+        }
+        false
+    }
+
     /// Follows an attempt whose Originate is about to leave.
     pub fn begin(&mut self, id: AttemptId, live: Live, now: Now) {
         let look_at = now.instant + live.timeout + BEYOND_RINGING;
+        self.unanswered.push_back((id, now.instant));
         self.insert(id, live, look_at, Doubt::None);
     }
 
@@ -143,138 +207,39 @@ impl Tracker {
     fn insert(&mut self, id: AttemptId, live: Live, look_at: Instant, doubt: Doubt) {
         self.by_leg.insert(live.claim.channel_id.clone(), id);
         self.channel_ids.insert(live.claim.channel_id.clone());
-        self.live.insert(id, Tracked { live, channel_name: None, grace_until: None, look_at, doubt });
+        self.by_call.insert(live.claim.call.id, id);
+        self.finished.forget(&live.claim.channel_id);
+        let recorder = if live.recording_begun { Recorder::Running } else { Recorder::Idle };
+        let tracked = Tracked {
+            live,
+            legs: Vec::new(),
+            appeared: false,
+            accepted: false,
+            first_leg_gone_at: None,
+            grace_until: None,
+            look_at,
+            doubt,
+            taken: Taken::No,
+            wished: None,
+            recorder,
+            billing: Billing::default(),
+            notes: 0,
+            heard: None,
+        };
+        self.live.insert(id, tracked);
     }
 
     /// Takes back an attempt whose Originate certainly never left, and answers the claim to undo.
     pub fn withdraw(&mut self, id: AttemptId) -> Option<Claim> {
-        self.forget(id).map(|live| live.claim)
+        self.forget(id).map(|tracked| tracked.live.claim)
     }
 
     /// The connection is gone: what happens from here on is not seen.
     pub fn connection_lost(&mut self) {
+        self.unanswered.clear();
         for tracked in self.live.values_mut() {
             tracked.doubt = Doubt::Look { lost: true };
         }
-    }
-
-    /// Asterisk answered an Originate.
-    pub fn response(&mut self, id: AttemptId, success: bool, text: &str, now: Now, out: &mut Output) {
-        if success {
-            return;
-        }
-        self.tell(id, EventKind::Note, Some(format!("Asterisk refused the Originate: {text}")), now, out);
-        self.apply(id, Signal::Refused, now, out);
-    }
-
-    /// Something happened on the server, to a call of this lane or not.
-    pub fn event(&mut self, event: Event, now: Now, out: &mut Output) {
-        match event {
-            Event::Newchannel(channel) => self.new_leg(channel, now, out),
-            Event::Newstate(channel) => self.new_state(&channel, now, out),
-            Event::DialState { dest_uniqueid, ringing } => {
-                if let Some(id) = self.first_leg(&dest_uniqueid)
-                    && ringing
-                {
-                    self.apply(id, Signal::Ringing, now, out);
-                }
-            }
-            Event::DialEnd { dest_uniqueid, status } => {
-                if let Some(id) = self.first_leg(&dest_uniqueid) {
-                    self.apply(id, Signal::DialEnded(status), now, out);
-                }
-            }
-            Event::OriginateResponse { action_id, uniqueid, channel, success, reason } => {
-                // By ActionID first: a failed one may carry no usable Uniqueid.
-                let by_action = action_id.parse().ok().filter(|id| self.live.contains_key(id));
-                if let Some(id) = by_action.or_else(|| self.first_leg(&uniqueid)) {
-                    if success {
-                        self.name_channel(id, channel);
-                    }
-                    self.apply(id, Signal::Originated(OriginateResult { success, reason }), now, out);
-                }
-            }
-            Event::BridgeEnter { uniqueid, linkedid, channels } => {
-                if let Some(id) = self.of_leg(&uniqueid, &linkedid)
-                    && channels >= 2
-                {
-                    self.apply(id, Signal::Bridged, now, out);
-                }
-            }
-            Event::Hangup { uniqueid, linkedid, cause } => {
-                if let Some(id) = self.of_leg(&uniqueid, &linkedid) {
-                    self.apply(id, Signal::LegGone { uniqueid, cause }, now, out);
-                }
-            }
-            Event::CoreShowChannel(_) | Event::Other(_) => {}
-        }
-    }
-
-    fn new_leg(&mut self, channel: Channel, now: Now, out: &mut Output) {
-        let Some(id) = self.of_leg(&channel.uniqueid, &channel.linkedid) else { return };
-        self.by_leg.insert(channel.uniqueid.clone(), id);
-        if self.first_leg(&channel.uniqueid).is_some() {
-            self.name_channel(id, channel.name);
-        }
-        self.apply(id, Signal::LegAppeared { uniqueid: channel.uniqueid }, now, out);
-    }
-
-    fn new_state(&mut self, channel: &Channel, now: Now, out: &mut Output) {
-        let Some(id) = self.first_leg(&channel.uniqueid) else { return };
-        self.name_channel(id, channel.name.clone());
-        match channel.state {
-            RINGING => self.apply(id, Signal::Ringing, now, out),
-            UP => self.apply(id, Signal::Up, now, out),
-            _ => {}
-        }
-    }
-
-    /// The channels that live now, all of them: decides about every attempt in doubt.
-    pub fn looked(&mut self, channels: &[Channel], now: Now, out: &mut Output) {
-        let mut doubtful: Vec<AttemptId> =
-            self.live.iter().filter(|(_, tracked)| tracked.doubt != Doubt::None).map(|(id, _)| *id).collect();
-        doubtful.sort_unstable();
-        for id in doubtful {
-            self.judge(id, channels, now, out);
-        }
-    }
-
-    fn judge(&mut self, id: AttemptId, channels: &[Channel], now: Now, out: &mut Output) {
-        let Some(tracked) = self.live.get_mut(&id) else { return };
-        let own = tracked.live.claim.channel_id.clone();
-        let legs: Vec<&Channel> =
-            channels.iter().filter(|channel| channel.uniqueid == own || channel.linkedid == own).collect();
-        let (lost, missed) = match tracked.doubt {
-            Doubt::None => return,
-            Doubt::Look { lost } => (lost, false),
-            Doubt::MissedOnce { lost } => (lost, true),
-        };
-        if legs.is_empty() {
-            if missed {
-                self.apply(id, Signal::Missing, now, out);
-            } else {
-                tracked.doubt = Doubt::MissedOnce { lost };
-            }
-            return;
-        }
-        tracked.doubt = Doubt::None;
-        tracked.look_at = now.instant + LONG_LIFE;
-        let first = legs.iter().find(|leg| leg.uniqueid == own);
-        if let Some(first) = first {
-            tracked.channel_name = Some(first.name.clone());
-        }
-        let found = Signal::Found {
-            legs: legs.iter().map(|leg| leg.uniqueid.clone()).collect(),
-            up: first.is_some_and(|leg| leg.state == UP),
-            ringing: first.is_some_and(|leg| leg.state == RINGING),
-        };
-        for leg in &legs {
-            self.by_leg.insert(leg.uniqueid.clone(), id);
-        }
-        if lost {
-            self.tell(id, EventKind::Adopted, None, now, out);
-        }
-        self.apply(id, found, now, out);
     }
 
     /// When to call [`Tracker::end_graces`] next.
@@ -289,40 +254,50 @@ impl Tracker {
         let (over, left): (Vec<_>, Vec<_>) = graces.partition(|(_, until)| *until <= now.instant);
         self.next_grace = left.into_iter().map(|(_, until)| until).min();
         for (id, _) in over {
-            self.apply(id, Signal::GraceOver, now, out);
-        }
-    }
-
-    /// Time passes: attempts that take too long come in doubt. True where a look is due.
-    pub fn tick(&mut self, now: Now) -> bool {
-        let mut look = false;
-        for tracked in self.live.values_mut() {
-            if tracked.doubt == Doubt::None && tracked.look_at <= now.instant {
-                tracked.doubt = Doubt::Look { lost: false };
+            if let Some(tracked) = self.live.get_mut(&id) {
+                tracked.grace_until = None;
             }
-            look |= tracked.doubt != Doubt::None;
+            if self.maybe_taken.contains(&id) {
+                self.ask_who_has_it(id, out);
+            } else {
+                self.apply(id, Signal::GraceOver, now, out);
+            }
         }
-        look
     }
 
-    /// What became of a recording that was asked for.
-    pub fn recorded(&mut self, id: AttemptId, kind: EventKind, detail: String, now: Now, out: &mut Output) {
-        self.tell(id, kind, Some(detail), now, out);
+    /// A leg is known by this name from now on: what it is recorded and hung up by.
+    fn name_leg(&mut self, id: AttemptId, uniqueid: &str, name: String) {
+        let Some(tracked) = self.live.get_mut(&id) else { return };
+        match tracked.legs.iter_mut().find(|leg| leg.uniqueid == uniqueid) {
+            Some(leg) => leg.name = name,
+            None => tracked.legs.push(Leg { uniqueid: uniqueid.to_owned(), name, gone: false }),
+        }
     }
 
-    fn name_channel(&mut self, id: AttemptId, name: String) {
+    fn heard(&mut self, id: AttemptId, event: &'static str, now: Now) {
         if let Some(tracked) = self.live.get_mut(&id) {
-            tracked.channel_name = Some(name);
+            tracked.heard = Some((event, now.wall));
         }
     }
 
+    /// The attempt that a channel is a leg of.
     fn of_leg(&self, uniqueid: &str, linkedid: &str) -> Option<AttemptId> {
-        self.by_leg.get(uniqueid).or_else(|| self.by_leg.get(linkedid)).copied()
+        let id = self.by_leg.get(uniqueid).or_else(|| self.by_leg.get(linkedid)).copied()?;
+        self.live.get(&id).filter(|tracked| tracked.is_told_of(id)).map(|_| id)
     }
 
+    /// The same of a channel that was made just now.
+    fn of_new_leg(&self, uniqueid: &str, linkedid: &str) -> Option<AttemptId> {
+        let id = self.by_leg.get(uniqueid).or_else(|| self.by_leg.get(linkedid)).copied()?;
+        let own = |tracked: &&Tracked| tracked.live.claim.channel_id == uniqueid || tracked.is_told_of(id);
+        self.live.get(&id).filter(own).map(|_| id)
+    }
+
+    /// The attempt whose first leg a channel is.
     fn first_leg(&self, uniqueid: &str) -> Option<AttemptId> {
-        let id = self.by_leg.get(uniqueid)?;
-        self.live.get(id).filter(|tracked| tracked.live.claim.channel_id == uniqueid).map(|_| *id)
+        let id = *self.by_leg.get(uniqueid)?;
+        let first = |tracked: &&Tracked| tracked.live.claim.channel_id == uniqueid && tracked.is_told_of(id);
+        self.live.get(&id).filter(first).map(|_| id)
     }
 
     fn tell(&self, id: AttemptId, kind: EventKind, detail: Option<String>, now: Now, out: &mut Output) {
@@ -338,28 +313,18 @@ impl Tracker {
         // Whatever Asterisk says of it takes it out of doubt.
         if !matches!(signal, Signal::Missing | Signal::GraceOver) {
             tracked.doubt = Doubt::None;
+            tracked.accepted = true;
         }
         for effect in tracked.live.attempt.apply(signal, now.wall) {
             match effect {
                 Effect::Ringing => {
-                    out.changes.push(change(
-                        id,
-                        &tracked.live,
-                        now.wall,
-                        What::Moved { from, to: CallStatus::Ringing },
-                    ));
+                    let what = What::Moved { from, to: CallStatus::Ringing };
+                    out.changes.push(change(id, &tracked.live, now.wall, what));
                 }
                 Effect::Answered => {
                     tracked.look_at = now.instant + LONG_LIFE;
-                    out.changes.push(change(
-                        id,
-                        &tracked.live,
-                        now.wall,
-                        What::Moved { from, to: CallStatus::Answered },
-                    ));
-                    if let (Some(recording), Some(name)) = (&tracked.live.recording, &tracked.channel_name) {
-                        out.recordings.push((id, name.clone(), recording.clone()));
-                    }
+                    let what = What::Moved { from, to: CallStatus::Answered };
+                    out.changes.push(change(id, &tracked.live, now.wall, what));
                 }
                 Effect::Bridged => {
                     let status = tracked.live.attempt.status();
@@ -372,33 +337,52 @@ impl Tracker {
                     self.next_grace = Some(self.next_grace.map_or(until, |next| next.min(until)));
                 }
                 Effect::Ended { outcome, cause } => {
-                    let rule = self.rules.get(&tracked.live.claim.call.queue_id).copied().unwrap_or_default();
-                    let what = ended(&tracked.live, rule, outcome, cause, now.wall);
-                    out.changes.push(change(id, &tracked.live, now.wall, what));
+                    let retries = self.rules.get(&tracked.live.claim.call.queue_id).cloned().unwrap_or_default();
+                    out.ended.push((tracked.live.hold.trunk_name(), outcome));
+                    tracked.end(id, &retries, outcome, cause, now.wall, out);
                 }
             }
         }
         if tracked.live.attempt.has_ended() {
-            self.forget(id);
+            self.finish(id, now);
+        } else {
+            tracked.start_recording(id, out);
         }
     }
 
-    fn forget(&mut self, id: AttemptId) -> Option<Live> {
+    fn finish(&mut self, id: AttemptId, now: Now) {
+        if let Some(tracked) = self.forget(id) {
+            self.finished.keep(id, &tracked, now);
+        }
+    }
+
+    fn forget(&mut self, id: AttemptId) -> Option<Tracked> {
         let tracked = self.live.remove(&id)?;
-        self.channel_ids.remove(&tracked.live.claim.channel_id);
-        self.by_leg.retain(|_, attempt| *attempt != id);
-        Some(tracked.live)
+        let claim = &tracked.live.claim;
+        self.channel_ids.remove(&claim.channel_id);
+        self.by_call.remove(&claim.call.id);
+        self.maybe_taken.remove(&id);
+        self.by_leg.remove(&claim.channel_id);
+        for leg in &tracked.legs {
+            self.by_leg.remove(&leg.uniqueid);
+        }
+        Some(tracked)
     }
 }
 
-fn ended(live: &Live, rule: RetryRule, outcome: Outcome, cause: Option<u8>, at: Millis) -> What {
-    let billable = live.attempt.answered_at().map(|answered| at.since(answered).as_secs());
-    What::Ended {
-        from: live.attempt.status(),
-        outcome,
-        cause,
-        billable_seconds: billable.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX)),
-        next_try: rule.next_try(outcome, live.claim.number, live.max_retries, at),
+impl Tracked {
+    /// What is said of its channel id is said of it: the id was made here, or its channel was seen to appear.
+    fn is_told_of(&self, id: AttemptId) -> bool {
+        self.appeared || self.has_made_id(id)
+    }
+
+    /// Its channel id was made here, and so is nobody else's.
+    fn has_made_id(&self, id: AttemptId) -> bool {
+        self.live.claim.channel_id == ids::channel_id(None, id, 1)
+    }
+
+    fn first_leg(&self) -> Option<&Leg> {
+        self.legs.iter().find(|leg| leg.uniqueid == self.live.claim.channel_id)
     }
 }
 

@@ -9,7 +9,7 @@
 //! | --- | --- | --- |
 //! | any | `Refused` | ended, rejected |
 //! | dialing | `Ringing` | ringing |
-//! | dialing, ringing | first leg up, `DialEnd ANSWER` or a successful OriginateResponse | answered |
+//! | dialing, ringing | first leg up, `DialEnd ANSWER`, a successful OriginateResponse or a record of an answer | answered |
 //! | failed OriginateResponse | its legs are gone, or the grace is over | ended by the evidence |
 //! | all legs gone | answered, or OriginateResponse is there, or the grace is over | ended by the evidence |
 //! | any | `Missing` in a look | ended: by the evidence if it proves anything, else unknown |
@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use super::cause::{self, Cause};
 use super::outcome::{DialStatus, Evidence, OriginateResult, judge};
+use super::record::Disposition;
 use super::status::{CallStatus, Outcome};
 use super::time::Millis;
 
@@ -49,6 +50,8 @@ pub enum Signal {
     Bridged,
     /// A channel of the call is gone.
     LegGone { uniqueid: String, cause: Cause },
+    /// The first leg's call record came. It tells how the leg went, not that it is gone.
+    Recorded(Disposition),
     /// A look at the live channels found it, with these legs; `up` where its first leg is answered.
     Found { legs: Vec<String>, up: bool, ringing: bool },
     /// A look at the live channels did not find it.
@@ -180,6 +183,15 @@ impl Attempt {
                 self.legs.retain(|leg| *leg != uniqueid);
                 self.a_leg_is_gone = true;
             }
+            Signal::Recorded(disposition) => {
+                // The first leg of a call that was transferred has several; an answer is not taken back.
+                if self.evidence.record != Some(Disposition::Answered) {
+                    self.evidence.record = Some(disposition);
+                }
+                if disposition == Disposition::Answered {
+                    self.answer(at, &mut effects);
+                }
+            }
             Signal::Found { legs, up, ringing } => {
                 self.evidence.had_channel = true;
                 self.legs = legs;
@@ -251,7 +263,10 @@ impl Attempt {
 
     /// Nothing of it lives. What was proved before counts; without proof nobody can tell, and so it is not redialed.
     fn end_missing(&mut self, effects: &mut Vec<Effect>) {
-        let proved = self.evidence.answered || self.evidence.originate.is_some() || self.evidence.cause.is_some();
+        let proved = self.evidence.answered
+            || self.evidence.originate.is_some()
+            || self.evidence.cause.is_some()
+            || self.evidence.record.is_some();
         if !proved {
             self.evidence = Evidence::default();
         }
@@ -359,6 +374,8 @@ mod tests {
                 .prop_map(Signal::DialEnded),
             (any::<bool>(), 0..9_u8).prop_map(|(success, reason)| originated(success, reason)),
             Just(Signal::Bridged),
+            prop_oneof![Just(Disposition::Answered), Just(Disposition::NoAnswer), Just(Disposition::Busy)]
+                .prop_map(Signal::Recorded),
             (id, prop_oneof![Just(0), Just(16), Just(17), Just(19)])
                 .prop_map(|(uniqueid, cause)| Signal::LegGone { uniqueid, cause }),
             Just(Signal::Missing),
@@ -371,10 +388,26 @@ mod tests {
         fn in_any_order_an_attempt_ends_at_most_once_and_a_look_ends_it(seen in prop::collection::vec(signals(), 0..30)) {
             let mut attempt = Attempt::new();
             let mut effects = Vec::new();
+            let mut answered = false;
             for signal in seen {
+                let tells = matches!(
+                    signal,
+                    Signal::Up
+                        | Signal::DialEnded(DialStatus::Answer)
+                        | Signal::Recorded(Disposition::Answered)
+                        | Signal::Originated(OriginateResult { success: true, .. })
+                );
+                answered |= tells && !attempt.has_ended();
+                // A refusal is believed, for Asterisk gives it before it makes a channel.
+                answered &= signal != Signal::Refused || attempt.has_ended();
                 effects.extend(attempt.apply(signal, Millis(1)));
             }
             effects.extend(attempt.apply(Signal::Missing, Millis(2)));
+            let outcome = effects.iter().find_map(|effect| match effect {
+                Effect::Ended { outcome, .. } => Some(*outcome),
+                _ => None,
+            });
+            prop_assert!(!answered || outcome == Some(Outcome::Answered), "{:?}", outcome);
             let ends = effects.iter().filter(|effect| matches!(effect, Effect::Ended { .. })).count();
             prop_assert_eq!(ends, 1);
             let ended = matches!(effects.last(), Some(Effect::Ended { .. }));

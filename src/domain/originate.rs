@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::retry::RetryRule;
+
 /// What runs when the first leg answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,7 +43,7 @@ pub struct Recording {
 }
 
 /// One call's Originate, without what each attempt adds (its ids).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// What is dialed first.
     pub channel: String,
@@ -73,6 +75,20 @@ pub struct Plan {
     /// Where it is recorded, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<Recording>,
+    /// The time zone of the person called, an IANA name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// The item's own rules for further tries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retry_rules: Vec<RetryRule>,
+}
+
+impl Plan {
+    /// The answer is connected to a second leg that `Dial` calls.
+    #[must_use]
+    pub fn dials(&self) -> bool {
+        matches!(&self.target, Target::Application { name, .. } if name.eq_ignore_ascii_case("Dial"))
+    }
 }
 
 /// How long the far end may ring where nobody said otherwise: Asterisk's own default for Originate.

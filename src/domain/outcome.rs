@@ -1,6 +1,7 @@
 //! How an attempt ended, judged from all evidence together, because no single AMI message can be trusted to tell.
 
 use super::cause::Cause;
+use super::record::Disposition;
 use super::status::Outcome;
 
 /// What DialEnd said about the first leg.
@@ -46,6 +47,8 @@ pub struct Evidence {
     pub cause: Option<Cause>,
     /// A channel was seen.
     pub had_channel: bool,
+    /// What the first leg's call record said, where one came in time.
+    pub record: Option<Disposition>,
 }
 
 /// The outcome that the evidence proves.
@@ -60,6 +63,7 @@ pub fn judge(evidence: &Evidence) -> Outcome {
     }
     let answered = evidence.answered
         || evidence.dial == Some(DialStatus::Answer)
+        || evidence.record == Some(Disposition::Answered)
         || evidence.originate.is_some_and(|result| result.success);
     if answered {
         return Outcome::Answered;
@@ -75,9 +79,16 @@ pub fn judge(evidence: &Evidence) -> Outcome {
         Some(8) => Outcome::Congestion,
         Some(1 | 3) => Outcome::NoAnswer,
         Some(_) => Outcome::Failed,
-        None if evidence.had_channel => Outcome::Failed,
-        // Nothing at all was ever heard of it.
-        None => Outcome::Unknown,
+        // The record is the last to be asked: NO ANSWER is also what it says when it knows nothing better.
+        None => match evidence.record {
+            Some(Disposition::Busy) => Outcome::Busy,
+            Some(Disposition::Congestion) => Outcome::Congestion,
+            Some(Disposition::NoAnswer) => Outcome::NoAnswer,
+            Some(_) => Outcome::Failed,
+            None if evidence.had_channel => Outcome::Failed,
+            // Nothing at all was ever heard of it.
+            None => Outcome::Unknown,
+        },
     }
 }
 
@@ -139,6 +150,14 @@ mod tests {
     fn an_unknown_endpoint_failed_and_silence_is_unknown() {
         assert_eq!(judge(&Evidence { originate: failure(0), ..Evidence::default() }), Outcome::Failed);
         assert_eq!(judge(&Evidence::default()), Outcome::Unknown);
+    }
+
+    #[test]
+    fn a_call_record_tells_where_nothing_else_does_and_an_answer_always() {
+        let told = |record, originate| judge(&Evidence { record: Some(record), originate, ..Evidence::default() });
+        assert_eq!(told(Disposition::Busy, None), Outcome::Busy);
+        assert_eq!(told(Disposition::NoAnswer, failure(8)), Outcome::Congestion);
+        assert_eq!(told(Disposition::Answered, failure(3)), Outcome::Answered);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// How often a lane looks: at rates above one a look, what came due since the last look begins together.
 const LOOK: Duration = Duration::from_millis(1);
 
+/// How long a claim may take through the store before the next one waits for it.
+const COMMIT: Duration = Duration::from_millis(25);
+
 /// A rate of calls, kept as the time from which the next one may begin (the generic cell rate algorithm).
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -19,9 +22,10 @@ impl Pace {
         Self { interval: interval(per_second), next: now }
     }
 
-    /// Another rate from now on; what was taken before still counts.
-    pub fn set_rate(&mut self, per_second: f64) {
+    /// Another rate from now on. What was taken before still counts, but a faster rate need not wait out a slower one.
+    pub fn set_rate(&mut self, per_second: f64, now: Instant) {
         self.interval = interval(per_second);
+        self.next = self.next.min(now + self.interval);
     }
 
     /// How many calls may begin now.
@@ -34,6 +38,15 @@ impl Pace {
         }
         let behind = (now - self.next).min(LOOK - Duration::from_nanos(1));
         1 + usize::try_from(behind.as_nanos() / self.interval.as_nanos().max(1)).unwrap_or(0)
+    }
+
+    /// How many calls may be between their turn and the wire at once.
+    ///
+    /// A store that is slow, or away for a while, holds up what had its turn; all of it would go out in one burst
+    /// afterwards. At rates below 40 a second this is one call.
+    #[must_use]
+    pub fn on_the_way(&self) -> usize {
+        1 + usize::try_from(COMMIT.as_nanos() / self.interval.as_nanos().max(1)).unwrap_or(0)
     }
 
     /// Takes the tokens of `calls` that begin now.
@@ -78,6 +91,26 @@ mod tests {
             let expected = rate * 10.0;
             assert!((dialed as f64 - expected).abs() <= expected * 0.01 + 1.0, "{rate}/s gave {dialed} in 10 s");
         }
+    }
+
+    #[test]
+    fn a_faster_rate_holds_at_once_and_a_slower_one_too() {
+        let start = Instant::now();
+        let mut pace = Pace::new(0.01, start);
+        pace.take(1, start);
+        pace.set_rate(10.0, start);
+        assert_eq!((pace.due(start), pace.next()), (0, start + Duration::from_millis(100)));
+        pace.set_rate(1.0, start);
+        pace.take(1, pace.next());
+        assert_eq!(pace.next(), start + Duration::from_millis(1100));
+    }
+
+    #[test]
+    fn a_slow_store_saves_up_no_burst() {
+        let now = Instant::now();
+        assert_eq!(Pace::new(1.0, now).on_the_way(), 1);
+        assert_eq!(Pace::new(20.0, now).on_the_way(), 1);
+        assert_eq!(Pace::new(1000.0, now).on_the_way(), 26);
     }
 
     #[test]

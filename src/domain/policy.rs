@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::did::DidPolicy;
 use super::originate::{Plan, Target};
+use super::prefixes::{self, Prefixes};
 
 /// What a client was granted; an empty list stands for the default that its doc names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,12 @@ pub struct Policy {
     pub allow_recording_command: bool,
     /// Account codes besides the client's own.
     pub accounts: Vec<String>,
+    /// What a batch's dids are to its calls' caller ids.
+    pub did_policy: DidPolicy,
+    /// Numbers that the platform denies to all clients, unless a rule of their own is as long. Not the client's, so
+    /// not stored with it: see [`Policy::under`].
+    #[serde(skip)]
+    pub denied_to_all: Prefixes,
 }
 
 /// A field of an Originate, under its name in the API, and why its value is not allowed.
@@ -71,6 +79,12 @@ const NEVER: [&str; 21] = [
 const CODE_OPTIONS: &str = "GMUbB";
 
 impl Policy {
+    /// The same under what the platform denies to all clients.
+    #[must_use]
+    pub fn under(self, denied_to_all: Prefixes) -> Self {
+        Self { denied_to_all, ..self }
+    }
+
     /// Every reason why `plan` may not be dialed.
     #[must_use]
     pub fn check(&self, plan: &Plan) -> Vec<Denied> {
@@ -146,16 +160,7 @@ impl Policy {
     }
 
     fn check_number(&self, field: &'static str, number: &str, denied: &mut Vec<Denied>) {
-        let longest = |prefixes: &[String]| {
-            prefixes.iter().filter(|prefix| number.starts_with(prefix.as_str())).map(std::string::String::len).max()
-        };
-        let (allowed, refused) = (longest(&self.allow_prefixes), longest(&self.deny_prefixes));
-        let fine = match (allowed, refused) {
-            (Some(allowed), Some(refused)) => allowed > refused,
-            (Some(_), None) => true,
-            (None, Some(_)) => false,
-            (None, None) => self.allow_prefixes.is_empty(),
-        };
+        let fine = prefixes::allowed(number, &self.allow_prefixes, &self.deny_prefixes, &self.denied_to_all);
         if !fine {
             deny(denied, field, format!("number {number} is outside the granted destinations"));
         }
@@ -243,6 +248,8 @@ mod tests {
             other_channel_id: None,
             variables: BTreeMap::new(),
             recording: None,
+            time_zone: None,
+            retry_rules: Vec::new(),
         }
     }
 
@@ -282,6 +289,15 @@ mod tests {
         assert!(fields(&policy, &plan("PJSIP/4420@e", "Wait", "1")).is_empty());
         assert_eq!(fields(&policy, &plan("PJSIP/449001@e", "Wait", "1")), ["Channel"]);
         assert_eq!(fields(&policy, &plan("PJSIP/331@e", "Wait", "1")), ["Channel"]);
+    }
+
+    #[test]
+    fn what_the_platform_denies_a_longer_rule_of_the_client_allows() {
+        let policy = Policy::default().under(["+44900"].iter().collect());
+        assert_eq!(fields(&policy, &plan("PJSIP/449001@e", "Wait", "1")), ["Channel"]);
+        assert!(fields(&policy, &plan("PJSIP/4420@e", "Wait", "1")).is_empty());
+        let policy = Policy { allow_prefixes: vec!["449001".into()], ..policy };
+        assert!(fields(&policy, &plan("PJSIP/449001@e", "Wait", "1")).is_empty());
     }
 
     #[test]

@@ -2,75 +2,368 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::status::Outcome;
 use super::time::Millis;
 
 /// Seconds between two tries where nobody said otherwise.
 pub const DEFAULT_GAP_SECONDS: i32 = 300;
 
-/// A queue's rule, as `updatequeuemaster` sets it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Seconds between two tries at most, whatever a backoff makes of them: a week.
+pub const MAX_GAP_SECONDS: i32 = 604_800;
+
+/// Further tries at most: of one outcome, by `retry` and `retry_count`, and of an attempt in doubt.
+pub const MAX_RETRIES: i32 = 100;
+
+/// How one kind of failure is tried again, in place of the simple rule for it. As JSON it stands in `queues.retry_rules`
+/// and in a call's plan.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RetryRule {
-    /// None: each item's own `retry` counts. Some(false): no retries at all.
-    pub retry: Option<bool>,
-    /// Further tries that `retry: true` grants, in all.
-    pub count: Option<i32>,
-    /// Seconds between two tries.
-    pub gap_seconds: i32,
+    /// The failure.
+    pub outcome: Failure,
+    /// Further tries after it, 0 to [`MAX_RETRIES`]; None: as many as the call has by the simple rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retries: Option<i32>,
+    /// Seconds to the next try, 0 to [`MAX_GAP_SECONDS`]; None: the queue's gap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<i32>,
+    /// From 1: the delay grows by it each time the call fails so again.
+    #[serde(default = "no_backoff")]
+    pub backoff: f64,
+    /// 0 to 1: the delay is spread by up to this part of it, to both sides.
+    #[serde(default)]
+    pub jitter: f64,
 }
 
-impl Default for RetryRule {
-    fn default() -> Self {
-        Self { retry: None, count: None, gap_seconds: DEFAULT_GAP_SECONDS }
+/// The outcomes after which a further try may do better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failure {
+    /// [`Outcome::Busy`].
+    Busy,
+    /// [`Outcome::NoAnswer`].
+    NoAnswer,
+    /// [`Outcome::Congestion`].
+    Congestion,
+    /// [`Outcome::Failed`].
+    Failed,
+}
+
+/// All that a queue says of further tries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retries {
+    /// false: no further tries at all.
+    pub retry: bool,
+    /// Further tries that every call has, in all, even where its item asks for fewer.
+    pub count: i32,
+    /// Seconds between two tries.
+    pub gap_seconds: i32,
+    /// At most one a failure.
+    pub rules: Vec<RetryRule>,
+    /// A call in doubt is tried again, beyond the tries that it has.
+    pub at_least_once: bool,
+}
+
+/// What an item says of its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OwnRetries<'a> {
+    /// Its `retry`.
+    pub count: i32,
+    /// Its rules, which go before the queue's.
+    pub rules: &'a [RetryRule],
+}
+
+/// An attempt that has ended, and those before it.
+#[derive(Clone, Copy, Debug)]
+pub struct EndedTry {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its number, from 1.
+    pub number: i32,
+    /// This one's outcome included.
+    pub tally: Tally,
+    /// When it ended.
+    pub at: Millis,
+}
+
+/// How often a call's attempts ended in each way that may be followed by another: eight bits each, as in `calls.tally`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally(pub i64);
+
+impl Tally {
+    /// What one attempt with that outcome adds; nothing for an outcome that is not counted.
+    #[must_use]
+    pub const fn one(outcome: Outcome) -> Self {
+        Self(match outcome {
+            Outcome::Busy => 1,
+            Outcome::NoAnswer => 1 << 8,
+            Outcome::Congestion => 1 << 16,
+            Outcome::Failed => 1 << 24,
+            Outcome::Unknown => 1 << 32,
+            Outcome::Answered | Outcome::Unallocated | Outcome::Rejected | Outcome::Expired | Outcome::Canceled => 0,
+        })
+    }
+
+    /// With one more.
+    #[must_use]
+    pub const fn with(self, outcome: Outcome) -> Self {
+        Self(self.0 + Self::one(outcome).0)
+    }
+
+    /// How many attempts ended so; 0 for an outcome that is not counted.
+    #[must_use]
+    pub fn of(self, outcome: Outcome) -> i32 {
+        let one = Self::one(outcome).0;
+        let count = if one == 0 { 0 } else { (self.0 / one) % 256 };
+        i32::try_from(count).unwrap_or(0)
+    }
+}
+
+impl Failure {
+    /// The outcome that it is.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Busy => Outcome::Busy,
+            Self::NoAnswer => Outcome::NoAnswer,
+            Self::Congestion => Outcome::Congestion,
+            Self::Failed => Outcome::Failed,
+        }
+    }
+
+    /// None for an outcome that is never tried again by a rule.
+    #[must_use]
+    pub const fn of(outcome: Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::Busy => Some(Self::Busy),
+            Outcome::NoAnswer => Some(Self::NoAnswer),
+            Outcome::Congestion => Some(Self::Congestion),
+            Outcome::Failed => Some(Self::Failed),
+            Outcome::Answered
+            | Outcome::Unallocated
+            | Outcome::Rejected
+            | Outcome::Expired
+            | Outcome::Canceled
+            | Outcome::Unknown => None,
+        }
     }
 }
 
 impl RetryRule {
-    /// Tries beyond the first that a call may have, where its item asked for `own`.
+    /// Seconds to the try behind the `times`th failure of this kind; `random` is 0 to 1, and spreads by the jitter.
+    fn seconds(&self, gap_seconds: i32, times: i32, random: f64) -> f64 {
+        let delay = f64::from(self.delay.unwrap_or(gap_seconds));
+        let grown = (delay * self.backoff.powi((times - 1).max(0))).min(f64::from(MAX_GAP_SECONDS));
+        grown * self.jitter.mul_add(2.0 * random - 1.0, 1.0)
+    }
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { retry: true, count: 0, gap_seconds: DEFAULT_GAP_SECONDS, rules: Vec::new(), at_least_once: false }
+    }
+}
+
+impl Retries {
+    /// Tries beyond the first that a call may have by the simple rule, where its item asked for `own`.
     #[must_use]
     pub fn allowed(&self, own: i32) -> i32 {
-        match self.retry {
-            Some(false) => 0,
-            Some(true) => own.max(self.count.unwrap_or(0)),
-            None => own,
-        }
+        if self.retry { own.max(self.count) } else { 0 }
     }
 
-    /// When the next try of a call is due whose `attempts`th has just ended, or None when there is none.
+    /// When the call is tried again whose attempt has ended; None when it is not. `random` is 0 to 1.
+    ///
+    /// Tries of calls in doubt do not use up those that the call has.
     #[must_use]
-    pub fn next_try(&self, outcome: Outcome, attempts: i32, own: i32, ended: Millis) -> Option<Millis> {
-        let more = outcome.is_retryable() && attempts <= self.allowed(own);
-        more.then(|| ended.plus(Duration::from_secs(u64::try_from(self.gap_seconds).unwrap_or(0))))
+    pub fn next_try(&self, own: OwnRetries<'_>, ended: EndedTry, random: f64) -> Option<Millis> {
+        if !self.retry {
+            return None;
+        }
+        let gap = f64::from(self.gap_seconds);
+        if ended.outcome == Outcome::Unknown {
+            let more = self.at_least_once && ended.tally.of(Outcome::Unknown) <= MAX_RETRIES;
+            return more.then(|| after(ended.at, gap));
+        }
+        let failure = Failure::of(ended.outcome)?;
+        let times = ended.tally.of(ended.outcome);
+        let rule = [own.rules, &self.rules].into_iter().flatten().find(|rule| rule.outcome == failure);
+        let more = match rule.and_then(|rule| rule.max_retries) {
+            Some(most) => times <= most,
+            None => ended.number - ended.tally.of(Outcome::Unknown) <= self.allowed(own.count),
+        };
+        let seconds = rule.map_or(gap, |rule| rule.seconds(self.gap_seconds, times, random));
+        more.then(|| after(ended.at, seconds))
     }
+}
+
+/// Not shown where it is not used, but always written: a rule that is read back is the rule that was set.
+fn no_backoff() -> f64 {
+    1.0
+}
+
+fn after(at: Millis, seconds: f64) -> Millis {
+    at.plus(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const ENDED: Millis = Millis(1_000);
 
+    /// A call whose attempts ended so, one after the other.
+    fn after_tries(outcomes: &[Outcome]) -> EndedTry {
+        let tally = outcomes.iter().fold(Tally::default(), |tally, outcome| tally.with(*outcome));
+        let number = i32::try_from(outcomes.len()).unwrap();
+        EndedTry { outcome: *outcomes.last().unwrap(), number, tally, at: ENDED }
+    }
+
+    fn next(retries: &Retries, own: i32, outcomes: &[Outcome]) -> Option<Millis> {
+        retries.next_try(OwnRetries { count: own, rules: &[] }, after_tries(outcomes), 0.5)
+    }
+
+    fn rule(outcome: Failure, max_retries: Option<i32>, delay: Option<i32>) -> RetryRule {
+        RetryRule { outcome, max_retries, delay, backoff: 1.0, jitter: 0.0 }
+    }
+
+    fn with_rules(rules: &[RetryRule]) -> Retries {
+        Retries { rules: rules.to_vec(), ..Retries::default() }
+    }
+
+    use Outcome::{Answered, Busy, Congestion, Failed, NoAnswer, Rejected, Unallocated, Unknown};
+
     #[test]
     fn an_items_own_retry_counts_until_the_queue_says_otherwise() {
-        let rule = RetryRule::default();
-        assert_eq!(rule.next_try(Outcome::Busy, 1, 1, ENDED), Some(Millis(301_000)));
-        assert_eq!(rule.next_try(Outcome::Busy, 2, 1, ENDED), None);
-        assert_eq!(rule.next_try(Outcome::Busy, 1, 0, ENDED), None);
+        let retries = Retries::default();
+        assert_eq!(next(&retries, 1, &[Busy]), Some(Millis(301_000)));
+        assert_eq!(next(&retries, 1, &[Busy, NoAnswer]), None);
+        assert_eq!(next(&retries, 0, &[Busy]), None);
     }
 
     #[test]
     fn the_larger_of_the_queues_and_the_items_count_wins() {
-        let rule = RetryRule { retry: Some(true), count: Some(3), gap_seconds: 0 };
-        assert_eq!(rule.allowed(1), 3);
-        assert_eq!(rule.allowed(5), 5);
-        assert_eq!(RetryRule { retry: Some(false), ..rule }.allowed(5), 0);
+        let retries = Retries { count: 3, gap_seconds: 0, ..Retries::default() };
+        assert_eq!(retries.allowed(1), 3);
+        assert_eq!(retries.allowed(5), 5);
+        assert_eq!(Retries { retry: false, ..retries }.allowed(5), 0);
     }
 
     #[test]
     fn what_cannot_get_better_is_not_tried_again() {
-        let rule = RetryRule { retry: Some(true), count: Some(100), gap_seconds: 1 };
-        for outcome in [Outcome::Answered, Outcome::Unallocated, Outcome::Rejected, Outcome::Unknown] {
-            assert_eq!(rule.next_try(outcome, 1, 100, ENDED), None, "{outcome:?}");
+        let retries = Retries { count: 100, gap_seconds: 1, ..Retries::default() };
+        for outcome in [Answered, Unallocated, Rejected, Unknown] {
+            assert_eq!(next(&retries, 100, &[outcome]), None, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn each_failure_has_its_own_delay_and_maximum() {
+        let retries = with_rules(&[rule(Failure::Busy, Some(2), Some(60)), rule(Failure::NoAnswer, Some(1), None)]);
+        assert_eq!(next(&retries, 0, &[Busy]), Some(Millis(61_000)));
+        assert_eq!(next(&retries, 0, &[Busy, Busy, NoAnswer]), Some(Millis(301_000)), "its first no-answer");
+        assert_eq!(next(&retries, 0, &[Busy, NoAnswer, NoAnswer]), None);
+        assert_eq!(next(&retries, 0, &[Busy, Busy, Busy]), None);
+        assert_eq!(next(&retries, 0, &[Congestion]), None, "the simple rule stands for the rest");
+    }
+
+    #[test]
+    fn a_rule_without_a_maximum_only_sets_the_delay() {
+        let retries = with_rules(&[rule(Failure::Failed, None, Some(10))]);
+        assert_eq!(next(&retries, 0, &[Failed]), None);
+        assert_eq!(next(&retries, 1, &[Failed]), Some(Millis(11_000)));
+        assert_eq!(next(&retries, 1, &[Busy, Failed]), None, "it has had its one try");
+    }
+
+    #[test]
+    fn an_items_rule_goes_before_the_queues() {
+        let retries = with_rules(&[rule(Failure::Busy, Some(5), Some(60))]);
+        let own = [rule(Failure::Busy, Some(1), Some(5))];
+        let own = OwnRetries { count: 0, rules: &own };
+        assert_eq!(retries.next_try(own, after_tries(&[Busy]), 0.0), Some(Millis(6_000)));
+        assert_eq!(retries.next_try(own, after_tries(&[Busy, Busy]), 0.0), None);
+    }
+
+    #[test]
+    fn retry_false_stops_all_whatever_a_rule_says() {
+        let rules = with_rules(&[rule(Failure::Busy, Some(5), None)]);
+        let retries = Retries { retry: false, at_least_once: true, ..rules };
+        assert_eq!(next(&retries, 5, &[Busy]), None);
+        assert_eq!(next(&retries, 5, &[Unknown]), None);
+    }
+
+    #[test]
+    fn the_delay_grows_with_each_failure_of_its_kind_up_to_a_week() {
+        let doubling = RetryRule { backoff: 2.0, ..rule(Failure::Busy, Some(100), Some(10)) };
+        let retries = with_rules(&[doubling]);
+        assert_eq!(next(&retries, 0, &[Busy]), Some(Millis(11_000)));
+        assert_eq!(next(&retries, 0, &[Busy, Busy]), Some(Millis(21_000)));
+        assert_eq!(next(&retries, 0, &[Busy, Busy, Busy]), Some(Millis(41_000)));
+        assert_eq!(next(&retries, 0, &[Busy; 80]), Some(ENDED.plus(Duration::from_secs(604_800))));
+    }
+
+    #[test]
+    fn jitter_spreads_the_delay_to_both_sides() {
+        let spread = RetryRule { jitter: 0.5, ..rule(Failure::Busy, Some(1), Some(100)) };
+        let retries = with_rules(&[spread]);
+        let own = OwnRetries::default();
+        for (random, seconds) in [(0.0, 50), (0.5, 100), (1.0, 150)] {
+            let due = retries.next_try(own, after_tries(&[Busy]), random);
+            assert_eq!(due, Some(ENDED.plus(Duration::from_secs(seconds))));
+        }
+    }
+
+    #[test]
+    fn a_call_in_doubt_is_tried_beyond_its_tries_where_the_queue_says_at_least_once() {
+        let retries = Retries { at_least_once: true, ..Retries::default() };
+        assert_eq!(next(&retries, 0, &[Unknown]), Some(Millis(301_000)));
+        assert_eq!(next(&retries, 1, &[Unknown, Busy]), Some(Millis(301_000)), "its one try is still there");
+        assert_eq!(next(&retries, 1, &[Unknown, Busy, Busy]), None);
+        assert_eq!(next(&retries, 0, &[Unknown; 101]), None, "not for ever");
+    }
+
+    #[test]
+    fn a_rule_is_read_as_it_was_written() {
+        let text = r#"[{"outcome":"no-answer","max_retries":3,"delay":60,"backoff":1.5,"jitter":0.1}]"#;
+        let rules: Vec<RetryRule> = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&rules).unwrap(), text);
+        let least: RetryRule = serde_json::from_str(r#"{"outcome":"busy"}"#).unwrap();
+        assert_eq!(least, rule(Failure::Busy, None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn a_tally_counts_each_outcome_for_itself(codes in prop::collection::vec(1i16..=10, 0..250)) {
+            let outcomes: Vec<Outcome> = codes.iter().map(|&code| Outcome::try_from(code).unwrap()).collect();
+            let tally = outcomes.iter().fold(Tally::default(), |tally, outcome| tally.with(*outcome));
+            for counted in [Busy, NoAnswer, Congestion, Failed, Unknown] {
+                let count = outcomes.iter().filter(|outcome| **outcome == counted).count();
+                prop_assert_eq!(usize::try_from(tally.of(counted)), Ok(count));
+            }
+        }
+
+        /// Whatever the rules: no call is tried without end, and no try is due before the attempt ended.
+        #[test]
+        fn every_call_comes_to_an_end(
+            own in 0i32..=100, retry in any::<bool>(), count in 0i32..=100,
+            most in prop::option::of(0i32..=100), backoff in 1.0f64..10.0, jitter in 0.0f64..1.0,
+            at_least_once in any::<bool>(), codes in prop::collection::vec(1i16..=10, 600), random in 0.0f64..1.0,
+        ) {
+            let rules = vec![RetryRule { outcome: Failure::Busy, max_retries: most, delay: None, backoff, jitter }];
+            let retries = Retries { retry, count, gap_seconds: 300, rules, at_least_once };
+            let (mut tally, mut number, mut over) = (Tally::default(), 0, false);
+            for code in codes {
+                let outcome = Outcome::try_from(code).unwrap();
+                (tally, number) = (tally.with(outcome), number + 1);
+                let ended = EndedTry { outcome, number, tally, at: ENDED };
+                match retries.next_try(OwnRetries { count: own, rules: &[] }, ended, random) {
+                    None => { over = true; break; }
+                    Some(due) => prop_assert!(due >= ENDED),
+                }
+            }
+            prop_assert!(over);
         }
     }
 }

@@ -93,6 +93,12 @@ pub struct UnknownCode {
     code: i16,
 }
 
+impl UnknownCode {
+    pub(super) const fn new(what: &'static str, code: i16) -> Self {
+        Self { what, code }
+    }
+}
+
 macro_rules! stored_as_code {
     ($name:ident: $($variant:ident),*) => {
         impl $name {
@@ -146,7 +152,38 @@ impl CallStatus {
     }
 }
 
+impl ServerStatus {
+    /// As in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Connecting => "connecting",
+            Self::Offline => "offline",
+            Self::Draining => "draining",
+            Self::Unauthorized => "unauthorized",
+        }
+    }
+}
+
 impl Outcome {
+    /// As in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no-answer",
+            Self::Congestion => "congestion",
+            Self::Unallocated => "unallocated",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Canceled => "canceled",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// A further try may do better: busy, no answer, congestion, failed.
     ///
     /// An answered call, a refused one, an unallocated number and one in doubt are never tried again.

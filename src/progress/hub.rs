@@ -5,7 +5,8 @@
 //! nobody misses an event or sees one twice.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -38,6 +39,17 @@ pub struct Hub {
     db: Db,
     ring: RwLock<Ring>,
     head: watch::Sender<i64>,
+    /// Where the watchers are, those that are gone included until somebody looks.
+    watchers: Mutex<Vec<Weak<AtomicI64>>>,
+}
+
+/// How far watchers are behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watchers {
+    /// How many there are.
+    pub count: usize,
+    /// How far the slowest is behind the head, in steps of `seq`. An upper bound: the steps have gaps.
+    pub lag: i64,
 }
 
 /// One watcher's place in the log.
@@ -45,6 +57,8 @@ pub struct Subscription {
     hub: Arc<Hub>,
     filter: Filter,
     cursor: i64,
+    /// The cursor, for whoever measures.
+    place: Arc<AtomicI64>,
     head: watch::Receiver<i64>,
 }
 
@@ -53,7 +67,7 @@ impl Hub {
     pub async fn start(db: Db, stop: CancellationToken) -> Result<Arc<Self>> {
         let (_, last) = events::bounds(&mut db.read().await?).await?;
         let ring = RwLock::new(Ring { complete_behind: last, events: VecDeque::new() });
-        let hub = Arc::new(Self { db, ring, head: watch::channel(last).0 });
+        let hub = Arc::new(Self { db, ring, head: watch::channel(last).0, watchers: Mutex::default() });
         tokio::spawn(Arc::clone(&hub).run(stop));
         Ok(hub)
     }
@@ -105,39 +119,83 @@ impl Hub {
         *self.head.borrow()
     }
 
+    /// Follows the log from its end, for a part of the server itself, which is no watcher.
+    #[must_use]
+    pub fn follow(self: &Arc<Self>) -> Subscription {
+        let after = self.head();
+        self.place(Filter::default(), after, Arc::new(AtomicI64::new(after)))
+    }
+
     /// Watches what comes behind `after`.
     #[must_use]
     pub fn subscribe(self: &Arc<Self>, filter: Filter, after: i64) -> Subscription {
-        Subscription { hub: Arc::clone(self), filter, cursor: after, head: self.head.subscribe() }
+        let place = Arc::new(AtomicI64::new(after));
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        watchers.retain(|place| place.strong_count() > 0);
+        watchers.push(Arc::downgrade(&place));
+        drop(watchers);
+        self.place(filter, after, place)
     }
 
-    /// What is behind `cursor` in the ring, and the cursor behind it; None where the ring does not reach back so far.
-    fn read_ring(&self, cursor: i64, filter: &Filter) -> Option<(Vec<Arc<Event>>, i64)> {
+    fn place(self: &Arc<Self>, filter: Filter, cursor: i64, place: Arc<AtomicI64>) -> Subscription {
+        Subscription { hub: Arc::clone(self), filter, cursor, place, head: self.head.subscribe() }
+    }
+
+    /// How the watchers keep up.
+    #[must_use]
+    pub fn watchers(&self) -> Watchers {
+        let head = self.head();
+        let watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = watchers.iter().filter_map(Weak::upgrade).map(|place| place.load(Ordering::Relaxed));
+        let (count, lag) = places.fold((0, 0), |(count, lag), place| (count + 1, lag.max(head - place)));
+        Watchers { count, lag }
+    }
+
+    /// At most `most` of what is behind `cursor` in the ring, and the cursor behind it; None where the ring does not
+    /// reach back so far.
+    fn read_ring(&self, cursor: i64, filter: &Filter, most: usize) -> Option<(Vec<Arc<Event>>, i64)> {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
         if cursor < ring.complete_behind {
             return None;
         }
         let from = ring.events.partition_point(|event| event.seq <= cursor);
-        let last = ring.events.back().map_or(cursor, |event| event.seq.max(cursor));
-        Some((ring.events.range(from..).filter(|event| filter.wants(event)).cloned().collect(), last))
+        let wanted: Vec<_> =
+            ring.events.range(from..).filter(|event| filter.wants(event)).take(most).cloned().collect();
+        // There may be more behind a full answer.
+        let last = if wanted.len() == most { wanted.last() } else { ring.events.back() };
+        let last = last.map_or(cursor, |event| event.seq.max(cursor));
+        Some((wanted, last))
     }
 }
 
 impl Subscription {
     /// The next events that are wanted, in order; empty where there are none now. Not to be dropped half-way.
     pub async fn take(&mut self) -> Result<Vec<Arc<Event>>> {
+        self.take_some(usize::MAX).await
+    }
+
+    /// The same, for whoever needs long for an event and must not hold many: no more than `most`, from 1, or than are
+    /// read from the table at once.
+    pub async fn take_some(&mut self, most: usize) -> Result<Vec<Arc<Event>>> {
         loop {
             // Marked before the look, so that whatever comes during it counts as news.
             self.head.mark_unchanged();
-            let (events, cursor) = match self.hub.read_ring(self.cursor, &self.filter) {
+            let (events, cursor) = match self.hub.read_ring(self.cursor, &self.filter, most) {
                 Some(found) => found,
                 None => self.read_table().await?,
             };
+            self.place.store(cursor, Ordering::Relaxed);
             let moved = std::mem::replace(&mut self.cursor, cursor) != cursor;
             if !events.is_empty() || !moved {
                 return Ok(events);
             }
         }
+    }
+
+    /// Everything up to this event has been taken, or was not wanted.
+    #[must_use]
+    pub fn cursor(&self) -> i64 {
+        self.cursor
     }
 
     /// Waits until there may be something to take.

@@ -5,4 +5,4 @@ pub mod hub;
 pub mod listen;
 pub mod wake;
 
-pub use hub::{Hub, Subscription};
+pub use hub::{Hub, Subscription, Watchers};

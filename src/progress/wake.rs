@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Hub;
-use crate::store::events::{Event, EventKind, Filter};
+use crate::store::events::{Event, EventKind};
 
 /// Notifies `wake` for every event that may bring something to dial, until `stop`.
 pub async fn wake_on_news(hub: Arc<Hub>, wake: Arc<Notify>, stop: CancellationToken) {
-    let mut subscription = hub.subscribe(Filter::default(), hub.head());
+    let mut subscription = hub.follow();
     loop {
         match subscription.take().await {
             Ok(events) if events.is_empty() => tokio::select! {
@@ -33,6 +33,10 @@ pub async fn wake_on_news(hub: Arc<Hub>, wake: Arc<Notify>, stop: CancellationTo
     }
 }
 
+/// What was stored, a changed queue, and a client's wish about a live call. Such a wish is a note of no attempt: those
+/// that a lane or the dialplan leaves tell theirs, and bring nothing to do.
 fn brings_work(event: &Event) -> bool {
-    [EventKind::BatchInserted, EventKind::Queued, EventKind::QueueUpdated].iter().any(|kind| *kind as i16 == event.kind)
+    let is = |kind: EventKind| kind as i16 == event.kind;
+    [EventKind::BatchInserted, EventKind::Queued, EventKind::QueueUpdated].into_iter().any(is)
+        || is(EventKind::Note) && event.attempt.is_none()
 }

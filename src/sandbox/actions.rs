@@ -17,6 +17,25 @@ use crate::ami::Message;
 /// names, as Asterisk compares them (`action_originate` in `main/manager.c`).
 const FORBIDDEN: [&str; 6] = ["system", "exec", "agi", "mixmonitor", "externalivr", "originate"];
 
+/// The actions that are answered, with what Asterisk says of them; none that its user may not do.
+const COMMANDS: [(&str, &str); 15] = [
+    ("CoreSettings", "Show PBX core settings (version etc).  (Priv: system,reporting,all)"),
+    ("CoreShowChannels", "List currently active channels.  (Priv: system,reporting,all)"),
+    ("CoreStatus", "Show PBX core status variables.  (Priv: system,reporting,all)"),
+    ("Events", "Control Event Flow.  (Priv: <none>)"),
+    ("Filter", "Dynamically add filters for the current manager session.  (Priv: system,all)"),
+    ("Getvar", "Gets a channel variable or function value.  (Priv: call,reporting,all)"),
+    ("Hangup", "Hangup channel.  (Priv: system,call,all)"),
+    ("ListCommands", "List available manager commands.  (Priv: <none>)"),
+    ("Logoff", "Logoff Manager.  (Priv: <none>)"),
+    ("MixMonitor", "Record a call and mix the audio during the recording.  (Priv: system,all)"),
+    ("Originate", "Originate a call.  (Priv: originate,all)"),
+    ("Ping", "Keepalive command.  (Priv: <none>)"),
+    ("Setvar", "Sets a channel variable or function value.  (Priv: call,all)"),
+    ("Status", "List channel status.  (Priv: system,call,reporting,all)"),
+    ("StopMixMonitor", "Stop recording a call through MixMonitor.  (Priv: system,call,all)"),
+];
+
 /// Longest ChannelId (`AST_MAX_PUBLIC_UNIQUEID`).
 const LONGEST_ID: usize = 149;
 
@@ -47,6 +66,7 @@ impl Exchange {
             "ping" => self.ping(&request),
             "events" => self.events(&request),
             "filter" => self.filter(&request),
+            "listcommands" => self.say(&request, "Success", &COMMANDS),
             "coresettings" => self.core_settings(&request),
             "corestatus" => self.core_status(&request),
             "originate" => self.originate(&request),
@@ -185,6 +205,7 @@ impl Exchange {
             second_id,
             deadline: began + self.timing.scaled(timeout / 1000.0),
             began,
+            at: began,
             answered: None,
             timer: None,
             bridge: None,

@@ -62,6 +62,8 @@ pub struct Call {
     /// Nobody answering by then ends the call.
     pub deadline: Instant,
     pub began: Instant,
+    /// Up to when its script was played. Pauses count from here, so that a late wake-up makes none of them longer.
+    pub at: Instant,
     pub answered: Option<Instant>,
     /// What wakes it for its next step.
     pub timer: Option<Key>,
@@ -102,6 +104,11 @@ impl Call {
     /// A leg while it lives.
     pub fn leg(&self, side: Side) -> Option<&Leg> {
         self.legs[side.index()].as_ref()
+    }
+
+    /// The leg that runs the dialplan: the only one, or a Local channel's second half.
+    pub fn dialplan_side(&self) -> Side {
+        if self.dialed.local { Side::Second } else { Side::First }
     }
 
     /// A leg, living or gone.
@@ -165,6 +172,7 @@ impl Call {
             // Asterisk keeps no record of a call that nobody answered, unless told to.
             Step::Cdr(side) => side != Side::Peer && self.known_leg(side).is_some() && self.answered.is_some(),
             Step::LocalBridge => self.leg(Side::Second).is_some(),
+            Step::Report => self.leg(self.dialplan_side()).is_some(),
             Step::DialBegin | Step::DialState => self.leg(Side::First).is_some(),
             Step::DialEnd(_) => self.known_leg(Side::First).is_some(),
             Step::PeerDialBegin | Step::PeerDialState | Step::PeerDialEnd(_) => self.leg(Side::Peer).is_some(),

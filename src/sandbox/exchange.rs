@@ -78,9 +78,11 @@ impl Exchange {
                     }
                 }
                 Some(due) = self.next.next() => {
+                    let at = due.deadline();
                     let id = due.into_inner();
                     if let Some(mut call) = self.calls.remove(&id) {
                         call.timer = None;
+                        call.at = at;
                         self.play(id, call);
                     }
                 }
@@ -124,6 +126,7 @@ impl Exchange {
             self.next.remove(&timer);
         }
         call.script = script.into();
+        call.at = Instant::now();
         self.play(id, call);
     }
 
@@ -132,9 +135,8 @@ impl Exchange {
         while let Some(step) = call.script.pop_front() {
             match step {
                 Step::Wait(pause) => {
-                    let now = Instant::now();
-                    let mut due = self.timing.pause(pause, &call).map(|pause| now + pause);
-                    if due.is_some_and(|due| due <= now) {
+                    let mut due = self.timing.pause(pause, &call).map(|pause| call.at + pause);
+                    if due.is_some_and(|due| due <= call.at) {
                         continue;
                     }
                     // Only the timeout ends a call that nobody answers.

@@ -12,6 +12,7 @@
 /// | `06` | answers and never hangs up |
 /// | `07` | answers, and the `OriginateResponse` is lost |
 /// | `08` | does not exist in the dialplan |
+/// | `09` | answers, and the dialplan reports a pressed digit by `UserEvent(Trunkline,…)` |
 /// | any other | answers after 1 to 4 s and talks for 3 to 20 s, both drawn from the seed |
 ///
 /// The number is the `123` of `PJSIP/123@trunk`, `SIP/trunk/123` and `Local/123@context/n`. Without a number, as in
@@ -44,6 +45,8 @@ pub enum Outcome {
     /// As `Answer`, but nobody is told.
     LostResponse,
     NoSuchExtension,
+    /// As `Answer`, and the dialplan reports.
+    Reports,
     /// The endpoint has no contact.
     Unreachable,
     /// There is no such endpoint, or no such technology: not even a channel.
@@ -158,6 +161,7 @@ fn of_number(number: &str) -> Outcome {
         Some("06") => Outcome::NeverHangsUp,
         Some("07") => Outcome::LostResponse,
         Some("08") => Outcome::NoSuchExtension,
+        Some("09") => Outcome::Reports,
         _ => Outcome::Answer,
     }
 }

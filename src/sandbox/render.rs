@@ -27,6 +27,7 @@ pub fn event(step: Step) -> Option<(&'static str, &'static str)> {
         Step::HangupRequest(..) => ("HangupRequest", "call"),
         Step::Hangup(..) => ("Hangup", "call"),
         Step::Cdr(_) => ("Cdr", "cdr"),
+        Step::Report => ("UserEvent", "user"),
         Step::Wait(_) | Step::Run => return None,
     })
 }
@@ -95,6 +96,12 @@ pub fn fields(out: &mut String, call: &Call, step: Step, clock: &Clock) {
             put(out, &[("Cause", &cause.to_string()), ("Cause-txt", cause_text(cause))]);
         }
         Step::Cdr(side) => cdr(out, call, side, clock),
+        Step::Report => {
+            side_of(out, call, call.dialplan_side());
+            put(out, &[("UserEvent", "Trunkline")]);
+            let id = call.variables.get("TRUNKLINE_CALL_ID").map_or("", String::as_str);
+            put(out, &[("CallId", id), ("Note", "pressed"), ("Digit", "5")]);
+        }
         Step::Wait(_) | Step::Run => {}
     }
 }

@@ -43,6 +43,8 @@ pub enum Step {
     HangupRequest(Side, u16),
     Hangup(Side, u16),
     Cdr(Side),
+    /// The dialplan's `UserEvent(Trunkline,…)`.
+    Report,
     Wait(Pause),
     /// The first leg is answered: run the application.
     Run,
@@ -183,7 +185,7 @@ pub fn of_call(dialed: &Dialed) -> Vec<Step> {
         }
         Outcome::Unreachable => [OPEN, &[DialBegin, Response(3), Hangup(First, 19)]].concat(),
         Outcome::AnswerAtOnce | Outcome::Talk => at_once(),
-        Outcome::Answer | Outcome::NeverHangsUp | Outcome::LostResponse => answer(&[Wait(Ring)]),
+        Outcome::Answer | Outcome::NeverHangsUp | Outcome::LostResponse | Outcome::Reports => answer(&[Wait(Ring)]),
         Outcome::SlowAnswer => answer(&[Wait(LongRing)]),
         Outcome::Busy if dialed.local => refused(BUSY, &[Hangup(First, 0), Hangup(Second, 17)]),
         Outcome::Busy => refused(BUSY, &[Hangup(First, 17)]),
@@ -202,6 +204,7 @@ pub fn of_talk(outcome: Outcome) -> Vec<Step> {
         Outcome::AnswerAtOnce => [&[NewExten(Second, "Wait", "0.2", 2), Wait(Moment)], FAR_END_HANGS_UP].concat(),
         Outcome::Talk => [&[NewExten(Second, "Wait", "5", 2), Wait(Talk)], APPLICATION_ENDS].concat(),
         Outcome::NeverHangsUp => vec![Wait(Forever)],
+        Outcome::Reports => [&[Report, NewExten(Second, "Wait", "5", 2), Wait(Talk)], FAR_END_HANGS_UP].concat(),
         _ => [&[NewExten(Second, "Wait", "5", 2), Wait(Talk)], FAR_END_HANGS_UP].concat(),
     }
 }

@@ -298,6 +298,44 @@ async fn a_lost_response_is_a_call_like_any_other_for_the_rest() {
 }
 
 #[tokio::test]
+async fn the_dialplan_reports_on_the_call_that_its_variables_name() {
+    let (handle, _stop) = sandbox(100.0).await;
+    let mut client = Client::connect(&handle, "user,call").await;
+    for (channel, reporter) in [("PJSIP/1009@trunk", "p"), ("Local/1009@any/n", "l;2")] {
+        let id = &reporter[..1];
+        let headers = [
+            ("Action", "Originate"),
+            ("Channel", channel),
+            ("ChannelId", id),
+            ("Application", "Wait"),
+            ("Variable", "__TRUNKLINE_CALL_ID=the-call"),
+        ];
+        client.send(&headers).await;
+        let events = client.events_until(|event| event.event_name() == Some(b"UserEvent")).await;
+        let report = headers_of(events.last().unwrap());
+        assert_eq!(field(&report, "Uniqueid"), Some(reporter));
+        let own: Vec<&(String, String)> = report.iter().skip_while(|(name, _)| name != "UserEvent").collect();
+        let own: Vec<(&str, &str)> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let expected = [("UserEvent", "Trunkline"), ("CallId", "the-call"), ("Note", "pressed"), ("Digit", "5")];
+        assert_eq!(own, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_hung_up_by_its_uniqueid_and_its_record_follows_the_hangup() {
+    let (handle, _stop) = sandbox(100.0).await;
+    let mut client = Client::connect(&handle, "call,cdr").await;
+    client.originate("PJSIP/1006@trunk", "by-id").await;
+    client.events_until(|event| event.event_name() == Some(b"OriginateResponse")).await;
+    client.send(&[("Action", "Hangup"), ("ActionID", "h"), ("Channel", "by-id"), ("Cause", "16")]).await;
+    assert!(client.response().await.is_success());
+    let events = client.events_until(|event| event.event_name() == Some(b"Cdr")).await;
+    let at = |wanted: &[u8]| events.iter().position(|event| event.event_name() == Some(wanted));
+    assert!(at(b"Hangup").is_some() && at(b"Hangup") < at(b"Cdr"));
+    assert_eq!(events.last().unwrap().get("UniqueID").unwrap(), "by-id");
+}
+
+#[tokio::test]
 async fn everyone_hears_every_call_and_a_wrong_secret_nothing() {
     let (handle, _stop) = sandbox(100.0).await;
     let (mut one, mut two) = (Client::connect(&handle, "call").await, Client::connect(&handle, "call").await);

@@ -6,13 +6,14 @@ use diesel_async::RunQueryDsl;
 use super::calls::{self, NewCall, Owner};
 use super::counters::Moves;
 use super::db::{Conn, Tx, with_conn};
+use super::do_not_call;
 use super::error::Result;
 use super::events::{self, EventKind, NewEvent};
 use super::queues;
 use super::schema::{batches, idempotency, queues as queues_table};
 use super::types::Id;
 use crate::domain::ids::CallId;
-use crate::domain::status::{CallStatus, Outcome, QueueKind, QueueStatus};
+use crate::domain::status::{Outcome, QueueKind, QueueStatus};
 use crate::domain::time::Millis;
 
 /// A batch as it is stored.
@@ -33,6 +34,8 @@ pub struct Batch {
     pub warnings: String,
     /// Milliseconds since 1970.
     pub created_at: i64,
+    /// Its calls stand behind this position of the queue.
+    pub position: i64,
 }
 
 /// A batch that is about to be stored.
@@ -125,6 +128,7 @@ pub async fn insert(tx: &mut Tx, new: &NewBatch, now: Millis) -> Result<Option<B
         inserted_count: count(new.calls.len()),
         warnings: serde_json::to_string(&new.warnings)?,
         created_at: now.0,
+        position,
     };
     let made = with_conn!(&mut **tx, |c| {
         diesel::insert_into(batches::table).values(&batch).on_conflict_do_nothing().execute(c).await
@@ -211,7 +215,7 @@ async fn replay_quick(
 }
 
 /// Where new calls go in a queue.
-enum Positions {
+pub(super) enum Positions {
     /// Behind this position.
     From(i64),
     /// The client has no such queue.
@@ -221,7 +225,13 @@ enum Positions {
 }
 
 /// Makes room for `calls` more in a queue, and puts one that completed by itself back to work.
-async fn take_positions(tx: &mut Tx, client_id: i64, queue_id: i64, calls: usize, now: Millis) -> Result<Positions> {
+pub(super) async fn take_positions(
+    tx: &mut Tx,
+    client_id: i64,
+    queue_id: i64,
+    calls: usize,
+    now: Millis,
+) -> Result<Positions> {
     let calls = i64::from(count(calls));
     // The row is locked from here on, so positions are taken one batch after the other.
     let taken: Option<(i64, i16, bool)> = with_conn!(&mut **tx, |c| {
@@ -238,17 +248,20 @@ async fn take_positions(tx: &mut Tx, client_id: i64, queue_id: i64, calls: usize
         if by_client {
             return Ok(Positions::QueueCompleted);
         }
-        with_conn!(&mut **tx, |c| {
-            diesel::update(queues_table::table.find(queue_id))
-                .set(queues_table::status.eq(QueueStatus::InProgress.code()))
-                .execute(c)
-                .await
-        })?;
+        if calls > 0 {
+            with_conn!(&mut **tx, |c| {
+                diesel::update(queues_table::table.find(queue_id))
+                    .set(queues_table::status.eq(QueueStatus::InProgress.code()))
+                    .execute(c)
+                    .await
+            })?;
+        }
     }
     Ok(Positions::From(total - calls))
 }
 
-async fn store_calls(
+/// Stores calls behind a position of their queue, with what is `told` of them.
+pub(super) async fn store_calls(
     tx: &mut Tx,
     owner: Owner,
     position: i64,
@@ -260,11 +273,12 @@ async fn store_calls(
     let mut moves = Moves::default();
     for call in new {
         moves.moved(owner.queue_id, &call.server_code, None, call.status);
-        if call.status == CallStatus::Expired {
+        if let Some(outcome) = calls::ended_at_once(call.status) {
             told.push(NewEvent {
                 call: Some(call.id),
-                status: Some(CallStatus::Expired),
-                outcome: Some(Outcome::Expired),
+                status: Some(call.status),
+                outcome: Some(outcome),
+                detail: (outcome == Outcome::Canceled).then(|| do_not_call::DETAIL.to_owned()),
                 ..NewEvent::of_queue(EventKind::Ended, owner.client_id, owner.queue_id, now)
             });
         }
@@ -274,6 +288,6 @@ async fn store_calls(
     events::append(tx, told).await
 }
 
-fn count(calls: usize) -> i32 {
+pub(super) fn count(calls: usize) -> i32 {
     i32::try_from(calls).unwrap_or(i32::MAX)
 }

@@ -3,7 +3,11 @@
 //!
 //! UUIDs and bytes travel as hexadecimal digits.
 
-use diesel::sql_types::Text;
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, Text, Untyped};
 use diesel_async::RunQueryDsl;
 use serde::{Serialize, Serializer};
 
@@ -72,6 +76,35 @@ struct IdRow {
     id: Id,
 }
 
+/// A statement over the rows in its one parameter.
+///
+/// It differs from `diesel::sql_query` in that it is prepared once on each connection, by its text: reading these long
+/// texts anew for every commit cost as much as carrying them out. So a text must be one of few: what varies is a column
+/// of the rows, never a part of the text.
+struct Statement {
+    sql: String,
+    json: String,
+}
+
+impl QueryId for Statement {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Statement {
+    type SqlType = Untyped;
+}
+
+impl<DB: Backend + HasSqlType<Text>> QueryFragment<DB> for Statement
+where
+    String: ToSql<Text, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(&self.sql);
+        out.push_bind_param_value_only::<Text, _>(&self.json)
+    }
+}
+
 /// The text of a statement, with `{rows}` standing for the table of the rows.
 fn sql(conn: &Conn, statement: &str, columns: &[Column]) -> String {
     let rows = match conn {
@@ -95,8 +128,8 @@ pub async fn execute<R: Serialize>(conn: &mut Conn, statement: &str, columns: &[
     if rows.is_empty() {
         return Ok(());
     }
-    let (sql, json) = (sql(conn, statement, columns), serde_json::to_string(rows)?);
-    with_conn!(conn, |c| diesel::sql_query(sql).bind::<Text, _>(json).execute(c).await)?;
+    let statement = Statement { sql: sql(conn, statement, columns), json: serde_json::to_string(rows)? };
+    with_conn!(conn, |c| statement.execute(c).await)?;
     Ok(())
 }
 
@@ -110,7 +143,7 @@ pub async fn execute_returning<R: Serialize>(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let (sql, json) = (sql(conn, statement, columns), serde_json::to_string(rows)?);
-    let ids: Vec<IdRow> = with_conn!(conn, |c| diesel::sql_query(sql).bind::<Text, _>(json).load(c).await)?;
+    let statement = Statement { sql: sql(conn, statement, columns), json: serde_json::to_string(rows)? };
+    let ids: Vec<IdRow> = with_conn!(conn, |c| statement.load(c).await)?;
     Ok(ids.into_iter().map(|row| row.id.0).collect())
 }

@@ -20,7 +20,7 @@ pub struct NewCall {
     pub id: CallId,
     /// Who places it.
     pub server_code: String,
-    /// Queued, or expired where its deadline has passed already.
+    /// Queued; expired where its deadline has passed already; canceled where its number is on a do-not-call list.
     pub status: CallStatus,
     /// What is asked of Asterisk.
     pub plan: Plan,
@@ -69,6 +69,8 @@ pub struct Call {
     pub ended_at: Option<i64>,
     pub billable_seconds: Option<i32>,
     pub hangup_cause: Option<i16>,
+    /// A [`Tally`](crate::domain::retry::Tally).
+    pub tally: i64,
 }
 
 impl Call {
@@ -129,6 +131,7 @@ row! {
         due_at: i64 = BigInt,
         deadline: Option<i64> = BigInt,
         ended_at: Option<i64> = BigInt,
+        time_zone: String = Text,
     }
 }
 
@@ -143,11 +146,20 @@ pub struct Owner {
     pub batch_id: Option<i64>,
 }
 
+/// The outcome of a call that is stored as one that is never dialed.
+pub fn ended_at_once(status: CallStatus) -> Option<Outcome> {
+    match status {
+        CallStatus::Expired => Some(Outcome::Expired),
+        CallStatus::Canceled => Some(Outcome::Canceled),
+        _ => None,
+    }
+}
+
 /// Stores calls behind the `position`th of their queue.
 pub async fn insert(tx: &mut Tx, owner: Owner, position: i64, new: &[NewCall], now: Millis) -> Result<()> {
     let mut rows = Vec::with_capacity(new.len());
     for (call, position) in new.iter().zip(position + 1..) {
-        let expired = call.status == CallStatus::Expired;
+        let ended = ended_at_once(call.status);
         rows.push(Row {
             id: Hex(call.id.0),
             client_id: owner.client_id,
@@ -156,7 +168,7 @@ pub async fn insert(tx: &mut Tx, owner: Owner, position: i64, new: &[NewCall], n
             batch_id: owner.batch_id,
             server_code: call.server_code.clone(),
             status: call.status.code(),
-            outcome: expired.then_some(Outcome::Expired.code()),
+            outcome: ended.map(Outcome::code),
             attempts: 0,
             max_retries: call.max_retries,
             plan: serde_json::to_string(&call.plan)?,
@@ -168,7 +180,8 @@ pub async fn insert(tx: &mut Tx, owner: Owner, position: i64, new: &[NewCall], n
             created_at: now.0,
             due_at: now.0,
             deadline: call.deadline.map(|deadline| deadline.0),
-            ended_at: expired.then_some(now.0),
+            ended_at: ended.map(|_| now.0),
+            time_zone: call.plan.time_zone.clone().unwrap_or_default(),
         });
     }
     bulk::insert(tx, "calls", Row::COLUMNS, &rows).await
@@ -188,42 +201,6 @@ pub async fn attempts_of(conn: &mut Conn, id: CallId) -> Result<Vec<Attempt>> {
             .filter(attempts::call_id.eq(Id::from(id)))
             .order(attempts::number)
             .select(Attempt::as_select())
-            .load(c)
-            .await
-    })?)
-}
-
-/// A page of a client's queue in the order inserted. Positions have no gaps, so a page deep inside costs what the
-/// first one does.
-pub async fn page(conn: &mut Conn, client_id: i64, queue_id: i64, offset: i64, limit: i64) -> Result<Vec<Call>> {
-    Ok(with_conn!(conn, |c| {
-        calls::table
-            .filter(calls::queue_id.eq(queue_id).and(calls::client_id.eq(client_id)))
-            .filter(calls::position.gt(offset).and(calls::position.le(offset.saturating_add(limit))))
-            .order(calls::position)
-            .select(Call::as_select())
-            .load(c)
-            .await
-    })?)
-}
-
-/// The same of those at one status.
-pub async fn page_at(
-    conn: &mut Conn,
-    client_id: i64,
-    queue_id: i64,
-    status: CallStatus,
-    offset: i64,
-    limit: i64,
-) -> Result<Vec<Call>> {
-    Ok(with_conn!(conn, |c| {
-        calls::table
-            .filter(calls::queue_id.eq(queue_id).and(calls::client_id.eq(client_id)))
-            .filter(calls::status.eq(status.code()))
-            .order(calls::position)
-            .offset(offset)
-            .limit(limit)
-            .select(Call::as_select())
             .load(c)
             .await
     })?)

@@ -47,6 +47,20 @@ pub struct NewClient {
     pub servers: Vec<String>,
 }
 
+/// That a client may dial through a server, as it is stored.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = grants)]
+pub struct Grant {
+    /// The client.
+    pub client_id: i64,
+    /// The server.
+    pub server_code: String,
+    /// Live calls at one time; None: as many as the server takes.
+    pub max_live_calls: Option<i32>,
+    /// Calls begun a second; None: as many as the server takes.
+    pub calls_per_second: Option<f64>,
+}
+
 /// Stores a client with its grants and answers its id.
 pub async fn create(tx: &mut Tx, new: &NewClient, now: Millis) -> Result<i64> {
     let id: i64 = with_conn!(&mut **tx, |c| {
@@ -69,16 +83,74 @@ pub async fn create(tx: &mut Tx, new: &NewClient, now: Millis) -> Result<i64> {
     Ok(id)
 }
 
+/// Changes everything of a client but its date; its grants become those of `new.servers`, and one that stays keeps its
+/// limits. False where there is no such client.
+pub async fn update(tx: &mut Tx, id: i64, new: &NewClient, disabled: bool, now: Millis) -> Result<bool> {
+    let updated = with_conn!(&mut **tx, |c| {
+        diesel::update(clients::table.find(id))
+            .set((
+                clients::name.eq(&new.name),
+                clients::account_code.eq(&new.account_code),
+                clients::disabled.eq(disabled),
+                clients::limits.eq(&new.limits),
+                clients::policy.eq(&new.policy),
+                clients::updated_at.eq(now.0),
+            ))
+            .execute(c)
+            .await
+    })?;
+    if updated == 0 {
+        return Ok(false);
+    }
+    with_conn!(&mut **tx, |c| {
+        let taken_back = grants::table.filter(grants::client_id.eq(id).and(grants::server_code.ne_all(&new.servers)));
+        diesel::delete(taken_back).execute(c).await
+    })?;
+    for code in &new.servers {
+        grant(tx, id, code).await?;
+    }
+    Ok(true)
+}
+
 /// Lets a client dial through a server; granting it again changes nothing.
 pub async fn grant(tx: &mut Tx, client_id: i64, code: &str) -> Result<()> {
+    let grant = Grant { client_id, server_code: code.to_owned(), max_live_calls: None, calls_per_second: None };
+    with_conn!(&mut **tx, |c| {
+        diesel::insert_into(grants::table).values(&grant).on_conflict_do_nothing().execute(c).await
+    })?;
+    Ok(())
+}
+
+/// Lets a client dial through a server within these limits, in place of those it had.
+pub async fn set_grant(tx: &mut Tx, grant: &Grant) -> Result<()> {
     with_conn!(&mut **tx, |c| {
         diesel::insert_into(grants::table)
-            .values((grants::client_id.eq(client_id), grants::server_code.eq(code)))
-            .on_conflict_do_nothing()
+            .values(grant)
+            .on_conflict((grants::client_id, grants::server_code))
+            .do_update()
+            .set((grants::max_live_calls.eq(grant.max_live_calls), grants::calls_per_second.eq(grant.calls_per_second)))
             .execute(c)
             .await
     })?;
     Ok(())
+}
+
+/// Takes a grant back; false where the client had none.
+pub async fn revoke_grant(tx: &mut Tx, client_id: i64, code: &str) -> Result<bool> {
+    let revoked = with_conn!(&mut **tx, |c| diesel::delete(grants::table.find((client_id, code))).execute(c).await)?;
+    Ok(revoked == 1)
+}
+
+/// A client's grants, by server code.
+pub async fn grants(conn: &mut Conn, client_id: i64) -> Result<Vec<Grant>> {
+    Ok(with_conn!(conn, |c| {
+        grants::table
+            .filter(grants::client_id.eq(client_id))
+            .order(grants::server_code)
+            .select(Grant::as_select())
+            .load(c)
+            .await
+    })?)
 }
 
 /// One client.

@@ -12,7 +12,16 @@ use crate::domain::time::Millis;
 #[derive(Debug, Default)]
 pub struct Moves {
     queues: BTreeMap<i64, [i64; CallStatus::ALL.len()]>,
-    lanes: BTreeMap<(i64, String), (i64, i64)>,
+    lanes: BTreeMap<(i64, String), LaneMoves>,
+}
+
+/// What changes of one queue's calls on one server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct LaneMoves {
+    waiting: i64,
+    /// Of those that wait.
+    retrying: i64,
+    live: i64,
 }
 
 row! {
@@ -28,6 +37,7 @@ row! {
         expired: i64 = BigInt,
         canceled: i64 = BigInt,
         unknown: i64 = BigInt,
+        at: i64 = BigInt,
     }
 }
 
@@ -37,6 +47,7 @@ row! {
         server_code: String = Text,
         waiting: i64 = BigInt,
         live: i64 = BigInt,
+        retrying: i64 = BigInt,
     }
 }
 
@@ -52,8 +63,9 @@ impl Moves {
         let lane = self.lanes.entry((queue_id, server.to_owned())).or_default();
         let mut add = |status: CallStatus, calls: i64| {
             queue[status as usize - 1] += calls;
-            lane.0 += if status.waits() { calls } else { 0 };
-            lane.1 += if status.is_live() { calls } else { 0 };
+            lane.waiting += if status.waits() { calls } else { 0 };
+            lane.retrying += if status == CallStatus::Retrying { calls } else { 0 };
+            lane.live += if status.is_live() { calls } else { 0 };
         };
         if let Some(from) = from {
             add(from, -calls);
@@ -68,38 +80,37 @@ impl Moves {
 
     /// Adds everything up in the store.
     pub async fn apply(&self, tx: &mut Tx, now: Millis) -> Result<()> {
-        let queues: Vec<QueueRow> = self.queues.iter().map(|(&id, moved)| queue_row(id, moved)).collect();
-        let update = format!(
-            "UPDATE queues SET queued = queues.queued + u.queued, dialing = queues.dialing + u.dialing, \
+        let queues: Vec<QueueRow> = self.queues.iter().map(|(&id, moved)| queue_row(id, moved, now)).collect();
+        let update = "UPDATE queues SET queued = queues.queued + u.queued, dialing = queues.dialing + u.dialing, \
              ringing = queues.ringing + u.ringing, answered = queues.answered + u.answered, \
              retrying = queues.retrying + u.retrying, completed = queues.completed + u.completed, \
              failed = queues.failed + u.failed, expired = queues.expired + u.expired, \
-             canceled = queues.canceled + u.canceled, unknown = queues.unknown + u.unknown, updated_at = {} \
-             FROM {{rows}} AS u WHERE queues.id = u.id",
-            now.0
-        );
-        bulk::execute(tx, &update, QueueRow::COLUMNS, &queues).await?;
+             canceled = queues.canceled + u.canceled, unknown = queues.unknown + u.unknown, updated_at = u.at \
+             FROM {rows} AS u WHERE queues.id = u.id";
+        bulk::execute(tx, update, QueueRow::COLUMNS, &queues).await?;
 
         let lanes: Vec<LaneRow> = self
             .lanes
             .iter()
-            .filter(|(_, moved)| **moved != (0, 0))
-            .map(|((queue_id, server), &(waiting, live))| LaneRow {
+            .filter(|(_, moved)| **moved != LaneMoves::default())
+            .map(|((queue_id, server), &LaneMoves { waiting, retrying, live })| LaneRow {
                 queue_id: *queue_id,
                 server_code: server.clone(),
                 waiting,
                 live,
+                retrying,
             })
             .collect();
-        let upsert = "INSERT INTO queue_lanes (queue_id, server_code, waiting, live) \
-             SELECT queue_id, server_code, waiting, live FROM {rows} AS u WHERE true \
+        let upsert = "INSERT INTO queue_lanes (queue_id, server_code, waiting, live, retrying) \
+             SELECT queue_id, server_code, waiting, live, retrying FROM {rows} AS u WHERE true \
              ON CONFLICT (queue_id, server_code) DO UPDATE SET \
-             waiting = queue_lanes.waiting + excluded.waiting, live = queue_lanes.live + excluded.live";
+             waiting = queue_lanes.waiting + excluded.waiting, live = queue_lanes.live + excluded.live, \
+             retrying = queue_lanes.retrying + excluded.retrying";
         bulk::execute(tx, upsert, LaneRow::COLUMNS, &lanes).await
     }
 }
 
-fn queue_row(id: i64, moved: &[i64; CallStatus::ALL.len()]) -> QueueRow {
+fn queue_row(id: i64, moved: &[i64; CallStatus::ALL.len()], now: Millis) -> QueueRow {
     let of = |status: CallStatus| moved[status as usize - 1];
     QueueRow {
         id,
@@ -113,5 +124,6 @@ fn queue_row(id: i64, moved: &[i64; CallStatus::ALL.len()]) -> QueueRow {
         expired: of(CallStatus::Expired),
         canceled: of(CallStatus::Canceled),
         unknown: of(CallStatus::Unknown),
+        at: now.0,
     }
 }

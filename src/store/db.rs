@@ -1,6 +1,7 @@
 //! Connections and transactions of either engine behind one type, so that a query is written once.
 
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
@@ -42,6 +43,8 @@ pub(super) enum Engine {
     Sqlite {
         /// Holds a single connection: SQLite has one writer at a time, and waiting here is fairer than being told busy.
         writer: Pool<SqliteConn>,
+        /// The file.
+        path: PathBuf,
         /// Never waits for the writer (WAL).
         readers: Pool<SqliteConn>,
     },
@@ -98,14 +101,15 @@ impl Db {
             Engine::Postgres { pool, .. } => Conn::Postgres(pool.get().await?),
         };
         with_conn!(&mut conn, |c| begin(c).await)?;
-        Ok(Tx { conn, tells: false, told: self.told() })
+        Ok(Tx { conn: Some(conn), tells: false, told: self.told() })
     }
 }
 
-/// An open transaction. When it is dropped, the pool sees the transaction open and closes the connection, which rolls
-/// it back: no path through the code can forget to.
+/// An open transaction. When it is dropped, its connection is closed, which rolls it back: no path through the code can
+/// forget to. It does not go back to the pool, where it would lie with its locks until somebody happens to take it up.
 pub struct Tx {
-    conn: Conn,
+    /// None once it is committed or rolled back.
+    conn: Option<Conn>,
     tells: bool,
     told: Arc<Notify>,
 }
@@ -118,10 +122,18 @@ impl Tx {
 
     /// Makes everything durable that was done in it.
     pub async fn commit(mut self) -> Result<()> {
-        with_conn!(&mut self.conn, |c| commit(c).await)?;
+        with_conn!(&mut *self, |c| commit(c).await)?;
+        self.conn = None;
         if self.tells {
             self.told.notify_one();
         }
+        Ok(())
+    }
+
+    /// Undoes everything that was done in it, and keeps the connection: for what is refused in the course of things.
+    pub async fn rollback(mut self) -> Result<()> {
+        with_conn!(&mut *self, |c| rollback(c).await)?;
+        self.conn = None;
         Ok(())
     }
 }
@@ -129,14 +141,26 @@ impl Tx {
 impl Deref for Tx {
     type Target = Conn;
 
+    #[expect(clippy::expect_used, reason = "whatever takes the connection ends the transaction")]
     fn deref(&self) -> &Conn {
-        &self.conn
+        self.conn.as_ref().expect("an open transaction")
     }
 }
 
 impl DerefMut for Tx {
+    #[expect(clippy::expect_used, reason = "as above")]
     fn deref_mut(&mut self) -> &mut Conn {
-        &mut self.conn
+        self.conn.as_mut().expect("an open transaction")
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        match self.conn.take() {
+            Some(Conn::Sqlite(conn)) => drop(Object::take(conn)),
+            Some(Conn::Postgres(conn)) => drop(Object::take(conn)),
+            None => {}
+        }
     }
 }
 
@@ -146,4 +170,8 @@ async fn begin<C: AsyncConnection>(conn: &mut C) -> Result<()> {
 
 async fn commit<C: AsyncConnection>(conn: &mut C) -> Result<()> {
     Ok(C::TransactionManager::commit_transaction(conn).await?)
+}
+
+async fn rollback<C: AsyncConnection>(conn: &mut C) -> Result<()> {
+    Ok(C::TransactionManager::rollback_transaction(conn).await?)
 }

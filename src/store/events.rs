@@ -1,5 +1,7 @@
 //! The log of everything that happened; its `seq` is the cursor of every stream.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
@@ -228,6 +230,20 @@ pub async fn of_call(conn: &mut Conn, client_id: Option<i64>, call: CallId) -> R
         }
         query.order(call_events::seq).limit(1000).select(Event::as_select()).load(c).await
     })?)
+}
+
+/// Of these calls, those whose recording was begun, or tried in vain.
+pub async fn recordings_begun(conn: &mut Conn, calls: &[CallId]) -> Result<HashSet<CallId>> {
+    let ids: Vec<Id> = calls.iter().map(|call| (*call).into()).collect();
+    let kinds = [EventKind::RecordingStarted as i16, EventKind::RecordingFailed as i16];
+    let begun: Vec<Id> = with_conn!(conn, |c| {
+        call_events::table
+            .filter(call_events::call_id.eq_any(&ids).and(call_events::kind.eq_any(kinds)))
+            .select(call_events::call_id.assume_not_null())
+            .load(c)
+            .await
+    })?;
+    Ok(begun.into_iter().map(CallId::from).collect())
 }
 
 /// The numbers of the first and the last event there is; (0, 0) while there is none.

@@ -6,15 +6,20 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::bulk::{self, Hex, row};
+use super::commands;
 use super::counters::Moves;
 use super::db::{Db, Tx, with_conn};
+use super::destinations::{self, Deferral, Destination};
 use super::error::Result;
 use super::events::{self, EventKind, NewEvent};
 use super::leases::{self, GroupState};
+use super::notes::{self, Note};
 use super::queues;
+use super::refusals::{self, Refusal};
 use super::schema::attempts;
 use super::types::Id;
 use crate::domain::ids::{AttemptId, CallId};
+use crate::domain::retry::Tally;
 use crate::domain::status::{CallStatus, Outcome, QueueStatus};
 use crate::domain::time::Millis;
 
@@ -29,8 +34,8 @@ pub struct CallRef {
     pub queue_id: i64,
 }
 
-/// A waiting call that the lane takes up. It is refused where the call no longer waits as it was read, or its queue no
-/// longer runs.
+/// A waiting call that the lane takes up. It is refused where the call no longer waits as it was read, its queue no
+/// longer runs, the kill switch is engaged, or one of its [`Checks`] fails: what is committed holds, not what was read.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// The call.
@@ -45,6 +50,19 @@ pub struct Claim {
     pub channel_id: String,
     /// When it begins.
     pub at: Millis,
+    /// What the commit holds it against.
+    pub checks: Checks,
+}
+
+/// What is looked up again when a call is claimed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checks {
+    /// The digits that are dialed: not if they are on a do-not-call list.
+    pub dialed: Option<String>,
+    /// The digits of the person called, likewise.
+    pub contact: Option<String>,
+    /// How often the number may be called on this day, where the client has such a limit.
+    pub destination: Option<Destination>,
 }
 
 /// A waiting call whose deadline has passed.
@@ -56,6 +74,25 @@ pub struct Expiry {
     pub from: CallStatus,
     /// When it was found.
     pub at: Millis,
+}
+
+/// A granted claim that is taken back: its call goes to where it was, as if it had not been claimed.
+#[derive(Clone, Debug)]
+pub struct Withdrawal {
+    /// The claim.
+    pub claim: Claim,
+    /// Why, for people.
+    pub why: &'static str,
+    /// Not claimed again before this; None for at once.
+    pub due: Option<Millis>,
+}
+
+impl Withdrawal {
+    /// Its Originate is known never to have left.
+    #[must_use]
+    pub fn unsent(claim: Claim) -> Self {
+        Self { claim, why: "the connection to Asterisk was lost before the Originate was sent", due: None }
+    }
 }
 
 /// Something that happened to a call whose live attempt is this lane's.
@@ -93,6 +130,8 @@ pub enum What {
         /// The next try is due then; None where this was the last one.
         next_try: Option<Millis>,
     },
+    /// Asterisk's own count of a call that was answered and has ended, where it is another than ours.
+    Billed { seconds: i32 },
 }
 
 impl Change {
@@ -101,7 +140,7 @@ impl Change {
     pub fn next_try(&self) -> Option<Millis> {
         match &self.what {
             What::Ended { next_try, .. } => *next_try,
-            What::Moved { .. } | What::Told { .. } => None,
+            What::Moved { .. } | What::Told { .. } | What::Billed { .. } => None,
         }
     }
 }
@@ -113,17 +152,32 @@ pub struct Group {
     pub claims: Vec<Claim>,
     /// Calls whose deadline has passed.
     pub expiries: Vec<Expiry>,
-    /// Granted claims whose Originate is known never to have left.
-    pub withdrawn: Vec<Claim>,
+    /// Calls that a rule forbids to dial.
+    pub refusals: Vec<Refusal>,
+    /// Calls that wait for another day.
+    pub deferrals: Vec<Deferral>,
+    /// Granted claims that are taken back.
+    pub withdrawn: Vec<Withdrawal>,
     /// What happened to live calls, in its order.
     pub changes: Vec<Change>,
+    /// What the dialplan says of calls that are not live.
+    pub notes: Vec<Note>,
+    /// Calls whose clients' wishes are carried out now that the changes are.
+    pub settled: Vec<CallId>,
 }
 
 impl Group {
     /// There is nothing to commit.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.claims.is_empty() && self.expiries.is_empty() && self.withdrawn.is_empty() && self.changes.is_empty()
+        self.claims.is_empty()
+            && self.expiries.is_empty()
+            && self.refusals.is_empty()
+            && self.deferrals.is_empty()
+            && self.withdrawn.is_empty()
+            && self.changes.is_empty()
+            && self.notes.is_empty()
+            && self.settled.is_empty()
     }
 }
 
@@ -133,6 +187,11 @@ row! {
         number: i32 = Integer,
         channel_id: String = Text,
         at: i64 = BigInt,
+        dialed: Option<String> = Text,
+        contact: Option<String> = Text,
+        destination: Option<String> = Text,
+        day: Option<i32> = Integer,
+        day_limit: Option<i32> = Integer,
     }
 }
 
@@ -161,6 +220,7 @@ row! {
         call_id: Hex = Uuid,
         status: i16 = SmallInt,
         attempts: i32 = Integer,
+        due_at: Option<i64> = BigInt,
     }
 }
 
@@ -177,20 +237,29 @@ row! {
         hangup_cause: Option<i16> = SmallInt,
         billable_seconds: Option<i32> = Integer,
         due_at: Option<i64> = BigInt,
+        tally: i64 = BigInt,
         over: bool = Bool,
     }
 }
 
 /// `attempts` holds a claim to the state that it was read in: a call that was tried in between is read again first.
 const CLAIM: &str = "UPDATE calls SET status = 2, attempts = u.number, channel_id = u.channel_id, \
-     started_at = u.at, answered_at = NULL, ended_at = NULL, billable_seconds = NULL \
+     started_at = u.at, answered_at = NULL, ended_at = NULL, billable_seconds = NULL, another_day = FALSE \
      FROM {rows} AS u WHERE calls.id = u.id AND calls.status IN (1, 5) AND calls.attempts = u.number - 1 \
-     AND (SELECT queues.status FROM queues WHERE queues.id = calls.queue_id) = 1 RETURNING calls.id AS id";
+     AND (SELECT queues.status FROM queues WHERE queues.id = calls.queue_id) = 1 \
+     AND NOT EXISTS (SELECT 1 FROM settings WHERE settings.name = 'kill_switch' \
+     AND settings.value LIKE '{\"engaged\":true%') \
+     AND NOT EXISTS (SELECT 1 FROM do_not_call AS d WHERE d.client_id IN (0, calls.client_id) \
+     AND d.number IN (u.dialed, u.contact)) \
+     AND (u.day_limit IS NULL OR COALESCE((SELECT d.calls FROM destination_days AS d \
+     WHERE d.client_id = calls.client_id AND d.number = u.destination AND d.day = u.day), 0) < u.day_limit) \
+     RETURNING calls.id AS id";
 
 const EXPIRE: &str = "UPDATE calls SET status = 8, outcome = 8, ended_at = u.at \
      FROM {rows} AS u WHERE calls.id = u.id AND calls.status IN (1, 5) RETURNING calls.id AS id";
 
-const WITHDRAW_CALLS: &str = "UPDATE calls SET status = u.status, attempts = u.attempts, started_at = NULL \
+const WITHDRAW_CALLS: &str = "UPDATE calls SET status = u.status, attempts = u.attempts, started_at = NULL, \
+     due_at = COALESCE(u.due_at, calls.due_at) \
      FROM {rows} AS u WHERE calls.id = u.call_id AND calls.status = 2";
 
 const WITHDRAW_ATTEMPTS: &str = "DELETE FROM attempts WHERE id IN (SELECT attempt_id FROM {rows} AS u)";
@@ -199,7 +268,7 @@ const CHANGE_CALLS: &str = "UPDATE calls SET status = COALESCE(u.status, calls.s
      answered_at = COALESCE(u.answered_at, calls.answered_at), outcome = COALESCE(u.outcome, calls.outcome), \
      hangup_cause = CASE WHEN u.ended_at IS NULL THEN calls.hangup_cause ELSE u.hangup_cause END, \
      billable_seconds = COALESCE(u.billable_seconds, calls.billable_seconds), \
-     due_at = COALESCE(u.due_at, calls.due_at), \
+     due_at = COALESCE(u.due_at, calls.due_at), tally = calls.tally + u.tally, \
      ended_at = CASE WHEN u.over THEN u.ended_at ELSE calls.ended_at END \
      FROM {rows} AS u WHERE calls.id = u.call_id";
 
@@ -231,9 +300,11 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     let mut told = Vec::new();
     let mut moves = Moves::default();
 
+    destinations::count(&mut tx, &counted(&group.claims), 0).await?;
     let claims: Vec<ClaimRow> = group.claims.iter().map(claim_row).collect();
     let claimed = ids(bulk::execute_returning(&mut tx, CLAIM, ClaimRow::COLUMNS, &claims).await?);
     let granted = || group.claims.iter().filter(|claim| claimed.contains(&claim.call.id));
+    destinations::count(&mut tx, &counted(granted()), 1).await?;
     let begun: Vec<AttemptRow> = granted().map(|claim| attempt_row(claim, lane)).collect();
     bulk::insert(&mut tx, "attempts", AttemptRow::COLUMNS, &begun).await?;
     for claim in granted() {
@@ -251,6 +322,8 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
         told.push(NewEvent { outcome: Some(Outcome::Expired), ..ended });
     }
 
+    refusals::refuse(&mut tx, server, &group.refusals, &mut moves, &mut told).await?;
+    destinations::defer(&mut tx, &group.deferrals).await?;
     withdraw(&mut tx, lane, &group.withdrawn, &mut moves, &mut told).await?;
 
     let mut changed = BTreeMap::new();
@@ -259,11 +332,13 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
         if let Some(from) = from {
             moves.moved(change.call.queue_id, server, Some(from), to);
         }
-        told.push(change_event(change, to));
+        told.extend(change_event(change, to));
     }
     let changed: Vec<ChangeRow> = changed.into_values().collect();
     bulk::execute(&mut tx, CHANGE_CALLS, ChangeRow::COLUMNS, &changed).await?;
     bulk::execute(&mut tx, CHANGE_ATTEMPTS, ChangeRow::COLUMNS, &changed).await?;
+    told.extend(notes::events(&mut tx, server, &group.notes).await?);
+    commands::settle(&mut tx, server, &group.settled, now, &mut moves, &mut told).await?;
 
     moves.apply(&mut tx, now).await?;
     let touched: Vec<i64> = moves.queue_ids().collect();
@@ -273,29 +348,32 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     Ok(claimed)
 }
 
-/// Puts calls back as they were before their claim. Nothing of them was sent, so no attempt was made.
+/// Puts calls back as they were before their claim: nothing of them was sent, or Asterisk took nothing of it, so no
+/// attempt was made.
 async fn withdraw(
     tx: &mut Tx,
     lane: &LaneRef,
-    claims: &[Claim],
+    withdrawn: &[Withdrawal],
     moves: &mut Moves,
     told: &mut Vec<NewEvent>,
 ) -> Result<()> {
-    let rows: Vec<WithdrawnRow> = claims
+    let rows: Vec<WithdrawnRow> = withdrawn
         .iter()
-        .map(|claim| WithdrawnRow {
+        .map(|Withdrawal { claim, due, .. }| WithdrawnRow {
             attempt_id: Hex(claim.attempt.0),
             call_id: Hex(claim.call.id.0),
             status: claim.from.code(),
             attempts: claim.number - 1,
+            due_at: due.map(|due| due.0),
         })
         .collect();
     bulk::execute(tx, WITHDRAW_CALLS, WithdrawnRow::COLUMNS, &rows).await?;
     bulk::execute(tx, WITHDRAW_ATTEMPTS, WithdrawnRow::COLUMNS, &rows).await?;
-    for claim in claims {
+    destinations::count(tx, &counted(withdrawn.iter().map(|withdrawal| &withdrawal.claim)), -1).await?;
+    for Withdrawal { claim, why, .. } in withdrawn {
         moves.moved(claim.call.queue_id, &lane.server, Some(CallStatus::Dialing), claim.from);
         let note = event(EventKind::Note, claim.call, claim.at, claim.from);
-        let detail = Some("the connection to Asterisk was lost before the Originate was sent".to_owned());
+        let detail = Some((*why).to_owned());
         told.push(NewEvent { detail, attempt: Some(claim.number), ..note });
     }
     Ok(())
@@ -314,6 +392,10 @@ async fn granted_before(tx: &mut Tx, claims: &[Claim]) -> Result<HashSet<CallId>
 fn fold(row: &mut ChangeRow, change: &Change) -> (Option<CallStatus>, CallStatus) {
     match &change.what {
         What::Told { status, .. } => (None, *status),
+        What::Billed { seconds } => {
+            row.billable_seconds = Some(*seconds);
+            (None, CallStatus::Completed)
+        }
         What::Moved { from, to } => {
             row.status = Some(to.code());
             match to {
@@ -331,6 +413,7 @@ fn fold(row: &mut ChangeRow, change: &Change) -> (Option<CallStatus>, CallStatus
             row.hangup_cause = cause.map(i16::from);
             row.billable_seconds = *billable_seconds;
             row.due_at = next_try.map(|due| due.0);
+            row.tally = Tally::one(*outcome).0;
             row.over = next_try.is_none();
             (Some(*from), to)
         }
@@ -349,13 +432,16 @@ fn untouched(change: &Change) -> ChangeRow {
         hangup_cause: None,
         billable_seconds: None,
         due_at: None,
+        tally: 0,
         over: false,
     }
 }
 
-fn change_event(change: &Change, status: CallStatus) -> NewEvent {
+fn change_event(change: &Change, status: CallStatus) -> Option<NewEvent> {
     let base = |kind| NewEvent { attempt: Some(change.number), ..event(kind, change.call, change.at, status) };
-    match &change.what {
+    Some(match &change.what {
+        // A figure is set right; nothing happens.
+        What::Billed { .. } => return None,
         What::Moved { to: CallStatus::Ringing, .. } => base(EventKind::Ringing),
         What::Moved { .. } => base(EventKind::Answered),
         What::Told { kind, detail, .. } => NewEvent { detail: detail.clone(), ..base(*kind) },
@@ -364,7 +450,7 @@ fn change_event(change: &Change, status: CallStatus) -> NewEvent {
             let detail = next_try.map(|due| format!("next try at {}", due.to_rfc3339()));
             NewEvent { outcome: Some(*outcome), hangup_cause: *cause, detail, ..base(kind) }
         }
-    }
+    })
 }
 
 fn event(kind: EventKind, call: CallRef, at: Millis, status: CallStatus) -> NewEvent {
@@ -372,8 +458,24 @@ fn event(kind: EventKind, call: CallRef, at: Millis, status: CallStatus) -> NewE
     NewEvent { call: Some(call.id), status: Some(status), ..queue }
 }
 
+/// The numbers that these claims count for.
+fn counted<'a>(claims: impl IntoIterator<Item = &'a Claim>) -> Vec<(i64, &'a Destination)> {
+    claims.into_iter().filter_map(|claim| Some((claim.call.client_id, claim.checks.destination.as_ref()?))).collect()
+}
+
 fn claim_row(claim: &Claim) -> ClaimRow {
-    ClaimRow { id: Hex(claim.call.id.0), number: claim.number, channel_id: claim.channel_id.clone(), at: claim.at.0 }
+    let Checks { dialed, contact, destination } = &claim.checks;
+    ClaimRow {
+        id: Hex(claim.call.id.0),
+        number: claim.number,
+        channel_id: claim.channel_id.clone(),
+        at: claim.at.0,
+        dialed: dialed.clone(),
+        contact: contact.clone(),
+        destination: destination.as_ref().map(|destination| destination.number.clone()),
+        day: destination.as_ref().map(|destination| destination.day),
+        day_limit: destination.as_ref().map(|destination| destination.limit),
+    }
 }
 
 fn attempt_row(claim: &Claim, lane: &LaneRef) -> AttemptRow {

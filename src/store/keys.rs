@@ -28,19 +28,29 @@ pub struct Key {
     pub last_used_at: Option<i64>,
 }
 
+/// What a key's use depends on besides the key.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = clients)]
+pub struct Holder {
+    /// None of the client's keys works.
+    pub disabled: bool,
+    /// The client's limits, as JSON.
+    pub limits: String,
+}
+
 /// Stores a key.
 pub async fn insert(tx: &mut Tx, key: &Key) -> Result<()> {
     with_conn!(&mut **tx, |c| diesel::insert_into(api_keys::table).values(key).execute(c).await)?;
     Ok(())
 }
 
-/// The key of that id, and whether its client is disabled.
-pub async fn find(conn: &mut Conn, id: &str) -> Result<Option<(Key, bool)>> {
+/// The key of that id, and its client.
+pub async fn find(conn: &mut Conn, id: &str) -> Result<Option<(Key, Holder)>> {
     Ok(with_conn!(conn, |c| {
         api_keys::table
             .inner_join(clients::table.on(clients::id.eq(api_keys::client_id)))
             .filter(api_keys::id.eq(id))
-            .select((Key::as_select(), clients::disabled))
+            .select((Key::as_select(), Holder::as_select()))
             .first(c)
             .await
             .optional()

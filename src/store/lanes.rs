@@ -1,27 +1,108 @@
 //! What a lane reads: its queues, what is due in them, and what was live when it took over.
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_async::RunQueryDsl;
 
 use super::calls::{Attempt, Call};
 use super::db::{Conn, with_conn};
 use super::error::Result;
 use super::queues::Queue;
-use super::schema::{attempts, calls, clients, queue_lanes, queues};
+use super::schema::{attempts, calls, clients, grants, queue_lanes, queues, servers};
 use crate::domain::status::{QueueKind, QueueStatus};
 use crate::domain::time::Millis;
 
-/// The bulk queues that have calls waiting for a server and may be dialed, oldest first.
-pub async fn runnable(conn: &mut Conn, server: &str) -> Result<Vec<Queue>> {
+/// A queue that has calls waiting for a server.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = queues)]
+pub struct LaneQueue {
+    /// The queue.
+    #[diesel(embed)]
+    pub queue: Queue,
+    /// 0 to 9.
+    pub priority: i32,
+    /// 1 to 100.
+    pub weight: i32,
+    /// Live calls on one server.
+    pub max_live_calls: Option<i32>,
+    /// Calls begun a second on one server.
+    pub calls_per_second: Option<f64>,
+    /// [`Windows`](crate::domain::window::Windows) as JSON; None: always.
+    pub windows: Option<String>,
+}
+
+/// A client that may dial through a server.
+#[derive(Clone, Debug, PartialEq, Queryable)]
+pub struct LaneClient {
+    /// The client.
+    pub id: i64,
+    /// [`ClientLimits`](crate::domain::limits::ClientLimits) as JSON.
+    pub limits: String,
+    /// A [`Policy`](crate::domain::policy::Policy) as JSON.
+    pub policy: String,
+    /// Live calls on the server.
+    pub max_live_calls: Option<i32>,
+    /// Calls begun a second on the server.
+    pub calls_per_second: Option<f64>,
+}
+
+/// What limits a server.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = servers)]
+pub struct ServerLimits {
+    /// Live calls at one time.
+    pub max_channels: i32,
+    /// Calls begun a second.
+    pub calls_per_second: f64,
+    /// A list of [`TrunkLimits`](crate::domain::limits::TrunkLimits) as JSON.
+    pub trunks: String,
+}
+
+/// Where a waiting call stands: its queue, and its time zone (`""` for none).
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The server it waits for.
+    pub server: &'a str,
+    /// Its queue.
+    pub queue_id: i64,
+    /// That of the person called.
+    pub time_zone: &'a str,
+}
+
+#[derive(diesel::QueryableByName)]
+struct ZoneRow {
+    #[diesel(sql_type = Text)]
+    time_zone: String,
+}
+
+/// Whether a call waits, written out and not bound, so that the planner knows the partial index to fit.
+fn waits() -> diesel::expression::SqlLiteral<Bool> {
+    diesel::dsl::sql::<Bool>("calls.status IN (1, 5)")
+}
+
+/// The bulk queues that have calls waiting for a server and are in progress, oldest first.
+pub async fn runnable(conn: &mut Conn, server: &str) -> Result<Vec<LaneQueue>> {
     Ok(with_conn!(conn, |c| {
         queue_lanes::table
             .inner_join(queues::table)
-            .inner_join(clients::table.on(clients::id.eq(queues::client_id)))
             .filter(queue_lanes::server_code.eq(server).and(queue_lanes::waiting.gt(0)))
             .filter(queues::status.eq(QueueStatus::InProgress.code()).and(queues::kind.eq(QueueKind::Bulk.code())))
-            .filter(clients::disabled.eq(false))
             .order(queues::id)
-            .select(Queue::as_select())
+            .select(LaneQueue::as_select())
+            .load(c)
+            .await
+    })?)
+}
+
+/// How many calls wait for each server, in all queues.
+pub async fn waiting(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
+    // SUM of BIGINTs is NUMERIC in PostgreSQL.
+    let total = diesel::dsl::sql::<diesel::sql_types::BigInt>("CAST(SUM(queue_lanes.waiting) AS BIGINT)");
+    Ok(with_conn!(conn, |c| {
+        queue_lanes::table
+            .filter(queue_lanes::waiting.gt(0))
+            .group_by(queue_lanes::server_code)
+            .select((queue_lanes::server_code, total))
             .load(c)
             .await
     })?)
@@ -32,13 +113,48 @@ pub async fn queues(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Queue>> {
     Ok(with_conn!(conn, |c| queues::table.filter(queues::id.eq_any(ids)).select(Queue::as_select()).load(c).await)?)
 }
 
-/// The next calls of a queue that are due on a server, in their order.
-pub async fn due(conn: &mut Conn, server: &str, queue_id: i64, now: Millis, limit: i64) -> Result<Vec<Call>> {
+/// The clients that may dial through a server: granted, and not disabled.
+pub async fn clients(conn: &mut Conn, server: &str) -> Result<Vec<LaneClient>> {
+    Ok(with_conn!(conn, |c| {
+        grants::table
+            .inner_join(clients::table.on(clients::id.eq(grants::client_id)))
+            .filter(grants::server_code.eq(server).and(clients::disabled.eq(false)))
+            .order(clients::id)
+            .select((clients::id, clients::limits, clients::policy, grants::max_live_calls, grants::calls_per_second))
+            .load(c)
+            .await
+    })?)
+}
+
+/// What limits a server; None where it is gone.
+pub async fn server_limits(conn: &mut Conn, server: &str) -> Result<Option<ServerLimits>> {
+    Ok(with_conn!(conn, |c| {
+        servers::table.find(server).select(ServerLimits::as_select()).first(c).await.optional()
+    })?)
+}
+
+/// The time zones of a queue's waiting calls on a server, `""` for calls that bring none.
+pub async fn time_zones(conn: &mut Conn, server: &str, queue_id: i64) -> Result<Vec<String>> {
+    // One step through the index for each zone there is, however many calls lie between.
+    let next = "SELECT MIN(calls.time_zone) FROM calls WHERE calls.server_code = $1 AND calls.queue_id = $2 \
+         AND calls.status IN (1, 5)";
+    let zones = format!(
+        "WITH RECURSIVE zones (time_zone) AS (SELECT ({next}) UNION ALL \
+         SELECT ({next} AND calls.time_zone > zones.time_zone) FROM zones WHERE zones.time_zone IS NOT NULL) \
+         SELECT time_zone FROM zones WHERE time_zone IS NOT NULL"
+    );
+    let rows: Vec<ZoneRow> = with_conn!(conn, |c| {
+        diesel::sql_query(zones).bind::<Text, _>(server).bind::<BigInt, _>(queue_id).load(c).await
+    })?;
+    Ok(rows.into_iter().map(|row| row.time_zone).collect())
+}
+
+/// The next calls of a queue in one time zone that are due on a server, in their order.
+pub async fn due(conn: &mut Conn, place: Place<'_>, now: Millis, limit: i64) -> Result<Vec<Call>> {
     Ok(with_conn!(conn, |c| {
         calls::table
-            .filter(calls::server_code.eq(server).and(calls::queue_id.eq(queue_id)))
-            // Written out, not bound, so that the planner knows the partial index to fit.
-            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("calls.status IN (1, 5)"))
+            .filter(calls::server_code.eq(place.server).and(calls::queue_id.eq(place.queue_id)))
+            .filter(calls::time_zone.eq(place.time_zone).and(waits()))
             .filter(calls::due_at.le(now.0))
             .order((calls::due_at, calls::position))
             .limit(limit)
@@ -48,17 +164,36 @@ pub async fn due(conn: &mut Conn, server: &str, queue_id: i64, now: Millis, limi
     })?)
 }
 
-/// The next quick calls that are due on a server, oldest first.
-pub async fn due_quick(conn: &mut Conn, server: &str, now: Millis, limit: i64) -> Result<Vec<Call>> {
-    Ok(with_conn!(conn, |c| {
+/// When the first of a queue's calls in one time zone is due that are not due yet.
+pub async fn next_due(conn: &mut Conn, place: Place<'_>, now: Millis) -> Result<Option<Millis>> {
+    let due: Option<i64> = with_conn!(conn, |c| {
         calls::table
+            .filter(calls::server_code.eq(place.server).and(calls::queue_id.eq(place.queue_id)))
+            .filter(calls::time_zone.eq(place.time_zone).and(waits()))
+            // Those that wait for another day are told on their own.
+            .filter(calls::due_at.gt(now.0).and(calls::another_day.eq(false)))
+            .order(calls::due_at)
+            .select(calls::due_at)
+            .first(c)
+            .await
+            .optional()
+    })?;
+    Ok(due.map(Millis))
+}
+
+/// The next quick calls that are due on a server, oldest first.
+pub async fn due_quick(conn: &mut Conn, server: &str, now: Millis, limit: i64) -> Result<Vec<(Call, Option<String>)>> {
+    Ok(with_conn!(conn, |c| {
+        // Through the few queues with work: thousands of bulk calls may wait beside one quick one.
+        queue_lanes::table
             .inner_join(queues::table)
-            .filter(calls::server_code.eq(server).and(queues::kind.eq(QueueKind::Quick.code())))
-            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("calls.status IN (1, 5)"))
-            .filter(calls::due_at.le(now.0).and(queues::status.eq(QueueStatus::InProgress.code())))
+            .inner_join(calls::table.on(calls::queue_id.eq(queue_lanes::queue_id)))
+            .filter(queue_lanes::server_code.eq(server).and(queue_lanes::waiting.gt(0)))
+            .filter(queues::kind.eq(QueueKind::Quick.code()).and(queues::status.eq(QueueStatus::InProgress.code())))
+            .filter(calls::server_code.eq(server).and(waits()).and(calls::due_at.le(now.0)))
             .order((calls::due_at, calls::queue_id))
             .limit(limit)
-            .select(Call::as_select())
+            .select((Call::as_select(), queues::windows))
             .load(c)
             .await
     })?)
@@ -69,9 +204,7 @@ pub async fn overdue(conn: &mut Conn, server: &str, now: Millis, limit: i64) -> 
     Ok(with_conn!(conn, |c| {
         calls::table
             .filter(calls::server_code.eq(server))
-            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(
-                "calls.status IN (1, 5) AND calls.deadline IS NOT NULL",
-            ))
+            .filter(diesel::dsl::sql::<Bool>("calls.status IN (1, 5) AND calls.deadline IS NOT NULL"))
             .filter(calls::deadline.le(now.0))
             .order(calls::deadline)
             .limit(limit)

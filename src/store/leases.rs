@@ -8,8 +8,12 @@ use diesel_async::RunQueryDsl;
 use super::db::{Tx, with_conn};
 use super::error::{Result, StoreError};
 use super::schema::{attempts, leases};
+use crate::domain::held::LaneHeld;
 use crate::domain::status::ServerStatus;
 use crate::domain::time::Millis;
+
+/// How long a lease lasts unrenewed, and a node may be silent until it is taken for dead.
+pub const TTL: Duration = Duration::from_secs(15);
 
 /// A lane's owner, as it is stored.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
@@ -62,6 +66,7 @@ pub async fn acquire(tx: &mut Tx, server: &str, node: &str, ttl: Duration, now: 
                 leases::committed.eq(0),
                 leases::expires_at.eq(fresh.expires_at),
                 leases::status.eq(fresh.status),
+                leases::held.eq(None::<String>),
             ))
             .returning(leases::epoch)
             .get_result(c)
@@ -125,6 +130,16 @@ pub async fn set_status(
             ))
             .execute(c)
             .await
+    })?;
+    Ok(())
+}
+
+/// What keeps the lane's calls from going out, for everybody to see.
+pub async fn set_held(tx: &mut Tx, server: &str, epoch: i64, held: &LaneHeld) -> Result<()> {
+    let held = serde_json::to_string(held)?;
+    with_conn!(&mut **tx, |c| {
+        let lease = leases::table.find(server).filter(leases::epoch.eq(epoch));
+        diesel::update(lease).set(leases::held.eq(held)).execute(c).await
     })?;
     Ok(())
 }

@@ -1,5 +1,9 @@
 //! Brings the tables to what this version needs, guarded against two nodes that start at once.
 
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
 use diesel::sql_types::BigInt;
 use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncConnection, AsyncMigrationHarness, RunQueryDsl};
@@ -13,7 +17,9 @@ use super::{postgres, sqlite};
 /// Applies what is pending and answers how many migrations that were.
 pub async fn run(db: &Db) -> Result<usize> {
     match &db.engine {
-        Engine::Sqlite { writer, .. } => {
+        Engine::Sqlite { writer, path, .. } => {
+            // Held until this returns; another process waits here and then finds nothing to do.
+            let _only_one = lock_beside(path).await?;
             let conn = writer.get().await?;
             harness(Object::take(conn), sqlite::MIGRATIONS, |harness, migrations| {
                 harness.run_pending_migrations(migrations).map(|run| run.len())
@@ -33,6 +39,19 @@ pub async fn run(db: &Db) -> Result<usize> {
             .await
         }
     }
+}
+
+/// Takes a lock on a file beside the database: SQLite's own would let two processes both find the same work to do.
+async fn lock_beside(database: &Path) -> Result<File> {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".migrate-lock");
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = File::options().create(true).write(true).truncate(false).mode(0o600).open(path)?;
+        file.lock()?;
+        Ok::<_, std::io::Error>(file)
+    });
+    let failed = |error: &dyn std::fmt::Display| StoreError::Migration(format!("cannot lock the store: {error}"));
+    locked.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
 }
 
 /// Whether the store can be reached and has every migration.

@@ -3,12 +3,17 @@
 //! One file a noun. Queries are written once, for both engines ([`db`]); what differs is in [`sqlite`] and
 //! [`postgres`]. Whoever reads or writes what belongs to a client passes the client's id.
 
+pub mod audit;
 pub mod batches;
 pub mod bulk;
+pub mod call_lists;
 pub mod calls;
 pub mod clients;
+pub mod commands;
 pub mod counters;
 pub mod db;
+pub mod destinations;
+pub mod do_not_call;
 pub mod error;
 pub mod events;
 pub mod journal;
@@ -16,14 +21,22 @@ pub mod keys;
 pub mod lanes;
 pub mod leases;
 pub mod migrate;
+pub mod nodes;
+pub mod notes;
 pub mod postgres;
+pub mod queue_rules;
 pub mod queues;
+pub mod refusals;
 pub mod retries;
 pub mod schema;
 pub mod secrets;
 pub mod servers;
+pub mod settings;
 pub mod sqlite;
+pub mod streams;
 pub mod types;
+pub mod waits;
+pub mod webhooks;
 
 use std::path::Path;
 

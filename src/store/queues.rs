@@ -1,14 +1,14 @@
 //! Queues: what stands in them, and how they are told to go on.
 
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Bool};
 use diesel_async::RunQueryDsl;
 
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::events::{EventKind, NewEvent};
 use super::schema::{batches, clients, queues};
-use crate::domain::retry::{DEFAULT_GAP_SECONDS, RetryRule};
+use crate::domain::retry::{DEFAULT_GAP_SECONDS, Retries};
 use crate::domain::status::{CallStatus, QueueKind, QueueStatus};
 use crate::domain::time::Millis;
 
@@ -26,7 +26,7 @@ pub struct Queue {
     pub status: i16,
     /// It did not complete by itself.
     pub completed_by_client: bool,
-    /// None: each item's own `retry`.
+    /// None until it is set: true.
     pub retry: Option<bool>,
     /// Further tries that `retry: true` grants.
     pub retry_count: Option<i32>,
@@ -49,13 +49,22 @@ pub struct Queue {
     pub created_at: i64,
     /// Milliseconds since 1970.
     pub updated_at: i64,
+    /// A list of [`RetryRule`](crate::domain::retry::RetryRule) as JSON.
+    pub retry_rules: String,
+    /// Calls in doubt are dialed again.
+    pub at_least_once: bool,
 }
 
 impl Queue {
     /// How its calls are tried again.
-    #[must_use]
-    pub fn retry_rule(&self) -> RetryRule {
-        RetryRule { retry: self.retry, count: self.retry_count, gap_seconds: self.retry_gap }
+    pub fn retries(&self) -> Result<Retries> {
+        Ok(Retries {
+            retry: self.retry.unwrap_or(true),
+            count: self.retry_count.unwrap_or(0),
+            gap_seconds: self.retry_gap,
+            rules: serde_json::from_str(&self.retry_rules)?,
+            at_least_once: self.at_least_once,
+        })
     }
 
     /// How many of its calls stand there.
@@ -81,20 +90,35 @@ impl Queue {
 pub struct QueueUpdate {
     /// Pause, resume or complete.
     pub status: Option<QueueStatus>,
-    /// See [`RetryRule`].
+    /// See [`Retries`].
     pub retry: Option<bool>,
-    /// See [`RetryRule`].
+    /// See [`Retries`].
     pub retry_count: Option<i32>,
-    /// See [`RetryRule`].
+    /// See [`Retries`].
     pub retry_gap: Option<i32>,
 }
 
 impl QueueUpdate {
+    /// It changes how many further tries calls have, so that those which failed already may have one.
+    #[must_use]
+    pub fn changes_tries(&self) -> bool {
+        self.retry.is_some() || self.retry_count.is_some()
+    }
+
     /// Nothing is to be changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.status.is_none() && self.retry.is_none() && self.retry_count.is_none() && self.retry_gap.is_none()
     }
+}
+
+/// Which queues of a client; what is None does not filter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueFilter {
+    /// What they were made for.
+    pub kind: Option<QueueKind>,
+    /// How they stand.
+    pub status: Option<QueueStatus>,
 }
 
 /// The event that tells of an update.
@@ -112,10 +136,19 @@ pub fn updated(queue: &Queue, update: &QueueUpdate, now: Millis) -> NewEvent {
 
 /// Makes a queue and answers its id.
 pub async fn create(tx: &mut Tx, client_id: i64, kind: QueueKind, now: Millis) -> Result<i64> {
-    let id = with_conn!(&mut **tx, |c| {
+    // The client's row is locked from here on, so its queues are numbered one after the other.
+    let number: i64 = with_conn!(&mut **tx, |c| {
+        diesel::update(clients::table.find(client_id))
+            .set(clients::queues.eq(clients::queues + 1))
+            .returning(clients::queues)
+            .get_result(c)
+            .await
+    })?;
+    Ok(with_conn!(&mut **tx, |c| {
         diesel::insert_into(queues::table)
             .values((
                 queues::client_id.eq(client_id),
+                queues::number.eq(number),
                 queues::kind.eq(kind.code()),
                 queues::status.eq(QueueStatus::InProgress.code()),
                 queues::retry_gap.eq(DEFAULT_GAP_SECONDS),
@@ -125,11 +158,7 @@ pub async fn create(tx: &mut Tx, client_id: i64, kind: QueueKind, now: Millis) -
             .returning(queues::id)
             .get_result(c)
             .await
-    })?;
-    with_conn!(&mut **tx, |c| {
-        diesel::update(clients::table.find(client_id)).set(clients::queues.eq(clients::queues + 1)).execute(c).await
-    })?;
-    Ok(id)
+    })?)
 }
 
 /// Lets the first queue of an empty store have this id, so that the guide's examples hold to the number.
@@ -165,19 +194,45 @@ pub async fn get(conn: &mut Conn, client_id: i64, id: i64) -> Result<Option<Queu
     })?)
 }
 
-/// A page of a client's queues, newest first, and how many it has.
-pub async fn list(conn: &mut Conn, client_id: i64, offset: i64, limit: i64) -> Result<(Vec<Queue>, i64)> {
+/// A page of a client's queues, newest first, and how many there are on all pages.
+pub async fn list(
+    conn: &mut Conn,
+    client_id: i64,
+    filter: QueueFilter,
+    offset: i64,
+    limit: i64,
+) -> Result<(Vec<Queue>, i64)> {
+    /// The client's queues that the filter lets through, as a query of either engine.
+    macro_rules! queues_of {
+        () => {{
+            let mut query = queues::table.filter(queues::client_id.eq(client_id)).into_boxed();
+            if let Some(kind) = filter.kind {
+                query = query.filter(queues::kind.eq(kind.code()));
+            }
+            if let Some(status) = filter.status {
+                query = query.filter(queues::status.eq(status.code()));
+            }
+            query
+        }};
+    }
+    if filter == QueueFilter::default() {
+        let all: i64 = with_conn!(conn, |c| clients::table.find(client_id).select(clients::queues).first(c).await)?;
+        // They are numbered without gaps, so the numbers tell where a page begins.
+        let newest = all.saturating_sub(offset);
+        let page = with_conn!(conn, |c| {
+            queues_of!()
+                .filter(queues::number.le(newest).and(queues::number.gt(newest.saturating_sub(limit))))
+                .order(queues::number.desc())
+                .select(Queue::as_select())
+                .load(c)
+                .await
+        })?;
+        return Ok((page, all));
+    }
     let page = with_conn!(conn, |c| {
-        queues::table
-            .filter(queues::client_id.eq(client_id))
-            .order(queues::id.desc())
-            .offset(offset)
-            .limit(limit)
-            .select(Queue::as_select())
-            .load(c)
-            .await
+        queues_of!().order(queues::number.desc()).offset(offset).limit(limit).select(Queue::as_select()).load(c).await
     })?;
-    let count = with_conn!(conn, |c| clients::table.find(client_id).select(clients::queues).first(c).await)?;
+    let count = with_conn!(conn, |c| queues_of!().count().get_result(c).await)?;
     Ok((page, count))
 }
 
@@ -219,6 +274,29 @@ pub async fn update(tx: &mut Tx, client_id: i64, id: i64, update: QueueUpdate, n
             .await
             .optional()
     })?)
+}
+
+/// How many calls of a client wait for a try.
+pub async fn waiting(conn: &mut Conn, client_id: i64) -> Result<i64> {
+    // SUM of BIGINTs is NUMERIC in PostgreSQL, and NULL where there is nothing to add up. The filter is written out, so
+    // that the planner knows the partial index to fit.
+    let total = "CAST(COALESCE(SUM(queued + retrying), 0) AS BIGINT)";
+    Ok(with_conn!(conn, |c| {
+        queues::table
+            .filter(queues::client_id.eq(client_id))
+            .filter(diesel::dsl::sql::<Bool>("queued + retrying > 0"))
+            .select(diesel::dsl::sql::<BigInt>(total))
+            .first(c)
+            .await
+    })?)
+}
+
+/// The same to the call: whoever else adds to it in this moment is waited for, or waits until this transaction ends.
+pub async fn waiting_exactly(tx: &mut Tx, client_id: i64) -> Result<i64> {
+    with_conn!(&mut **tx, |c| {
+        diesel::update(clients::table.find(client_id)).set(clients::queues.eq(clients::queues)).execute(c).await
+    })?;
+    waiting(tx, client_id).await
 }
 
 /// Completes those of these queues whose calls have all ended, and answers the events that tell it.

@@ -1,97 +1,182 @@
 //! What a changed retry rule does to calls that have failed, or wait for a further try, already.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::bulk::{self, Hex, row};
+use super::call_lists::stands_at;
 use super::counters::Moves;
-use super::db::{Tx, with_conn};
+use super::db::{Db, Tx, with_conn};
 use super::error::Result;
-use super::events::{EventKind, NewEvent};
-use super::queues::Queue;
-use super::schema::{calls, queues};
+use super::events::{self, EventKind, NewEvent};
+use super::queues::{self, Queue};
+use super::schema::{calls, queues as queues_table};
 use super::types::Id;
+use crate::domain::originate::Plan;
+use crate::domain::retry::{EndedTry, OwnRetries, Retries, Tally};
 use crate::domain::status::{CallStatus, Outcome, QueueStatus};
 use crate::domain::time::Millis;
 
-/// What is told of a call that another rule moves.
-type Moved = (Id, String, i32, Option<i16>);
+/// Calls that are looked at in one transaction: few enough that nobody waits long for the store.
+const AT_ONCE: usize = 1000;
 
-/// Applies a queue's rule to its calls, and answers the events that tell of it.
-pub async fn apply(tx: &mut Tx, queue: &Queue, now: Millis) -> Result<Vec<NewEvent>> {
-    match queue.retry {
-        Some(true) => revive(tx, queue, now).await,
-        Some(false) => give_up(tx, queue, now).await,
-        None => Ok(Vec::new()),
+/// A call that a rule may move.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = calls)]
+struct Candidate {
+    id: Id,
+    position: i64,
+    server_code: String,
+    attempts: i32,
+    max_retries: i32,
+    outcome: Option<i16>,
+    plan: String,
+    ended_at: Option<i64>,
+    tally: i64,
+}
+
+/// One that it does move.
+struct Move<'c> {
+    call: &'c Candidate,
+    outcome: Outcome,
+    to: CallStatus,
+    due: Option<Millis>,
+}
+
+row! {
+    struct MoveRow {
+        id: Hex = Uuid,
+        attempts: i32 = Integer,
+        status: i16 = SmallInt,
+        due_at: Option<i64> = BigInt,
+        ended_at: Option<i64> = BigInt,
     }
 }
 
-/// Calls that failed in a retryable way, and may be tried again by now, are.
-async fn revive(tx: &mut Tx, queue: &Queue, now: Millis) -> Result<Vec<NewEvent>> {
-    let retryable: Vec<i16> =
-        Outcome::ALL.iter().filter(|outcome| outcome.is_retryable()).map(|outcome| outcome.code()).collect();
-    let count = queue.retry_count.unwrap_or(0);
-    let gap = i64::from(queue.retry_gap) * 1000;
-    let moved: Vec<Moved> = with_conn!(&mut **tx, |c| {
-        diesel::update(calls::table)
-            .filter(calls::queue_id.eq(queue.id).and(calls::status.eq(CallStatus::Failed.code())))
-            .filter(calls::outcome.eq_any(&retryable).and(calls::ended_at.is_not_null()))
-            .filter(calls::attempts.le(calls::max_retries).or(calls::attempts.le(count)))
-            .set((
-                calls::status.eq(CallStatus::Retrying.code()),
-                calls::due_at.eq(calls::ended_at.assume_not_null() + gap),
-                calls::ended_at.eq(None::<i64>),
-            ))
-            .returning((calls::id, calls::server_code, calls::attempts, calls::outcome))
-            .get_results(c)
-            .await
-    })?;
-    if !moved.is_empty() {
-        // Its calls had all ended; now some have not.
-        with_conn!(&mut **tx, |c| {
-            diesel::update(queues::table.find(queue.id))
-                .filter(queues::status.eq(QueueStatus::Completed.code()).and(queues::completed_by_client.eq(false)))
-                .set(queues::status.eq(QueueStatus::InProgress.code()))
-                .execute(c)
-                .await
-        })?;
+/// Held to the state that was read: on PostgreSQL a lane may take a call up in between.
+const MOVE: &str = "UPDATE calls SET status = u.status, due_at = COALESCE(u.due_at, calls.due_at), \
+     ended_at = u.ended_at FROM {rows} AS u \
+     WHERE calls.id = u.id AND calls.attempts = u.attempts AND calls.status = {from} RETURNING calls.id AS id";
+
+/// Applies a queue's rule, as it was just set, to its calls: in many transactions, for there may be millions of them.
+/// It stops where the rule is changed again meanwhile; that change applies itself. `random` answers 0 to 1.
+pub async fn apply(db: &Db, queue: &Queue, now: Millis, mut random: impl FnMut() -> f64) -> Result<()> {
+    let retries = queue.retries()?;
+    let statuses: &[CallStatus] = match (retries.retry, retries.at_least_once) {
+        (true, true) => &[CallStatus::Failed, CallStatus::Unknown],
+        (true, false) => &[CallStatus::Failed],
+        (false, _) => &[CallStatus::Retrying],
+    };
+    for &from in statuses {
+        let mut behind = Some(0);
+        while let Some(position) = behind {
+            let mut tx = db.begin().await?;
+            if lock(&mut tx, queue, now).await? != Some(retries.clone()) {
+                return Ok(());
+            }
+            let candidates = candidates(&mut tx, queue, from, position).await?;
+            let mut moves = Vec::new();
+            for call in &candidates {
+                moves.extend(decide(call, &retries, now, random())?);
+            }
+            carry_out(&mut tx, queue, from, &moves, now).await?;
+            tx.commit().await?;
+            behind = candidates.last().filter(|_| candidates.len() == AT_ONCE).map(|last| last.position);
+        }
     }
-    tell(tx, queue, &moved, (CallStatus::Failed, CallStatus::Retrying), now).await
+    Ok(())
 }
 
-/// Calls that wait for a further try get none.
-async fn give_up(tx: &mut Tx, queue: &Queue, now: Millis) -> Result<Vec<NewEvent>> {
-    let moved: Vec<Moved> = with_conn!(&mut **tx, |c| {
-        diesel::update(calls::table)
-            .filter(calls::queue_id.eq(queue.id).and(calls::status.eq(CallStatus::Retrying.code())))
-            .set((calls::status.eq(CallStatus::Failed.code()), calls::ended_at.eq(now.0)))
-            .returning((calls::id, calls::server_code, calls::attempts, calls::outcome))
-            .get_results(c)
+/// The queue's rule as it now is. Nobody changes it until the transaction ends.
+async fn lock(tx: &mut Tx, queue: &Queue, now: Millis) -> Result<Option<Retries>> {
+    let current: Option<Queue> = with_conn!(&mut **tx, |c| {
+        diesel::update(queues_table::table.find(queue.id))
+            .set(queues_table::updated_at.eq(now.0))
+            .returning(Queue::as_returning())
+            .get_result(c)
             .await
+            .optional()
     })?;
-    tell(tx, queue, &moved, (CallStatus::Retrying, CallStatus::Failed), now).await
+    current.map(|queue| queue.retries()).transpose()
 }
 
-async fn tell(
-    tx: &mut Tx,
-    queue: &Queue,
-    moved: &[Moved],
-    (from, to): (CallStatus, CallStatus),
-    now: Millis,
-) -> Result<Vec<NewEvent>> {
-    let kind = if to.has_ended() { EventKind::Ended } else { EventKind::Retrying };
-    let mut moves = Moves::default();
-    let mut events = Vec::with_capacity(moved.len());
-    for (id, server, attempts, outcome) in moved {
-        moves.moved(queue.id, server, Some(from), to);
-        events.push(NewEvent {
-            call: Some((*id).into()),
-            attempt: Some(*attempts),
-            status: Some(to),
-            outcome: outcome.map(Outcome::try_from).transpose()?,
+async fn candidates(tx: &mut Tx, queue: &Queue, status: CallStatus, behind: i64) -> Result<Vec<Candidate>> {
+    Ok(with_conn!(&mut **tx, |c| {
+        calls::table
+            .filter(calls::queue_id.eq(queue.id).and(calls::position.gt(behind)))
+            .filter(stands_at(status))
+            .order(calls::position)
+            .limit(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
+            .select(Candidate::as_select())
+            .load(c)
+            .await
+    })?)
+}
+
+/// Where a call goes by the rule, if it goes anywhere.
+fn decide<'c>(call: &'c Candidate, retries: &Retries, now: Millis, random: f64) -> Result<Option<Move<'c>>> {
+    let Some(outcome) = call.outcome.map(Outcome::try_from).transpose()? else { return Ok(None) };
+    if !retries.retry {
+        return Ok(Some(Move { call, outcome, to: outcome.final_status(), due: None }));
+    }
+    let plan: Plan = serde_json::from_str(&call.plan)?;
+    let own = OwnRetries { count: call.max_retries, rules: &plan.retry_rules };
+    let at = call.ended_at.map_or(now, Millis);
+    let ended = EndedTry { outcome, number: call.attempts, tally: Tally(call.tally), at };
+    let due = retries.next_try(own, ended, random);
+    Ok(due.map(|due| Move { call, outcome, to: CallStatus::Retrying, due: Some(due) }))
+}
+
+async fn carry_out(tx: &mut Tx, queue: &Queue, from: CallStatus, moves: &[Move<'_>], now: Millis) -> Result<()> {
+    let rows: Vec<MoveRow> = moves
+        .iter()
+        .map(|one| MoveRow {
+            id: Hex(one.call.id.0),
+            attempts: one.call.attempts,
+            status: one.to.code(),
+            due_at: one.due.map(|due| due.0),
+            ended_at: one.to.has_ended().then_some(now.0),
+        })
+        .collect();
+    let statement = MOVE.replace("{from}", &from.code().to_string());
+    let moved = bulk::execute_returning(tx, &statement, MoveRow::COLUMNS, &rows).await?;
+    let moved: HashSet<uuid::Uuid> = moved.into_iter().collect();
+    let (mut counters, mut told) = (Moves::default(), Vec::with_capacity(moved.len()));
+    for one in moves.iter().filter(|one| moved.contains(&one.call.id.0)) {
+        counters.moved(queue.id, &one.call.server_code, Some(from), one.to);
+        let kind = if one.to.has_ended() { EventKind::Ended } else { EventKind::Retrying };
+        told.push(NewEvent {
+            call: Some(one.call.id.into()),
+            attempt: Some(one.call.attempts),
+            status: Some(one.to),
+            outcome: Some(one.outcome),
             detail: Some("the queue's retry rule was changed".to_owned()),
             ..NewEvent::of_queue(kind, queue.client_id, queue.id, now)
         });
     }
-    moves.apply(tx, now).await?;
-    Ok(events)
+    if moved.is_empty() {
+        return Ok(());
+    }
+    counters.apply(tx, now).await?;
+    if from.has_ended() {
+        reopen(tx, queue).await?;
+    } else {
+        told.extend(queues::complete_ended(tx, &[queue.id], now).await?);
+    }
+    events::append(tx, told).await
+}
+
+/// Its calls had all ended; now some have not.
+async fn reopen(tx: &mut Tx, queue: &Queue) -> Result<()> {
+    with_conn!(&mut **tx, |c| {
+        diesel::update(queues_table::table.find(queue.id))
+            .filter(queues_table::status.eq(QueueStatus::Completed.code()))
+            .filter(queues_table::completed_by_client.eq(false))
+            .set(queues_table::status.eq(QueueStatus::InProgress.code()))
+            .execute(c)
+            .await
+    })?;
+    Ok(())
 }

@@ -40,6 +40,8 @@ diesel::table! {
         recording_dirs -> Text,
         created_at -> BigInt,
         updated_at -> BigInt,
+        trunks -> Text,
+        removed_at -> Nullable<BigInt>,
     }
 }
 
@@ -47,6 +49,8 @@ diesel::table! {
     grants (client_id, server_code) {
         client_id -> BigInt,
         server_code -> Text,
+        max_live_calls -> Nullable<Integer>,
+        calls_per_second -> Nullable<Double>,
     }
 }
 
@@ -60,6 +64,7 @@ diesel::table! {
         status -> SmallInt,
         asterisk_version -> Nullable<Text>,
         last_error -> Nullable<Text>,
+        held -> Nullable<Text>,
     }
 }
 
@@ -86,6 +91,14 @@ diesel::table! {
         unknown -> BigInt,
         created_at -> BigInt,
         updated_at -> BigInt,
+        number -> BigInt,
+        priority -> Integer,
+        weight -> Integer,
+        max_live_calls -> Nullable<Integer>,
+        calls_per_second -> Nullable<Double>,
+        retry_rules -> Text,
+        windows -> Nullable<Text>,
+        at_least_once -> Bool,
     }
 }
 
@@ -95,6 +108,7 @@ diesel::table! {
         server_code -> Text,
         waiting -> BigInt,
         live -> BigInt,
+        retrying -> BigInt,
     }
 }
 
@@ -107,6 +121,7 @@ diesel::table! {
         inserted_count -> Integer,
         warnings -> Text,
         created_at -> BigInt,
+        position -> BigInt,
     }
 }
 
@@ -153,6 +168,9 @@ diesel::table! {
         ended_at -> Nullable<BigInt>,
         billable_seconds -> Nullable<Integer>,
         hangup_cause -> Nullable<SmallInt>,
+        time_zone -> Text,
+        another_day -> Bool,
+        tally -> BigInt,
     }
 }
 
@@ -197,20 +215,122 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    nodes (name) {
+        name -> Text,
+        version -> Text,
+        started_at -> BigInt,
+        seen_at -> BigInt,
+        draining -> Bool,
+    }
+}
+
+diesel::table! {
+    settings (name) {
+        name -> Text,
+        value -> Text,
+        changed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit (id) {
+        id -> BigInt,
+        at -> BigInt,
+        actor -> Text,
+        action -> Text,
+        target -> Text,
+        remote_address -> Nullable<Text>,
+        request_id -> Text,
+        detail -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::store::types::Uuid;
+
+    call_commands (id) {
+        id -> BigInt,
+        server_code -> Text,
+        call_id -> Uuid,
+        kind -> SmallInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    do_not_call (client_id, number) {
+        client_id -> BigInt,
+        number -> Text,
+        reason -> Nullable<Text>,
+        added_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    destination_days (client_id, number, day) {
+        client_id -> BigInt,
+        number -> Text,
+        day -> Integer,
+        calls -> Integer,
+    }
+}
+
+diesel::table! {
+    item_streams (client_id, stream_id) {
+        client_id -> BigInt,
+        stream_id -> Text,
+        queue_id -> BigInt,
+        stored -> BigInt,
+        connection -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhooks (id) {
+        id -> BigInt,
+        client_id -> BigInt,
+        url -> Text,
+        secret -> Binary,
+        events -> Text,
+        created_at -> BigInt,
+        delivered_seq -> BigInt,
+        delivered_at -> Nullable<BigInt>,
+        failures -> Integer,
+        next_try_at -> BigInt,
+        last_error -> Nullable<Text>,
+        disabled -> Bool,
+        lease_node -> Nullable<Text>,
+        lease_epoch -> BigInt,
+        lease_until -> BigInt,
+    }
+}
+
 diesel::joinable!(calls -> queues (queue_id));
 diesel::joinable!(queue_lanes -> queues (queue_id));
 diesel::joinable!(attempts -> calls (call_id));
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     attempts,
+    audit,
     batches,
+    call_commands,
     call_events,
     calls,
     clients,
+    destination_days,
+    do_not_call,
     grants,
     idempotency,
+    item_streams,
     leases,
+    nodes,
     queue_lanes,
     queues,
     servers,
+    settings,
+    webhooks,
 );

@@ -7,7 +7,9 @@ use diesel_async::RunQueryDsl;
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::leases::Lease;
-use super::schema::{leases, queue_lanes, servers};
+use super::schema::{grants, leases, nodes, queue_lanes, servers};
+use crate::domain::limits::TrunkLimits;
+use crate::domain::time::Millis;
 
 /// A server as it is stored.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -37,6 +39,8 @@ pub struct Server {
     pub created_at: i64,
     /// Milliseconds since 1970.
     pub updated_at: i64,
+    /// A JSON list of [`TrunkLimits`].
+    pub trunks: String,
 }
 
 /// A server with its lane.
@@ -46,8 +50,26 @@ pub struct ServerState {
     pub server: Server,
     /// Who dials through it, once somebody has.
     pub lease: Option<Lease>,
+    /// The lane's owner takes no servers: nothing new is dialed until another node has the lane.
+    pub draining: bool,
     /// Calls that hold a channel.
     pub live_calls: i64,
+}
+
+/// What became of a server that was to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone, with its grants and its lease.
+    Done,
+    /// There is none of that code.
+    NoSuchServer,
+    /// Calls are in its way.
+    InUse {
+        /// How many wait for a try there.
+        waiting: i64,
+        /// How many hold a channel there.
+        live: i64,
+    },
 }
 
 impl Server {
@@ -55,19 +77,33 @@ impl Server {
     pub fn recording_dirs(&self) -> Result<Vec<String>> {
         Ok(serde_json::from_str(&self.recording_dirs)?)
     }
+
+    /// The trunks that have limits of their own.
+    pub fn trunks(&self) -> Result<Vec<TrunkLimits>> {
+        Ok(serde_json::from_str(&self.trunks)?)
+    }
 }
 
-/// Stores a server.
+/// Stores a server; one that was removed under the same code is put in its place.
 pub async fn insert(tx: &mut Tx, server: &Server) -> Result<()> {
+    if set(tx, server, true).await? == 1 {
+        return Ok(());
+    }
     with_conn!(&mut **tx, |c| diesel::insert_into(servers::table).values(server).execute(c).await)?;
     Ok(())
 }
 
-/// Changes everything but the code and the date of a server that exists.
-pub async fn update(tx: &mut Tx, server: &Server) -> Result<()> {
+/// Changes everything but the code and the date of a server that exists; false where there is none.
+pub async fn update(tx: &mut Tx, server: &Server) -> Result<bool> {
+    Ok(set(tx, server, false).await? == 1)
+}
+
+/// Writes over the server of that code, if it was removed or was not.
+async fn set(tx: &mut Tx, server: &Server, removed: bool) -> Result<usize> {
     let s = server;
-    with_conn!(&mut **tx, |c| {
+    Ok(with_conn!(&mut **tx, |c| {
         diesel::update(servers::table.find(&s.code))
+            .filter(servers::removed_at.is_not_null().eq(removed))
             .set((
                 servers::host.eq(&s.host),
                 servers::port.eq(s.port),
@@ -78,25 +114,83 @@ pub async fn update(tx: &mut Tx, server: &Server) -> Result<()> {
                 servers::max_channels.eq(s.max_channels),
                 servers::calls_per_second.eq(s.calls_per_second),
                 servers::recording_dirs.eq(&s.recording_dirs),
+                servers::trunks.eq(&s.trunks),
+                removed.then_some(servers::created_at.eq(s.created_at)),
                 servers::updated_at.eq(s.updated_at),
+                servers::removed_at.eq(None::<i64>),
             ))
             .execute(c)
             .await
+    })?)
+}
+
+/// Removes a server that no call waits for and none lives on, with its grants and its lease. Its name stays, so that
+/// past calls keep their code; its secret does not.
+pub async fn remove(tx: &mut Tx, code: &str, now: Millis) -> Result<Removal> {
+    // The row is locked from here on: of two removals one finds the server gone.
+    let removed = with_conn!(&mut **tx, |c| {
+        diesel::update(servers::table.find(code))
+            .filter(servers::removed_at.is_null())
+            .set((servers::removed_at.eq(now.0), servers::secret.eq(Vec::new())))
+            .execute(c)
+            .await
     })?;
-    Ok(())
+    if removed == 0 {
+        return Ok(Removal::NoSuchServer);
+    }
+    let lanes = queue_lanes::table.filter(queue_lanes::server_code.eq(code));
+    // SUM of BIGINTs is NUMERIC in PostgreSQL, and NULL where there is nothing to add up.
+    let (waiting, live): (i64, i64) = with_conn!(&mut **tx, |c| {
+        lanes
+            .select((
+                diesel::dsl::sql::<BigInt>("CAST(COALESCE(SUM(waiting), 0) AS BIGINT)"),
+                diesel::dsl::sql::<BigInt>("CAST(COALESCE(SUM(live), 0) AS BIGINT)"),
+            ))
+            .first(c)
+            .await
+    })?;
+    if waiting + live > 0 {
+        return Ok(Removal::InUse { waiting, live });
+    }
+    let granted = grants::table.filter(grants::server_code.eq(code));
+    with_conn!(&mut **tx, |c| diesel::delete(granted).execute(c).await)?;
+    with_conn!(&mut **tx, |c| diesel::delete(leases::table.find(code)).execute(c).await)?;
+    Ok(Removal::Done)
 }
 
 /// All servers, by code.
 pub async fn list(conn: &mut Conn) -> Result<Vec<Server>> {
-    Ok(with_conn!(conn, |c| servers::table.order(servers::code).select(Server::as_select()).load(c).await)?)
+    Ok(with_conn!(conn, |c| {
+        servers::table
+            .filter(servers::removed_at.is_null())
+            .order(servers::code)
+            .select(Server::as_select())
+            .load(c)
+            .await
+    })?)
+}
+
+/// One server.
+pub async fn get(conn: &mut Conn, code: &str) -> Result<Option<Server>> {
+    Ok(with_conn!(conn, |c| {
+        servers::table
+            .find(code)
+            .filter(servers::removed_at.is_null())
+            .select(Server::as_select())
+            .first(c)
+            .await
+            .optional()
+    })?)
 }
 
 /// All servers with their lanes, by code; or only the one of that code.
 pub async fn states(conn: &mut Conn, code: Option<&str>) -> Result<Vec<ServerState>> {
-    let all: Vec<(Server, Option<Lease>)> = with_conn!(conn, |c| {
+    let all: Vec<(Server, Option<Lease>, Option<bool>)> = with_conn!(conn, |c| {
         let mut query = servers::table
             .left_join(leases::table.on(leases::server_code.eq(servers::code)))
-            .select((Server::as_select(), Option::<Lease>::as_select()))
+            .left_join(nodes::table.on(nodes::name.eq(leases::node)))
+            .filter(servers::removed_at.is_null())
+            .select((Server::as_select(), Option::<Lease>::as_select(), nodes::draining.nullable()))
             .into_boxed();
         if let Some(code) = code {
             query = query.filter(servers::code.eq(code));
@@ -115,9 +209,9 @@ pub async fn states(conn: &mut Conn, code: Option<&str>) -> Result<Vec<ServerSta
     })?;
     Ok(all
         .into_iter()
-        .map(|(server, lease)| {
+        .map(|(server, lease, draining)| {
             let live_calls = live.iter().find(|(code, _)| *code == server.code).map_or(0, |(_, total)| *total);
-            ServerState { live_calls, server, lease }
+            ServerState { live_calls, server, lease, draining: draining.unwrap_or(false) }
         })
         .collect())
 }

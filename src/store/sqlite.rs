@@ -25,21 +25,33 @@ const READERS: usize = 4;
 
 /// `synchronous=FULL` makes a commit durable before it is acknowledged, also through a power cut.
 const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA mmap_size = 268435456;";
+     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;";
+
+/// Pages that the writer keeps in memory, in KiB. What does not fit is in the system's cache; a book of many millions of
+/// calls must not make the server grow with it, so the file is not mapped into it either.
+const WRITER_CACHE: u32 = 32_768;
+
+/// The same of each reader.
+const READER_CACHE: u32 = 8_192;
 
 /// Opens the file at `path`, which is made when it is not there.
 pub fn open(path: &Path) -> Result<Db> {
     let path = path.to_str().ok_or_else(|| StoreError::Unavailable(format!("{} is no UTF-8 path", path.display())))?;
-    Ok(Db::new(Engine::Sqlite { writer: pool(path, 1)?, readers: pool(path, READERS)? }))
+    Ok(Db::new(Engine::Sqlite {
+        writer: pool(path, 1, WRITER_CACHE)?,
+        readers: pool(path, READERS, READER_CACHE)?,
+        path: path.into(),
+    }))
 }
 
-fn pool(path: &str, size: usize) -> Result<Pool<SqliteConn>> {
+fn pool(path: &str, size: usize, cache: u32) -> Result<Pool<SqliteConn>> {
     let mut config = ManagerConfig::<SqliteConn>::default();
     config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(|path| {
+    config.custom_setup = Box::new(move |path| {
         Box::pin(async move {
             let mut conn = SqliteConn::establish(path).await?;
-            conn.batch_execute(PRAGMAS).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+            let pragmas = format!("{PRAGMAS} PRAGMA cache_size = -{cache};");
+            conn.batch_execute(&pragmas).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
             Ok(conn)
         })
     });

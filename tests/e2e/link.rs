@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use trunkline::ami::event::{WANTED, filter};
+use trunkline::ami::event::{CLASSES, WANTED, filter};
 use trunkline::ami::{Action, Event, HeaderValue, Incoming, Link, Options, Originate, Session, Target, Variable};
 
 use crate::support::ami::Ami;
@@ -17,7 +17,7 @@ fn the_filter_lets_through_what_a_lane_wants_and_nothing_else() {
     for version in [Version::V22, Version::V16] {
         let Some(asterisk) = Asterisk::start(version) else { return };
         let mut ami = Ami::connect(asterisk.ami_port()).unwrap();
-        ami.login("dialer", SECRET, "call").unwrap();
+        ami.login("dialer", SECRET, CLASSES).unwrap();
         let answer = ami.request(&[("Action", "Filter"), ("Operation", "Add"), ("Filter", &filter())]).unwrap();
         assert_eq!(answer.get("Response"), "Success", "{version:?}: {answer:?}");
         let originate = [
@@ -29,14 +29,15 @@ fn the_filter_lets_through_what_a_lane_wants_and_nothing_else() {
             ("Data", "5"),
         ];
         ami.send(&originate).unwrap();
-        let (mut seen, mut gone) = (BTreeSet::new(), 0);
-        while gone < 2 {
+        let (mut seen, mut gone, mut records) = (BTreeSet::new(), 0, 0);
+        while gone < 2 || records < 2 {
             let message = ami.read().unwrap();
             gone += usize::from(message.is_event("Hangup"));
+            records += usize::from(message.is_event("Cdr"));
             seen.insert(message.get("Event").to_owned());
         }
         seen.remove("");
-        let expected = ["DialEnd", "Hangup", "Newchannel", "Newstate", "OriginateResponse"];
+        let expected = ["Cdr", "DialEnd", "Hangup", "Newchannel", "Newstate", "OriginateResponse"];
         assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), expected, "{version:?}");
         assert!(seen.iter().all(|name| WANTED.contains(&name.as_str())));
     }

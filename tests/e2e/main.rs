@@ -13,9 +13,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod admin;
 mod bad_input;
+mod calls;
+mod dialing;
 mod link;
 mod main_job;
+mod queues;
 mod real_parts;
 mod sandboxed;
 mod watching;
+mod webhooks;

@@ -10,6 +10,7 @@ use prost::Message as _;
 use tonic::Code;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus};
+use tonic_types::StatusExt as _;
 use trunkline::api::auth::{ApiKey, Caller, CallerKind, KeyKind};
 use trunkline::pb::{ListClientsRequest, TestConnectionRequest, TestConnectionResponse};
 
@@ -125,6 +126,40 @@ async fn while_keys_cannot_be_looked_up_the_answer_is_503() {
     assert_eq!(answer.header("retry-after"), Some("1"));
     *app.keys.is_away.lock().unwrap() = false;
     assert_eq!(app.get(TEST_CONNECTION).await.status, 200, "a failure is not remembered");
+}
+
+#[tokio::test]
+async fn a_server_that_stops_answers_503_with_retry_after_in_each_protocol() {
+    let app = App::new();
+    app.stop.cancel();
+    let answer = app.get(TEST_CONNECTION).await;
+    assert_eq!(answer.error(503, "UNAVAILABLE"), "the server stops");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    for content_type in [GRPC, GRPC_WEB] {
+        let request = app.rpc("ClientService/TestConnection", content_type, &TestConnectionRequest {});
+        assert_eq!(app.send(request).await.grpc_code(), Some(Code::Unavailable));
+    }
+    assert_eq!(app.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_request_rate_of_a_client_is_told_with_its_name_and_a_delay_in_each_protocol() {
+    let app = App::new();
+    let other = CallerKind::Client { client_id: 8 };
+    let key = app.keys.add(other, |key| key.requests_per_second = Some(0.001));
+    assert_eq!(app.with_key(&key).await.status, 200);
+    let answer = app.with_key(&key).await;
+    assert_eq!(answer.error(429, "RESOURCE_EXHAUSTED"), "limit requests_per_second is reached");
+    assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() > 1);
+    let mut request = app.rpc("ClientService/TestConnection", GRPC, &TestConnectionRequest {});
+    request.headers_mut().insert("x-api-key", HeaderValue::from_str(&key).unwrap());
+    let answer = app.send(request).await;
+    assert_eq!(answer.grpc_code(), Some(Code::ResourceExhausted));
+    let status = tonic::Status::from_header_map(&answer.headers).unwrap();
+    let details = status.get_error_details();
+    assert_eq!(details.error_info().unwrap().metadata["limit"], "requests_per_second");
+    assert!(details.retry_info().unwrap().retry_delay.unwrap() > Duration::from_secs(1));
+    assert_eq!(app.get(TEST_CONNECTION).await.status, 200, "another client is not limited");
 }
 
 #[tokio::test]

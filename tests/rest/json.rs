@@ -48,6 +48,17 @@ async fn null_is_the_same_as_leaving_a_field_out() {
 }
 
 #[tokio::test]
+async fn a_whole_number_may_be_written_as_a_fraction() {
+    let app = App::new();
+    let answer = app.insert(r#"{"batch_id": 12345.0, "data": [{"retry": 3.0}, {"retry": 3e0}, {"retry": "3"}]}"#).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let batch = app.batch();
+    assert_eq!((batch.batch_id, batch.data[0].retry, batch.data[1].retry, batch.data[2].retry), (Some(12345), 3, 3, 3));
+    let beyond_exact = r#"{"batch_id": 9007199254740993.0}"#;
+    assert!(app.insert(beyond_exact).await.violation().starts_with("batch_id: expected an integer of 64 bits"));
+}
+
+#[tokio::test]
 async fn null_is_no_element_of_a_list() {
     let app = App::new();
     let answer = app.insert(r#"{"batch_id": 1, "data": [null]}"#).await;

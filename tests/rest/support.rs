@@ -10,6 +10,7 @@ use futures_util::{Stream, stream};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tonic::{Response, Status};
 use tower::ServiceExt as _;
 use trunkline::api::Error;
@@ -105,6 +106,45 @@ impl QueueService for Dummy {
         *self.0.update.lock().unwrap() = Some(request);
         Ok(Response::new(UpdateQueueResponse { queue: Some(queue) }))
     }
+
+    async fn get_queue(&self, request: tonic::Request<GetQueueRequest>) -> Result<Response<GetQueueResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(GetQueueResponse::default()))
+    }
+
+    async fn get_queue_rules(
+        &self,
+        request: tonic::Request<GetQueueRulesRequest>,
+    ) -> Result<Response<GetQueueRulesResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(GetQueueRulesResponse::default()))
+    }
+
+    async fn set_queue_rules(
+        &self,
+        request: tonic::Request<SetQueueRulesRequest>,
+    ) -> Result<Response<SetQueueRulesResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(SetQueueRulesResponse::default()))
+    }
+
+    async fn explain_queue(
+        &self,
+        request: tonic::Request<ExplainQueueRequest>,
+    ) -> Result<Response<ExplainQueueResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(ExplainQueueResponse::default()))
+    }
+
+    type StreamItemsStream = Pin<Box<dyn Stream<Item = Result<StreamItemsResponse, Status>> + Send>>;
+
+    async fn stream_items(
+        &self,
+        request: tonic::Request<tonic::Streaming<StreamItemsRequest>>,
+    ) -> Result<Response<Self::StreamItemsStream>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(Box::pin(stream::empty())))
+    }
 }
 
 #[tonic::async_trait]
@@ -132,6 +172,22 @@ impl CallService for Dummy {
         let events = self.0.events.lock().unwrap().take();
         Ok(Response::new(events.unwrap_or_else(|| Box::pin(stream::empty()))))
     }
+
+    async fn cancel_call(
+        &self,
+        request: tonic::Request<CancelCallRequest>,
+    ) -> Result<Response<CancelCallResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(CancelCallResponse::default()))
+    }
+
+    async fn hangup_call(
+        &self,
+        request: tonic::Request<HangupCallRequest>,
+    ) -> Result<Response<HangupCallResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(HangupCallResponse::default()))
+    }
 }
 
 #[tonic::async_trait]
@@ -142,6 +198,30 @@ impl ClientService for Dummy {
     ) -> Result<Response<TestConnectionResponse>, Status> {
         self.0.saw(request)?;
         Ok(Response::new(TestConnectionResponse { name: "sandbox".to_owned(), ..Default::default() }))
+    }
+
+    async fn list_do_not_call(
+        &self,
+        request: tonic::Request<ListDoNotCallRequest>,
+    ) -> Result<Response<ListDoNotCallResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(ListDoNotCallResponse::default()))
+    }
+
+    async fn add_do_not_call(
+        &self,
+        request: tonic::Request<AddDoNotCallRequest>,
+    ) -> Result<Response<AddDoNotCallResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(AddDoNotCallResponse::default()))
+    }
+
+    async fn remove_do_not_call(
+        &self,
+        request: tonic::Request<RemoveDoNotCallRequest>,
+    ) -> Result<Response<RemoveDoNotCallResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(RemoveDoNotCallResponse::default()))
     }
 }
 
@@ -167,6 +247,28 @@ unused! {
     create_server(CreateServerRequest) -> CreateServerResponse;
     list_servers(ListServersRequest) -> ListServersResponse;
     get_server(GetServerRequest) -> GetServerResponse;
+    update_client(UpdateClientRequest) -> UpdateClientResponse;
+    set_grant(SetGrantRequest) -> SetGrantResponse;
+    list_grants(ListGrantsRequest) -> ListGrantsResponse;
+    delete_grant(DeleteGrantRequest) -> DeleteGrantResponse;
+    update_server(UpdateServerRequest) -> UpdateServerResponse;
+    delete_server(DeleteServerRequest) -> DeleteServerResponse;
+    test_server(TestServerRequest) -> TestServerResponse;
+    list_nodes(ListNodesRequest) -> ListNodesResponse;
+    drain_node(DrainNodeRequest) -> DrainNodeResponse;
+    resume_node(ResumeNodeRequest) -> ResumeNodeResponse;
+    list_audit(ListAuditRequest) -> ListAuditResponse;
+    set_kill_switch(SetKillSwitchRequest) -> SetKillSwitchResponse;
+    get_kill_switch(GetKillSwitchRequest) -> GetKillSwitchResponse;
+    get_platform_policy(GetPlatformPolicyRequest) -> GetPlatformPolicyResponse;
+    set_platform_policy(SetPlatformPolicyRequest) -> SetPlatformPolicyResponse;
+    list_platform_do_not_call(ListPlatformDoNotCallRequest) -> ListPlatformDoNotCallResponse;
+    add_platform_do_not_call(AddPlatformDoNotCallRequest) -> AddPlatformDoNotCallResponse;
+    remove_platform_do_not_call(RemovePlatformDoNotCallRequest) -> RemovePlatformDoNotCallResponse;
+    create_webhook(CreateWebhookRequest) -> CreateWebhookResponse;
+    list_webhooks(ListWebhooksRequest) -> ListWebhooksResponse;
+    delete_webhook(DeleteWebhookRequest) -> DeleteWebhookResponse;
+    test_webhook(TestWebhookRequest) -> TestWebhookResponse;
 }
 
 /// Keys in memory.
@@ -198,6 +300,7 @@ impl Keys {
             expires_at: None,
             revoked: false,
             client_disabled: false,
+            requests_per_second: None,
         };
         change(&mut key);
         self.stored.lock().unwrap().insert(new.key_id.clone(), key);
@@ -213,6 +316,8 @@ pub struct App {
     pub recorder: Arc<Recorder>,
     pub keys: Arc<Keys>,
     pub key: String,
+    /// Stops the server when it is cancelled.
+    pub stop: CancellationToken,
 }
 
 /// An answer, read to its end.
@@ -241,7 +346,8 @@ impl App {
             let answer = if is_away { Err("the store cannot be reached".to_owned()) } else { Ok(()) };
             Box::pin(std::future::ready(answer)) as _
         });
-        Self { router: router(services, auth, readiness).unwrap(), recorder, keys, key }
+        let stop = CancellationToken::new();
+        Self { router: router(services, auth, readiness, None, stop.clone()).unwrap(), recorder, keys, key, stop }
     }
 
     /// A request with the client's key; a body is JSON.
@@ -300,7 +406,7 @@ impl Answer {
         assert_eq!(self.status.as_u16(), status, "{}", self.text());
         let body = self.json();
         let keys: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys, ["code", "data", "errors", "message", "status"], "{body}");
+        assert_eq!(keys, ["message", "status", "code", "errors", "data"], "{body}");
         assert_eq!((&body["status"], &body["code"], &body["data"]), (&"error".into(), &code.into(), &Value::Null));
         assert!(body["errors"].is_array());
         assert!(self.header("x-request-id").is_some());

@@ -10,7 +10,7 @@ use trunkline::domain::time::Millis;
 use trunkline::store::batches::{self, BatchResult, NewBatch};
 use trunkline::store::calls::{Call, NewCall};
 use trunkline::store::clients::{self, NewClient};
-use trunkline::store::journal::{CallRef, Claim, LaneRef};
+use trunkline::store::journal::{CallRef, Checks, Claim, LaneRef};
 use trunkline::store::servers::{self, Server};
 use trunkline::store::{self, Db, Tx, leases, migrate};
 
@@ -122,6 +122,7 @@ pub fn server() -> Server {
         recording_dirs: r#"["/recordings"]"#.into(),
         created_at: NOW.0,
         updated_at: NOW.0,
+        trunks: "[]".into(),
     }
 }
 
@@ -149,6 +150,8 @@ pub fn new_call() -> NewCall {
             other_channel_id: None,
             variables: BTreeMap::new(),
             recording: None,
+            time_zone: None,
+            retry_rules: Vec::new(),
         },
         max_retries: 1,
         contact_number: Some(9_007_199_254_740_993),
@@ -168,5 +171,6 @@ pub fn claim(call: &Call) -> Claim {
         number: call.attempts + 1,
         channel_id: format!("tl-{attempt}"),
         at: NOW,
+        checks: Checks::default(),
     }
 }

@@ -6,37 +6,21 @@ use std::time::Duration;
 use trunkline::domain::status::{CallStatus, Outcome, QueueStatus};
 use trunkline::domain::time::Millis;
 use trunkline::store::batches::{BatchResult, NewQuickCall, QuickResult, insert_quick};
+use trunkline::store::call_lists::CallFilter;
 use trunkline::store::events::{EventKind, Filter};
-use trunkline::store::journal::{Change, Claim, Expiry, Group, LaneRef, What, commit};
-use trunkline::store::queues::QueueUpdate;
-use trunkline::store::{StoreError, calls, events, keys, lanes, leases, queues, retries, servers};
+use trunkline::store::journal::{Change, Claim, Expiry, Group, LaneRef, What, Withdrawal, commit};
+use trunkline::store::lanes::Place;
+use trunkline::store::queues::{QueueFilter, QueueUpdate};
+use trunkline::store::{StoreError, call_lists, calls, events, keys, lanes, leases, queues, retries, servers};
 
 use super::book::{Book, NOW, SERVER, claim, new_call};
-
-/// Makes a test for each engine of every function named.
-macro_rules! on_both_engines {
-    ($($name:ident),* $(,)?) => {
-        mod on_sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                if let Some(book) = super::Book::sqlite().await { super::$name(book).await }
-            })*
-        }
-        mod on_postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                if let Some(book) = super::Book::postgres().await { super::$name(book).await }
-            })*
-        }
-    };
-}
+use super::engines::on_both_engines;
 
 on_both_engines!(
     a_batch_is_stored_whole_and_counted,
     the_same_batch_is_a_replay_and_another_content_is_not,
     two_identical_batches_at_once_are_stored_once,
     a_transaction_that_is_dropped_leaves_nothing,
-    pages_follow_the_order_of_insertion,
     a_foreign_queue_is_none,
     what_a_client_completed_takes_no_more_calls,
     a_queue_completes_by_itself_and_reopens,
@@ -54,31 +38,39 @@ on_both_engines!(
     servers_show_their_lane,
 );
 
-async fn queue_of(book: &Book, id: i64) -> queues::Queue {
+pub async fn queue_of(book: &Book, id: i64) -> queues::Queue {
     queues::get(&mut book.db.read().await.unwrap(), book.client, id).await.unwrap().unwrap()
 }
 
-async fn due(book: &Book, queue: i64) -> Vec<calls::Call> {
-    lanes::due(&mut book.db.read().await.unwrap(), SERVER, queue, NOW, 1000).await.unwrap()
+pub async fn due(book: &Book, queue: i64) -> Vec<calls::Call> {
+    let place = Place { server: SERVER, queue_id: queue, time_zone: "" };
+    lanes::due(&mut book.db.read().await.unwrap(), place, NOW, 1000).await.unwrap()
 }
 
-async fn claim_all(book: &Book, lane: &LaneRef, number: i64, queue: i64) -> Vec<Claim> {
+pub async fn claim_all(book: &Book, lane: &LaneRef, number: i64, queue: i64) -> Vec<Claim> {
     let claims: Vec<Claim> = due(book, queue).await.iter().map(claim).collect();
     let group = Group { claims: claims.clone(), ..Group::default() };
     assert_eq!(commit(&book.db, lane, number, &group).await.unwrap().len(), claims.len());
     claims
 }
 
-fn change(claim: &Claim, what: What) -> Change {
+pub fn change(claim: &Claim, what: What) -> Change {
     Change { call: claim.call, attempt: claim.attempt, number: claim.number, at: NOW, what }
 }
 
-fn ended(claim: &Claim, from: CallStatus, outcome: Outcome, next_try: Option<Millis>) -> Change {
+pub fn ended(claim: &Claim, from: CallStatus, outcome: Outcome, next_try: Option<Millis>) -> Change {
     let billable_seconds = (outcome == Outcome::Answered).then_some(7);
     change(claim, What::Ended { from, outcome, cause: Some(16), billable_seconds, next_try })
 }
 
-async fn kinds(book: &Book) -> Vec<i16> {
+/// A page of a queue's calls, whatever they are.
+pub async fn page(book: &Book, id: i64, offset: i64, limit: i64) -> Vec<calls::Call> {
+    let queue = queue_of(book, id).await;
+    let mut conn = book.db.read().await.unwrap();
+    call_lists::page(&mut conn, &queue, CallFilter::default(), offset, limit).await.unwrap().0
+}
+
+pub async fn kinds(book: &Book) -> Vec<i16> {
     let all = events::after(&mut book.db.read().await.unwrap(), 0, 10_000).await.unwrap();
     all.iter().map(|event| event.kind).collect()
 }
@@ -88,10 +80,10 @@ async fn a_batch_is_stored_whole_and_counted(book: Book) {
     let queue = queue_of(&book, id).await;
     assert_eq!((queue.total_calls, queue.queued, queue.status), (1000, 1000, QueueStatus::InProgress.code()));
     let mut conn = book.db.read().await.unwrap();
-    let page = calls::page(&mut conn, book.client, id, 0, 1).await.unwrap().remove(0);
+    let page = page(&book, id, 0, 1).await.remove(0);
     assert_eq!(page.contact_number, Some(9_007_199_254_740_993));
     assert_eq!(page.plan().unwrap(), new_call().plan);
-    let (listed, count) = queues::list(&mut conn, book.client, 0, 10).await.unwrap();
+    let (listed, count) = queues::list(&mut conn, book.client, QueueFilter::default(), 0, 10).await.unwrap();
     assert_eq!((listed.len(), count), (1, 1));
     assert_eq!(queues::batches_of(&mut conn, &[id], 10).await.unwrap(), [(id, vec![1])]);
     assert_eq!(kinds(&book).await, [EventKind::BatchInserted as i16]);
@@ -111,7 +103,8 @@ async fn two_identical_batches_at_once_are_stored_once(book: Book) {
     let (one, other) = tokio::join!(book.insert_batch(&new), book.insert_batch(&new));
     let stored = [&one, &other].iter().filter(|result| matches!(result, BatchResult::Stored { .. })).count();
     assert_eq!(stored, 1, "{one:?} {other:?}");
-    let (_, count) = queues::list(&mut book.db.read().await.unwrap(), book.client, 0, 10).await.unwrap();
+    let mut conn = book.db.read().await.unwrap();
+    let (_, count) = queues::list(&mut conn, book.client, QueueFilter::default(), 0, 10).await.unwrap();
     assert_eq!(count, 1);
 }
 
@@ -119,24 +112,12 @@ async fn a_transaction_that_is_dropped_leaves_nothing(book: Book) {
     let mut tx = book.tx().await;
     queues::create(&mut tx, book.client, trunkline::domain::status::QueueKind::Bulk, NOW).await.unwrap();
     drop(tx);
-    let (listed, count) = queues::list(&mut book.db.read().await.unwrap(), book.client, 0, 10).await.unwrap();
+    let mut conn = book.db.read().await.unwrap();
+    let (listed, count) = queues::list(&mut conn, book.client, QueueFilter::default(), 0, 10).await.unwrap();
     assert_eq!((listed.len(), count), (0, 0));
+    drop(conn);
     // The connection that was given up holds nobody else up.
     book.queue(1, 1).await;
-}
-
-async fn pages_follow_the_order_of_insertion(book: Book) {
-    let id = book.queue(1, 30).await;
-    assert!(matches!(book.insert(2, Some(id), 20).await, BatchResult::Stored { .. }));
-    let mut conn = book.db.read().await.unwrap();
-    let mut positions = Vec::new();
-    for page in 0..4 {
-        let calls = calls::page(&mut conn, book.client, id, page * 15, 15).await.unwrap();
-        positions.extend(calls.iter().map(|call| call.position));
-    }
-    assert_eq!(positions, (1..=50).collect::<Vec<i64>>());
-    let queued = calls::page_at(&mut conn, book.client, id, CallStatus::Queued, 45, 10).await.unwrap();
-    assert_eq!(queued.iter().map(|call| call.position).collect::<Vec<_>>(), [46, 47, 48, 49, 50]);
 }
 
 async fn a_foreign_queue_is_none(book: Book) {
@@ -144,8 +125,7 @@ async fn a_foreign_queue_is_none(book: Book) {
     let other = book.another_client().await;
     let mut conn = book.db.read().await.unwrap();
     assert!(queues::get(&mut conn, other, id).await.unwrap().is_none());
-    assert!(calls::page(&mut conn, other, id, 0, 10).await.unwrap().is_empty());
-    let call = calls::page(&mut conn, book.client, id, 0, 1).await.unwrap().remove(0);
+    let call = page(&book, id, 0, 1).await.remove(0);
     assert!(calls::get(&mut conn, Some(other), call.id.into()).await.unwrap().is_none());
     drop(conn);
     let mut foreign = book.batch(9, Some(id), 1);
@@ -154,12 +134,11 @@ async fn a_foreign_queue_is_none(book: Book) {
     assert!(matches!(book.insert(9, Some(12_345), 1).await, BatchResult::NoSuchQueue));
 }
 
-async fn update(book: &Book, id: i64, update: QueueUpdate) -> queues::Queue {
+pub async fn update(book: &Book, id: i64, update: QueueUpdate) -> queues::Queue {
     let mut tx = book.tx().await;
     let queue = queues::update(&mut tx, book.client, id, update, NOW).await.unwrap().unwrap();
-    let told = retries::apply(&mut tx, &queue, NOW).await.unwrap();
-    events::append(&mut tx, told).await.unwrap();
     tx.commit().await.unwrap();
+    retries::apply(&book.db, &queue, NOW, || 0.5).await.unwrap();
     queue_of(book, id).await
 }
 
@@ -282,7 +261,14 @@ async fn a_withdrawn_claim_leaves_no_attempt(book: Book) {
     let lane = book.lane("a").await.unwrap();
     let claims = claim_all(&book, &lane, 1, id).await;
     let call = claims[0].call.id;
-    commit(&book.db, &lane, 2, &Group { withdrawn: claims, ..Group::default() }).await.unwrap();
+    commit(
+        &book.db,
+        &lane,
+        2,
+        &Group { withdrawn: claims.into_iter().map(Withdrawal::unsent).collect(), ..Group::default() },
+    )
+    .await
+    .unwrap();
     let mut conn = book.db.read().await.unwrap();
     assert!(calls::attempts_of(&mut conn, call).await.unwrap().is_empty());
     let call = calls::get(&mut conn, None, call).await.unwrap().unwrap();
@@ -386,7 +372,7 @@ async fn keys_are_found_and_revoked_once(book: Book) {
     keys::touch(&mut tx, "key1", NOW).await.unwrap();
     tx.commit().await.unwrap();
     let found = keys::find(&mut book.db.read().await.unwrap(), "key1").await.unwrap();
-    assert!(found.is_some_and(|(key, disabled)| key.last_used_at == Some(NOW.0) && !disabled));
+    assert!(found.is_some_and(|(key, holder)| key.last_used_at == Some(NOW.0) && !holder.disabled));
     let mut tx = book.tx().await;
     assert!(keys::revoke(&mut tx, book.client + 1, "key1", NOW).await.unwrap().is_none());
     keys::revoke(&mut tx, book.client, "key1", NOW).await.unwrap();

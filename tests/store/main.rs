@@ -15,3 +15,11 @@ mod support;
 
 mod book;
 mod conformance;
+mod dialing;
+mod engines;
+mod governing;
+mod lists;
+mod live_calls;
+mod retries;
+mod streams;
+mod webhooks;

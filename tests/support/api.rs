@@ -1,5 +1,6 @@
 //! The server as its users see it: REST by JSON, and what an administrator sets up first.
 
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -19,6 +20,7 @@ pub struct Api {
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: StatusCode,
+    pub headers: HeaderMap,
     pub body: Value,
 }
 
@@ -28,6 +30,20 @@ impl Answer {
     pub fn data(self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{}", self.body);
         self.body["data"].clone()
+    }
+
+    /// Asserts that this is an error of that HTTP status and code, and answers its message.
+    #[track_caller]
+    pub fn error(&self, status: u16, code: &str) -> String {
+        assert_eq!((self.status.as_u16(), self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
+        self.body["message"].as_str().expect("a message").to_owned()
+    }
+
+    /// The seconds in `Retry-After`.
+    #[track_caller]
+    pub fn retry_after(&self) -> u64 {
+        let seconds = self.headers.get("retry-after").unwrap_or_else(|| panic!("no Retry-After: {}", self.body));
+        seconds.to_str().expect("text").parse().expect("seconds")
     }
 }
 
@@ -74,6 +90,10 @@ impl Api {
         self.send(Method::PUT, path, Some(body)).await
     }
 
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PATCH, path, Some(body)).await
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(Method::DELETE, path, None).await
     }
@@ -84,7 +104,8 @@ impl Api {
             request = request.json(&body);
         }
         let response = request.send().await.expect("an answer");
-        Answer { status: response.status(), body: response.json().await.expect("a JSON body") }
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, body: response.json().await.expect("a JSON body") }
     }
 
     /// Inserts a batch into a new queue and answers the queue's id.
@@ -144,7 +165,7 @@ pub async fn client_of(server: &Server, settings: Value) -> Api {
         "name": "tests", "account_code": "acme", "servers": [code],
         "policy": {
             "technologies": ["Local", "PJSIP"],
-            "contexts": ["answer", "fast", "talk", "slow", "busy", "congestion", "noanswer", "unallocated", "nowhere"],
+            "contexts": ["answer", "fast", "talk", "slow", "busy", "congestion", "noanswer", "unallocated", "nowhere", "report", "tone"],
             "applications": ["Dial", "Wait", "NoOp"],
         },
     });

@@ -11,6 +11,7 @@ pub mod asterisk;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod sipp;
 pub mod skip;

@@ -15,6 +15,8 @@ use super::process::{Output, Process};
 pub struct Options {
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
+    within: Vec<OsString>,
+    data_dir: Option<PathBuf>,
 }
 
 /// A running `trunkline serve`, dead at the latest when the test is. Its output is shown when the test fails.
@@ -35,6 +37,18 @@ impl Options {
     /// Sets a variable, such as `TRUNKLINE_DATABASE_URL`.
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Runs it through another program, such as `nsenter`, that takes it as its last arguments.
+    pub fn within<I: Into<OsString>>(mut self, program: impl IntoIterator<Item = I>) -> Self {
+        self.within.extend(program.into_iter().map(Into::into));
+        self
+    }
+
+    /// Keeps its data there, as seen by the server.
+    pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(dir.into());
         self
     }
 
@@ -90,6 +104,11 @@ impl Server {
         self.process.terminate()
     }
 
+    /// Waits for it to end by itself, or by a signal that was sent.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.wait()
+    }
+
     /// Starts again over the same data, killing it first if it runs. The port is a new one.
     pub fn restart(&mut self) {
         self.kill();
@@ -107,13 +126,28 @@ pub fn trunkline() -> Command {
 }
 
 fn launch(options: &Options, dir: &Path) -> (Process, SocketAddr) {
-    let mut command = trunkline();
+    let mut command = within(&options.within, trunkline());
     command.arg("serve").args(&options.args).current_dir(dir);
-    command.env("TRUNKLINE_LISTEN", "127.0.0.1:0").env("TRUNKLINE_DATA_DIR", data_dir(dir));
+    let data_dir = options.data_dir.clone().unwrap_or_else(|| data_dir(dir));
+    command.env("TRUNKLINE_LISTEN", "127.0.0.1:0").env("TRUNKLINE_DATA_DIR", data_dir);
     command.envs(options.env.iter().map(|(name, value)| (name, value)));
     let mut process = Process::spawn("trunkline serve", &command);
     let address = process.wait_for("listening", listening_address);
     (process, address)
+}
+
+/// `command` as the last arguments of `program`, if there is one, with its environment.
+fn within(program: &[OsString], command: Command) -> Command {
+    let [first, rest @ ..] = program else { return command };
+    let mut outer = Command::new(first);
+    outer.args(rest).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
 }
 
 fn data_dir(dir: &Path) -> PathBuf {

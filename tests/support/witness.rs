@@ -58,6 +58,11 @@ impl Witness {
         self.events("Newchannel").iter().map(|event| event.get("Uniqueid").to_owned()).collect()
     }
 
+    /// All kept events, oldest first.
+    pub fn all(&self) -> Vec<Message> {
+        self.lock().clone()
+    }
+
     /// All kept events of this name, oldest first.
     pub fn events(&self, name: &str) -> Vec<Message> {
         self.lock().iter().filter(|message| message.is_event(name)).cloned().collect()

@@ -44,6 +44,16 @@ struct Inner {
     cache: Cache<String, Option<StoredKey>>,
 }
 
+/// Who was let in, and how often.
+struct Admitted {
+    caller: Caller,
+    requests_per_second: Option<RequestsPerSecond>,
+}
+
+/// How many requests a second a caller may make, beside the [`Caller`] in a request's extensions; absent: any number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RequestsPerSecond(pub f64);
+
 /// The admin key that configuration names, of any form, kept as its SHA-256.
 pub struct AdminKey([u8; 32]);
 
@@ -76,12 +86,13 @@ impl Auth {
     }
 
     /// Who holds the key in `headers`.
-    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Error> {
+    async fn admit(&self, headers: &HeaderMap) -> Result<Admitted, Error> {
         let key = headers.get(X_API_KEY).and_then(|key| key.to_str().ok()).ok_or(Error::Unauthenticated)?;
         if let Some(AdminKey(admin)) = &self.inner.admin
             && bool::from(admin.ct_eq(&hash_secret(key)))
         {
-            return Ok(Caller { kind: CallerKind::Admin, key_id: "bootstrap".to_owned() });
+            let caller = Caller { kind: CallerKind::Admin, key_id: "bootstrap".to_owned() };
+            return Ok(Admitted { caller, requests_per_second: None });
         }
         let key = ApiKey::parse(key).ok_or(Error::Unauthenticated)?;
         let stored = self.lookup(&key.key_id).await?.ok_or(Error::Unauthenticated)?;
@@ -93,7 +104,10 @@ impl Auth {
         if stored.client_disabled {
             return Err(Error::Forbidden("the client is disabled".to_owned()));
         }
-        Ok(Caller { kind: stored.kind, key_id: key.key_id })
+        Ok(Admitted {
+            caller: Caller { kind: stored.kind, key_id: key.key_id },
+            requests_per_second: stored.requests_per_second.map(RequestsPerSecond),
+        })
     }
 
     async fn lookup(&self, key_id: &str) -> Result<Option<StoredKey>, Error> {
@@ -107,10 +121,10 @@ impl Auth {
     }
 }
 
-/// Puts the [`Caller`] into the request's extensions and takes the key out of its headers, or answers in its place.
+/// Puts the [`Caller`] and its [`RequestsPerSecond`] into the request's extensions and takes the key out of its headers, or answers in its place.
 pub async fn authenticate(State(auth): State<Auth>, mut request: Request, next: Next) -> Response {
-    let caller = match auth.caller(request.headers()).await {
-        Ok(caller) => caller,
+    let Admitted { caller, requests_per_second } = match auth.admit(request.headers()).await {
+        Ok(admitted) => admitted,
         Err(error) => return fault::respond(error),
     };
     if needs_admin(request.uri().path()) && !caller.is_admin() {
@@ -119,6 +133,9 @@ pub async fn authenticate(State(auth): State<Auth>, mut request: Request, next: 
     tracing::debug!(key_id = caller.key_id, "authenticated");
     request.headers_mut().remove(X_API_KEY);
     request.extensions_mut().insert(caller);
+    if let Some(rate) = requests_per_second {
+        request.extensions_mut().insert(rate);
+    }
     next.run(request).await
 }
 

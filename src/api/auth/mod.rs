@@ -7,5 +7,5 @@ mod store;
 
 pub use caller::{Caller, CallerKind};
 pub use key::{ApiKey, KeyKind, NewKey, hash_secret};
-pub use layer::{AdminKey, AdminKeyTooShort, Auth, authenticate};
+pub use layer::{AdminKey, AdminKeyTooShort, Auth, RequestsPerSecond, authenticate};
 pub use store::{KeyStore, LookupFailed, StoredKey};

@@ -17,6 +17,8 @@ pub struct StoredKey {
     pub revoked: bool,
     /// Its client may not do anything.
     pub client_disabled: bool,
+    /// API requests a second that its client may make, above 0; none: any number.
+    pub requests_per_second: Option<f64>,
 }
 
 /// The store cannot be reached.

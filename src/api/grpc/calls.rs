@@ -4,16 +4,19 @@ use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
 use super::watch::{self, Events};
-use super::{App, convert, whole};
-use crate::api::Error;
+use super::{App, convert, insert, whole};
 use crate::api::auth::{Caller, CallerKind};
-use crate::api::validate::quick;
+use crate::api::validate::{Rules, quick};
+use crate::api::{Error, Reason};
 use crate::domain::ids::CallId;
+use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
+use crate::domain::wish::Wish;
 use crate::pb;
 use crate::store::batches::{self, NewQuickCall, QuickResult};
+use crate::store::commands::{self, Answer};
 use crate::store::events::Filter;
-use crate::store::{calls, events};
+use crate::store::{calls, do_not_call, events};
 
 /// Serves `CallService`.
 pub struct Calls(pub App);
@@ -31,9 +34,14 @@ impl pb::call_service_server::CallService for Calls {
             request.metadata().get("idempotency-key").map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
         let (app, request) = (self.0.clone(), request.into_inner());
         let done = whole(async move {
-            let rules = app.rules(&mut app.db.read().await?, client_id).await?;
+            let mut conn = app.db.read().await?;
+            let rules = app.rules(&mut conn, client_id).await?;
             let new = quick::quick_call(&request, key, &rules)?;
-            let (call, queue_id, replayed) = insert(&app, &new).await?;
+            let called = quick::called(&request, &new);
+            let numbers: Vec<String> = called.iter().map(|(_, number)| number.clone()).collect();
+            quick::refuse_listed(&called, &do_not_call::listed(&mut conn, client_id, &numbers).await?)?;
+            drop(conn);
+            let (call, queue_id, replayed) = store(&app, &rules, &new).await?;
             Ok((pb::CreateQuickCallResponse { call_id: call.to_string(), queue_id }, replayed))
         });
         let (metadata, (answer, replayed), extensions) = done.await?.into_parts();
@@ -75,23 +83,85 @@ impl pb::call_service_server::CallService for Calls {
         })
         .await
     }
+
+    async fn cancel_call(
+        &self,
+        request: Request<pb::CancelCallRequest>,
+    ) -> Result<Response<pb::CancelCallResponse>, Status> {
+        let client_id = whose(Caller::of(&request)?);
+        let (app, request) = (self.0.clone(), request.into_inner());
+        whole(async move {
+            let call = end(&app, client_id, &request.call_id, Wish::Cancel).await?;
+            Ok(pb::CancelCallResponse { call: Some(call) })
+        })
+        .await
+    }
+
+    async fn hangup_call(
+        &self,
+        request: Request<pb::HangupCallRequest>,
+    ) -> Result<Response<pb::HangupCallResponse>, Status> {
+        let client_id = whose(Caller::of(&request)?);
+        let (app, request) = (self.0.clone(), request.into_inner());
+        whole(async move {
+            let call = end(&app, client_id, &request.call_id, Wish::HangUp).await?;
+            Ok(pb::HangupCallResponse { call: Some(call) })
+        })
+        .await
+    }
 }
 
-async fn insert(app: &App, new: &NewQuickCall) -> Result<(CallId, i64, bool), Error> {
+/// Ends a call as its client wishes, and answers how it then stands and what became of the wish.
+async fn end(app: &App, client_id: Option<i64>, id: &str, wish: Wish) -> Result<pb::Call, Error> {
+    let id = call_id(id)?;
+    let mut tx = app.db.begin().await?;
+    let (answer, call) = commands::wish(&mut tx, client_id, id, wish, Millis::now())
+        .await?
+        .ok_or_else(|| Error::NotFound(format!("call {id}")))?;
+    let result = match answer {
+        Answer::Canceled => pb::EndResult::Canceled,
+        Answer::HangingUp => pb::EndResult::HangingUp,
+        Answer::AlreadyCanceled => pb::EndResult::AlreadyCanceled,
+        Answer::Refused(status) => {
+            let message = refusal(id, wish, status);
+            return Err(Error::FailedPrecondition { reason: Reason::CallStatus, message });
+        }
+    };
+    tx.commit().await?;
+    Ok(pb::Call { result: Some(result.into()), ..convert::call(call)? })
+}
+
+fn refusal(id: CallId, wish: Wish, status: CallStatus) -> String {
+    match (wish, status) {
+        (Wish::Cancel, status) if status.is_live() => format!("call {id} has been answered: hang it up instead"),
+        (Wish::HangUp, status) if status.waits() => format!("call {id} is not being dialed: cancel it instead"),
+        _ => format!("call {id} has ended"),
+    }
+}
+
+async fn store(app: &App, rules: &Rules, new: &NewQuickCall) -> Result<(CallId, i64, bool), Error> {
     loop {
         let mut tx = app.db.begin().await?;
         match batches::insert_quick(&mut tx, new, Millis::now()).await? {
             Some(QuickResult::Stored { queue_id }) => {
+                if let Err(full) = insert::check_added(&mut tx, rules, std::slice::from_ref(&new.call)).await {
+                    tx.rollback().await?;
+                    return Err(full);
+                }
                 tx.commit().await?;
                 return Ok((new.call.id, queue_id, false));
             }
-            Some(QuickResult::Replayed { call, queue_id }) => return Ok((call, queue_id, true)),
+            Some(QuickResult::Replayed { call, queue_id }) => {
+                tx.rollback().await?;
+                return Ok((call, queue_id, true));
+            }
             Some(QuickResult::OtherContent) => {
+                tx.rollback().await?;
                 let message = "this Idempotency-Key was used with other content".to_owned();
                 return Err(Error::AlreadyExists { message, metadata: Vec::new() });
             }
             // One of the same key was stored in this moment: that one decides.
-            None => {}
+            None => tx.rollback().await?,
         }
     }
 }

@@ -5,9 +5,10 @@ use tonic::{Request, Response, Status};
 use super::{App, convert, whole};
 use crate::api::Error;
 use crate::api::auth::{Caller, CallerKind};
+use crate::api::validate::{do_not_call as rules, paging::Page};
 use crate::domain::time::Millis;
 use crate::pb;
-use crate::store::clients;
+use crate::store::{clients, do_not_call};
 
 /// Serves `ClientService`.
 pub struct Clients(pub App);
@@ -34,6 +35,57 @@ impl pb::client_service_server::ClientService for Clients {
                 servers: clients::granted(&mut conn, client_id).await?,
                 server_time,
             })
+        })
+        .await
+    }
+
+    async fn list_do_not_call(
+        &self,
+        request: Request<pb::ListDoNotCallRequest>,
+    ) -> Result<Response<pb::ListDoNotCallResponse>, Status> {
+        let client_id = Caller::of(&request)?.client_id()?;
+        let (app, request) = (self.0.clone(), request.into_inner());
+        whole(async move {
+            let page = Page::new(request.page, request.page_size)?;
+            let mut conn = app.db.read().await?;
+            let (found, count) = do_not_call::list(&mut conn, client_id, page.offset(), page.limit()).await?;
+            let results = found.into_iter().map(convert::do_not_call).collect();
+            Ok(pb::ListDoNotCallResponse { results, count, page: page.number, page_size: page.size })
+        })
+        .await
+    }
+
+    async fn add_do_not_call(
+        &self,
+        request: Request<pb::AddDoNotCallRequest>,
+    ) -> Result<Response<pb::AddDoNotCallResponse>, Status> {
+        let client_id = Caller::of(&request)?.client_id()?;
+        let (app, request) = (self.0.clone(), request.into_inner());
+        whole(async move {
+            let numbers = rules::numbers(&request.numbers)?;
+            let mut tx = app.db.begin().await?;
+            let added = do_not_call::add(&mut tx, client_id, &numbers, Millis::now()).await?;
+            tx.commit().await?;
+            Ok(pb::AddDoNotCallResponse { added_count: i32::try_from(added).unwrap_or(i32::MAX) })
+        })
+        .await
+    }
+
+    async fn remove_do_not_call(
+        &self,
+        request: Request<pb::RemoveDoNotCallRequest>,
+    ) -> Result<Response<pb::RemoveDoNotCallResponse>, Status> {
+        let client_id = Caller::of(&request)?.client_id()?;
+        let (app, request) = (self.0.clone(), request.into_inner());
+        whole(async move {
+            let number = rules::number(&request.number)?;
+            let mut tx = app.db.begin().await?;
+            if !do_not_call::remove(&mut tx, client_id, &number).await? {
+                tx.rollback().await?;
+                return Err(rules::not_listed(&number));
+            }
+            tx.commit().await?;
+            Ok(pb::RemoveDoNotCallResponse {})
         })
         .await
     }

@@ -1,15 +1,24 @@
 //! From stored rows to the API's messages.
 
-use crate::api::Error;
+use crate::api::{Error, rest};
 use crate::domain::cause;
+use crate::domain::did::DidPolicy;
+use crate::domain::limits::TrunkLimits;
+use crate::domain::queue_rules::QueueRules;
+use crate::domain::retry::RetryRule;
 use crate::domain::status::CallStatus;
+use crate::domain::time::Millis;
+use crate::domain::window::{Window, Windows};
 use crate::pb;
 use crate::store::calls::{Attempt, Call};
-use crate::store::clients::Client;
+use crate::store::clients::{Client, Grant};
+use crate::store::do_not_call::Entry;
 use crate::store::events::Event;
 use crate::store::keys::Key;
+use crate::store::nodes::Node;
 use crate::store::queues::Queue;
 use crate::store::servers::ServerState;
+use crate::store::{audit, leases};
 
 /// A stored time.
 pub fn time(millis: i64) -> Option<pb::Timestamp> {
@@ -22,8 +31,8 @@ pub fn queue(queue: &Queue, batches: Vec<i64>) -> pb::Queue {
         queue_id: queue.id,
         kind: queue.kind.into(),
         queue_status: queue.status.into(),
-        retry: queue.retry,
-        retry_count: queue.retry_count,
+        retry: Some(queue.retry.unwrap_or(true)),
+        retry_count: Some(queue.retry_count.unwrap_or(0)),
         retry_gap: queue.retry_gap,
         created_at: time(queue.created_at),
         updated_at: time(queue.updated_at),
@@ -42,6 +51,40 @@ pub fn queue(queue: &Queue, batches: Vec<i64>) -> pb::Queue {
             unknown: count(CallStatus::Unknown),
         }),
     }
+}
+
+/// A queue's rules, each of them written out.
+pub fn queue_rules(rules: &QueueRules) -> pb::QueueRules {
+    let delivery = if rules.at_least_once { pb::Delivery::AtLeastOnce } else { pb::Delivery::AtMostOnce };
+    pb::QueueRules {
+        priority: rules.priority,
+        weight: rules.weight,
+        max_live_calls: rules.max_live_calls,
+        calls_per_second: rules.calls_per_second,
+        retry_rules: rules.retry_rules.iter().map(retry_rule).collect(),
+        windows: rules.windows.as_ref().map(windows),
+        delivery: delivery.into(),
+    }
+}
+
+fn retry_rule(rule: &RetryRule) -> pb::RetryRule {
+    pb::RetryRule {
+        outcome: rule.outcome.outcome().code().into(),
+        max_retries: rule.max_retries,
+        delay: rule.delay,
+        backoff: Some(rule.backoff),
+        jitter: Some(rule.jitter),
+    }
+}
+
+fn windows(windows: &Windows) -> pb::CallingWindows {
+    let time = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    let window = |window: &Window| pb::CallingWindow {
+        days: window.days.iter().map(|&day| day.into()).collect(),
+        from: time(window.from),
+        to: time(window.to),
+    };
+    pb::CallingWindows { time_zone: windows.time_zone.clone(), windows: windows.windows.iter().map(window).collect() }
 }
 
 pub fn call(call: Call) -> Result<pb::Call, Error> {
@@ -72,9 +115,11 @@ pub fn call(call: Call) -> Result<pb::Call, Error> {
         billable_seconds: call.billable_seconds,
         hangup_cause: cause.map(Into::into),
         hangup_cause_text: cause.map(|cause| cause::text(cause).to_owned()),
+        time_zone: plan.time_zone,
         recording_path: plan.recording.map(|recording| recording.path),
         attempt_history: Vec::new(),
         timeline: Vec::new(),
+        result: None,
     })
 }
 
@@ -92,6 +137,14 @@ pub fn attempt(attempt: Attempt) -> pb::Attempt {
         hangup_cause: cause.map(Into::into),
         hangup_cause_text: cause.map(|cause| cause::text(cause).to_owned()),
     }
+}
+
+/// An event as the body that webhooks post: the same JSON as in a stream of REST.
+///
+/// # Errors
+/// If its time is beyond the year 9999.
+pub fn event_json(stored: &Event) -> serde_json::Result<String> {
+    rest::message(&event(stored))
 }
 
 pub fn event(event: &Event) -> pb::CallEvent {
@@ -113,13 +166,20 @@ pub fn event(event: &Event) -> pb::CallEvent {
 
 pub fn client(client: Client, servers: Vec<String>) -> Result<pb::Client, Error> {
     let policy: crate::domain::policy::Policy = serde_json::from_str(&client.policy).map_err(Error::internal)?;
+    let limits: crate::domain::limits::ClientLimits = serde_json::from_str(&client.limits).map_err(Error::internal)?;
     Ok(pb::Client {
         client_id: client.id,
         name: client.name,
         account_code: client.account_code,
         disabled: client.disabled,
         servers,
-        limits: Some(serde_json::from_str(&client.limits).map_err(Error::internal)?),
+        limits: Some(pb::ClientLimits {
+            requests_per_second: limits.requests_per_second,
+            calls_per_second: limits.calls_per_second,
+            max_live_calls: limits.max_live_calls,
+            max_queued_calls: limits.max_queued_calls,
+            max_calls_per_destination_per_day: limits.max_calls_per_destination_per_day,
+        }),
         policy: Some(pb::DialPolicy {
             technologies: policy.technologies,
             trunks: policy.trunks,
@@ -130,6 +190,12 @@ pub fn client(client: Client, servers: Vec<String>) -> Result<pb::Client, Error>
             variables: policy.variables,
             allow_recording_command: policy.allow_recording_command,
             accounts: policy.accounts,
+            did_policy: match policy.did_policy {
+                DidPolicy::Fill => pb::DidPolicy::Fill,
+                DidPolicy::Force => pb::DidPolicy::Force,
+                DidPolicy::Off => pb::DidPolicy::Off,
+            }
+            .into(),
         }),
         created_at: time(client.created_at),
         updated_at: time(client.updated_at),
@@ -151,9 +217,14 @@ pub fn key(key: Key) -> pb::Key {
 
 pub fn server(state: ServerState) -> Result<pb::Server, Error> {
     let recording_dirs = state.server.recording_dirs()?;
+    let trunks = state.server.trunks()?.into_iter().map(trunk).collect();
     let (server, lease) = (state.server, state.lease);
-    // Without a lease nobody dials through it yet.
-    let status = lease.as_ref().map_or(pb::ServerStatus::Connecting.into(), |lease| lease.status.into());
+    let status = match &lease {
+        _ if state.draining => pb::ServerStatus::Draining.into(),
+        Some(lease) => lease.status.into(),
+        // Nobody dials through it yet.
+        None => pb::ServerStatus::Connecting.into(),
+    };
     Ok(pb::Server {
         code: server.code,
         host: server.host,
@@ -170,5 +241,49 @@ pub fn server(state: ServerState) -> Result<pb::Server, Error> {
         asterisk_version: lease.as_ref().and_then(|lease| lease.asterisk_version.clone()),
         last_error: lease.and_then(|lease| lease.last_error),
         created_at: time(server.created_at),
+        trunks,
     })
+}
+
+fn trunk(limits: TrunkLimits) -> pb::TrunkLimits {
+    let TrunkLimits { trunk, max_channels, calls_per_second } = limits;
+    pb::TrunkLimits { trunk, max_channels, calls_per_second }
+}
+
+pub fn grant(grant: Grant) -> pb::Grant {
+    pb::Grant {
+        client_id: grant.client_id,
+        asterisk_server_code: grant.server_code,
+        max_live_calls: grant.max_live_calls,
+        calls_per_second: grant.calls_per_second,
+    }
+}
+
+pub fn node(node: Node, servers: Vec<String>, now: Millis) -> pb::Node {
+    pb::Node {
+        name: node.name,
+        version: node.version,
+        started_at: time(node.started_at),
+        seen_at: time(node.seen_at),
+        alive: Millis(node.seen_at).plus(leases::TTL) > now,
+        draining: node.draining,
+        servers,
+    }
+}
+
+pub fn audit_entry(entry: audit::Entry) -> pb::AuditEntry {
+    pb::AuditEntry {
+        audit_id: entry.id,
+        at: time(entry.at),
+        actor: entry.actor,
+        action: entry.action,
+        target: entry.target,
+        remote_address: entry.remote_address,
+        request_id: entry.request_id,
+        detail: entry.detail,
+    }
+}
+
+pub fn do_not_call(entry: Entry) -> pb::DoNotCallEntry {
+    pb::DoNotCallEntry { number: entry.number, reason: entry.reason, added_at: time(entry.added_at) }
 }

@@ -1,6 +1,7 @@
 //! Where the authentication layer finds keys.
 
 use crate::api::auth::{CallerKind, KeyStore, LookupFailed, StoredKey};
+use crate::domain::limits::ClientLimits;
 use crate::domain::time::Millis;
 use crate::store::keys::Key;
 use crate::store::{Db, Result, StoreError, keys};
@@ -23,19 +24,21 @@ impl KeyStore for Keys {
 
 async fn find(db: &Db, key_id: &str) -> Result<Option<StoredKey>> {
     let found = keys::find(&mut db.read().await?, key_id).await?;
-    let Some((key, client_disabled)) = found else { return Ok(None) };
+    let Some((key, holder)) = found else { return Ok(None) };
     note_use(db, &key).await;
     let time = |millis: i64| {
         jiff::Timestamp::from_millisecond(millis).map_err(|error| StoreError::Unreadable(error.to_string()))
     };
     let secret_sha256 =
         key.secret_sha256.try_into().map_err(|_| StoreError::Unreadable(format!("key {key_id} has no SHA-256")))?;
+    let limits: ClientLimits = serde_json::from_str(&holder.limits)?;
     Ok(Some(StoredKey {
         secret_sha256,
         kind: CallerKind::Client { client_id: key.client_id },
         expires_at: key.expires_at.map(time).transpose()?,
         revoked: key.revoked_at.is_some(),
-        client_disabled,
+        client_disabled: holder.disabled,
+        requests_per_second: limits.requests_per_second,
     }))
 }
 

@@ -3,17 +3,18 @@
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
-use super::{App, convert, whole};
+use super::{App, convert, explain, insert, no_queue, queue_completed, stream_items, whole};
 use crate::api::auth::Caller;
 use crate::api::rest::ParseWarnings;
-use crate::api::validate::{batch, paging::Page};
-use crate::api::{At, Error, Reason, Violations};
-use crate::domain::status::{CallStatus, QueueStatus};
+use crate::api::validate::{Rules, batch, filters, paging::Page, rules};
+use crate::api::{At, Error, Violations};
+use crate::domain::retry::MAX_GAP_SECONDS;
+use crate::domain::status::QueueStatus;
 use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::batches::{self, BatchResult, NewBatch};
 use crate::store::queues::{self, QueueUpdate};
-use crate::store::{calls, events, retries};
+use crate::store::{Conn, call_lists, events, queue_rules, retries};
 
 /// Batch ids that a queue shows at most.
 const BATCHES: usize = 1000;
@@ -31,10 +32,15 @@ impl pb::queue_service_server::QueueService for Queues {
         let warnings = request.extensions().get::<ParseWarnings>().cloned().unwrap_or_default().0;
         let (app, request) = (self.0.clone(), request.into_inner());
         let done = whole(async move {
-            let rules = app.rules(&mut app.db.read().await?, client_id).await?;
+            let mut conn = app.db.read().await?;
+            let rules = app.rules(&mut conn, client_id).await?;
             let now = Millis::now();
-            let new = batch::batch(&request, &rules, warnings, now)?;
-            let result = insert(&app, &new, now).await?;
+            let mut new = batch::batch(&request, &rules, warnings, now)?;
+            let canceled =
+                app.cancel_listed(&mut conn, client_id, &mut new.calls, |index| format!("data[{index}]")).await?;
+            new.warnings.extend(canceled);
+            drop(conn);
+            let result = store(&app, &rules, &new, now).await?;
             answer(new, result)
         });
         let (metadata, (answer, replayed), extensions) = done.await?.into_parts();
@@ -53,8 +59,9 @@ impl pb::queue_service_server::QueueService for Queues {
         let (app, request) = (self.0.clone(), request.into_inner());
         whole(async move {
             let page = Page::new(request.page, request.page_size)?;
+            let filter = filters::queues(&request)?;
             let mut conn = app.db.read().await?;
-            let (found, count) = queues::list(&mut conn, client_id, page.offset(), page.limit()).await?;
+            let (found, count) = queues::list(&mut conn, client_id, filter, page.offset(), page.limit()).await?;
             let ids: Vec<i64> = found.iter().map(|queue| queue.id).collect();
             let batches = queues::batches_of(&mut conn, &ids, BATCHES).await?;
             let results =
@@ -75,17 +82,10 @@ impl pb::queue_service_server::QueueService for Queues {
             let Some(queue_id) = request.master_queue_id else {
                 return Err(Error::invalid("master_queue_id", "required"));
             };
-            let status = request.status.map(call_status).transpose()?;
+            let filter = filters::calls(&request)?;
             let mut conn = app.db.read().await?;
             let queue = queues::get(&mut conn, client_id, queue_id).await?.ok_or_else(|| no_queue(queue_id))?;
-            let (offset, limit) = (page.offset(), page.limit());
-            let (found, count) = match status {
-                None => (calls::page(&mut conn, client_id, queue_id, offset, limit).await?, queue.total_calls),
-                Some(status) => {
-                    let found = calls::page_at(&mut conn, client_id, queue_id, status, offset, limit).await?;
-                    (found, queue.count(status))
-                }
-            };
+            let (found, count) = call_lists::page(&mut conn, &queue, filter, page.offset(), page.limit()).await?;
             let results = found.into_iter().map(convert::call).collect::<Result<_, _>>()?;
             Ok(pb::ListQueueCallsResponse { results, count, page: page.number, page_size: page.size })
         })
@@ -105,34 +105,118 @@ impl pb::queue_service_server::QueueService for Queues {
             let changed = queues::update(&mut tx, client_id, request.queue_id, update, now).await?;
             let queue = changed.ok_or_else(|| no_queue(request.queue_id))?;
             let mut told = vec![queues::updated(&queue, &update, now)];
-            told.extend(retries::apply(&mut tx, &queue, now).await?);
-            told.extend(queues::complete_ended(&mut tx, &[queue.id], now).await?);
+            // Whoever pauses a queue in which nothing is left holds back what is added next.
+            if queue.status != QueueStatus::Paused.code() {
+                told.extend(queues::complete_ended(&mut tx, &[queue.id], now).await?);
+            }
             events::append(&mut tx, told).await?;
             tx.commit().await?;
-            let mut conn = app.db.read().await?;
-            let queue = queues::get(&mut conn, client_id, queue.id).await?.ok_or_else(|| no_queue(queue.id))?;
-            let batches = queues::batches_of(&mut conn, &[queue.id], BATCHES).await?.pop();
-            let batches = batches.map(|(_, batches)| batches).unwrap_or_default();
-            Ok(pb::UpdateQueueResponse { queue: Some(convert::queue(&queue, batches)) })
+            if update.changes_tries() {
+                retries::apply(&app.db, &queue, now, rand::random).await?;
+            }
+            let queue = read(&mut app.db.read().await?, client_id, queue.id).await?;
+            Ok(pb::UpdateQueueResponse { queue: Some(queue) })
+        })
+        .await
+    }
+
+    type StreamItemsStream = stream_items::Answers;
+
+    async fn stream_items(
+        &self,
+        request: Request<tonic::Streaming<pb::StreamItemsRequest>>,
+    ) -> Result<Response<Self::StreamItemsStream>, Status> {
+        let caller = Caller::of(&request)?.clone();
+        Ok(Response::new(stream_items::serve(self.0.clone(), &caller, request.into_inner())?))
+    }
+
+    async fn explain_queue(
+        &self,
+        request: Request<pb::ExplainQueueRequest>,
+    ) -> Result<Response<pb::ExplainQueueResponse>, Status> {
+        let client_id = Caller::of(&request)?.client_id()?;
+        let (app, queue_id) = (self.0.clone(), request.into_inner().queue_id);
+        whole(async move {
+            let queue = queues::get(&mut app.db.read().await?, client_id, queue_id).await?;
+            explain::queue(&app, &queue.ok_or_else(|| no_queue(queue_id))?).await
+        })
+        .await
+    }
+
+    async fn get_queue(&self, request: Request<pb::GetQueueRequest>) -> Result<Response<pb::GetQueueResponse>, Status> {
+        let client_id = Caller::of(&request)?.client_id()?;
+        let (app, request) = (self.0.clone(), request.into_inner());
+        whole(async move {
+            let queue = read(&mut app.db.read().await?, client_id, request.queue_id).await?;
+            Ok(pb::GetQueueResponse { queue: Some(queue) })
+        })
+        .await
+    }
+
+    async fn get_queue_rules(
+        &self,
+        request: Request<pb::GetQueueRulesRequest>,
+    ) -> Result<Response<pb::GetQueueRulesResponse>, Status> {
+        let client_id = Caller::of(&request)?.client_id()?;
+        let (app, id) = (self.0.clone(), request.into_inner().queue_id);
+        whole(async move {
+            let rules = queue_rules::get(&mut app.db.read().await?, client_id, id).await?;
+            let rules = rules.ok_or_else(|| no_queue(id))?;
+            Ok(pb::GetQueueRulesResponse { rules: Some(convert::queue_rules(&rules)) })
+        })
+        .await
+    }
+
+    async fn set_queue_rules(
+        &self,
+        request: Request<pb::SetQueueRulesRequest>,
+    ) -> Result<Response<pb::SetQueueRulesResponse>, Status> {
+        let client_id = Caller::of(&request)?.client_id()?;
+        let (app, request) = (self.0.clone(), request.into_inner());
+        whole(async move {
+            let (id, rules) = (request.queue_id, rules::queue_rules(&request)?);
+            let mut tx = app.db.begin().await?;
+            let set = queue_rules::set(&mut tx, client_id, id, &rules, Millis::now()).await?;
+            let told = set.ok_or_else(|| no_queue(id))?;
+            events::append(&mut tx, vec![told]).await?;
+            tx.commit().await?;
+            Ok(pb::SetQueueRulesResponse { rules: Some(convert::queue_rules(&rules)) })
         })
         .await
     }
 }
 
-async fn insert(app: &App, new: &NewBatch, now: Millis) -> Result<BatchResult, Error> {
+/// One queue of a client, with its batches.
+async fn read(conn: &mut Conn, client_id: i64, id: i64) -> Result<pb::Queue, Error> {
+    let queue = queues::get(conn, client_id, id).await?.ok_or_else(|| no_queue(id))?;
+    let batches = queues::batches_of(conn, &[id], BATCHES).await?.pop();
+    Ok(convert::queue(&queue, batches.map(|(_, batches)| batches).unwrap_or_default()))
+}
+
+async fn store(app: &App, rules: &Rules, new: &NewBatch, now: Millis) -> Result<BatchResult, Error> {
     loop {
-        if let Some(earlier) = batches::replay(&mut app.db.read().await?, new).await? {
+        let mut conn = app.db.read().await?;
+        if let Some(earlier) = batches::replay(&mut conn, new).await? {
             return Ok(earlier);
         }
+        insert::check_room(&mut conn, rules, &new.calls).await?;
+        drop(conn);
         let mut tx = app.db.begin().await?;
         match batches::insert(&mut tx, new, now).await? {
             Some(result @ BatchResult::Stored { .. }) => {
+                if let Err(full) = insert::check_added(&mut tx, rules, &new.calls).await {
+                    tx.rollback().await?;
+                    return Err(full);
+                }
                 tx.commit().await?;
                 return Ok(result);
             }
-            Some(refused) => return Ok(refused),
+            Some(refused) => {
+                tx.rollback().await?;
+                return Ok(refused);
+            }
             // One of the same number was stored in this moment: that one decides.
-            None => {}
+            None => tx.rollback().await?,
         }
     }
 }
@@ -152,21 +236,18 @@ fn answer(new: NewBatch, result: BatchResult) -> Result<(pb::InsertBatchResponse
             metadata: vec![("queue_id", queue_id.to_string())],
         }),
         BatchResult::NoSuchQueue => Err(no_queue(new.queue_id.unwrap_or_default())),
-        BatchResult::QueueCompleted => Err(Error::FailedPrecondition {
-            reason: Reason::QueueCompleted,
-            message: format!("queue {} was completed by its client", new.queue_id.unwrap_or_default()),
-        }),
+        BatchResult::QueueCompleted => Err(queue_completed(new.queue_id.unwrap_or_default())),
     }
 }
 
 fn update(request: &pb::UpdateQueueRequest) -> Result<QueueUpdate, Error> {
     let mut violations = Violations::default();
-    let status = request.queue_status.map(queue_status).transpose()?;
+    let status = filters::queue_status(request.queue_status)?;
     if request.retry_count.is_some_and(|count| !(0..=batch::MAX_RETRY).contains(&count)) {
         violations.invalid(&At::field("retry_count"), format_args!("must be 0 to {}", batch::MAX_RETRY));
     }
-    if request.retry_gap.is_some_and(|gap| !(0..=604_800).contains(&gap)) {
-        violations.invalid(&At::field("retry_gap"), "must be 0 to 604800 seconds");
+    if request.retry_gap.is_some_and(|gap| !(0..=MAX_GAP_SECONDS).contains(&gap)) {
+        violations.invalid(&At::field("retry_gap"), format_args!("must be 0 to {MAX_GAP_SECONDS} seconds"));
     }
     let update =
         QueueUpdate { status, retry: request.retry, retry_count: request.retry_count, retry_gap: request.retry_gap };
@@ -176,18 +257,4 @@ fn update(request: &pb::UpdateQueueRequest) -> Result<QueueUpdate, Error> {
     }
     violations.finish()?;
     Ok(update)
-}
-
-fn queue_status(code: i32) -> Result<QueueStatus, Error> {
-    let status = i16::try_from(code).ok().and_then(|code| QueueStatus::try_from(code).ok());
-    status.ok_or_else(|| Error::invalid("queue_status", "must be paused, in-progress or completed"))
-}
-
-fn call_status(code: i32) -> Result<CallStatus, Error> {
-    let status = i16::try_from(code).ok().and_then(|code| CallStatus::try_from(code).ok());
-    status.ok_or_else(|| Error::invalid("status", "must be a call's status"))
-}
-
-fn no_queue(id: i64) -> Error {
-    Error::NotFound(format!("queue {id}"))
 }

@@ -10,8 +10,7 @@ use http::header::{self, HeaderValue};
 use serde::Serialize;
 use tonic::Status;
 
-use crate::api::rest::write::Answer;
-use crate::api::{Error, fault};
+use crate::api::{Error, fault, rest};
 
 /// How often an idle stream sends a comment, so that proxies keep it and a lost connection is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -55,7 +54,7 @@ where
 
 fn event<Data: Serialize>(message: Result<(i64, Data), Status>) -> Event {
     let written = message.and_then(|(cursor, data)| {
-        let data = serde_json::to_string(&Answer(&data)).map_err(Error::internal)?;
+        let data = rest::message(&data).map_err(Error::internal)?;
         Ok((cursor, data))
     });
     match written {

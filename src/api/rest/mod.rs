@@ -1,8 +1,9 @@
 //! REST, transcoded: each `google.api.http` option in the protos becomes a route to the method that gRPC calls.
 
 mod events;
-mod fault_words;
-mod field_rules;
+pub(crate) mod fault_words;
+pub(crate) mod field_rules;
+mod mask;
 mod nulls;
 mod params;
 mod read;
@@ -15,6 +16,7 @@ mod write;
 pub use request::{MAX_BODY, REQUEST_TIMEOUT};
 pub use routes::{RestRoutes, method_not_allowed, not_found};
 pub use times::ParseWarnings;
+pub use write::{Answer, message};
 
 /// Where every REST path begins.
 pub const BASE: &str = "/calling/api/v1/";

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::StringDeserializer;
+use serde::de::value::{StrDeserializer, StringDeserializer};
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
 };
+
+/// What an enum's unspecified value is read from: no client writes it, and the build script gives it that name.
+const ABSENT: &str = "\0absent";
 
 /// A Deserializer around another that gives a field its default for `null`.
 ///
@@ -99,7 +102,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Nulls<D> {
             |visitor| visitor.visit_seq(Empty(PhantomData));
         deserialize_struct(name: &'static str, fields: &'static [&'static str]) =>
             |visitor| visitor.visit_map(Empty(PhantomData));
-        deserialize_enum(name: &'static str, variants: &'static [&'static str]) => |visitor| visitor.visit_unit();
+        deserialize_enum(name: &'static str, variants: &'static [&'static str]) => |visitor| {
+            let absent: StrDeserializer<_> = ABSENT.into_deserializer();
+            visitor.visit_enum(absent)
+        };
     }
 }
 
@@ -145,9 +151,19 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nested<V> {
     }
 
     same! {
-        visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_char(char) visit_str(&str)
+        visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_char(char) visit_str(&str)
         visit_borrowed_str(&'de str) visit_string(String) visit_bytes(&[u8]) visit_borrowed_bytes(&'de [u8])
         visit_byte_buf(Vec<u8>)
+    }
+
+    /// `40.0` is an integer, as JSON Schema has it; what is too large to be told from its neighbours is none.
+    fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let whole = value.fract() == 0.0 && value.abs() < EXACT;
+        match whole.then(|| format!("{value:.0}").parse::<i64>()) {
+            Some(Ok(integer)) => self.0.visit_i64(integer),
+            _ => self.0.visit_f64(value),
+        }
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
@@ -264,5 +280,21 @@ impl<'de, V: DeserializeSeed<'de>> Visitor<'de> for UnlessNull<'_, V> {
 
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
         self.0.take().map(|seed| seed.deserialize(Nulls::new(inner))).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize as _;
+
+    use super::*;
+    use crate::pb::{DialPolicy, DidPolicy};
+
+    #[test]
+    fn null_is_an_enums_unspecified_value() {
+        let read = |text: &str| DialPolicy::deserialize(Nulls::new(&mut serde_json::Deserializer::from_str(text)));
+        assert_eq!(read(r#"{"did_policy": null}"#).unwrap(), DialPolicy::default());
+        assert_eq!(read(r#"{"did_policy": "force"}"#).unwrap().did_policy(), DidPolicy::Force);
+        assert!(read(r#"{"did_policy": "unspecified"}"#).is_err());
     }
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::api::rest::fault_words::did_you_mean;
 use crate::api::rest::field_rules::{enum_names, json_field};
+use crate::api::rest::mask::UPDATE_MASK;
 use crate::api::{At, Error, FieldViolation, Violations};
 
 /// Fields that a request's path and query set, each read as its field's type.
@@ -63,6 +64,12 @@ impl Params {
         }
     }
 
+    /// These, and the names of the fields that the body sets.
+    pub fn with_mask(mut self, fields: Vec<String>) -> Self {
+        self.0.push((UPDATE_MASK.to_owned(), fields.into()));
+        self
+    }
+
     /// `body` with these fields before its own.
     pub fn before<D>(self, body: D) -> WithParams<D> {
         WithParams { params: self, body }
@@ -82,15 +89,17 @@ fn value(field: &FieldDescriptor, text: &str) -> Result<Value, String> {
         return Ok(Value::Null);
     }
     let expected = |what: &dyn fmt::Display| format!("expected {what}, got {text:?}");
+    // As in JSON, an integer may be written as a fraction.
+    let integer = text.strip_suffix(".0").unwrap_or(text);
     match field.kind() {
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
-            text.parse::<i64>().map(Value::from).map_err(|_| expected(&"an integer"))
+            integer.parse::<i64>().map(Value::from).map_err(|_| expected(&"an integer"))
         }
-        Kind::Uint64 | Kind::Fixed64 => text.parse::<u64>().map(Value::from).map_err(|_| expected(&"an integer")),
+        Kind::Uint64 | Kind::Fixed64 => integer.parse::<u64>().map(Value::from).map_err(|_| expected(&"an integer")),
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
-            text.parse::<i32>().map(Value::from).map_err(|_| expected(&"an integer"))
+            integer.parse::<i32>().map(Value::from).map_err(|_| expected(&"an integer"))
         }
-        Kind::Uint32 | Kind::Fixed32 => text.parse::<u32>().map(Value::from).map_err(|_| expected(&"an integer")),
+        Kind::Uint32 | Kind::Fixed32 => integer.parse::<u32>().map(Value::from).map_err(|_| expected(&"an integer")),
         Kind::Double | Kind::Float => text.parse::<f64>().map(Value::from).map_err(|_| expected(&"a number")),
         Kind::Bool => text.parse::<bool>().map(Value::from).map_err(|_| expected(&"true or false")),
         Kind::Enum(descriptor) => {

@@ -8,7 +8,7 @@ use serde_path_to_error::Track;
 
 use crate::api::rest::nulls::Nulls;
 use crate::api::rest::params::Params;
-use crate::api::rest::{ParseWarnings, fault_words, times, trailing_commas};
+use crate::api::rest::{ParseWarnings, fault_words, mask, times, trailing_commas};
 use crate::api::{Error, FieldViolation};
 use crate::pb;
 
@@ -23,7 +23,10 @@ pub fn message<Req: DeserializeOwned>(
     body: &[u8],
 ) -> Result<(Req, ParseWarnings), Error> {
     let body = if body.is_empty() { b"{}" } else { body };
-    let (parsed, assumed_utc) = pb::noticing_assumed_utc(|| typed(params.clone(), body));
+    let without_null = mask::without_null(input, body);
+    let body = without_null.as_deref().unwrap_or(body);
+    let masked = mask::of(input, body)?.map_or_else(|| params.clone(), |fields| params.clone().with_mask(fields));
+    let (parsed, assumed_utc) = pb::noticing_assumed_utc(|| typed(masked, body));
     match parsed {
         Ok(message) if !assumed_utc => Ok((message, ParseWarnings::default())),
         Ok(message) => Ok((message, times::warnings(input, body))),

@@ -4,10 +4,12 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use super::Rules;
-use super::originate::{Around, RecordingFields, plan, recording};
+use super::originate::{Around, RecordingFields, given, plan, recording};
+use super::rules::{retry_rules, time_zone};
 use super::text::{label, plain_if_given};
 use crate::api::{At, Error, Violations};
 use crate::domain::ids::CallId;
+use crate::domain::retry::MAX_RETRIES;
 use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
 use crate::pb::{InsertBatchRequest, QueueItem};
@@ -18,7 +20,7 @@ use crate::store::calls::NewCall;
 pub const MAX_ITEMS: usize = 1000;
 
 /// Tries beyond the first at most.
-pub const MAX_RETRY: i32 = 100;
+pub const MAX_RETRY: i32 = MAX_RETRIES;
 
 /// Largest contact number: 15 digits are the most that E.164 allows.
 const MAX_CONTACT: i64 = 1_000_000_000_000_000;
@@ -48,7 +50,7 @@ pub fn batch(
             &[]
         }
     };
-    dids(&request.dids, &mut violations);
+    dids(&request.dids, &At::field("dids"), &mut violations);
     let mut calls = Vec::with_capacity(items.len());
     for (index, one) in items.iter().enumerate() {
         if violations.is_full() {
@@ -80,17 +82,18 @@ pub fn content(request: &impl Message) -> [u8; 32] {
     Sha256::digest(request.encode_to_vec()).into()
 }
 
-fn dids(dids: &[String], violations: &mut Violations) {
-    let at = At::field("dids");
+/// Checks numbers that rotate over calls.
+pub fn dids(dids: &[String], at: &At<'_>, violations: &mut Violations) {
     if dids.len() > MAX_ITEMS {
-        violations.invalid(&at, format_args!("must hold at most {MAX_ITEMS}, and holds {}", dids.len()));
+        violations.invalid(at, format_args!("must hold at most {MAX_ITEMS}, and holds {}", dids.len()));
     }
     for (index, did) in dids.iter().take(MAX_ITEMS).enumerate() {
         plain_if_given(Some(did), &at.index(index), violations);
     }
 }
 
-fn item(
+/// Checks one item, and makes the call that is stored. None where something is wrong; it is noted.
+pub fn item(
     item: &QueueItem,
     did: Option<&String>,
     rules: &Rules,
@@ -106,6 +109,8 @@ fn item(
     }
     plain_if_given(item.caller_id.as_deref(), &at.then("caller_id"), violations);
     label(item.project.as_deref(), &at.then("project"), violations);
+    time_zone(item.time_zone.as_deref(), at, violations);
+    let retry_rules = retry_rules(&item.retry_rules, &at.then("retry_rules"), violations);
     let server = server(&item.asterisk_server_code, rules, at, violations);
     let deadline = deadline(item, at, violations);
     let Some(action) = &item.action else {
@@ -114,14 +119,18 @@ fn item(
     };
     let id = CallId::new();
     let server = server?;
-    let recording = if item.create_recording {
-        let (path, command) = (item.recording_path.as_deref(), item.mix_monitor_command.as_deref());
-        Some(recording(RecordingFields { path, command }, id, server, at, violations)?)
+    let fields = RecordingFields { path: item.recording_path.as_deref(), command: item.mix_monitor_command.as_deref() };
+    // What is said of a recording has to be right also where none is made.
+    let recording = if item.create_recording || fields != RecordingFields::default() {
+        Some(recording(fields, id, server, at, violations)?).filter(|_| item.create_recording)
     } else {
         None
     };
-    let caller_id = item.caller_id.clone().or_else(|| did.cloned());
-    let plan = plan(action, Around { at: *at, channel: None, data: None, caller_id, recording }, rules, violations)?;
+    let own = given(action.caller_id.as_deref()).or(item.caller_id.as_deref());
+    let caller_id = rules.policy.did_policy.caller_id(own, did.map(String::as_str));
+    let time_zone = item.time_zone.clone();
+    let around = Around { at: *at, channel: None, data: None, caller_id, recording, time_zone, retry_rules };
+    let plan = plan(action, around, rules, violations)?;
     let expired = deadline.is_some_and(|deadline| deadline <= now);
     Some(NewCall {
         id,
@@ -163,6 +172,72 @@ fn deadline(item: &QueueItem, at: &At<'_>, violations: &mut Violations) -> Optio
         Err(error) => {
             violations.invalid(&at.then("deadline"), error);
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::api::validate::ServerRules;
+    use crate::domain::did::DidPolicy;
+    use crate::domain::policy::Policy;
+    use crate::pb::OriginateAction;
+    use crate::store::clients::Client;
+
+    fn rules(did_policy: DidPolicy) -> Rules {
+        let client = Client {
+            id: 1,
+            name: "acme".into(),
+            account_code: "acme".into(),
+            disabled: false,
+            limits: "{}".into(),
+            policy: "{}".into(),
+            queues: 0,
+            created_at: 0,
+            updated_at: 0,
+        };
+        let server = ServerRules { dial_template: "PJSIP/{number}".into(), recording_dirs: Vec::new() };
+        Rules {
+            client,
+            policy: Policy { did_policy, ..Policy::default() },
+            limits: Default::default(),
+            servers: HashMap::from([("server1".to_owned(), server)]),
+        }
+    }
+
+    fn item(caller_id: Option<&str>) -> QueueItem {
+        let action = OriginateAction {
+            action: "Originate".into(),
+            channel: Some("PJSIP/1@e".into()),
+            application: Some("Wait".into()),
+            data: Some("1".into()),
+            caller_id: caller_id.map(str::to_owned),
+            ..OriginateAction::default()
+        };
+        QueueItem { asterisk_server_code: "server1".into(), action: Some(action), ..QueueItem::default() }
+    }
+
+    #[test]
+    fn the_clients_did_policy_decides_the_caller_id_and_the_did_stays_the_calls() {
+        let named = "\"Acme\" <1001>";
+        let request = InsertBatchRequest {
+            batch_id: Some(1),
+            data: vec![item(None), item(Some(named))],
+            dids: vec!["+49301".into()],
+            ..InsertBatchRequest::default()
+        };
+        for (policy, expected) in [
+            (DidPolicy::Fill, [Some("+49301"), Some(named)]),
+            (DidPolicy::Force, [Some("+49301"), Some("\"Acme\" <+49301>")]),
+            (DidPolicy::Off, [None, Some(named)]),
+        ] {
+            let new = batch(&request, &rules(policy), Vec::new(), Millis(0)).unwrap();
+            let caller_ids: Vec<_> = new.calls.iter().map(|call| call.plan.caller_id.as_deref()).collect();
+            assert_eq!(caller_ids, expected, "{policy:?}");
+            assert!(new.calls.iter().all(|call| call.did.as_deref() == Some("+49301")));
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::api::{At, Violations};
 use crate::domain::ids::CallId;
 use crate::domain::originate::{DEFAULT_TIMEOUT_MS, Plan, Recording, Target};
 use crate::domain::recording;
+use crate::domain::retry::RetryRule;
 use crate::pb::OriginateAction;
 
 /// Longest channel id of a client: with `-r100` behind it, it still fits Asterisk's 150 (`AST_MAX_UNIQUEID`).
@@ -22,10 +23,14 @@ pub struct Around<'a> {
     pub channel: Option<String>,
     /// What Dial dials, where `action.Data` does not say.
     pub data: Option<String>,
-    /// The caller id, where `action.CallerID` does not say.
+    /// The caller id; `action.CallerID` has had its say.
     pub caller_id: Option<String>,
     /// Where the call is recorded.
     pub recording: Option<Recording>,
+    /// The time zone of the person called.
+    pub time_zone: Option<String>,
+    /// The item's own rules for further tries.
+    pub retry_rules: Vec<RetryRule>,
 }
 
 /// Checks an action and makes the plan of its call. None where something is wrong; it is noted.
@@ -50,7 +55,7 @@ pub fn plan(action: &OriginateAction, around: Around<'_>, rules: &Rules, violati
     let plan = Plan {
         channel,
         target: target?,
-        caller_id: given(action.caller_id.as_deref()).map(str::to_owned).or(around.caller_id),
+        caller_id: around.caller_id,
         account: Some(account),
         timeout_ms,
         early_media: action.early_media.unwrap_or(false),
@@ -59,6 +64,8 @@ pub fn plan(action: &OriginateAction, around: Around<'_>, rules: &Rules, violati
         other_channel_id: action.other_channel_id.clone(),
         variables,
         recording: around.recording,
+        time_zone: around.time_zone,
+        retry_rules: around.retry_rules,
     };
     for denied in rules.policy.check(&plan) {
         // Only the recording's command stands beside the action.
@@ -176,7 +183,7 @@ fn account(action: &OriginateAction, rules: &Rules, at: &At<'_>, violations: &mu
 }
 
 /// What a request says about recording.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordingFields<'a> {
     /// `recording_path`.
     pub path: Option<&'a str>,
@@ -226,6 +233,6 @@ fn check_path(path: &str, server: &ServerRules, at: &At<'_>, violations: &mut Vi
 }
 
 /// An empty text is as good as none.
-fn given(text: Option<&str>) -> Option<&str> {
+pub fn given(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }

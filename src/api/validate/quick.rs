@@ -1,11 +1,14 @@
 //! A quick call.
 
+use std::collections::HashSet;
+
 use super::batch::{content, server};
-use super::originate::{Around, RecordingFields, plan, recording};
+use super::originate::{Around, RecordingFields, given, plan, recording};
 use super::text::{label, plain_if_given};
 use super::{Rules, ServerRules};
 use crate::api::{At, Error, Violations};
 use crate::domain::ids::CallId;
+use crate::domain::number;
 use crate::domain::status::CallStatus;
 use crate::pb::CreateQuickCallRequest;
 use crate::store::batches::NewQuickCall;
@@ -39,6 +42,32 @@ pub fn quick_call(
     let call = call.ok_or_else(|| Error::internal("a quick call without a plan"))?;
     let idempotency = idempotency_key.map(|key| (key, content(request)));
     Ok(NewQuickCall { client_id: rules.client.id, call, idempotency })
+}
+
+/// The numbers that a quick call would reach, as digits, each with the path of the field that names it.
+#[must_use]
+pub fn called(request: &CreateQuickCallRequest, new: &NewQuickCall) -> Vec<(&'static str, String)> {
+    let action = request.action.as_ref();
+    let first = match action.and_then(|action| given(action.channel.as_deref())) {
+        Some(channel) => ("action.Channel", number::dialed(channel).0),
+        None => ("number1", request.number1.as_deref()),
+    };
+    // `Data` goes before the second number, which then is not called.
+    let second = action.is_none_or(|action| given(action.data.as_deref()).is_none());
+    let second = ("number2", request.number2.as_deref().filter(|_| second && new.call.plan.dials()));
+    [first, second].into_iter().filter_map(|(field, number)| Some((field, number::digits(number?)?))).collect()
+}
+
+/// Refuses a quick call that would reach a listed number.
+///
+/// # Errors
+/// [`Error::PermissionDenied`] at each field that names one.
+pub fn refuse_listed(called: &[(&'static str, String)], listed: &HashSet<String>) -> Result<(), Error> {
+    let mut violations = Violations::default();
+    for (field, number) in called.iter().filter(|(_, number)| listed.contains(number)) {
+        violations.denied(&At::field(field), format_args!("{number} is on the do-not-call list"));
+    }
+    violations.finish()
 }
 
 fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violations) -> Option<NewCall> {
@@ -82,8 +111,12 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
         at: root,
         channel: request.number1.as_deref().map(|number| dialed(number, server)),
         data: request.number2.as_deref().map(|number| format!("{},{SECOND_LEG_SECONDS}", dialed(number, server))),
-        caller_id: Some(caller_id(&request.customer_name, request.did.as_deref())),
+        caller_id: given(action.caller_id.as_deref())
+            .map(str::to_owned)
+            .or_else(|| Some(caller_id(&request.customer_name, request.did.as_deref()))),
         recording,
+        time_zone: None,
+        retry_rules: Vec::new(),
     };
     let plan = plan(action, around, rules, violations)?;
     Some(NewCall {

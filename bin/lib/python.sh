@@ -1,0 +1,77 @@
+# Checks by stock clients in Python, each with its pinned packages in a virtual environment of its own.
+
+# `have_venv NAME`: makes sure of tests/NAME/requirements.txt, and sets `venv`. A change of the file makes another one.
+have_venv() {
+    local wanted
+    wanted="tests/$1/requirements.txt"
+    venv="$cache/venv-$1-$(sha256sum "$wanted" | cut -c1-12)"
+    [ ! -e "$venv/complete" ] || return 0
+    if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
+        if is_debian_root; then apt_install python3-venv; else skip "$1: no python3 with venv" && return 1; fi
+    fi
+    say "installing the packages of $wanted"
+    rm -rf "$venv"
+    { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" &&
+        touch "$venv/complete"; } || { skip "$1: its Python packages could not be installed" && return 1; }
+}
+
+# `with_sandbox COMMAND…`: runs a command beside a fresh sandbox, with `url`, `key` and `admin_key` set.
+with_sandbox() {
+    local dir server result=0
+    dir=$(mktemp -d)
+    "${CARGO_TARGET_DIR:-target}/debug/trunkline" serve --sandbox --sandbox-speed 100 --listen 127.0.0.1:0 \
+        --data-dir "$dir/data" --log-format text >"$dir/out" 2>"$dir/log" &
+    server=$!
+    until grep -qs 'listening on' "$dir/log"; do
+        kill -0 "$server" 2>/dev/null || { cat "$dir/log" >&2 && return 1; }
+        sleep 0.1
+    done
+    url="http://$(sed -n 's/.*listening on \([0-9.:]*\).*/\1/p' "$dir/log")"
+    key=$(sed -n 's/^ *API key *//p' "$dir/out")
+    admin_key=$(cat "$dir/data/admin.key")
+    "$@" || result=$?
+    kill "$server"
+    wait "$server" || true
+    [ "$result" = 0 ] || grep -E 'WARN|ERROR|panicked' "$dir/log" | tail -n 20 >&2 || true
+    rm -rf "$dir"
+    return "$result"
+}
+
+stock_client() { "$venv/bin/python" tests/clients/stock_client.py "${url#http://}" "$key" proto; }
+
+# What schemathesis leaves out: the stream, which has no end that it could wait for (tests/rest/events.rs and
+# tests/contract/queues.rs hold it to its document).
+readonly NOT_FUZZED=(WatchCalls)
+# The same requests on every run. Another one is tried with SCHEMATHESIS_SEED.
+readonly SEED="${SCHEMATHESIS_SEED:-20261125}"
+# Fewest requests of all runs together.
+readonly FEWEST=5000
+
+# `fuzz KEY LOG OPTION…`: all checks of schemathesis, stateful ones included, on what the options pick.
+fuzz() {
+    local options=() id
+    for id in "${NOT_FUZZED[@]}"; do options+=(--exclude-operation-id "$id"); done
+    PYTHONDONTWRITEBYTECODE=1 SCHEMATHESIS_HOOKS=tests/schemathesis/hooks.py timeout 300 "$venv/bin/st" run "$url/openapi.json" \
+        --url "$url/calling/api/v1" -H "X-API-KEY: $1" --checks all --seed "$SEED" --generation-database none \
+        --continue-on-failure --request-timeout 30 --no-color "${options[@]}" "${@:3}" 2>&1 | tee "$2"
+}
+
+# As a client and as an administrator, each with what the other one may do as well.
+fuzzed() {
+    local log="${CARGO_TARGET_DIR:-target}/schemathesis" requests
+    mkdir -p "$log"
+    fuzz "$key" "$log/client.log" --exclude-path-regex /admin/ --max-examples "$1" || return
+    fuzz "$admin_key" "$log/admin.log" --include-path-regex /admin/ --max-examples "$2" || return
+    requests=$(($(sed -nE 's/^ *([0-9,]+) generated.*/\1/p' "$log"/{client,admin}.log | tr -d , | paste -sd+)))
+    echo "schemathesis: $requests requests, seed $SEED, 0 failures"
+    [ "$requests" -ge "$FEWEST" ] || { echo "fewer than $FEWEST requests" >&2 && return 1; }
+}
+
+stock_clients() {
+    local venv url key admin_key
+    # Built as the tests build it, so that this is done already where they have run.
+    check "the binary for the clients" cargo test --locked --quiet --no-run --test contract || return 0
+    have_venv clients && check "a stock gRPC client" with_sandbox stock_client
+    have_venv schemathesis && check "schemathesis" with_sandbox fuzzed 150 100
+    return 0
+}

@@ -1,0 +1,128 @@
+//! The audit: one mechanism for every method that changes something, and the list of what it noted.
+
+use std::ops::{Deref, DerefMut};
+
+use axum::extract::ConnectInfo;
+use serde::Serialize;
+use serde_json::Value;
+use tonic::{Request, Status};
+
+use crate::api::auth::Caller;
+use crate::api::context::RequestId;
+use crate::api::grpc::{App, convert};
+use crate::api::port::Peer;
+use crate::api::validate::paging::Page;
+use crate::api::{Error, context};
+use crate::domain::time::Millis;
+use crate::pb;
+use crate::store::{Tx, audit};
+
+/// Fields of a request that hold what nobody may read later.
+const SECRET: [&str; 1] = ["secret"];
+
+/// A request that changes something: who wants what, and the way to do it.
+pub struct Change {
+    /// What all methods share.
+    pub app: App,
+    /// When it was asked for.
+    pub now: Millis,
+    entry: audit::NewEntry,
+}
+
+/// A transaction whose commit notes the change. Dropped, it leaves neither the change nor the note.
+pub struct Audited {
+    tx: Tx,
+    entry: audit::NewEntry,
+}
+
+impl Change {
+    /// Takes down who asks, from where, and for what.
+    pub fn of<T: Serialize>(app: App, action: &'static str, request: &Request<T>) -> Result<Self, Status> {
+        let now = Millis::now();
+        let peer = request.extensions().get::<ConnectInfo<Peer>>();
+        let id = request.extensions().get::<RequestId>().map_or_else(context::request_id, |id| id.as_str().to_owned());
+        let entry = audit::NewEntry {
+            at: now.0,
+            actor: Caller::of(request)?.key_id.clone(),
+            action: action.to_owned(),
+            target: String::new(),
+            remote_address: peer.map(|ConnectInfo(Peer(peer))| peer.ip().to_canonical().to_string()),
+            request_id: id,
+            detail: detail(request.get_ref())?,
+        };
+        Ok(Self { app, now, entry })
+    }
+
+    /// Begins to change.
+    pub async fn begin(&self) -> Result<Audited, Error> {
+        Ok(Audited { tx: self.app.db.begin().await?, entry: self.entry.clone() })
+    }
+}
+
+impl Audited {
+    /// Makes the change durable, together with the note that `target` was changed.
+    pub async fn commit(mut self, target: String) -> Result<(), Error> {
+        self.entry.target = target;
+        audit::append(&mut self.tx, &self.entry).await?;
+        Ok(self.tx.commit().await?)
+    }
+
+    /// Changes nothing.
+    pub async fn rollback(self) -> Result<(), Error> {
+        Ok(self.tx.rollback().await?)
+    }
+}
+
+impl Deref for Audited {
+    type Target = Tx;
+
+    fn deref(&self) -> &Tx {
+        &self.tx
+    }
+}
+
+impl DerefMut for Audited {
+    fn deref_mut(&mut self) -> &mut Tx {
+        &mut self.tx
+    }
+}
+
+/// What was asked for, as JSON without secrets. Lists that were left empty are left out.
+fn detail(request: &impl Serialize) -> Result<String, Error> {
+    let mut asked = serde_json::to_value(request).map_err(Error::internal)?;
+    if let Value::Object(fields) = &mut asked {
+        fields.retain(|name, value| {
+            !SECRET.contains(&name.as_str()) && !value.as_array().is_some_and(std::vec::Vec::is_empty)
+        });
+    }
+    Ok(asked.to_string())
+}
+
+/// See `AdminService.ListAudit`.
+pub async fn list(app: App, request: pb::ListAuditRequest) -> Result<pb::ListAuditResponse, Error> {
+    let size = Page::new(None, request.page_size)?.limit();
+    if request.before.is_some_and(|before| before < 1) {
+        return Err(Error::invalid("before", "must be at least 1"));
+    }
+    let entries = audit::list(&mut app.db.read().await?, request.before, size).await?;
+    Ok(pb::ListAuditResponse { results: entries.into_iter().map(convert::audit_entry).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_never_noted() {
+        let request = pb::CreateServerRequest {
+            code: "server1".into(),
+            secret: "s3cret".into(),
+            recording_dirs: vec!["/recordings".into()],
+            ..pb::CreateServerRequest::default()
+        };
+        let noted = detail(&request).unwrap();
+        assert!(!noted.contains("s3cret") && noted.contains("/recordings") && !noted.contains("trunks"), "{noted}");
+        let update = pb::UpdateServerRequest { secret: Some("s3cret".into()), ..pb::UpdateServerRequest::default() };
+        assert!(!detail(&update).unwrap().contains("s3cret"));
+    }
+}

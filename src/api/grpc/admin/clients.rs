@@ -1,0 +1,78 @@
+//! Clients.
+
+use secrecy::ExposeSecret;
+
+use super::audit::Change;
+use super::keys;
+use crate::api::Error;
+use crate::api::grpc::{App, convert};
+use crate::api::validate::paging::Page;
+use crate::api::validate::{admin, patch};
+use crate::pb;
+use crate::store::{Conn, StoreError, clients, servers};
+
+/// See `AdminService.CreateClient`.
+pub async fn create(change: Change, request: pb::CreateClientRequest) -> Result<pb::CreateClientResponse, Error> {
+    let mut tx = change.begin().await?;
+    let new = admin::client(&request, &servers::list(&mut tx).await?)?;
+    if clients::by_name(&mut tx, &new.name).await?.is_some() {
+        return Err(taken(&new.name));
+    }
+    let id = clients::create(&mut tx, &new, change.now).await.map_err(|error| refused(error, &new.name))?;
+    let key = keys::make(&change, &mut tx, id, None).await?;
+    tx.commit(format!("clients/{id}")).await?;
+    let mut client = find(&mut change.app.db.read().await?, id).await?;
+    client.api_key = Some(key.plaintext.expose_secret().to_owned());
+    Ok(pb::CreateClientResponse { client: Some(client) })
+}
+
+/// See `AdminService.ListClients`.
+pub async fn list(app: App, request: pb::ListClientsRequest) -> Result<pb::ListClientsResponse, Error> {
+    let page = Page::new(request.page, request.page_size)?;
+    let mut conn = app.db.read().await?;
+    let (found, count) = clients::list(&mut conn, page.offset(), page.limit()).await?;
+    let mut results = Vec::with_capacity(found.len());
+    for client in found {
+        let servers = clients::granted(&mut conn, client.id).await?;
+        results.push(convert::client(client, servers)?);
+    }
+    Ok(pb::ListClientsResponse { results, count, page: page.number, page_size: page.size })
+}
+
+/// See `AdminService.GetClient`.
+pub async fn get(app: App, request: pb::GetClientRequest) -> Result<pb::GetClientResponse, Error> {
+    let client = find(&mut app.db.read().await?, request.client_id).await?;
+    Ok(pb::GetClientResponse { client: Some(client) })
+}
+
+/// See `AdminService.UpdateClient`.
+pub async fn update(change: Change, request: pb::UpdateClientRequest) -> Result<pb::UpdateClientResponse, Error> {
+    let id = request.client_id;
+    let mut tx = change.begin().await?;
+    let patched = patch::client(find(&mut tx, id).await?, request)?;
+    let new = admin::client(&patched.fields, &servers::list(&mut tx).await?)?;
+    if clients::by_name(&mut tx, &new.name).await?.is_some_and(|other| other.id != id) {
+        return Err(taken(&new.name));
+    }
+    let updated = clients::update(&mut tx, id, &new, patched.disabled, change.now).await;
+    updated.map_err(|error| refused(error, &new.name))?;
+    tx.commit(format!("clients/{id}")).await?;
+    let client = find(&mut change.app.db.read().await?, id).await?;
+    Ok(pb::UpdateClientResponse { client: Some(client) })
+}
+
+/// The client of that id.
+pub async fn find(conn: &mut Conn, id: i64) -> Result<pb::Client, Error> {
+    let client = clients::get(conn, id).await?.ok_or_else(|| Error::NotFound(format!("client {id}")))?;
+    let servers = clients::granted(conn, id).await?;
+    convert::client(client, servers)
+}
+
+/// Another client got the name in this very moment.
+fn refused(error: StoreError, name: &str) -> Error {
+    if error.is_duplicate() { taken(name) } else { error.into() }
+}
+
+fn taken(name: &str) -> Error {
+    Error::AlreadyExists { message: format!("there is a client {name} already"), metadata: Vec::new() }
+}

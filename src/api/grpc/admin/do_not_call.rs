@@ -1,0 +1,45 @@
+//! Numbers that nobody may have called.
+
+use super::audit::Change;
+use crate::api::Error;
+use crate::api::grpc::{App, convert};
+use crate::api::validate::{do_not_call as rules, paging::Page};
+use crate::pb;
+use crate::store::do_not_call::{self, PLATFORM};
+
+/// See `AdminService.ListPlatformDoNotCall`.
+pub async fn list(
+    app: App,
+    request: pb::ListPlatformDoNotCallRequest,
+) -> Result<pb::ListPlatformDoNotCallResponse, Error> {
+    let page = Page::new(request.page, request.page_size)?;
+    let (found, count) = do_not_call::list(&mut app.db.read().await?, PLATFORM, page.offset(), page.limit()).await?;
+    let results = found.into_iter().map(convert::do_not_call).collect();
+    Ok(pb::ListPlatformDoNotCallResponse { results, count, page: page.number, page_size: page.size })
+}
+
+/// See `AdminService.AddPlatformDoNotCall`.
+pub async fn add(
+    change: Change,
+    request: pb::AddPlatformDoNotCallRequest,
+) -> Result<pb::AddPlatformDoNotCallResponse, Error> {
+    let numbers = rules::numbers(&request.numbers)?;
+    let mut tx = change.begin().await?;
+    let added = do_not_call::add(&mut tx, PLATFORM, &numbers, change.now).await?;
+    tx.commit("do-not-call".to_owned()).await?;
+    Ok(pb::AddPlatformDoNotCallResponse { added_count: i32::try_from(added).unwrap_or(i32::MAX) })
+}
+
+/// See `AdminService.RemovePlatformDoNotCall`.
+pub async fn remove(
+    change: Change,
+    request: pb::RemovePlatformDoNotCallRequest,
+) -> Result<pb::RemovePlatformDoNotCallResponse, Error> {
+    let number = rules::number(&request.number)?;
+    let mut tx = change.begin().await?;
+    if !do_not_call::remove(&mut tx, PLATFORM, &number).await? {
+        return Err(rules::not_listed(&number));
+    }
+    tx.commit(format!("do-not-call/{number}")).await?;
+    Ok(pb::RemovePlatformDoNotCallResponse {})
+}

@@ -1,0 +1,50 @@
+//! Which client may dial through which server, and how much.
+
+use super::audit::Change;
+use super::{clients, servers};
+use crate::api::Error;
+use crate::api::grpc::{App, convert, count};
+use crate::api::validate::admin;
+use crate::pb;
+use crate::store::clients::{self as store, Grant};
+
+/// See `AdminService.SetGrant`.
+pub async fn set(change: Change, request: pb::SetGrantRequest) -> Result<pb::SetGrantResponse, Error> {
+    admin::grant(&request)?;
+    let mut tx = change.begin().await?;
+    clients::find(&mut tx, request.client_id).await?;
+    servers::find(&mut tx, &request.asterisk_server_code).await?;
+    let grant = Grant {
+        client_id: request.client_id,
+        server_code: request.asterisk_server_code,
+        max_live_calls: request.max_live_calls,
+        calls_per_second: request.calls_per_second,
+    };
+    store::set_grant(&mut tx, &grant).await?;
+    tx.commit(target(&grant)).await?;
+    Ok(pb::SetGrantResponse { grant: Some(convert::grant(grant)) })
+}
+
+/// See `AdminService.ListGrants`.
+pub async fn list(app: App, request: pb::ListGrantsRequest) -> Result<pb::ListGrantsResponse, Error> {
+    let mut conn = app.db.read().await?;
+    clients::find(&mut conn, request.client_id).await?;
+    let found = store::grants(&mut conn, request.client_id).await?;
+    let results: Vec<pb::Grant> = found.into_iter().map(convert::grant).collect();
+    Ok(pb::ListGrantsResponse { count: count(&results), results })
+}
+
+/// See `AdminService.DeleteGrant`.
+pub async fn delete(change: Change, request: pb::DeleteGrantRequest) -> Result<pb::DeleteGrantResponse, Error> {
+    let (client_id, code) = (request.client_id, request.asterisk_server_code);
+    let mut tx = change.begin().await?;
+    if !store::revoke_grant(&mut tx, client_id, &code).await? {
+        return Err(Error::NotFound(format!("grant of server {code} to client {client_id}")));
+    }
+    tx.commit(format!("clients/{client_id}/grants/{code}")).await?;
+    Ok(pb::DeleteGrantResponse {})
+}
+
+fn target(grant: &Grant) -> String {
+    format!("clients/{}/grants/{}", grant.client_id, grant.server_code)
+}

@@ -1,0 +1,76 @@
+//! API keys of clients. A secret is shown once and kept nowhere.
+
+use secrecy::ExposeSecret;
+
+use super::audit::{Audited, Change};
+use super::clients;
+use crate::api::Error;
+use crate::api::auth::{ApiKey, NewKey};
+use crate::api::grpc::{App, convert, count};
+use crate::domain::time::Millis;
+use crate::pb;
+use crate::store::keys::{self, Key};
+
+/// See `AdminService.CreateKey`.
+pub async fn create(change: Change, request: pb::CreateKeyRequest) -> Result<pb::CreateKeyResponse, Error> {
+    let (client_id, now) = (request.client_id, change.now);
+    let expires_at = request.expires_at.map(jiff::Timestamp::try_from).transpose();
+    let expires_at = expires_at.map_err(|error| Error::invalid("expires_at", error.to_string()))?;
+    let expires_at = expires_at.map(|time| Millis(time.as_millisecond()));
+    if expires_at.is_some_and(|end| end <= now) {
+        return Err(Error::invalid("expires_at", "has passed"));
+    }
+    let mut tx = change.begin().await?;
+    clients::find(&mut tx, client_id).await?;
+    let new = make(&change, &mut tx, client_id, expires_at).await?;
+    tx.commit(target(client_id, &new.key_id)).await?;
+    let stored = convert::key(stored(&new, client_id, expires_at, now));
+    let key = pb::Key { api_key: Some(new.plaintext.expose_secret().to_owned()), ..stored };
+    Ok(pb::CreateKeyResponse { key: Some(key) })
+}
+
+/// See `AdminService.ListKeys`.
+pub async fn list(app: App, request: pb::ListKeysRequest) -> Result<pb::ListKeysResponse, Error> {
+    let mut conn = app.db.read().await?;
+    clients::find(&mut conn, request.client_id).await?;
+    let found = keys::list(&mut conn, request.client_id).await?;
+    let results: Vec<pb::Key> = found.into_iter().map(convert::key).collect();
+    Ok(pb::ListKeysResponse { count: count(&results), results })
+}
+
+/// See `AdminService.RevokeKey`.
+pub async fn revoke(change: Change, request: pb::RevokeKeyRequest) -> Result<pb::RevokeKeyResponse, Error> {
+    let mut tx = change.begin().await?;
+    let revoked = keys::revoke(&mut tx, request.client_id, &request.key_id, change.now).await?;
+    let key = revoked.ok_or_else(|| Error::NotFound(format!("key {}", request.key_id)))?;
+    tx.commit(target(request.client_id, &key.id)).await?;
+    Ok(pb::RevokeKeyResponse { key: Some(convert::key(key)) })
+}
+
+/// Makes and stores a key.
+pub async fn make(
+    change: &Change,
+    tx: &mut Audited,
+    client_id: i64,
+    expires_at: Option<Millis>,
+) -> Result<NewKey, Error> {
+    let new = ApiKey::generate(change.app.client_keys);
+    keys::insert(tx, &stored(&new, client_id, expires_at, change.now)).await?;
+    Ok(new)
+}
+
+fn stored(new: &NewKey, client_id: i64, expires_at: Option<Millis>, now: Millis) -> Key {
+    Key {
+        id: new.key_id.clone(),
+        client_id,
+        secret_sha256: new.secret_sha256.to_vec(),
+        created_at: now.0,
+        expires_at: expires_at.map(|end| end.0),
+        revoked_at: None,
+        last_used_at: None,
+    }
+}
+
+fn target(client_id: i64, key_id: &str) -> String {
+    format!("clients/{client_id}/keys/{key_id}")
+}

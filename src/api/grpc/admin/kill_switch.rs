@@ -1,0 +1,40 @@
+//! The switch that stops all new calls.
+
+use super::audit::Change;
+use crate::api::grpc::{App, convert};
+use crate::api::validate::text::label;
+use crate::api::{At, Error, Violations};
+use crate::domain::time::Millis;
+use crate::pb;
+use crate::store::settings::{self, KillSwitch};
+
+/// See `AdminService.SetKillSwitch`.
+pub async fn set(change: Change, request: pb::SetKillSwitchRequest) -> Result<pb::SetKillSwitchResponse, Error> {
+    let switch = checked(request)?;
+    let mut tx = change.begin().await?;
+    settings::set(&mut tx, &switch, change.now).await?;
+    tx.commit("kill-switch".to_owned()).await?;
+    Ok(pb::SetKillSwitchResponse { kill_switch: Some(answer(switch, Some(change.now))) })
+}
+
+/// See `AdminService.GetKillSwitch`.
+pub async fn get(app: App, _: pb::GetKillSwitchRequest) -> Result<pb::GetKillSwitchResponse, Error> {
+    let (switch, changed_at) = settings::get::<KillSwitch>(&mut app.db.read().await?).await?;
+    Ok(pb::GetKillSwitchResponse { kill_switch: Some(answer(switch, changed_at)) })
+}
+
+fn checked(request: pb::SetKillSwitchRequest) -> Result<KillSwitch, Error> {
+    let mut violations = Violations::default();
+    let at_reason = At::field("reason");
+    if request.engaged.is_none() {
+        violations.required(&At::field("engaged"));
+    }
+    label(request.reason.as_deref(), &at_reason, &mut violations);
+    violations.finish()?;
+    Ok(KillSwitch { engaged: request.engaged.unwrap_or_default(), reason: request.reason })
+}
+
+fn answer(switch: KillSwitch, changed_at: Option<Millis>) -> pb::KillSwitch {
+    let changed_at = changed_at.and_then(|time| convert::time(time.0));
+    pb::KillSwitch { engaged: switch.engaged, reason: switch.reason, changed_at }
+}

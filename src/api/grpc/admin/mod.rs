@@ -1,0 +1,106 @@
+//! `AdminService`, one file a noun. The authentication layer lets only admin keys get here.
+//!
+//! A method that changes something gets a [`Change`], and with it the only way to write: a transaction that cannot be
+//! committed without a line in the audit.
+
+mod audit;
+mod clients;
+mod do_not_call;
+mod grants;
+mod keys;
+mod kill_switch;
+mod nodes;
+mod policy;
+mod servers;
+mod webhooks;
+
+use serde::Serialize;
+use tonic::{Request, Response, Status};
+
+use self::audit::Change;
+use super::{App, whole};
+use crate::api::Error;
+use crate::pb;
+
+/// Serves `AdminService`.
+pub struct Admin(pub App);
+
+impl Admin {
+    /// Runs a method that changes nothing.
+    async fn read<Req, Res, Work>(
+        &self,
+        _: &'static str,
+        request: Request<Req>,
+        method: impl FnOnce(App, Req) -> Work,
+    ) -> Result<Response<Res>, Status>
+    where
+        Res: Send + 'static,
+        Work: Future<Output = Result<Res, Error>> + Send + 'static,
+    {
+        whole(method(self.0.clone(), request.into_inner())).await
+    }
+
+    /// Runs a method that changes something. The audit knows it by its request, `UpdateServerRequest`, without the last
+    /// word.
+    async fn change<Req, Res, Work>(
+        &self,
+        asked: &'static str,
+        request: Request<Req>,
+        method: impl FnOnce(Change, Req) -> Work,
+    ) -> Result<Response<Res>, Status>
+    where
+        Req: Serialize,
+        Res: Send + 'static,
+        Work: Future<Output = Result<Res, Error>> + Send + 'static,
+    {
+        let action = asked.strip_suffix("Request").unwrap_or(asked);
+        let change = Change::of(self.0.clone(), action, &request)?;
+        whole(method(change, request.into_inner())).await
+    }
+}
+
+/// The methods: how each is run, what it takes and answers, and the function that does it.
+macro_rules! methods {
+    ($($way:ident $name:ident($request:ident) -> $response:ident = $method:path;)*) => {
+        #[tonic::async_trait]
+        impl pb::admin_service_server::AdminService for Admin {
+            $(async fn $name(&self, request: Request<pb::$request>) -> Result<Response<pb::$response>, Status> {
+                self.$way(stringify!($request), request, $method).await
+            })*
+        }
+    };
+}
+
+methods! {
+    change create_client(CreateClientRequest) -> CreateClientResponse = clients::create;
+    read list_clients(ListClientsRequest) -> ListClientsResponse = clients::list;
+    read get_client(GetClientRequest) -> GetClientResponse = clients::get;
+    change update_client(UpdateClientRequest) -> UpdateClientResponse = clients::update;
+    change set_grant(SetGrantRequest) -> SetGrantResponse = grants::set;
+    read list_grants(ListGrantsRequest) -> ListGrantsResponse = grants::list;
+    change delete_grant(DeleteGrantRequest) -> DeleteGrantResponse = grants::delete;
+    change create_key(CreateKeyRequest) -> CreateKeyResponse = keys::create;
+    read list_keys(ListKeysRequest) -> ListKeysResponse = keys::list;
+    change revoke_key(RevokeKeyRequest) -> RevokeKeyResponse = keys::revoke;
+    change create_server(CreateServerRequest) -> CreateServerResponse = servers::create;
+    read list_servers(ListServersRequest) -> ListServersResponse = servers::list;
+    read get_server(GetServerRequest) -> GetServerResponse = servers::get;
+    change update_server(UpdateServerRequest) -> UpdateServerResponse = servers::update;
+    change delete_server(DeleteServerRequest) -> DeleteServerResponse = servers::delete;
+    read test_server(TestServerRequest) -> TestServerResponse = servers::test;
+    read list_nodes(ListNodesRequest) -> ListNodesResponse = nodes::list;
+    change drain_node(DrainNodeRequest) -> DrainNodeResponse = nodes::drain;
+    change resume_node(ResumeNodeRequest) -> ResumeNodeResponse = nodes::resume;
+    read list_audit(ListAuditRequest) -> ListAuditResponse = audit::list;
+    change set_kill_switch(SetKillSwitchRequest) -> SetKillSwitchResponse = kill_switch::set;
+    read get_kill_switch(GetKillSwitchRequest) -> GetKillSwitchResponse = kill_switch::get;
+    read get_platform_policy(GetPlatformPolicyRequest) -> GetPlatformPolicyResponse = policy::get;
+    change set_platform_policy(SetPlatformPolicyRequest) -> SetPlatformPolicyResponse = policy::set;
+    read list_platform_do_not_call(ListPlatformDoNotCallRequest) -> ListPlatformDoNotCallResponse = do_not_call::list;
+    change add_platform_do_not_call(AddPlatformDoNotCallRequest) -> AddPlatformDoNotCallResponse = do_not_call::add;
+    change remove_platform_do_not_call(RemovePlatformDoNotCallRequest) -> RemovePlatformDoNotCallResponse = do_not_call::remove;
+    change create_webhook(CreateWebhookRequest) -> CreateWebhookResponse = webhooks::create;
+    read list_webhooks(ListWebhooksRequest) -> ListWebhooksResponse = webhooks::list;
+    change delete_webhook(DeleteWebhookRequest) -> DeleteWebhookResponse = webhooks::delete;
+    read test_webhook(TestWebhookRequest) -> TestWebhookResponse = webhooks::test;
+}

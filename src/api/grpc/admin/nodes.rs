@@ -1,0 +1,42 @@
+//! The nodes that share the store.
+
+use super::audit::Change;
+use crate::api::Error;
+use crate::api::grpc::{App, convert, count};
+use crate::domain::time::Millis;
+use crate::pb;
+use crate::store::{Conn, nodes};
+
+/// See `AdminService.ListNodes`.
+pub async fn list(app: App, _: pb::ListNodesRequest) -> Result<pb::ListNodesResponse, Error> {
+    let results = all(&mut app.db.read().await?).await?;
+    Ok(pb::ListNodesResponse { count: count(&results), results })
+}
+
+/// See `AdminService.DrainNode`.
+pub async fn drain(change: Change, request: pb::DrainNodeRequest) -> Result<pb::DrainNodeResponse, Error> {
+    Ok(pb::DrainNodeResponse { node: Some(set(change, &request.name, true).await?) })
+}
+
+/// See `AdminService.ResumeNode`.
+pub async fn resume(change: Change, request: pb::ResumeNodeRequest) -> Result<pb::ResumeNodeResponse, Error> {
+    Ok(pb::ResumeNodeResponse { node: Some(set(change, &request.name, false).await?) })
+}
+
+async fn set(change: Change, name: &str, draining: bool) -> Result<pb::Node, Error> {
+    let missing = || Error::NotFound(format!("node {name}"));
+    let mut tx = change.begin().await?;
+    if !nodes::set_draining(&mut tx, name, draining).await? {
+        return Err(missing());
+    }
+    tx.commit(format!("nodes/{name}")).await?;
+    // If it is this very node, its dialer need not wait for its next look.
+    change.app.servers_changed.notify_one();
+    let found = all(&mut change.app.db.read().await?).await?.into_iter().find(|node| node.name == name);
+    found.ok_or_else(missing)
+}
+
+async fn all(conn: &mut Conn) -> Result<Vec<pb::Node>, Error> {
+    let now = Millis::now();
+    Ok(nodes::list(conn, now).await?.into_iter().map(|(node, servers)| convert::node(node, servers, now)).collect())
+}

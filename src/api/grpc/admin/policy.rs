@@ -1,0 +1,31 @@
+//! What holds for all clients.
+
+use super::audit::Change;
+use crate::api::Error;
+use crate::api::grpc::App;
+use crate::api::validate::admin;
+use crate::pb;
+use crate::store::settings::{self, PlatformPolicy};
+
+/// See `AdminService.GetPlatformPolicy`.
+pub async fn get(app: App, _: pb::GetPlatformPolicyRequest) -> Result<pb::GetPlatformPolicyResponse, Error> {
+    let (policy, _) = settings::get::<PlatformPolicy>(&mut app.db.read().await?).await?;
+    Ok(pb::GetPlatformPolicyResponse { policy: Some(answer(policy)) })
+}
+
+/// See `AdminService.SetPlatformPolicy`.
+pub async fn set(
+    change: Change,
+    request: pb::SetPlatformPolicyRequest,
+) -> Result<pb::SetPlatformPolicyResponse, Error> {
+    admin::denied_prefixes(&request.denied_prefixes)?;
+    let policy = PlatformPolicy { denied_prefixes: request.denied_prefixes };
+    let mut tx = change.begin().await?;
+    settings::set(&mut tx, &policy, change.now).await?;
+    tx.commit("policy".to_owned()).await?;
+    Ok(pb::SetPlatformPolicyResponse { policy: Some(answer(policy)) })
+}
+
+fn answer(policy: PlatformPolicy) -> pb::PlatformPolicy {
+    pb::PlatformPolicy { denied_prefixes: policy.denied_prefixes }
+}

@@ -1,0 +1,116 @@
+//! Asterisk servers.
+
+use super::audit::Change;
+use crate::ami::{self, probe};
+use crate::api::grpc::{App, convert, count};
+use crate::api::validate::{admin, patch};
+use crate::api::{Error, Reason};
+use crate::pb;
+use crate::store::servers::{self, Removal};
+use crate::store::{Conn, StoreError};
+
+/// See `AdminService.CreateServer`.
+pub async fn create(change: Change, request: pb::CreateServerRequest) -> Result<pb::CreateServerResponse, Error> {
+    let new = admin::server(&request, admin::Secret::New(&request.secret), &change.app.sealer, change.now)?;
+    let mut tx = change.begin().await?;
+    let inserted = servers::insert(&mut tx, &new).await;
+    inserted.map_err(|error| refused(error, &new.code))?;
+    tx.commit(target(&new.code)).await?;
+    change.app.servers_changed.notify_one();
+    let server = find(&mut change.app.db.read().await?, &new.code).await?;
+    Ok(pb::CreateServerResponse { server: Some(server) })
+}
+
+/// See `AdminService.ListServers`.
+pub async fn list(app: App, _: pb::ListServersRequest) -> Result<pb::ListServersResponse, Error> {
+    let states = servers::states(&mut app.db.read().await?, None).await?;
+    let results = states.into_iter().map(convert::server).collect::<Result<Vec<_>, _>>()?;
+    Ok(pb::ListServersResponse { count: count(&results), results })
+}
+
+/// See `AdminService.GetServer`.
+pub async fn get(app: App, request: pb::GetServerRequest) -> Result<pb::GetServerResponse, Error> {
+    let server = find(&mut app.db.read().await?, &request.code).await?;
+    Ok(pb::GetServerResponse { server: Some(server) })
+}
+
+/// See `AdminService.UpdateServer`.
+pub async fn update(change: Change, request: pb::UpdateServerRequest) -> Result<pb::UpdateServerResponse, Error> {
+    let code = request.code.clone();
+    let mut tx = change.begin().await?;
+    let current = servers::get(&mut tx, &code).await?.ok_or_else(|| missing(&code))?;
+    let patched = patch::server(&current, request)?;
+    let secret = match &patched.secret {
+        Some(secret) => admin::Secret::New(secret),
+        None => admin::Secret::Kept(&current.secret),
+    };
+    let new = admin::server(&patched.fields, secret, &change.app.sealer, change.now)?;
+    servers::update(&mut tx, &new).await?;
+    tx.commit(target(&code)).await?;
+    change.app.servers_changed.notify_one();
+    let server = find(&mut change.app.db.read().await?, &code).await?;
+    Ok(pb::UpdateServerResponse { server: Some(server) })
+}
+
+/// See `AdminService.DeleteServer`.
+pub async fn delete(change: Change, request: pb::DeleteServerRequest) -> Result<pb::DeleteServerResponse, Error> {
+    let code = request.code;
+    let mut tx = change.begin().await?;
+    match servers::remove(&mut tx, &code, change.now).await? {
+        Removal::Done => tx.commit(target(&code)).await?,
+        Removal::NoSuchServer => return Err(missing(&code)),
+        Removal::InUse { waiting, live } => {
+            tx.rollback().await?;
+            let message = format!("server {code} is in use: {waiting} calls wait for it, {live} live on it");
+            return Err(Error::FailedPrecondition { reason: Reason::ServerInUse, message });
+        }
+    }
+    change.app.servers_changed.notify_one();
+    Ok(pb::DeleteServerResponse {})
+}
+
+/// See `AdminService.TestServer`.
+pub async fn test(app: App, request: pb::TestServerRequest) -> Result<pb::TestServerResponse, Error> {
+    let found = servers::get(&mut app.db.read().await?, &request.code).await?;
+    let server = found.ok_or_else(|| missing(&request.code))?;
+    let secret = match app.sealer.open(&server.secret) {
+        Ok(secret) => secret,
+        Err(error) => return Ok(failed(error.to_string())),
+    };
+    let port = u16::try_from(server.port).unwrap_or(0);
+    let options = ami::Options::new(server.host, port, server.username, secret, server.tls);
+    Ok(match probe::run(&options).await {
+        Ok(found) => pb::TestServerResponse {
+            ok: found.missing.is_empty(),
+            asterisk_version: found.asterisk_version,
+            login_ms: Some(i32::try_from(found.login.as_millis()).unwrap_or(i32::MAX)),
+            missing: found.missing.into_iter().map(|missing| missing.to_string()).collect(),
+        },
+        Err(error) => failed(error.to_string()),
+    })
+}
+
+/// The server of that code.
+pub async fn find(conn: &mut Conn, code: &str) -> Result<pb::Server, Error> {
+    let found = servers::states(conn, Some(code)).await?.pop();
+    convert::server(found.ok_or_else(|| missing(code))?)
+}
+
+fn failed(why: String) -> pb::TestServerResponse {
+    pb::TestServerResponse { missing: vec![why], ..pb::TestServerResponse::default() }
+}
+
+fn refused(error: StoreError, code: &str) -> Error {
+    if error.is_duplicate() {
+        return Error::AlreadyExists { message: format!("there is a server {code} already"), metadata: Vec::new() };
+    }
+    error.into()
+}
+
+fn missing(code: &str) -> Error {
+    Error::NotFound(format!("server {code}"))
+}
+
+fn target(code: &str) -> String {
+    format!("servers/{code}")
+}

@@ -1,0 +1,111 @@
+//! Why the calls of a queue wait. Any node can tell: counters are kept in the store, and lanes tell the rest there.
+
+use super::{App, convert};
+use crate::api::Error;
+use crate::domain::explain::{OnServer, QueueState, ServerState, Waiting, explain};
+use crate::domain::held::{LaneHeld, QueueHeld};
+use crate::domain::status::{QueueStatus, ServerStatus};
+use crate::domain::time::Millis;
+use crate::pb;
+use crate::store::queues::Queue;
+use crate::store::settings::{self, KillSwitch};
+use crate::store::{Conn, clients, destinations, waits};
+
+/// The answer for one queue of its client.
+pub async fn queue(app: &App, queue: &Queue) -> Result<pb::ExplainQueueResponse, Error> {
+    let now = Millis::now();
+    let mut conn = app.db.read().await?;
+    let (kill_switch, _) = settings::get::<KillSwitch>(&mut conn).await?;
+    let client = clients::get(&mut conn, queue.client_id).await?;
+    let state = QueueState {
+        kill_switch: kill_switch.engaged.then_some(kill_switch.reason),
+        client_disabled: client.is_none_or(|client| client.disabled),
+        status: QueueStatus::try_from(queue.status).map_err(Error::internal)?,
+    };
+    let rows = waits::on_servers(&mut conn, queue.client_id, queue.id).await?;
+    let (waiting, live) = rows.iter().fold((0, 0), |(waiting, live), row| (waiting + row.waiting, live + row.live));
+    let mut servers = Vec::with_capacity(rows.len());
+    for row in rows.into_iter().filter(|row| row.waiting > 0) {
+        servers.push(on_server(&mut conn, queue.id, row, now).await?);
+    }
+    let reasons = explain(&state, &servers).into_iter().map(reason).collect();
+    Ok(pb::ExplainQueueResponse { queue_id: queue.id, queue_status: queue.status.into(), waiting, live, reasons })
+}
+
+async fn on_server(conn: &mut Conn, queue_id: i64, row: waits::OnServer, now: Millis) -> Result<OnServer, Error> {
+    let server = row.server_code.as_str();
+    let held = held(&row, queue_id)?;
+    let (mut outside_window, mut next_due) = (0, None);
+    if let Some(held) = held.as_ref().filter(|held| held.some_open && !held.closed.is_empty()) {
+        let zones: Vec<&str> = held.closed.keys().map(String::as_str).collect();
+        outside_window = waits::due_in(conn, server, queue_id, &zones, now).await?;
+    }
+    if row.retrying > 0 {
+        next_due = waits::first_due(conn, server, queue_id, now).await?;
+    }
+    let another_day = destinations::waiting(conn, server, queue_id, now).await?;
+    Ok(OnServer {
+        state: state(&row, now),
+        code: row.server_code,
+        waiting: row.waiting,
+        retrying: row.retrying,
+        next_due,
+        another_day,
+        outside_window,
+        held,
+    })
+}
+
+/// What the lane tells of the queue. What a later version tells in other words counts as nothing told.
+fn held(row: &waits::OnServer, queue_id: i64) -> Result<Option<QueueHeld>, Error> {
+    let Some(text) = row.lane.as_ref().and_then(|lane| lane.held.as_deref()) else { return Ok(None) };
+    let mut lane: LaneHeld = serde_json::from_str(text).map_err(Error::internal)?;
+    Ok(lane.queues.remove(&queue_id))
+}
+
+fn state(row: &waits::OnServer, now: Millis) -> ServerState {
+    if row.grant.is_none() {
+        return ServerState::NotGranted;
+    }
+    let Some(lane) = row.lane.as_ref().filter(|lane| lane.expires_at > now.0) else { return ServerState::Unowned };
+    match ServerStatus::try_from(lane.status) {
+        Ok(ServerStatus::Online) => ServerState::Online,
+        Ok(ServerStatus::Draining) => ServerState::Draining,
+        Ok(ServerStatus::Connecting | ServerStatus::Offline | ServerStatus::Unauthorized) | Err(_) => {
+            ServerState::Offline(lane.last_error.clone())
+        }
+    }
+}
+
+fn reason(waiting: Waiting) -> pb::WaitingCalls {
+    let (limit_name, limit) = waiting.limit.map(|limit| (limit.name, limit.value)).unzip();
+    pb::WaitingCalls {
+        reason: i32::from(waiting.reason as u8),
+        calls: waiting.calls,
+        asterisk_server_code: Some(waiting.server),
+        limit,
+        until: waiting.until.and_then(|until| convert::time(until.0)),
+        text: waiting.text,
+        limit_name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::held::Reason;
+
+    #[test]
+    fn reasons_have_the_codes_of_the_api() {
+        for (reason, code) in [
+            (Reason::Ready, pb::WaitReason::Ready),
+            (Reason::KillSwitch, pb::WaitReason::KillSwitch),
+            (Reason::ServerChannels, pb::WaitReason::ServerChannels),
+            (Reason::TrunkPace, pb::WaitReason::TrunkPace),
+            (Reason::DestinationLimit, pb::WaitReason::DestinationLimit),
+            (Reason::NotReadYet, pb::WaitReason::NotReadYet),
+        ] {
+            assert_eq!(i32::from(reason as u8), i32::from(code), "{reason:?}");
+        }
+    }
+}

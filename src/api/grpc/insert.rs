@@ -1,0 +1,56 @@
+//! What every way of handing in calls has in common: do-not-call lists, and the limit on calls that wait.
+
+use std::time::Duration;
+
+use super::App;
+use crate::api::Error;
+use crate::api::validate::{Rules, do_not_call as rules};
+use crate::store::calls::NewCall;
+use crate::store::{Conn, Tx, do_not_call, queues};
+
+/// When to try again with calls that found no room: some that wait will have gone out by then.
+const ROOM_LATER: Duration = Duration::from_secs(5);
+
+impl App {
+    /// Cancels those of the calls that would reach a number on a do-not-call list, and answers the warnings; `place` says
+    /// where in its request a call stands.
+    pub(super) async fn cancel_listed(
+        &self,
+        conn: &mut Conn,
+        client_id: i64,
+        calls: &mut [NewCall],
+        place: impl Fn(usize) -> String,
+    ) -> Result<Vec<String>, Error> {
+        let listed = do_not_call::listed(conn, client_id, &rules::called(calls)).await?;
+        Ok(rules::cancel_listed(calls, &listed, place))
+    }
+}
+
+/// Refuses calls that are sure to find no room, before anything is done for them.
+pub async fn check_room(conn: &mut Conn, rules: &Rules, new: &[NewCall]) -> Result<(), Error> {
+    let more = waiting(new);
+    if let Some(most) = rules.limits.max_queued_calls.filter(|_| more > 0) {
+        refuse_above(most, queues::waiting(conn, rules.client.id).await? + more)?;
+    }
+    Ok(())
+}
+
+/// Refuses what a transaction has added where it is more than may wait, whoever else adds in this moment. The
+/// transaction must not be committed then.
+pub async fn check_added(tx: &mut Tx, rules: &Rules, added: &[NewCall]) -> Result<(), Error> {
+    if let Some(most) = rules.limits.max_queued_calls.filter(|_| waiting(added) > 0) {
+        refuse_above(most, queues::waiting_exactly(tx, rules.client.id).await?)?;
+    }
+    Ok(())
+}
+
+fn waiting(calls: &[NewCall]) -> i64 {
+    calls.iter().map(|call| i64::from(call.status.waits())).sum()
+}
+
+fn refuse_above(most: i64, waiting: i64) -> Result<(), Error> {
+    if waiting > most {
+        return Err(Error::ResourceExhausted { limit: "max_queued_calls", retry_after: ROOM_LATER });
+    }
+    Ok(())
+}

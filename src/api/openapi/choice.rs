@@ -1,0 +1,94 @@
+//! Rules about several fields of a request as JSON schemas.
+
+use prost_reflect::{Kind, MessageDescriptor};
+
+use crate::api::openapi::node::{Node, Object, list};
+use crate::api::openapi::options;
+use crate::api::openapi::schema::of_type;
+use crate::api::rest::fault_words::TIMESTAMP;
+use crate::api::rest::field_rules::json_field;
+use crate::pb::{FieldChoice, FieldSet};
+
+/// `schema` with the choices that the message's options name.
+pub fn add(schema: Object, message: &MessageDescriptor) -> Object {
+    let sets = |choice: FieldChoice| list(choice.sets.iter().map(|set| of_set(message, set)));
+    let mut choices: Vec<Node> = options::choices(message).into_iter().map(sets).collect();
+    if choices.len() == 1 {
+        return schema.with_some("anyOf", choices.pop());
+    }
+    schema.with_any("allOf", choices.into_iter().map(|sets| Object::default().with("anyOf", sets)).collect())
+}
+
+fn of_set(message: &MessageDescriptor, set: &FieldSet) -> Node {
+    let mut parts = Vec::new();
+    for (index, path) in set.fields.iter().enumerate() {
+        let pattern = if index == 0 { set.pattern.as_str() } else { "" };
+        parts.push(given(message, path, pattern));
+    }
+    let absent = |name: &String| {
+        let properties = Object::default().with(name.clone(), of_type("null"));
+        Object::default().with("properties", properties)
+    };
+    parts.extend(set.without.iter().map(absent));
+    match <[Object; 1]>::try_from(parts) {
+        Ok([one]) => one.into(),
+        Err(several) => Object::default().with("allOf", list(several)).into(),
+    }
+}
+
+/// `path` has a value that is not null.
+fn given(message: &MessageDescriptor, path: &str, pattern: &str) -> Object {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let field = json_field(message, name);
+    let value = match (field.map(|field| (field.is_list(), field.kind())), rest) {
+        (Some((_, Kind::Message(inner))), Some(rest)) => given(&inner, rest, pattern),
+        (Some((true, _)), _) => of_type("array"),
+        // An empty text is as good as none.
+        (Some((_, Kind::String)), _) => of_type("string").with("minLength", 1).with_text("pattern", pattern),
+        (Some((_, kind)), _) => of_type(type_name(&kind)),
+        // A test holds the options to names that exist.
+        (None, _) => Object::default(),
+    };
+    Object::default().with("required", list([name])).with("properties", Object::default().with(name, value))
+}
+
+fn type_name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Bool => "boolean",
+        Kind::Double | Kind::Float => "number",
+        Kind::Message(message) if message.full_name() != TIMESTAMP => "object",
+        Kind::String | Kind::Bytes | Kind::Enum(_) | Kind::Message(_) => "string",
+        Kind::Int32
+        | Kind::Sint32
+        | Kind::Sfixed32
+        | Kind::Uint32
+        | Kind::Fixed32
+        | Kind::Int64
+        | Kind::Sint64
+        | Kind::Sfixed64
+        | Kind::Uint64
+        | Kind::Fixed64 => "integer",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pb::DESCRIPTORS;
+
+    #[test]
+    fn every_choice_names_fields_that_exist() {
+        for message in DESCRIPTORS.all_messages().filter(|message| message.package_name() == "trunkline.v1") {
+            for set in options::choices(&message).into_iter().flat_map(|choice| choice.sets) {
+                for path in set.fields.iter().chain(&set.without) {
+                    let mut at = Some(message.clone());
+                    for name in path.split('.') {
+                        let field = at.as_ref().and_then(|message| json_field(message, name));
+                        let field = field.unwrap_or_else(|| panic!("{}: {path}", message.name()));
+                        at = field.kind().as_message().cloned();
+                    }
+                }
+            }
+        }
+    }
+}

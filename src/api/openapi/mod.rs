@@ -1,0 +1,153 @@
+//! `/openapi.json`: OpenAPI 3.1 of every REST endpoint, made from the protos by the walk that makes the routes.
+//!
+//! What the document says comes from one place each: paths and verbs from `ENDPOINTS`, texts from the protos' comments,
+//! types from their fields, and what a value must be from the options in `options.proto`. Nothing is written twice but the
+//! rules themselves, which `api::validate` enforces; `bin/test` holds the server to the document with schemathesis.
+
+mod answers;
+mod choice;
+mod comments;
+mod components;
+mod examples;
+mod links;
+mod node;
+mod operation;
+mod options;
+mod schema;
+mod value;
+
+use std::sync::LazyLock;
+
+use axum::response::{IntoResponse, Response};
+use http::header;
+use prost_reflect::MethodDescriptor;
+
+use crate::api::openapi::comments::Commented as _;
+use crate::api::openapi::components::Components;
+use crate::api::openapi::examples::Examples;
+use crate::api::openapi::node::{Object, list};
+use crate::api::rest::{BASE, ENDPOINTS, Endpoint, OLD_BASE};
+use crate::pb::DESCRIPTORS;
+
+/// What a reader has to know before any path.
+const ABOUT: &str = include_str!("about.md");
+
+static DOCUMENT: LazyLock<String> =
+    LazyLock::new(|| serde_json::to_string(&document()).unwrap_or_else(|error| error.to_string()));
+
+/// Serves the document.
+pub async fn serve() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
+}
+
+fn document() -> Object {
+    let mut components = Components::default();
+    let examples = Examples::read();
+    let mut paths: Vec<(String, Object)> = Vec::new();
+    for endpoint in &ENDPOINTS {
+        let Some(method) = method_of(endpoint) else { continue };
+        let path = format!("/{}", endpoint.path.strip_prefix(BASE).unwrap_or(endpoint.path));
+        let verb = endpoint.verb.as_str().to_ascii_lowercase();
+        let operation = operation::of(endpoint, &method, &mut components, &examples);
+        match paths.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, item)) => *item = std::mem::take(item).with(verb, operation),
+            None => paths.push((path, Object::default().with(verb, operation))),
+        }
+    }
+    let paths: Object = paths.into_iter().map(|(path, item)| (path, item.into())).collect();
+    Object::default()
+        .with("openapi", "3.1.0")
+        .with("info", info())
+        .with("servers", servers())
+        .with("security", list([Object::default().with("ApiKey", list::<Object>([]))]))
+        .with("tags", tags())
+        .with("paths", paths)
+        .with("components", shared(components))
+}
+
+/// The method that an endpoint serves.
+fn method_of(endpoint: &Endpoint) -> Option<MethodDescriptor> {
+    let (service, method) = endpoint.rpc.split_once('/')?;
+    let service = DESCRIPTORS.get_service_by_name(service)?;
+    service.methods().find(|known| known.name() == method)
+}
+
+fn info() -> Object {
+    let licence = Object::default().with("name", "Apache 2.0").with("identifier", "Apache-2.0");
+    Object::default()
+        .with("title", "Trunkline")
+        .with("version", env!("CARGO_PKG_VERSION"))
+        .with("description", ABOUT)
+        .with("license", licence)
+}
+
+fn servers() -> crate::api::openapi::node::Node {
+    let server = |base: &str, description: &str| {
+        Object::default().with("url", base.trim_end_matches('/')).with("description", description)
+    };
+    list([server(BASE, "This server."), server(OLD_BASE, "The same endpoints, as older clients call them.")])
+}
+
+fn tags() -> crate::api::openapi::node::Node {
+    let mut names: Vec<&str> = Vec::new();
+    for endpoint in &ENDPOINTS {
+        let service = endpoint.rpc.split('/').next().unwrap_or_default();
+        if !names.contains(&service) {
+            names.push(service);
+        }
+    }
+    let tag = |name: &str| {
+        let service = DESCRIPTORS.get_service_by_name(name)?;
+        Some(Object::default().with("name", service.name()).with_text("description", service.comment()))
+    };
+    list(names.into_iter().filter_map(tag))
+}
+
+fn shared(components: Components) -> Object {
+    let key = Object::default()
+        .with("type", "apiKey")
+        .with("in", "header")
+        .with("name", "X-API-KEY")
+        .with("description", "A client's key, or an admin key. gRPC sends the same key as metadata `x-api-key`.");
+    Object::default()
+        .with("securitySchemes", Object::default().with("ApiKey", key))
+        .with("headers", answers::shared_headers())
+        .with("responses", answers::shared())
+        .with("schemas", components.into_schemas().with("Error", answers::error_schema()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn every_endpoint_is_an_operation_with_a_description_of_its_own() {
+        let document: Value = serde_json::from_str(&DOCUMENT).unwrap();
+        for endpoint in &ENDPOINTS {
+            let path = format!("/{}", endpoint.path.strip_prefix(BASE).unwrap());
+            let operation = &document["paths"][&path][endpoint.verb.as_str().to_ascii_lowercase()];
+            let description = operation["description"].as_str().unwrap_or_default();
+            assert!(!description.starts_with('\n'), "{path}: {operation}");
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        fn follow(node: &Value, document: &Value) {
+            match node {
+                Value::Object(members) => {
+                    if let Some(Value::String(reference)) = members.get("$ref") {
+                        assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
+                    }
+                    members.values().for_each(|member| follow(member, document));
+                }
+                Value::Array(elements) => elements.iter().for_each(|element| follow(element, document)),
+                _ => {}
+            }
+        }
+        let document: Value = serde_json::from_str(&DOCUMENT).unwrap();
+        follow(&document, &document);
+    }
+}

@@ -1,0 +1,134 @@
+//! One endpoint as an operation.
+
+use prost_reflect::{FieldDescriptor, MethodDescriptor};
+
+use crate::api::openapi::comments::Commented as _;
+use crate::api::openapi::components::Components;
+use crate::api::openapi::examples::Examples;
+use crate::api::openapi::node::{Node, Object, list, reference};
+use crate::api::openapi::schema::{self, Way};
+use crate::api::openapi::{answers, options, value};
+use crate::api::rest::Endpoint;
+use crate::pb::FieldRule;
+
+/// The operation of an endpoint, which serves `method`.
+pub fn of(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut Components, examples: &Examples) -> Object {
+    let admin = if endpoint.admin { "\n\nNeeds an admin key." } else { "" };
+    let grpc = format!("\n\ngRPC: `{}`.", endpoint.rpc);
+    let operation = Object::default()
+        .with("operationId", method.name())
+        .with("summary", words(method.name()))
+        .with("description", format!("{}{admin}{grpc}", method.comment()))
+        .with("tags", list([method.parent_service().name()]))
+        .with_any("parameters", parameters(endpoint, method, components));
+    let operation = match endpoint.has_body {
+        true => operation.with("requestBody", body(endpoint, method, components, examples)),
+        false => operation,
+    };
+    operation.with("responses", answers::of(endpoint, method, components, examples))
+}
+
+/// `InsertBatch` as `Insert batch`.
+fn words(name: &str) -> String {
+    let mut words = String::with_capacity(name.len() + 4);
+    for (index, letter) in name.char_indices() {
+        if index > 0 && letter.is_ascii_uppercase() {
+            words.push(' ');
+            words.push(letter.to_ascii_lowercase());
+        } else {
+            words.push(letter);
+        }
+    }
+    words
+}
+
+fn is_in_path(endpoint: &Endpoint, field: &FieldDescriptor) -> bool {
+    endpoint.path.contains(&format!("{{{}}}", field.name()))
+}
+
+fn parameters(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut Components) -> Vec<Object> {
+    let mut parameters = Vec::new();
+    for field in method.input().fields() {
+        let in_path = is_in_path(endpoint, &field);
+        if in_path || !endpoint.has_body {
+            parameters.push(parameter(&field, in_path, components));
+        }
+    }
+    let header = |name: &str, description: &str, schema: Object| {
+        Object::default()
+            .with("name", name)
+            .with("in", "header")
+            .with("description", description)
+            .with("schema", schema)
+    };
+    if options::rest(method).idempotency_key {
+        let text = "Any text of the client's choice. The same key and body within 24 hours replay the first answer; the \
+                    same key with another body is 409.";
+        let rule = FieldRule { min_length: Some(1), max_length: Some(255), ..Default::default() };
+        parameters.push(header(
+            "Idempotency-Key",
+            text,
+            value::schema(&prost_reflect::Kind::String, &rule, Way::Request),
+        ));
+    }
+    if endpoint.streams {
+        let text =
+            "The cursor behind which the stream goes on; it goes before `after`. Browsers send it by themselves.";
+        let rule = FieldRule { min: Some(0), ..Default::default() };
+        parameters.push(header("Last-Event-ID", text, value::schema(&prost_reflect::Kind::Int64, &rule, Way::Request)));
+    }
+    parameters
+}
+
+fn parameter(field: &FieldDescriptor, in_path: bool, components: &mut Components) -> Object {
+    let rule = options::rule(field);
+    // A parameter has one text for a value: there is no null.
+    let schema = schema::parameter(field, &rule, in_path, components);
+    let schema = Object::default()
+        .with("name", field.json_name())
+        .with("in", if in_path { "path" } else { "query" })
+        .with_text("description", field.comment())
+        .with("schema", schema);
+    if in_path || rule.required {
+        return schema.with("required", true);
+    }
+    // An empty value is no value, as `null` in a body.
+    schema.with("allowEmptyValue", true)
+}
+
+fn body(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut Components, examples: &Examples) -> Object {
+    let input = method.input();
+    let fields: Vec<_> = input.fields().collect();
+    let in_path: Vec<&str> =
+        fields.iter().filter(|field| is_in_path(endpoint, field)).map(FieldDescriptor::json_name).collect();
+    let schema = reference(&format!("schemas/{}", components.request(&input, &in_path)));
+    let content =
+        Object::default().with("schema", schema).with_some("examples", examples.requests(method.name()).map(named));
+    let is_required = |field: &FieldDescriptor| !is_in_path(endpoint, field) && options::rule(field).required;
+    let required = fields.iter().any(is_required) || !options::choices(&input).is_empty();
+    Object::default().with("required", required).with("content", Object::default().with("application/json", content))
+}
+
+/// Each example under `value`, as OpenAPI has it.
+fn named(examples: Node) -> Node {
+    match examples {
+        Node::Object(examples) => {
+            let wrap = |(name, value): (String, Node)| {
+                let summary = name.replace('_', " ");
+                (name, Object::default().with("summary", summary).with("value", value).into())
+            };
+            examples.into_iter().map(wrap).collect::<Object>().into()
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_methods_name_is_read_as_words() {
+        assert_eq!(words("CreateQuickCall"), "Create quick call");
+    }
+}

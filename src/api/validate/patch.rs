@@ -1,0 +1,185 @@
+//! Changes to some fields of a client or a server: what is stored with what is asked for written over it, which is then
+//! checked like something new.
+//!
+//! A field that the mask names and the request does not set gets its default; one that has none is then missing. Without
+//! a mask, the fields are meant that are set.
+
+use crate::api::{At, Error, Violations};
+use crate::pb;
+use crate::store::servers::Server;
+
+/// A client as it is to be.
+pub struct PatchedClient {
+    /// What a new client would be made with.
+    pub fields: pb::CreateClientRequest,
+    /// Its keys are refused.
+    pub disabled: bool,
+}
+
+/// A server as it is to be.
+pub struct PatchedServer {
+    /// What a new server would be made with, but for its secret.
+    pub fields: pb::CreateServerRequest,
+    /// Its new secret; none: the old one stays.
+    pub secret: Option<String>,
+}
+
+/// Which fields are meant.
+struct Mask(Vec<&'static str>);
+
+impl Mask {
+    /// From the mask, or from what is set; `fields` are all that can be changed, and whether each is set.
+    fn new(mask: &[String], fields: &[(&'static str, bool)]) -> Result<Self, Error> {
+        let mut violations = Violations::default();
+        let at = At::field("update_mask");
+        let mut meant = Vec::new();
+        for (index, name) in mask.iter().enumerate() {
+            match fields.iter().find(|(known, _)| known == name) {
+                Some((known, _)) => meant.push(*known),
+                None => violations.invalid(&at.index(index), format_args!("{name} cannot be changed")),
+            }
+        }
+        if mask.is_empty() {
+            meant.extend(fields.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| *name));
+        }
+        violations.finish()?;
+        if meant.is_empty() {
+            let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+            return Err(Error::invalid("", format!("at least one is required of {}", names.join(", "))));
+        }
+        Ok(Self(meant))
+    }
+
+    /// Puts `new` in the place of `old` where the field is meant.
+    fn put<T>(&self, name: &str, old: &mut T, new: T) {
+        if self.0.contains(&name) {
+            *old = new;
+        }
+    }
+}
+
+/// What `current` becomes.
+///
+/// # Errors
+/// A mask that names what cannot be changed, or nothing to change.
+pub fn client(current: pb::Client, request: pb::UpdateClientRequest) -> Result<PatchedClient, Error> {
+    let mask = Mask::new(
+        &request.update_mask,
+        &[
+            ("name", request.name.is_some()),
+            ("account_code", request.account_code.is_some()),
+            ("disabled", request.disabled.is_some()),
+            ("servers", !request.servers.is_empty()),
+            ("limits", request.limits.is_some()),
+            ("policy", request.policy.is_some()),
+        ],
+    )?;
+    let mut disabled = current.disabled;
+    let mut fields = pb::CreateClientRequest {
+        name: current.name,
+        account_code: current.account_code,
+        servers: current.servers,
+        limits: current.limits,
+        policy: current.policy,
+    };
+    mask.put("name", &mut fields.name, request.name.unwrap_or_default());
+    mask.put("account_code", &mut fields.account_code, request.account_code.unwrap_or_default());
+    mask.put("disabled", &mut disabled, request.disabled.unwrap_or_default());
+    mask.put("servers", &mut fields.servers, request.servers);
+    mask.put("limits", &mut fields.limits, request.limits);
+    mask.put("policy", &mut fields.policy, request.policy);
+    Ok(PatchedClient { fields, disabled })
+}
+
+/// What `current` becomes.
+///
+/// # Errors
+/// A mask that names what cannot be changed, or nothing to change.
+pub fn server(current: &Server, request: pb::UpdateServerRequest) -> Result<PatchedServer, Error> {
+    let mask = Mask::new(
+        &request.update_mask,
+        &[
+            ("host", request.host.is_some()),
+            ("port", request.port.is_some()),
+            ("username", request.username.is_some()),
+            ("secret", request.secret.is_some()),
+            ("tls", request.tls.is_some()),
+            ("dial_template", request.dial_template.is_some()),
+            ("max_channels", request.max_channels.is_some()),
+            ("calls_per_second", request.calls_per_second.is_some()),
+            ("recording_dirs", !request.recording_dirs.is_empty()),
+            ("trunks", !request.trunks.is_empty()),
+        ],
+    )?;
+    let trunks = current.trunks()?.into_iter().map(|limits| pb::TrunkLimits {
+        trunk: limits.trunk,
+        max_channels: limits.max_channels,
+        calls_per_second: limits.calls_per_second,
+    });
+    let mut fields = pb::CreateServerRequest {
+        code: current.code.clone(),
+        host: current.host.clone(),
+        port: Some(current.port),
+        username: current.username.clone(),
+        secret: String::new(),
+        tls: current.tls,
+        dial_template: Some(current.dial_template.clone()),
+        max_channels: Some(current.max_channels),
+        calls_per_second: Some(current.calls_per_second),
+        recording_dirs: current.recording_dirs()?,
+        trunks: trunks.collect(),
+    };
+    let mut secret = None;
+    mask.put("host", &mut fields.host, request.host.unwrap_or_default());
+    mask.put("port", &mut fields.port, request.port);
+    mask.put("username", &mut fields.username, request.username.unwrap_or_default());
+    mask.put("secret", &mut secret, Some(request.secret.unwrap_or_default()));
+    mask.put("tls", &mut fields.tls, request.tls.unwrap_or_default());
+    mask.put("dial_template", &mut fields.dial_template, request.dial_template);
+    mask.put("max_channels", &mut fields.max_channels, request.max_channels);
+    mask.put("calls_per_second", &mut fields.calls_per_second, request.calls_per_second);
+    mask.put("recording_dirs", &mut fields.recording_dirs, request.recording_dirs);
+    mask.put("trunks", &mut fields.trunks, request.trunks);
+    Ok(PatchedServer { fields, secret })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored() -> pb::Client {
+        pb::Client {
+            name: "acme".into(),
+            account_code: "acme".into(),
+            servers: vec!["server1".into()],
+            limits: Some(pb::ClientLimits { max_live_calls: Some(5), ..pb::ClientLimits::default() }),
+            ..pb::Client::default()
+        }
+    }
+
+    #[test]
+    fn without_a_mask_what_is_set_is_changed() {
+        let request = pb::UpdateClientRequest { disabled: Some(true), ..pb::UpdateClientRequest::default() };
+        let patched = client(stored(), request).unwrap();
+        assert!(patched.disabled);
+        assert_eq!((patched.fields.name.as_str(), patched.fields.servers.len()), ("acme", 1));
+    }
+
+    #[test]
+    fn with_a_mask_a_list_is_emptied_and_a_message_reset() {
+        let update_mask = vec!["servers".to_owned(), "limits".to_owned()];
+        let request = pb::UpdateClientRequest { update_mask, name: Some("other".into()), ..Default::default() };
+        let patched = client(stored(), request).unwrap();
+        assert_eq!((patched.fields.servers.len(), patched.fields.limits), (0, None));
+        assert_eq!(patched.fields.name, "acme", "the mask does not name it");
+    }
+
+    #[test]
+    fn nothing_to_change_and_what_cannot_be_changed_are_errors() {
+        let nothing = client(stored(), pb::UpdateClientRequest::default());
+        assert!(nothing.err().unwrap().to_string().contains("at least one is required"));
+        let update_mask = vec!["client_id".to_owned()];
+        let other = client(stored(), pb::UpdateClientRequest { update_mask, ..Default::default() });
+        assert_eq!(other.err().unwrap().to_string(), "update_mask[0]: client_id cannot be changed");
+    }
+}

@@ -1,0 +1,24 @@
+//! `trunkline audit`: who changed what.
+
+use super::remote::Remote;
+use crate::pb;
+
+/// The flags.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    remote: Remote,
+    /// Only entries older than this one: the AUDIT_ID of the last one seen
+    #[arg(long, value_name = "AUDIT_ID")]
+    before: Option<i64>,
+    /// How many, 1 to 1000 [default: 100]
+    #[arg(long, value_name = "N")]
+    page_size: Option<i32>,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let session = args.remote.connect().await?;
+    let request = pb::ListAuditRequest { before: args.before, page_size: args.page_size };
+    let answer = session.admin().list_audit(request).await?.into_inner();
+    session.out.list(&answer, &["audit_id", "at", "actor", "action", "target", "remote_address", "detail"])
+}

@@ -1,0 +1,140 @@
+//! `trunkline check`: is all there that `serve` needs?
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::fault::Fault;
+use super::first_start;
+use crate::ami::{self, probe};
+use crate::api::tls;
+use crate::config::{Config, Flags};
+use crate::store::secrets::Sealer;
+use crate::store::servers::{self, Server};
+use crate::store::{self, Db, migrate};
+
+/// The flags.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: Flags,
+}
+
+/// How long a login may take, connection and answers included.
+const LOGIN: Duration = Duration::from_secs(20);
+
+/// What was looked at, and what was found.
+struct Findings {
+    wrong: usize,
+}
+
+impl Findings {
+    fn tell(&mut self, what: &str, found: Result<String, String>) -> io::Result<()> {
+        let (mark, text) = match found {
+            Ok(text) => ("ok", text),
+            Err(text) => {
+                self.wrong += 1;
+                ("WRONG", text)
+            }
+        };
+        writeln!(io::stdout(), "{mark:5}  {what}: {}", text.replace(char::is_control, " "))
+    }
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let config = Config::load(&args.config)?;
+    crate::telemetry::filter(&config.log)?;
+    let mut findings = Findings { wrong: 0 };
+    findings.tell("configuration", Ok(format!("every setting is known; node {}", config.node_name())))?;
+    if let Some(tls) = config.tls()? {
+        findings.tell(
+            "TLS",
+            tls::load(&tls).map(|_| "certificate and key fit".to_owned()).map_err(|error| error.to_string()),
+        )?;
+    }
+    let sealer = first_start::existing_sealer(&config).map_err(|error| format!("{error:#}"));
+    let sealer = match sealer {
+        Ok(Some(sealer)) => {
+            findings.tell("secret key", Ok("32 bytes".to_owned()))?;
+            Some(sealer)
+        }
+        Ok(None) => {
+            findings.tell("secret key", Ok("none yet; the first start makes one".to_owned()))?;
+            None
+        }
+        Err(why) => {
+            findings.tell("secret key", Err(why))?;
+            None
+        }
+    };
+    if let Some(db) = check_store(&config, &mut findings).await? {
+        check_servers(&db, sealer.as_ref(), &mut findings).await?;
+    }
+    match findings.wrong {
+        0 => Ok(()),
+        1 => Err(Fault::Failed("1 thing is wrong".to_owned()).into()),
+        wrong => Err(Fault::Failed(format!("{wrong} things are wrong")).into()),
+    }
+}
+
+/// The store, where there is one that can be read.
+async fn check_store(config: &Config, findings: &mut Findings) -> anyhow::Result<Option<Db>> {
+    let url = config.database_url();
+    if let Some(path) = url.strip_prefix("sqlite://")
+        && !Path::new(path).exists()
+    {
+        findings.tell("store", Ok(format!("{path} is not there yet; the first start makes it")))?;
+        return Ok(None);
+    }
+    let (opened, kind) = (store::open(&url), if url.starts_with("sqlite") { "SQLite" } else { "PostgreSQL" });
+    let ready = async {
+        let db = opened.map_err(|error| error.to_string())?;
+        match migrate::is_ready(&db).await {
+            Ok(true) => Ok(db),
+            Ok(false) => Err("migrations are missing: `trunkline migrate` or a start applies them".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    match ready.await {
+        Ok(db) => {
+            findings.tell("store", Ok(format!("{kind} is reached, and has every migration")))?;
+            Ok(Some(db))
+        }
+        Err(why) => {
+            findings.tell("store", Err(why))?;
+            Ok(None)
+        }
+    }
+}
+
+async fn check_servers(db: &Db, sealer: Option<&Sealer>, findings: &mut Findings) -> anyhow::Result<()> {
+    let servers = servers::list(&mut db.read().await?).await?;
+    if servers.is_empty() {
+        findings.tell("servers", Ok("none yet; `trunkline servers add` adds one".to_owned()))?;
+    }
+    for server in servers {
+        let found = match sealer {
+            Some(sealer) => log_in(&server, sealer).await,
+            None => Err("its secret cannot be opened without the secret key".to_owned()),
+        };
+        findings.tell(&format!("server {}", server.code), found)?;
+    }
+    Ok(())
+}
+
+/// Logs in as the server's lane would, and finds out what the manager user may do.
+async fn log_in(server: &Server, sealer: &Sealer) -> Result<String, String> {
+    let secret = sealer.open(&server.secret).map_err(|error| format!("its secret does not open: {error}"))?;
+    let port = u16::try_from(server.port).map_err(|_| format!("{} is no port", server.port))?;
+    let options = ami::Options::new(server.host.clone(), port, server.username.clone(), secret, server.tls);
+    let found = timeout(LOGIN, probe::run(&options)).await.map_err(|_| "no answer".to_owned())?;
+    let found = found.map_err(|error| error.to_string())?;
+    if !found.missing.is_empty() {
+        return Err(found.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+    }
+    let version = found.asterisk_version;
+    let version = version.unwrap_or_else(|| "of an unknown version".to_owned());
+    Ok(format!("logged in to {}:{} as {}, Asterisk {version}", server.host, server.port, server.username))
+}

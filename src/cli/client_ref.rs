@@ -1,0 +1,41 @@
+//! A client as people name it: by its id or by its name.
+
+use super::fault::Fault;
+use super::remote::Session;
+use crate::pb;
+
+/// A client's id or name.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ClientRef {
+    /// The client's id or name
+    client: String,
+}
+
+impl ClientRef {
+    /// The id; a name is looked up.
+    pub async fn id(&self, session: &Session) -> anyhow::Result<i64> {
+        if let Ok(id) = self.client.parse() {
+            return Ok(id);
+        }
+        let mut page = 1;
+        loop {
+            let request = pb::ListClientsRequest { page: Some(page), page_size: Some(1000) };
+            let answer = session.admin().list_clients(request).await?.into_inner();
+            if let Some(client) = answer.results.iter().find(|client| client.name == self.client) {
+                return Ok(client.client_id);
+            }
+            if i64::from(page) * 1000 >= answer.count {
+                let message = format!("there is no client {}; `trunkline clients list` shows them", self.client);
+                return Err(Fault::from(tonic::Status::not_found(message)).into());
+            }
+            page += 1;
+        }
+    }
+
+    /// The client itself.
+    pub async fn get(&self, session: &Session) -> anyhow::Result<pb::Client> {
+        let client_id = self.id(session).await?;
+        let answer = session.admin().get_client(pb::GetClientRequest { client_id }).await?.into_inner();
+        answer.client.ok_or_else(|| Fault::Failed("the server answered without the client".to_owned()).into())
+    }
+}

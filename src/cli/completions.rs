@@ -1,0 +1,21 @@
+//! `trunkline completions SHELL`: what a shell needs to complete our commands.
+
+use std::io::{self, Write};
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+/// The flags.
+#[derive(clap::Args)]
+pub struct Args {
+    /// For which shell
+    shell: Shell,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    // Not straight to standard output: clap_complete panics when the reader has seen enough.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut super::Cli::command(), "trunkline", &mut script);
+    io::stdout().write_all(&script)?;
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! `trunkline grants`: which client may dial through which server, and how much.
+
+use clap::Subcommand;
+
+use super::client_ref::ClientRef;
+use super::remote::Remote;
+use crate::pb;
+
+/// The flags.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    remote: Remote,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// List a client's grants
+    List(ClientRef),
+    /// Let a client dial through a server, within limits, or change the limits
+    Set {
+        #[command(flatten)]
+        client: ClientRef,
+        /// The server's code
+        server: String,
+        /// Live calls at one time [default: as many as the server takes]
+        #[arg(long, value_name = "N")]
+        max_live_calls: Option<i32>,
+        /// Calls begun a second [default: as many as the server takes]
+        #[arg(long, value_name = "N")]
+        calls_per_second: Option<f64>,
+    },
+    /// Take a grant back; live calls go on
+    Remove {
+        #[command(flatten)]
+        client: ClientRef,
+        /// The server's code
+        server: String,
+    },
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let session = args.remote.connect().await?;
+    let mut admin = session.admin();
+    match args.action {
+        Action::List(client) => {
+            let client_id = client.id(&session).await?;
+            let answer = admin.list_grants(pb::ListGrantsRequest { client_id }).await?.into_inner();
+            session.out.list(&answer, &["asterisk_server_code", "max_live_calls", "calls_per_second"])
+        }
+        Action::Set { client, server, max_live_calls, calls_per_second } => {
+            let client_id = client.id(&session).await?;
+            let request =
+                pb::SetGrantRequest { client_id, asterisk_server_code: server, max_live_calls, calls_per_second };
+            session.out.one(&admin.set_grant(request).await?.into_inner().grant)
+        }
+        Action::Remove { client, server } => {
+            let client_id = client.id(&session).await?;
+            let request = pb::DeleteGrantRequest { client_id, asterisk_server_code: server.clone() };
+            let answer = admin.delete_grant(request).await?.into_inner();
+            session.out.say(&answer, format_args!("client {client_id} dials through {server} no more"))
+        }
+    }
+}

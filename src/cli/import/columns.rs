@@ -1,0 +1,372 @@
+//! Which column of a CSV file becomes which field of a call.
+
+use std::collections::HashSet;
+
+use csv::StringRecord;
+
+use crate::cli::fault::Fault;
+use crate::pb::{OriginateAction, QueueItem, Timestamp};
+
+/// What `import --help` says about columns.
+pub const HELP: &str = "\
+Columns, each named as in the REST API; only `channel` and `asterisk_server_code` (or --server) are always needed:
+  asterisk_server_code  the Asterisk server that places the call
+  channel               what is dialed, as PJSIP/1234567890@trunk1
+  application, data     what runs on the answer, as Dial and PJSIP/100@office,30
+  context, exten, priority  a place in the dialplan, in place of an application
+  caller_id, account, action_id, channel_id, variable, codecs
+  timeout               how long it may ring, in milliseconds
+  var.NAME              the channel variable NAME
+  contact_number, project, deadline, time_zone, retry
+  create_recording (true or false), recording_path, mix_monitor_command
+
+  trunkline import people.csv --server server1 --map contact_number=Phone \\
+    --set 'channel=PJSIP/{Phone}@trunk1' --set application=Queue --set data=support --ignore Name";
+
+/// How a text becomes a field's value; what is wrong with it otherwise.
+type Put = fn(&mut QueueItem, &str) -> Result<(), String>;
+
+/// A field of a call.
+struct Field {
+    /// The column's name.
+    name: &'static str,
+    /// Where the server tells its errors, below `data[i]`.
+    path: &'static str,
+    put: Put,
+}
+
+/// A field that is a text of the item, or of its action.
+macro_rules! text {
+    (item.$name:ident) => {
+        Field {
+            name: stringify!($name),
+            path: stringify!($name),
+            put: |item, text| {
+                item.$name = Some(text.to_owned());
+                Ok(())
+            },
+        }
+    };
+    (action.$name:ident, $path:literal) => {
+        Field {
+            name: stringify!($name),
+            path: concat!("action.", $path),
+            put: |item, text| {
+                action(item).$name = Some(text.to_owned());
+                Ok(())
+            },
+        }
+    };
+}
+
+const FIELDS: [Field; 21] = [
+    Field {
+        name: "asterisk_server_code",
+        path: "asterisk_server_code",
+        put: |item, text| {
+            item.asterisk_server_code = text.to_owned();
+            Ok(())
+        },
+    },
+    text!(action.channel, "Channel"),
+    text!(action.application, "Application"),
+    text!(action.data, "Data"),
+    text!(action.context, "Context"),
+    text!(action.exten, "Exten"),
+    text!(action.priority, "Priority"),
+    text!(action.account, "Account"),
+    text!(action.action_id, "ActionID"),
+    text!(action.channel_id, "ChannelId"),
+    text!(action.variable, "Variable"),
+    text!(action.codecs, "Codecs"),
+    Field {
+        name: "timeout",
+        path: "action.Timeout",
+        put: |item, text| {
+            action(item).timeout = Some(number(text)?);
+            Ok(())
+        },
+    },
+    text!(item.caller_id),
+    text!(item.project),
+    text!(item.recording_path),
+    text!(item.mix_monitor_command),
+    text!(item.time_zone),
+    Field {
+        name: "contact_number",
+        path: "contact_number",
+        put: |item, text| {
+            item.contact_number = Some(number(text)?);
+            Ok(())
+        },
+    },
+    Field {
+        name: "retry",
+        path: "retry",
+        put: |item, text| {
+            item.retry = number(text)?;
+            Ok(())
+        },
+    },
+    Field {
+        name: "create_recording",
+        path: "create_recording",
+        put: |item, text| {
+            item.create_recording = match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "1" => true,
+                "false" | "no" | "0" => false,
+                _ => return Err(format!("`{text}` is neither true nor false")),
+            };
+            Ok(())
+        },
+    },
+];
+
+/// A time stands by itself because the JSON reader knows how to read one.
+const DEADLINE: Field = Field {
+    name: "deadline",
+    path: "deadline",
+    put: |item, text| {
+        let time: Result<Timestamp, _> = serde_json::from_value(text.into());
+        item.deadline = Some(time.map_err(|_| format!("`{text}` is no time, as 2030-01-31T18:00:00Z"))?);
+        Ok(())
+    },
+};
+
+fn action(item: &mut QueueItem) -> &mut OriginateAction {
+    item.action.get_or_insert_default()
+}
+
+fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("`{text}` is no whole number, or too large"))
+}
+
+/// What of a line goes into which field.
+pub struct Columns(Vec<(Target, Source)>);
+
+enum Target {
+    Field(&'static Field),
+    Variable(String),
+}
+
+enum Source {
+    Column(usize),
+    Text(Vec<Part>),
+}
+
+enum Part {
+    Fixed(String),
+    Column { index: usize, name: String },
+}
+
+impl Target {
+    fn named(name: &str) -> Option<Self> {
+        if let Some(variable) = name.strip_prefix("var.").filter(|name| !name.is_empty()) {
+            return Some(Self::Variable(variable.to_owned()));
+        }
+        let known = FIELDS.iter().chain([&DEADLINE]).find(|field| field.name == name);
+        known.map(Self::Field)
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Field(field) => field.name.to_owned(),
+            Self::Variable(name) => format!("var.{name}"),
+        }
+    }
+}
+
+impl Columns {
+    /// By the file's heads and the command's flags.
+    ///
+    /// # Errors
+    /// Where a column is neither a field nor spoken of, a field is none, or is given twice.
+    pub fn new(
+        heads: &StringRecord,
+        server: Option<&str>,
+        map: &[(String, String)],
+        set: &[(String, String)],
+        ignore: &[String],
+    ) -> Result<Self, Fault> {
+        let column = |name: &str| {
+            let found = heads.iter().position(|head| head.trim() == name);
+            found.ok_or_else(|| {
+                let heads = heads.iter().map(|head| format!("`{}`", head.trim())).collect::<Vec<_>>().join(", ");
+                Fault::Usage(format!("there is no column `{name}`; the first line has {heads}"))
+            })
+        };
+        let mut columns = Vec::new();
+        let mut used: HashSet<usize> = HashSet::new();
+        for (field, name) in map {
+            let index = column(name)?;
+            used.insert(index);
+            columns.push((target(field)?, Source::Column(index)));
+        }
+        for (field, text) in set {
+            let parts = template(text, &column)?;
+            used.extend(parts.iter().filter_map(|part| match part {
+                Part::Column { index, .. } => Some(*index),
+                Part::Fixed(_) => None,
+            }));
+            columns.push((target(field)?, Source::Text(parts)));
+        }
+        for name in ignore {
+            used.insert(column(name)?);
+        }
+        for (index, head) in heads.iter().enumerate() {
+            match Target::named(head.trim()) {
+                // A column that --map or --set speaks of may also be called like a field.
+                Some(target) if !ignore.iter().any(|name| name == head.trim()) => {
+                    if !columns.iter().any(|(taken, _)| taken.name() == target.name()) {
+                        columns.push((target, Source::Column(index)));
+                    }
+                }
+                None if !used.contains(&index) => return Err(unknown("the first line's column", head.trim())),
+                Some(_) | None => {}
+            }
+        }
+        let mut names = HashSet::new();
+        if let Some(twice) = columns.iter().map(|(target, _)| target.name()).find(|name| !names.insert(name.clone())) {
+            return Err(Fault::Usage(format!("`{twice}` is given twice")));
+        }
+        // Last, so that a line's own server is put behind it.
+        if let Some(server) = server
+            && let Some(target) = Target::named("asterisk_server_code")
+        {
+            columns.insert(0, (target, Source::Text(vec![Part::Fixed(server.to_owned())])));
+        }
+        Ok(Self(columns))
+    }
+
+    /// The call of one line.
+    ///
+    /// # Errors
+    /// What is wrong, with the column's name.
+    pub fn item(&self, line: &StringRecord) -> Result<QueueItem, String> {
+        let mut item = QueueItem::default();
+        action(&mut item).action = "Originate".to_owned();
+        for (target, source) in &self.0 {
+            let text = match source {
+                Source::Column(index) => line.get(*index).unwrap_or_default().trim().to_owned(),
+                Source::Text(parts) => filled(parts, line).map_err(|why| format!("{}: {why}", target.name()))?,
+            };
+            // An empty cell says nothing.
+            if text.is_empty() {
+                continue;
+            }
+            match target {
+                Target::Field(field) => {
+                    (field.put)(&mut item, &text).map_err(|why| format!("{}: {why}", field.name))?;
+                }
+                Target::Variable(name) => {
+                    action(&mut item).variables.insert(name.clone(), text);
+                }
+            }
+        }
+        Ok(item)
+    }
+}
+
+/// The column behind a path that the server speaks of, as `action.Channel`.
+pub fn name_of(path: &str) -> &str {
+    FIELDS.iter().find(|field| field.path == path).map_or(path, |field| field.name)
+}
+
+fn target(name: &str) -> Result<Target, Fault> {
+    Target::named(name).ok_or_else(|| unknown("the field", name))
+}
+
+fn unknown(what: &str, name: &str) -> Fault {
+    let near = |field: &&Field| strsim::damerau_levenshtein(field.name, &name.to_lowercase());
+    let nearest = FIELDS.iter().chain([&DEADLINE]).min_by_key(near).filter(|field| near(field) <= 3);
+    let meant = nearest.map(|field| format!(", did you mean `{}`?", field.name)).unwrap_or_default();
+    Fault::Usage(format!(
+        "{what} `{name}` is unknown{meant} `trunkline import --help` lists the fields; --map, --set and --ignore say \
+         what to do with other columns"
+    ))
+}
+
+fn template(text: &str, column: &impl Fn(&str) -> Result<usize, Fault>) -> Result<Vec<Part>, Fault> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((fixed, behind)) = rest.split_once('{') {
+        let (name, behind) =
+            behind.split_once('}').ok_or_else(|| Fault::Usage(format!("`{text}`: a `{{` without its `}}`")))?;
+        parts.push(Part::Fixed(fixed.to_owned()));
+        parts.push(Part::Column { index: column(name)?, name: name.to_owned() });
+        rest = behind;
+    }
+    parts.push(Part::Fixed(rest.to_owned()));
+    Ok(parts)
+}
+
+fn filled(parts: &[Part], line: &StringRecord) -> Result<String, String> {
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            Part::Fixed(fixed) => text.push_str(fixed),
+            Part::Column { index, name } => match line.get(*index).map(str::trim) {
+                Some(cell) if !cell.is_empty() => text.push_str(cell),
+                _ => return Err(format!("the column `{name}` is empty")),
+            },
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+    }
+
+    fn columns(heads: &[&str], map: &[(&str, &str)], set: &[(&str, &str)]) -> Result<Columns, Fault> {
+        Columns::new(&StringRecord::from(heads), Some("server1"), &strings(map), &strings(set), &[])
+    }
+
+    #[test]
+    fn a_line_becomes_a_call_by_columns_templates_and_variables() {
+        let columns = columns(
+            &["Phone", "var.NAME", "retry", "asterisk_server_code"],
+            &[("contact_number", "Phone")],
+            &[("channel", "PJSIP/{Phone}@trunk1"), ("application", "Echo")],
+        );
+        let columns = columns.unwrap();
+        let item = columns.item(&StringRecord::from(vec!["123", "Ann", "2", ""])).unwrap();
+        let action = item.action.unwrap();
+        assert_eq!((item.contact_number, item.retry, item.asterisk_server_code.as_str()), (Some(123), 2, "server1"));
+        assert_eq!(action.channel.as_deref(), Some("PJSIP/123@trunk1"));
+        assert_eq!(action.variables["NAME"], "Ann");
+        let item = columns.item(&StringRecord::from(vec!["123", "", "", "server2"])).unwrap();
+        assert_eq!((item.asterisk_server_code.as_str(), item.retry), ("server2", 0));
+    }
+
+    #[test]
+    fn a_wrong_cell_is_told_with_its_column() {
+        let columns = columns(&["channel", "retry"], &[], &[("data", "{channel}")]).unwrap();
+        assert_eq!(
+            columns.item(&StringRecord::from(vec!["a", "x"])).unwrap_err(),
+            "retry: `x` is no whole number, or too large"
+        );
+        assert_eq!(
+            columns.item(&StringRecord::from(vec!["", "1"])).unwrap_err(),
+            "data: the column `channel` is empty"
+        );
+    }
+
+    #[test]
+    fn a_column_that_is_no_field_is_an_error_with_the_nearest_one() {
+        let error = columns(&["chanel"], &[], &[]).err().unwrap().to_string();
+        assert!(error.contains("`chanel` is unknown, did you mean `channel`?"), "{error}");
+        let error = columns(&["channel"], &[("data", "Phone")], &[]).err().unwrap().to_string();
+        assert!(error.contains("no column `Phone`"), "{error}");
+    }
+
+    #[test]
+    fn every_field_has_the_path_that_the_server_speaks_of() {
+        assert_eq!(name_of("action.Channel"), "channel");
+        assert_eq!(name_of("action.variables.X"), "action.variables.X");
+    }
+}

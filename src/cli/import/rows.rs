@@ -1,0 +1,185 @@
+//! The lines of a CSV file.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use anyhow::Context;
+use csv::{Reader, ReaderBuilder, StringRecord};
+use sha2::{Digest, Sha256};
+
+use super::columns::Columns;
+use crate::cli::fault::Fault;
+use crate::pb::QueueItem;
+
+/// Calls in a batch: the most that the server takes at once.
+const BATCH: usize = 1000;
+
+/// Wrong lines that are told at once.
+const TOLD: usize = 50;
+
+/// A file that is being read.
+pub struct Rows {
+    reader: Reader<File>,
+    heads: StringRecord,
+}
+
+/// Calls that are sent together.
+pub struct Batch {
+    /// How many calls of the file come before.
+    pub offset: u64,
+    /// The calls.
+    pub items: Vec<QueueItem>,
+    /// The line of each, from 1.
+    pub lines: Vec<u64>,
+}
+
+/// Reads a file to its end, and answers its SHA-256 and how many calls it holds.
+///
+/// # Errors
+/// Every line that cannot be read, up to 50.
+pub fn check(path: &Path, delimiter: u8, columns: &Columns) -> anyhow::Result<(String, u64)> {
+    let mut rows = Rows::open(path, delimiter)?;
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    let mut record = StringRecord::new();
+    while wrong.len() < TOLD {
+        match rows.reader.read_record(&mut record) {
+            Ok(false) => break,
+            Ok(true) => match columns.item(&record) {
+                Ok(_) => count += 1,
+                Err(why) => wrong.push(format!("line {}, {why}", line(&record))),
+            },
+            Err(error) => {
+                wrong.push(format!("line {}: {}", error.position().map_or(0, csv::Position::line), reason(&error)));
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Fault::Usage(format!("{}\n  nothing was sent", wrong.join("\n  "))).into());
+    }
+    if count == 0 {
+        return Err(Fault::Usage(format!("{} holds no calls", path.display())).into());
+    }
+    let mut file = rows.reader.into_inner();
+    file.rewind()?;
+    Ok((sha256(file)?, count))
+}
+
+impl Rows {
+    /// Opens a file and reads its heads.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or its first line.
+    pub fn open(path: &Path, delimiter: u8) -> anyhow::Result<Self> {
+        let unreadable =
+            |error: &dyn std::fmt::Display| Fault::Usage(format!("cannot read {}: {error}", path.display()));
+        let file = File::open(path).map_err(|error| unreadable(&error))?;
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Err(unreadable(&"an import is read twice, so it must be a regular file").into());
+        }
+        let mut reader = ReaderBuilder::new().delimiter(delimiter).from_reader(file);
+        let heads = reader.headers().map_err(|error| unreadable(&reason(&error)))?.clone();
+        Ok(Self { reader, heads })
+    }
+
+    /// The first line.
+    pub const fn headers(&self) -> &StringRecord {
+        &self.heads
+    }
+
+    /// What comes behind the first `skip` calls.
+    pub fn batches(mut self, columns: &Columns, skip: u64) -> impl Iterator<Item = anyhow::Result<Batch>> {
+        let mut offset = 0;
+        std::iter::from_fn(move || {
+            loop {
+                let batch = match self.batch(columns, offset) {
+                    Ok(batch) => batch,
+                    Err(error) => return Some(Err(error)),
+                };
+                let rows = u64::try_from(batch.items.len()).unwrap_or(0);
+                if rows == 0 {
+                    return None;
+                }
+                offset += rows;
+                // A batch of which a part is there is sent whole, as it was: the server knows it.
+                if offset > skip {
+                    return Some(Ok(batch));
+                }
+            }
+        })
+    }
+
+    fn batch(&mut self, columns: &Columns, offset: u64) -> anyhow::Result<Batch> {
+        let mut batch = Batch { offset, items: Vec::with_capacity(BATCH), lines: Vec::with_capacity(BATCH) };
+        let mut record = StringRecord::new();
+        while batch.items.len() < BATCH && self.reader.read_record(&mut record).context("the file changed meanwhile")? {
+            let line = line(&record);
+            batch.items.push(columns.item(&record).map_err(|why| Fault::Usage(format!("line {line}, {why}")))?);
+            batch.lines.push(line);
+        }
+        Ok(batch)
+    }
+}
+
+fn line(record: &StringRecord) -> u64 {
+    record.position().map_or(0, csv::Position::line)
+}
+
+fn reason(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("has {len} columns, and the first line has {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { .. } => "is not UTF-8".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn sha256(mut file: File) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            read => hash.update(&buffer[..read]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(rows: &Rows) -> Columns {
+        Columns::new(rows.headers(), Some("s"), &[], &[], &[]).unwrap()
+    }
+
+    #[test]
+    fn wrong_lines_are_told_by_their_numbers_all_at_once() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "channel,retry\na,1\n\"b\nb\",x\nc\nd,y\n").unwrap();
+        let columns = columns(&Rows::open(file.path(), b',').unwrap());
+        let error = check(file.path(), b',', &columns).unwrap_err().to_string();
+        assert!(error.contains("line 3, retry: `x`"), "{error}");
+        assert!(error.contains("line 5: has 1 columns, and the first line has 2"), "{error}");
+        assert!(error.contains("line 6, retry: `y`"), "{error}");
+    }
+
+    #[test]
+    fn batches_are_the_same_wherever_the_import_goes_on() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let lines: String = (0..2500).map(|number| format!("PJSIP/{number}@t\n")).collect();
+        std::fs::write(file.path(), format!("channel\n{lines}")).unwrap();
+        let offsets = |skip| {
+            let rows = Rows::open(file.path(), b',').unwrap();
+            let columns = columns(&rows);
+            let batches = rows.batches(&columns, skip).map(Result::unwrap);
+            batches.map(|batch| (batch.offset, batch.items.len(), batch.lines[0])).collect::<Vec<_>>()
+        };
+        assert_eq!(offsets(0), [(0, 1000, 2), (1000, 1000, 1002), (2000, 500, 2002)]);
+        assert_eq!(offsets(1000), [(1000, 1000, 1002), (2000, 500, 2002)]);
+        assert_eq!(offsets(2500), []);
+    }
+}

@@ -1,0 +1,101 @@
+//! Sends batches, again where the server was away or wanted to be asked more slowly.
+
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use super::columns::name_of;
+use super::rows::Batch;
+use crate::cli::fault::{Fault, is_away, note};
+use crate::cli::remote::Session;
+use crate::pb::InsertBatchRequest;
+
+/// Tries of one batch before the import gives up; it can be gone on with later.
+const TRIES: u32 = 6;
+
+/// The wait before the second try; each further one waits twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+
+/// Sends the batches of one import.
+pub struct Sender<'a> {
+    /// To where.
+    pub session: &'a Session,
+    /// Caller ids that rotate over each batch.
+    pub dids: Vec<String>,
+    /// Notes are written above it.
+    pub bar: &'a ProgressBar,
+}
+
+/// What became of a batch.
+pub struct Sent {
+    /// The queue that holds it.
+    pub queue_id: i64,
+    /// It had been there.
+    pub replayed: bool,
+    /// What the server says about it.
+    pub warnings: Vec<String>,
+}
+
+impl Sender<'_> {
+    /// Sends a batch until it is answered.
+    ///
+    /// # Errors
+    /// Where the server refuses it, or stays away.
+    pub async fn send(&mut self, queue_id: Option<i64>, batch_id: i64, batch: &Batch) -> anyhow::Result<Sent> {
+        let mut wait = FIRST_WAIT;
+        for tried in 1.. {
+            let request = InsertBatchRequest {
+                queue_id,
+                batch_id: Some(batch_id),
+                dids: self.dids.clone(),
+                data: batch.items.clone(),
+            };
+            let status = match self.session.queues().insert_batch(request).await {
+                Ok(answer) => {
+                    let replayed = answer.metadata().contains_key("idempotent-replayed");
+                    let answer = answer.into_inner();
+                    let warnings = answer.warnings.iter().map(|warning| by_line(warning, batch)).collect();
+                    return Ok(Sent { queue_id: answer.queue_id, replayed, warnings });
+                }
+                Err(status) => status,
+            };
+            let told = status.get_error_details().retry_info().and_then(|info| info.retry_delay);
+            let later = is_away(&status) || status.code() == Code::ResourceExhausted;
+            if !later || tried == TRIES {
+                return Err(Self::refused(status, batch));
+            }
+            let pause = told.unwrap_or_default().max(wait);
+            self.bar.suspend(|| note(format_args!("{}; trying again in {pause:?}", status.message())));
+            tokio::time::sleep(pause).await;
+            wait *= 2;
+        }
+        Err(Fault::Failed("nothing was tried".to_owned()).into())
+    }
+
+    /// The server's errors, with lines and columns of the file in place of its own paths.
+    fn refused(status: Status, batch: &Batch) -> anyhow::Error {
+        let details = status.get_error_details();
+        let violations = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
+        if violations.is_empty() {
+            return status.into();
+        }
+        let lines: Vec<String> = violations
+            .iter()
+            .map(|violation| by_line(&format!("{}: {}", violation.field, violation.description), batch))
+            .collect();
+        Fault::from(Status::new(status.code(), lines.join("\n  "))).into()
+    }
+}
+
+/// `data[17].action.Channel: required` as `line 19, channel: required`.
+fn by_line(text: &str, batch: &Batch) -> String {
+    let parsed = text.strip_prefix("data[").and_then(|rest| {
+        let (index, rest) = rest.split_once(']')?;
+        let line = batch.lines.get(index.parse::<usize>().ok()?)?;
+        let (path, why) = rest.trim_start_matches('.').split_once(": ")?;
+        Some(format!("line {line}, {}: {why}", name_of(path)))
+    });
+    parsed.unwrap_or_else(|| text.to_owned())
+}

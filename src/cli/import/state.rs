@@ -1,0 +1,163 @@
+//! How far an import came: a small file beside the CSV.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::cli::fault::{Fault, note};
+
+/// What makes an import the same one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// Of the whole file, in hexadecimal.
+    pub file_sha256: String,
+    /// Tells apart several imports of one file.
+    pub label: String,
+}
+
+/// What is known of an import.
+#[derive(Debug)]
+pub struct State {
+    /// What is imported.
+    pub content: Content,
+    /// Where to, once that is known.
+    pub queue_id: Option<i64>,
+    /// How many calls are surely inserted.
+    pub rows: u64,
+    path: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    #[serde(flatten)]
+    content: Content,
+    queue_id: i64,
+    rows: u64,
+    done: bool,
+}
+
+impl Content {
+    /// The id of the batch that begins behind `offset` calls: the same for the same file at every try.
+    pub fn batch_id(&self, offset: u64) -> i64 {
+        let Self { file_sha256, label } = self;
+        let hash = Sha256::digest(format!("trunkline import\n{file_sha256}\n{offset}\n{label}"));
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash[..8]);
+        // Positive, as people expect of a number.
+        i64::from_be_bytes(first) & i64::MAX
+    }
+}
+
+impl State {
+    /// What is left of an earlier run over the same content, else a new one.
+    ///
+    /// # Errors
+    /// Where an earlier run over other content was not finished: sent anew, its calls would be there twice.
+    pub fn load(csv: &Path, content: &Content) -> anyhow::Result<Self> {
+        let path = path_for(csv);
+        let new = Self { content: content.clone(), queue_id: None, rows: 0, path: path.clone() };
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(new),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        // Half a file is what a crash of the machine left; the server still knows what it has.
+        let Ok(stored) = serde_json::from_str::<Stored>(&text) else { return Ok(new) };
+        if stored.content == *content {
+            return Ok(Self { queue_id: Some(stored.queue_id), rows: stored.rows, ..new });
+        }
+        if stored.content.label == content.label || !stored.done {
+            let Stored { rows, queue_id, .. } = stored;
+            return Err(Fault::Usage(format!(
+                "{csv} is not what was imported before: {rows} calls of another content or label are in queue {queue_id}. \
+                 Sent anew, calls may be there twice.\n  To import it nevertheless, give it another name, or remove \
+                 {state}",
+                csv = csv.display(),
+                state = path.display(),
+            ))
+            .into());
+        }
+        Ok(new)
+    }
+
+    /// Where it is kept.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Notes that the first `rows` of `count` calls are in a queue.
+    pub fn advance(&mut self, queue_id: i64, rows: u64, count: u64) {
+        self.queue_id = Some(queue_id);
+        self.rows = rows;
+        let stored = Stored { content: self.content.clone(), queue_id, rows, done: rows == count };
+        if let Err(error) = self.write(&stored) {
+            note(format_args!(
+                "cannot write {}: {error}; should the import be interrupted, it is sent again from its beginning, and \
+                 still inserts nothing twice",
+                self.path.display()
+            ));
+        }
+    }
+
+    /// Writes beside the old one and renames, so that there is always a whole one.
+    fn write(&self, stored: &Stored) -> std::io::Result<()> {
+        let mut beside = self.path.clone().into_os_string();
+        beside.push(".new");
+        fs::write(&beside, serde_json::to_vec(stored)?)?;
+        fs::rename(&beside, &self.path)
+    }
+}
+
+fn path_for(csv: &Path) -> PathBuf {
+    let mut path = csv.as_os_str().to_owned();
+    path.push(".import-state");
+    path.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(file_sha256: &str, label: &str) -> Content {
+        Content { file_sha256: file_sha256.to_owned(), label: label.to_owned() }
+    }
+
+    #[test]
+    fn a_batch_id_depends_on_content_place_and_label_alone() {
+        let id = content("aa", "").batch_id(1000);
+        assert_eq!(id, content("aa", "").batch_id(1000));
+        assert!(id > 0);
+        for other in
+            [content("ab", "").batch_id(1000), content("aa", "x").batch_id(1000), content("aa", "").batch_id(0)]
+        {
+            assert_ne!(id, other);
+        }
+    }
+
+    #[test]
+    fn an_import_goes_on_where_it_was_and_other_content_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let csv = dir.path().join("people.csv");
+        let mut state = State::load(&csv, &content("aa", "")).unwrap();
+        assert_eq!((state.queue_id, state.rows), (None, 0));
+        state.advance(7, 1000, 3000);
+        let state = State::load(&csv, &content("aa", "")).unwrap();
+        assert_eq!((state.queue_id, state.rows), (Some(7), 1000));
+        let error = State::load(&csv, &content("bb", "")).unwrap_err().to_string();
+        assert!(error.contains("is not what was imported before"), "{error}");
+        assert!(State::load(&csv, &content("aa", "again")).is_err(), "the first one is not done");
+    }
+
+    #[test]
+    fn another_label_begins_anew_behind_a_finished_import() {
+        let dir = tempfile::tempdir().unwrap();
+        let csv = dir.path().join("people.csv");
+        State::load(&csv, &content("aa", "")).unwrap().advance(7, 3000, 3000);
+        assert_eq!(State::load(&csv, &content("aa", "again")).unwrap().rows, 0);
+        assert_eq!(State::load(&csv, &content("aa", "")).unwrap().rows, 3000);
+    }
+}

@@ -1,0 +1,202 @@
+//! `trunkline policies`: what clients may dial.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::client_ref::ClientRef;
+use super::fault::Fault;
+use super::remote::Remote;
+use crate::pb;
+
+/// The flags.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    remote: Remote,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is taken apart at once")]
+enum Action {
+    /// Show what a client may dial
+    Show(ClientRef),
+    /// Change what a client may dial: what is not named stays
+    Set {
+        #[command(flatten)]
+        client: ClientRef,
+        #[command(flatten)]
+        policy: PolicyFlags,
+    },
+    /// What holds for all clients
+    #[command(subcommand)]
+    Platform(Platform),
+}
+
+#[derive(Subcommand)]
+enum Platform {
+    /// Show which numbers nobody may dial
+    Show,
+    /// Set which numbers nobody may dial, in place of those before
+    Set {
+        /// Beginnings of numbers, as +44900,+882; none: every number may be dialed
+        #[arg(long = "deny", value_name = "PREFIX", value_delimiter = ',')]
+        denied_prefixes: Vec<String>,
+    },
+}
+
+/// What a client may dial. Lists are separated by commas.
+#[derive(Clone, Default, clap::Args)]
+pub struct PolicyFlags {
+    /// A whole policy as JSON, as `policies show --json` prints it; `-` is standard input
+    #[arg(long = "policy-file", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Channel technologies, as PJSIP,Local
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    technologies: Option<Vec<String>>,
+    /// Named endpoints
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    trunks: Option<Vec<String>>,
+    /// Dialplan applications
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    applications: Option<Vec<String>>,
+    /// Options of Dial, a letter each
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    dial_options: Option<Vec<String>>,
+    /// Dialplan contexts
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    contexts: Option<Vec<String>>,
+    /// Beginnings of numbers that may be dialed
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    allow_prefixes: Option<Vec<String>>,
+    /// Beginnings of numbers that may not
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    deny_prefixes: Option<Vec<String>>,
+    /// Names of channel variables; `*` at the end matches any rest
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    variables: Option<Vec<String>>,
+    /// Account codes besides the client's own
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    accounts: Option<Vec<String>>,
+    /// May recordings run a command on the Asterisk server?
+    #[arg(long, value_name = "true|false")]
+    allow_recording_command: Option<bool>,
+    /// What a batch's dids are to a call's caller id
+    #[arg(long, value_name = "POLICY")]
+    did_policy: Option<Did>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Did {
+    /// The caller id of a call that brings none
+    Fill,
+    /// The number of every call's caller id
+    Force,
+    /// Nothing
+    Off,
+}
+
+impl PolicyFlags {
+    /// What is named, over the file or over what there was. None where nothing is named.
+    ///
+    /// # Errors
+    /// Where the file holds no policy.
+    pub fn over(&self, now: Option<pb::DialPolicy>) -> anyhow::Result<Option<pb::DialPolicy>> {
+        let before = now.clone().unwrap_or_default();
+        let mut policy = match &self.file {
+            Some(path) => {
+                let text = super::remote::read_secret(path)?;
+                let mut json = serde_json::Deserializer::from_str(&text);
+                serde_path_to_error::deserialize(&mut json)
+                    .map_err(|error| Fault::Usage(format!("{}: {}: {}", path.display(), error.path(), error.inner())))?
+            }
+            None => before.clone(),
+        };
+        let lists = [
+            (&mut policy.technologies, &self.technologies),
+            (&mut policy.trunks, &self.trunks),
+            (&mut policy.applications, &self.applications),
+            (&mut policy.dial_options, &self.dial_options),
+            (&mut policy.contexts, &self.contexts),
+            (&mut policy.variables, &self.variables),
+            (&mut policy.accounts, &self.accounts),
+        ];
+        for (list, named) in lists {
+            set(list, named.as_ref());
+        }
+        if self.allow_prefixes.is_some() || self.deny_prefixes.is_some() {
+            let prefixes = policy.destination_prefixes.get_or_insert_default();
+            set(&mut prefixes.allow, self.allow_prefixes.as_ref());
+            set(&mut prefixes.deny, self.deny_prefixes.as_ref());
+        }
+        if let Some(allow) = self.allow_recording_command {
+            policy.allow_recording_command = allow;
+        }
+        if let Some(did) = self.did_policy {
+            policy.set_did_policy(match did {
+                Did::Fill => pb::DidPolicy::Fill,
+                Did::Force => pb::DidPolicy::Force,
+                Did::Off => pb::DidPolicy::Off,
+            });
+        }
+        let changed = self.file.is_some() || policy != before;
+        Ok((changed || now.is_some()).then_some(policy))
+    }
+}
+
+/// An empty element stands for an empty list: `--trunks ''` gives back the default.
+fn set(list: &mut Vec<String>, named: Option<&Vec<String>>) {
+    if let Some(named) = named {
+        *list = named.iter().filter(|text| !text.is_empty()).cloned().collect();
+    }
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let session = args.remote.connect().await?;
+    match args.action {
+        Action::Show(client) => session.out.one(&client.get(&session).await?.policy.unwrap_or_default()),
+        Action::Set { client, policy } => {
+            let now = client.get(&session).await?;
+            let policy = policy.over(Some(now.policy.unwrap_or_default()))?;
+            let request = pb::UpdateClientRequest { client_id: now.client_id, policy, ..Default::default() };
+            let client = session.admin().update_client(request).await?.into_inner().client;
+            session.out.one(&client.and_then(|client| client.policy).unwrap_or_default())
+        }
+        Action::Platform(Platform::Show) => {
+            let answer = session.admin().get_platform_policy(pb::GetPlatformPolicyRequest {}).await?;
+            session.out.one(&answer.into_inner().policy.unwrap_or_default())
+        }
+        Action::Platform(Platform::Set { denied_prefixes }) => {
+            let request = pb::SetPlatformPolicyRequest { denied_prefixes };
+            let answer = session.admin().set_platform_policy(request).await?;
+            session.out.one(&answer.into_inner().policy.unwrap_or_default())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_named_stays_and_an_empty_list_is_the_default() {
+        let now = pb::DialPolicy {
+            technologies: vec!["Local".into()],
+            trunks: vec!["a".into()],
+            accounts: vec!["x".into()],
+            ..Default::default()
+        };
+        let flags = PolicyFlags {
+            trunks: Some(vec![String::new()]),
+            accounts: Some(vec!["y".into(), "z".into()]),
+            ..Default::default()
+        };
+        let policy = flags.over(Some(now)).unwrap().unwrap();
+        assert_eq!(policy.technologies, ["Local"]);
+        assert!(policy.trunks.is_empty());
+        assert_eq!(policy.accounts, ["y", "z"]);
+        assert_eq!(PolicyFlags::default().over(None).unwrap(), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! `trunkline quick`: places one call, ahead of all batches.
+
+use tonic::Request;
+
+use super::fault::Fault;
+use super::remote::Remote;
+use crate::pb;
+
+/// The flags.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    remote: Remote,
+    /// The number that is dialed first
+    number1: Option<String>,
+    /// The number that is dialed when the first one answers
+    number2: Option<String>,
+    /// The code of the Asterisk server that places it
+    #[arg(long, value_name = "CODE")]
+    server: String,
+    /// The name shown with the caller id
+    #[arg(long, default_value = "Quick call")]
+    name: String,
+    /// The number shown as caller id
+    #[arg(long, value_name = "NUMBER")]
+    did: Option<String>,
+    /// What is dialed first, in place of the first number, as PJSIP/100@trunk1
+    #[arg(long)]
+    channel: Option<String>,
+    /// The dialplan application that runs on the answer
+    #[arg(long, default_value = "Dial", conflicts_with = "context")]
+    application: String,
+    /// Its arguments, in place of the second number
+    #[arg(long)]
+    data: Option<String>,
+    /// A dialplan context in place of an application
+    #[arg(long, requires = "exten")]
+    context: Option<String>,
+    /// The extension there
+    #[arg(long, requires = "context")]
+    exten: Option<String>,
+    /// How long the first number may ring, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<i32>,
+    /// Do not record the call
+    #[arg(long)]
+    no_recording: bool,
+    /// Place the call once, however often this command is repeated with the same key within 24 hours
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let session = args.remote.connect().await?;
+    let action = pb::OriginateAction {
+        action: "Originate".to_owned(),
+        channel: args.channel,
+        application: args.context.is_none().then_some(args.application),
+        data: args.data,
+        context: args.context,
+        exten: args.exten,
+        timeout: args.timeout.map(|seconds| seconds.saturating_mul(1000)),
+        ..Default::default()
+    };
+    let mut request = Request::new(pb::CreateQuickCallRequest {
+        asterisk_server_code: args.server,
+        customer_name: args.name,
+        number1: args.number1,
+        number2: args.number2,
+        did: args.did,
+        action: Some(action),
+        create_recording: args.no_recording.then_some(false),
+    });
+    if let Some(key) = args.idempotency_key {
+        let wrong = |_| Fault::Usage("--idempotency-key must be printable ASCII".to_owned());
+        request.metadata_mut().insert("idempotency-key", key.parse().map_err(wrong)?);
+    }
+    let answer = session.calls().create_quick_call(request).await?;
+    let replayed = answer.metadata().contains_key("idempotent-replayed");
+    let answer = answer.into_inner();
+    let before = if replayed { " was placed before with this key" } else { " is placed" };
+    session.out.say(&answer, format_args!("call {}{before}, in queue {}", answer.call_id, answer.queue_id))
+}

@@ -1,0 +1,152 @@
+//! The server that a client command talks to, over gRPC.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{Request, Status};
+
+use super::fault::{Fault, causes};
+use super::output::Output;
+use crate::api::server::MAX_GRPC_MESSAGE;
+use crate::pb::admin_service_client::AdminServiceClient;
+use crate::pb::call_service_client::CallServiceClient;
+use crate::pb::queue_service_client::QueueServiceClient;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long an answer may take to begin: longer than the server gives itself.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// How often a silent connection is tried, so that a watcher learns of a server that is gone without a word.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Where the server is, and as whom to talk to it.
+#[derive(Clone, clap::Args)]
+pub struct Remote {
+    /// Where the server is: http:// or https://
+    #[arg(long, global = true, env = "TRUNKLINE_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// An API key; better in the environment, where other users of the machine do not see it
+    #[arg(long, global = true, env = "TRUNKLINE_API_KEY", value_name = "KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// A file with the API key
+    #[arg(long, global = true, env = "TRUNKLINE_API_KEY_FILE", value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    /// Print JSON, as the REST API answers it
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// A connection to the server, and how its answers are shown.
+#[derive(Clone)]
+pub struct Session {
+    service: Keyed,
+    /// How answers are shown.
+    pub out: Output,
+}
+
+/// A connection that adds the key to each request.
+type Keyed = InterceptedService<Channel, WithKey>;
+
+/// Adds the key to a request.
+#[derive(Clone)]
+pub struct WithKey(MetadataValue<Ascii>);
+
+impl Interceptor for WithKey {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("x-api-key", self.0.clone());
+        Ok(request)
+    }
+}
+
+impl Remote {
+    /// How answers are to be shown.
+    pub fn output(&self) -> Output {
+        Output::new(self.json)
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] without a key or with a URL that is none, [`Fault::NotReachable`] where nothing answers.
+    pub async fn connect(&self) -> Result<Session, Fault> {
+        let key = self.key()?;
+        let mut key: MetadataValue<Ascii> =
+            key.parse().map_err(|_| Fault::Usage("the API key holds characters that no key has".to_owned()))?;
+        key.set_sensitive(true);
+        let channel = self.endpoint()?.connect().await.map_err(|error| Fault::NotReachable {
+            message: format!("cannot reach {}: {}", self.url, causes(&error)),
+            hint: "is the server running, and is --url (or TRUNKLINE_URL) right?",
+        })?;
+        Ok(Session { service: InterceptedService::new(channel, WithKey(key)), out: self.output() })
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, Fault> {
+        let wrong = |why: &str| Fault::Usage(format!("--url {}: {why}", self.url));
+        let endpoint = Endpoint::from_shared(self.url.clone()).map_err(|error| wrong(&causes(&error)))?;
+        let endpoint = endpoint
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_while_idle(true);
+        match endpoint.uri().scheme_str() {
+            Some("http") if endpoint.uri().host().is_some() => Ok(endpoint),
+            Some("https") => {
+                endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(|error| wrong(&causes(&error)))
+            }
+            _ => Err(wrong("must begin with http:// or https://, as http://127.0.0.1:8080")),
+        }
+    }
+
+    fn key(&self) -> Result<String, Fault> {
+        match (&self.api_key, &self.api_key_file) {
+            (Some(key), None) if !key.trim().is_empty() => Ok(key.trim().to_owned()),
+            (None, Some(path)) => read_secret(path),
+            (Some(_), Some(_)) => {
+                Err(Fault::Usage("TRUNKLINE_API_KEY and TRUNKLINE_API_KEY_FILE are both set; set one".to_owned()))
+            }
+            (_, None) => Err(Fault::Usage(
+                "no API key: set TRUNKLINE_API_KEY, or give --api-key or --api-key-file. An admin key is in \
+                 `admin.key` in the server's data directory; `trunkline serve --sandbox` prints a client's"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+/// A secret in a file; `-` is standard input.
+pub fn read_secret(path: &Path) -> Result<String, Fault> {
+    let read =
+        if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
+    let text = read.map_err(|error| Fault::Usage(format!("cannot read {}: {error}", path.display())))?;
+    let text = text.trim();
+    if text.is_empty() {
+        let empty = std::io::Error::from(ErrorKind::UnexpectedEof);
+        return Err(Fault::Usage(format!("cannot read {}: {empty}", path.display())));
+    }
+    Ok(text.to_owned())
+}
+
+impl Session {
+    /// Administration.
+    pub fn admin(&self) -> AdminServiceClient<Keyed> {
+        AdminServiceClient::new(self.service.clone()).max_decoding_message_size(MAX_GRPC_MESSAGE)
+    }
+
+    /// Single calls, and the live stream.
+    pub fn calls(&self) -> CallServiceClient<Keyed> {
+        CallServiceClient::new(self.service.clone()).max_decoding_message_size(MAX_GRPC_MESSAGE)
+    }
+
+    /// Queues and batches.
+    pub fn queues(&self) -> QueueServiceClient<Keyed> {
+        QueueServiceClient::new(self.service.clone()).max_decoding_message_size(MAX_GRPC_MESSAGE)
+    }
+}

@@ -1,0 +1,204 @@
+//! `trunkline servers`: the Asterisk servers that calls are placed on.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::fault::Fault;
+use super::remote::{Remote, read_secret};
+use crate::pb;
+
+/// The flags.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    remote: Remote,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// List all servers and how they stand
+    List,
+    /// Show one server
+    Show {
+        /// Its code
+        code: String,
+    },
+    /// Add a server; calls can be placed on it at once
+    Add {
+        /// The name that calls use in `asterisk_server_code`
+        code: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Change a server: what is not named stays
+    Update {
+        /// Its code
+        code: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Remove a server that has no calls left
+    Remove {
+        /// Its code
+        code: String,
+    },
+    /// Log in to a server and say what dialing needs and does not find
+    Test {
+        /// Its code
+        code: String,
+    },
+}
+
+#[derive(Clone, clap::Args)]
+struct Settings {
+    /// Host name or address of its manager interface
+    #[arg(long)]
+    host: Option<String>,
+    /// TCP port [default: 5038, with TLS 5039]
+    #[arg(long)]
+    port: Option<i32>,
+    /// The manager user
+    #[arg(long, value_name = "USER")]
+    username: Option<String>,
+    /// A file with the manager user's secret; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "secret")]
+    secret_file: Option<PathBuf>,
+    /// The secret itself; better in a file, where other users of the machine do not see it
+    #[arg(long)]
+    secret: Option<String>,
+    /// Speak TLS
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    tls: Option<bool>,
+    /// How quick calls dial a number, as PJSIP/{number}@trunk1
+    #[arg(long, value_name = "TEMPLATE")]
+    dial_template: Option<String>,
+    /// Live calls at one time
+    #[arg(long, value_name = "N")]
+    max_channels: Option<i32>,
+    /// Calls begun a second
+    #[arg(long, value_name = "N")]
+    calls_per_second: Option<f64>,
+    /// A directory that recordings may go to; the first one is the default
+    #[arg(long = "recording-dir", value_name = "DIR")]
+    recording_dirs: Vec<String>,
+    /// A trunk's limits, as trunk1:30 (channels) or trunk1:30:2.5 (and calls a second)
+    #[arg(long = "trunk", value_name = "NAME:CHANNELS[:RATE]", value_parser = trunk)]
+    trunks: Vec<pb::TrunkLimits>,
+}
+
+impl Settings {
+    fn secret(&self) -> Result<Option<String>, Fault> {
+        match &self.secret_file {
+            Some(path) => read_secret(path).map(Some),
+            None => Ok(self.secret.clone()),
+        }
+    }
+}
+
+fn trunk(text: &str) -> Result<pb::TrunkLimits, String> {
+    let mut parts = text.split(':');
+    let trunk = parts.next().unwrap_or_default().to_owned();
+    let channels = parts.next().filter(|part| !part.is_empty());
+    let rate = parts.next().filter(|part| !part.is_empty());
+    if parts.next().is_some() || trunk.is_empty() {
+        return Err("must be NAME:CHANNELS or NAME:CHANNELS:RATE".to_owned());
+    }
+    let max_channels = channels.map(str::parse).transpose().map_err(|_| "CHANNELS must be a whole number")?;
+    let calls_per_second = rate.map(str::parse).transpose().map_err(|_| "RATE must be a number")?;
+    Ok(pb::TrunkLimits { trunk, max_channels, calls_per_second })
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let session = args.remote.connect().await?;
+    let mut admin = session.admin();
+    match args.action {
+        Action::List => {
+            let answer = admin.list_servers(pb::ListServersRequest {}).await?.into_inner();
+            let columns = [
+                "code",
+                "status",
+                "host",
+                "port",
+                "live_calls",
+                "max_channels",
+                "calls_per_second",
+                "node",
+                "asterisk_version",
+                "last_error",
+            ];
+            session.out.list(&answer, &columns)
+        }
+        Action::Show { code } => {
+            session.out.one(&admin.get_server(pb::GetServerRequest { code }).await?.into_inner().server)
+        }
+        Action::Add { code, settings } => {
+            let secret = settings.secret()?;
+            let request = pb::CreateServerRequest {
+                code,
+                host: settings.host.unwrap_or_default(),
+                port: settings.port,
+                username: settings.username.unwrap_or_default(),
+                secret: secret.unwrap_or_default(),
+                tls: settings.tls.unwrap_or(false),
+                dial_template: settings.dial_template,
+                max_channels: settings.max_channels,
+                calls_per_second: settings.calls_per_second,
+                recording_dirs: settings.recording_dirs,
+                trunks: settings.trunks,
+            };
+            session.out.one(&admin.create_server(request).await?.into_inner().server)
+        }
+        Action::Update { code, settings } => {
+            let secret = settings.secret()?;
+            let request = pb::UpdateServerRequest {
+                code,
+                host: settings.host,
+                port: settings.port,
+                username: settings.username,
+                secret,
+                tls: settings.tls,
+                dial_template: settings.dial_template,
+                max_channels: settings.max_channels,
+                calls_per_second: settings.calls_per_second,
+                recording_dirs: settings.recording_dirs,
+                update_mask: Vec::new(),
+                trunks: settings.trunks,
+            };
+            session.out.one(&admin.update_server(request).await?.into_inner().server)
+        }
+        Action::Remove { code } => {
+            let answer = admin.delete_server(pb::DeleteServerRequest { code: code.clone() }).await?.into_inner();
+            session.out.say(&answer, format_args!("server {code} is removed"))
+        }
+        Action::Test { code } => {
+            let answer = admin.test_server(pb::TestServerRequest { code: code.clone() }).await?.into_inner();
+            session.out.one(&answer)?;
+            if answer.ok {
+                Ok(())
+            } else {
+                Err(Fault::Failed(format!("server {code} cannot be dialed through")).into())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trunk_is_a_name_with_one_or_two_limits() {
+        let limits = |trunk: &str, max_channels, calls_per_second| pb::TrunkLimits {
+            trunk: trunk.to_owned(),
+            max_channels,
+            calls_per_second,
+        };
+        assert_eq!(trunk("a:30"), Ok(limits("a", Some(30), None)));
+        assert_eq!(trunk("a:30:2.5"), Ok(limits("a", Some(30), Some(2.5))));
+        assert_eq!(trunk("a::2"), Ok(limits("a", None, Some(2.0))));
+        assert!(trunk(":30").is_err() && trunk("a:b").is_err() && trunk("a:1:2:3").is_err());
+    }
+}

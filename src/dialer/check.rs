@@ -1,0 +1,106 @@
+//! Holds a waiting call against the rules of now: what was right when it was stored may not be any more.
+
+use std::collections::{HashMap, HashSet};
+
+use super::ready::{Ready, call_ref, numbers};
+use super::rules::Rules;
+use crate::domain::status::Outcome;
+use crate::domain::time::Millis;
+use crate::store::calls::Call;
+use crate::store::destinations::{self, Deferral, Destination};
+use crate::store::refusals::Refusal;
+use crate::store::{Conn, Result, do_not_call};
+
+/// What becomes of a waiting call.
+pub enum Checked {
+    /// It may go.
+    Ready(Box<Ready>),
+    /// It may not go any more.
+    Refused(Refusal),
+    /// Not today.
+    Deferred(Deferral),
+    /// Its client may not dial through the server now; that may change.
+    Foreign,
+}
+
+/// What the store says of the numbers of some calls.
+#[derive(Debug, Default)]
+pub struct Lists {
+    listed: HashSet<(i64, String)>,
+    called: HashMap<(i64, String), i32>,
+    day: i32,
+    next_day: Millis,
+}
+
+/// Parses what is stored of a call.
+pub fn read(mut call: Call) -> Result<Ready> {
+    let (plan, from) = (call.plan()?, call.status()?);
+    call.plan = String::new();
+    let checks = numbers(&call, &plan);
+    Ok(Ready { call, plan, from, trunk: None, checks, generation: 0 })
+}
+
+/// Asks the store about the numbers of calls, where any rule depends on it.
+pub async fn look_up(conn: &mut Conn, calls: &[Ready], rules: &Rules, now: Millis) -> Result<Lists> {
+    let (day, next_day) = destinations::day(now);
+    let mut lists = Lists { day, next_day, ..Lists::default() };
+    let mut by_client: HashMap<i64, Vec<&Ready>> = HashMap::new();
+    for call in calls {
+        by_client.entry(call.call.client_id).or_default().push(call);
+    }
+    for (client, calls) in by_client {
+        if rules.some_listed {
+            let all = |call: &&Ready| [call.checks.dialed.clone(), call.checks.contact.clone()];
+            let numbers: Vec<String> = calls.iter().flat_map(all).flatten().collect();
+            let listed = do_not_call::listed(conn, client, &numbers).await?;
+            lists.listed.extend(listed.into_iter().map(|number| (client, number)));
+        }
+        if daily_limit(rules, client).is_some() {
+            let numbers: Vec<String> = calls.iter().filter_map(|call| destination(call).map(str::to_owned)).collect();
+            for numbers in numbers.chunks(10_000) {
+                let called = destinations::counts(conn, client, numbers, day).await?;
+                lists.called.extend(called.into_iter().map(|(number, calls)| ((client, number), calls)));
+            }
+        }
+    }
+    Ok(lists)
+}
+
+/// Whether the call may go.
+pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Checked {
+    let client_id = call.call.client_id;
+    let Some(client) = rules.client(client_id) else { return Checked::Foreign };
+    let refused = |outcome, why| {
+        let (call, from) = (call_ref(&call.call), call.from);
+        Checked::Refused(Refusal { call, from, at: now, outcome, why })
+    };
+    for number in [&call.checks.dialed, &call.checks.contact].into_iter().flatten() {
+        if lists.listed.contains(&(client_id, number.clone())) {
+            return refused(Outcome::Canceled, format!("{number} is on a do-not-call list"));
+        }
+    }
+    if let Some(denied) = client.policy.check(&call.plan).into_iter().next() {
+        let why = format!("the dial policy forbids it by now: {}: {}", denied.field, denied.why);
+        return refused(Outcome::Rejected, why);
+    }
+    if let Some(limit) = client.limits.max_calls_per_destination_per_day
+        && let Some(number) = destination(&call).map(str::to_owned)
+    {
+        let called = lists.called.get(&(client_id, number.clone())).copied().unwrap_or(0);
+        if called >= limit {
+            return Checked::Deferred(Deferral { call: call_ref(&call.call), until: lists.next_day });
+        }
+        call.checks.destination = Some(Destination { number, day: lists.day, limit });
+    }
+    call.generation = client.generation;
+    Checked::Ready(Box::new(call))
+}
+
+fn daily_limit(rules: &Rules, client: i64) -> Option<i32> {
+    rules.client(client)?.limits.max_calls_per_destination_per_day
+}
+
+/// The number that a daily limit counts: the person's, where it was given, else the one that is dialed.
+fn destination(call: &Ready) -> Option<&str> {
+    call.checks.contact.as_deref().or(call.checks.dialed.as_deref())
+}

@@ -1,0 +1,240 @@
+//! Decides which calls of a lane begin now, and knows why the others do not. No IO.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::clients::Clients;
+use super::feeder::{Due, Feed};
+use super::gates::Gates;
+use super::limits::{Hold, Set};
+use super::ready::Ready;
+use super::scheduler::{Line, May, Scheduler};
+use crate::domain::held::{Held, LaneHeld, QueueHeld, Reason};
+use crate::domain::ids::CallId;
+use crate::domain::status::{CallStatus, Outcome};
+use crate::domain::time::Millis;
+use crate::store::calls::Call;
+
+/// What was picked.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "taken apart at once; the rare one is the large one")]
+pub enum Picked {
+    /// A call that begins, with the slots that are its own now.
+    Begins(Box<Ready>, Hold),
+    /// A call whose deadline has passed.
+    Overdue(Call),
+}
+
+/// The calls at hand and the limits of one lane.
+#[derive(Debug)]
+pub struct Dispatch {
+    scheduler: Scheduler,
+    gates: Gates,
+    stopped: bool,
+    /// What the feeder says of each queue's windows.
+    queues: BTreeMap<i64, QueueHeld>,
+    /// Nothing at hand may go before something else happens.
+    stalled: bool,
+}
+
+struct Now<'a, F> {
+    gates: &'a mut Gates,
+    instant: Instant,
+    is_free: F,
+}
+
+impl<F: FnMut(&Ready) -> bool> May for Now<'_, F> {
+    fn queue(&mut self, queue_id: i64, client_id: i64) -> bool {
+        self.gates.queue(queue_id, client_id, self.instant)
+    }
+
+    fn call(&mut self, call: &Ready) -> bool {
+        self.gates.trunk(call, self.instant) && (self.is_free)(call)
+    }
+}
+
+impl Dispatch {
+    /// Of a server with these limits, with no call at hand.
+    #[must_use]
+    pub fn new(server: Set, clients: Clients, now: Instant) -> Self {
+        Self {
+            scheduler: Scheduler::default(),
+            gates: Gates::new(server, clients, now),
+            stopped: false,
+            queues: BTreeMap::new(),
+            stalled: false,
+        }
+    }
+
+    /// Takes in what was read. A call in `taken` is on its way already.
+    pub fn take_feed(&mut self, feed: &mut Feed, taken: impl Fn(CallId) -> bool, now: Instant) {
+        self.stopped = feed.stopped;
+        self.gates.set(feed, now);
+        let generation = |client: i64| feed.grants.get(&client).map(|(_, generation)| *generation);
+        let closed: HashSet<i64> = feed.quick_closed.iter().map(|(queue, _)| *queue).collect();
+        // What was held against another policy is read again.
+        self.scheduler.keep_only(&feed.runnable, feed.line, |call| {
+            generation(call.call.client_id) == Some(call.generation) && !closed.contains(&call.call.queue_id)
+        });
+        self.queues = feed
+            .runnable
+            .iter()
+            .map(|runnable| {
+                let (closed, some_open) = (runnable.closed.clone(), runnable.some_open && !runnable.closed.is_empty());
+                (runnable.queue.queue.id, QueueHeld { closed, some_open, ..QueueHeld::default() })
+            })
+            .collect();
+        for (queue, opens) in &feed.quick_closed {
+            let closed = [(String::new(), opens.map(|at| at.0))].into();
+            self.queues.insert(*queue, QueueHeld { closed, ..QueueHeld::default() });
+        }
+        let fresh = |calls: Vec<Ready>| calls.into_iter().filter(|call| !taken(call.call.id.into())).collect();
+        self.scheduler.offer_quick(fresh(std::mem::take(&mut feed.quick)), feed.more_quick);
+        for Due { queue_id, calls, more } in std::mem::take(&mut feed.due) {
+            self.scheduler.offer(queue_id, fresh(calls), more);
+        }
+        self.stalled = false;
+    }
+
+    /// A round begins: see [`Dispatch::next`].
+    pub fn begin_round(&mut self) {
+        self.stalled = false;
+        self.scheduler.begin_round();
+        self.gates.begin_round();
+    }
+
+    /// The next call of the round that begins at `now`; None where the round is over. `is_free` says that nothing on
+    /// the server is in the call's way.
+    pub fn next(&mut self, at: Millis, now: Instant, mut is_free: impl FnMut(&Ready) -> bool) -> Option<Picked> {
+        if self.stopped || self.scheduler.is_empty() {
+            return None;
+        }
+        while self.gates.server(now) {
+            let mut may = Now { gates: &mut self.gates, instant: now, is_free: &mut is_free };
+            let Some(call) = self.scheduler.pick(&mut may) else { break };
+            if call.call.deadline.is_some_and(|deadline| deadline <= at.0) {
+                return Some(Picked::Overdue(call.call));
+            }
+            match self.gates.begin(&call, now) {
+                Ok(hold) => return Some(Picked::Begins(Box::new(call), hold)),
+                Err(_) => self.scheduler.put_back(call),
+            }
+        }
+        self.stalled = true;
+        None
+    }
+
+    /// How many calls may be between their turn and the wire at once.
+    #[must_use]
+    pub fn on_the_way(&self) -> usize {
+        self.gates.on_the_way()
+    }
+
+    /// When the next round should begin though nothing happened; None where only an event can change anything.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Instant> {
+        self.gates.next().filter(|_| self.stalled && !self.scheduler.is_empty())
+    }
+
+    /// There is nothing to dial, or nothing that may be dialed, until something happens.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        self.stopped || self.stalled || self.scheduler.is_empty()
+    }
+
+    /// Nothing begins until something happens, or a second passes.
+    pub fn rest(&mut self) {
+        self.stalled = true;
+        self.gates.begin_round();
+    }
+
+    /// Something happened that may let calls go.
+    pub fn stir(&mut self) {
+        self.stalled = false;
+    }
+
+    /// A call ended so.
+    pub fn saw(&mut self, trunk: Option<&Arc<str>>, outcome: Outcome, now: Instant) {
+        self.gates.saw(trunk, outcome, now);
+        self.stalled = false;
+    }
+
+    /// The slots of a call that began before this lane did.
+    pub fn hold(&mut self, call: &Call, trunk: Option<&str>, now: Instant) -> Hold {
+        self.gates.hold(call.queue_id, call.client_id, trunk, now)
+    }
+
+    /// Few calls are at hand, and the store has more.
+    #[must_use]
+    pub fn runs_low(&self) -> bool {
+        self.scheduler.runs_low()
+    }
+
+    /// How many calls of each queue are at hand.
+    #[must_use]
+    pub fn lengths(&self) -> HashMap<i64, usize> {
+        self.scheduler.lengths()
+    }
+
+    /// All calls at hand.
+    #[must_use]
+    pub fn known(&self) -> HashSet<CallId> {
+        self.scheduler.known()
+    }
+
+    /// A second passes: what keeps calls from going out since the last one.
+    pub fn tick(&mut self, now: Instant, mut is_free: impl FnMut(&Ready) -> bool) -> LaneHeld {
+        let mut queues = self.queues.clone();
+        for line in self.scheduler.lines() {
+            let told = queues.entry(line.queue_id).or_default();
+            told.rest = self.gates.in_the_way(line.queue_id, line.client_id);
+            told.due_retries = retries(line.calls.iter());
+            told.some = self.some(line, &mut is_free);
+            // What was not read will meet with what all that was read meets with.
+            let blocked: i64 = told.some.iter().map(|(_, calls)| calls).sum();
+            if told.rest.is_none() && usize::try_from(blocked) == Ok(line.calls.len()) && blocked > 0 {
+                told.rest = told.some.iter().max_by_key(|(_, calls)| *calls).map(|(held, _)| held.clone());
+            }
+        }
+        for call in self.scheduler.quick() {
+            let told = queues.entry(call.call.queue_id).or_default();
+            told.rest = self
+                .gates
+                .in_the_way(call.call.queue_id, call.call.client_id)
+                .or_else(|| self.held_alone(call, &mut is_free));
+            told.due_retries += i64::from(call.from == CallStatus::Retrying);
+        }
+        self.gates.forget_reached();
+        self.gates.recover(now);
+        self.stalled = false;
+        LaneHeld { queues }
+    }
+
+    fn some(&self, line: &Line, is_free: &mut impl FnMut(&Ready) -> bool) -> Vec<(Held, i64)> {
+        let mut some: Vec<(Held, i64)> = Vec::new();
+        for held in line.calls.iter().filter_map(|call| self.held_alone(call, is_free)) {
+            match some.iter_mut().find(|(known, _)| *known == held) {
+                Some((_, calls)) => *calls += 1,
+                None => some.push((held, 1)),
+            }
+        }
+        some
+    }
+
+    /// What holds this call, whatever holds its queue.
+    fn held_alone(&self, call: &Ready, is_free: &mut impl FnMut(&Ready) -> bool) -> Option<Held> {
+        let trunk = call.trunk.as_ref().and_then(|trunk| self.gates.in_the_way_of(trunk));
+        trunk.or_else(|| {
+            let busy = !is_free(call);
+            busy.then_some(Held { reason: Reason::ChannelIdBusy, limit: None, trunk: None })
+        })
+    }
+}
+
+fn retries<'a>(calls: impl Iterator<Item = &'a Ready>) -> i64 {
+    i64::try_from(calls.filter(|call| call.from == CallStatus::Retrying).count()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

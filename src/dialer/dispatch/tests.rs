@@ -1,0 +1,286 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::dialer::sample::{CLIENT, calls, feed, queue, ready};
+use crate::store::lanes::{LaneQueue, ServerLimits};
+
+const TRUNK: &str = "PJSIP/123@gw1";
+const AT: Millis = Millis(1_000_000);
+const FAST: Set = Set { max_live: Some(10_000), per_second: None };
+
+/// Longer than the interval of the fastest rate here.
+const A_MOMENT: Duration = Duration::from_micros(2);
+
+/// A lane whose clock the test turns.
+struct Lane {
+    dispatch: Dispatch,
+    now: Instant,
+    live: Vec<(i64, Hold)>,
+}
+
+impl Lane {
+    fn new(server: Set) -> Self {
+        Self::of(server, Clients::default())
+    }
+
+    fn of(server: Set, clients: Clients) -> Self {
+        let now = Instant::now();
+        Self { dispatch: Dispatch::new(server, clients, now), now, live: Vec::new() }
+    }
+
+    fn feed(&mut self, mut feed: Feed) {
+        self.dispatch.take_feed(&mut feed, |_| false, self.now);
+    }
+
+    /// Begins whatever may begin in this moment, each call a moment behind the one before, and answers the queues in
+    /// their order.
+    fn round(&mut self) -> Vec<i64> {
+        self.dispatch.begin_round();
+        let mut begun = Vec::new();
+        while let Some(Picked::Begins(call, hold)) = self.dispatch.next(AT, self.now, |_| true) {
+            begun.push(call.call.queue_id);
+            self.live.push((call.call.queue_id, hold));
+            self.now += A_MOMENT;
+        }
+        begun
+    }
+
+    /// One round a millisecond.
+    fn run(&mut self, time: Duration) -> Vec<i64> {
+        let end = self.now + time;
+        let mut begun = Vec::new();
+        while self.now < end {
+            begun.extend(self.round());
+            self.now += Duration::from_millis(1);
+        }
+        begun
+    }
+
+    fn why(&mut self, queue_id: i64) -> QueueHeld {
+        self.round();
+        self.dispatch.tick(self.now, |_| true).queues.remove(&queue_id).unwrap_or_default()
+    }
+}
+
+fn count(begun: &[i64], queue: i64) -> usize {
+    begun.iter().filter(|begun| **begun == queue).count()
+}
+
+#[test]
+fn queues_take_turns_by_their_weight() {
+    let mut lane = Lane::new(Set { max_live: Some(40), per_second: None });
+    let heavy = LaneQueue { weight: 3, ..queue(1) };
+    lane.feed(feed(vec![(heavy, calls(1, TRUNK, 100)), (queue(2), calls(2, TRUNK, 100))]));
+    let begun = lane.round();
+    assert_eq!((count(&begun, 1), count(&begun, 2)), (30, 10));
+}
+
+#[test]
+fn a_small_queue_beside_a_large_one_ends_as_if_half_the_lane_were_its_own() {
+    let mut lane = Lane::new(Set { max_live: None, per_second: Some(10.0) });
+    lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 512)), (queue(2), calls(2, TRUNK, 10))]));
+    let begun = lane.run(Duration::from_secs(2));
+    assert_eq!((begun.len(), count(&begun, 2)), (20, 10));
+}
+
+#[test]
+fn quick_calls_go_ahead_of_every_queue() {
+    let mut lane = Lane::new(Set { max_live: Some(1), per_second: None });
+    lane.feed(Feed { quick: vec![ready(9, TRUNK)], ..feed(vec![(queue(1), calls(1, TRUNK, 2))]) });
+    assert_eq!(lane.round(), [9]);
+}
+
+#[test]
+fn a_call_that_is_offered_twice_goes_once() {
+    let mut lane = Lane::new(FAST);
+    let call = ready(1, TRUNK);
+    lane.feed(feed(vec![(queue(1), vec![call.clone()])]));
+    lane.feed(feed(vec![(queue(1), vec![call])]));
+    assert_eq!(lane.round(), [1]);
+}
+
+#[test]
+fn a_queue_that_is_not_fed_any_more_dials_nothing_new() {
+    let mut lane = Lane::new(Set { max_live: None, per_second: Some(1.0) });
+    lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 5))]));
+    assert_eq!(lane.round().len(), 1);
+    lane.feed(feed(vec![]));
+    assert!(lane.run(Duration::from_secs(3)).is_empty());
+}
+
+#[test]
+fn the_kill_switch_stops_all_and_lets_all_go_on() {
+    let mut lane = Lane::new(Set { max_live: None, per_second: Some(10.0) });
+    lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 50))]));
+    assert_eq!(lane.run(Duration::from_secs(1)).len(), 10);
+    lane.feed(Feed { stopped: true, ..feed(vec![(queue(1), vec![])]) });
+    assert!(lane.run(Duration::from_secs(1)).is_empty());
+    lane.feed(feed(vec![(queue(1), vec![])]));
+    // A late timer is made up for, by a millisecond at most: that may be one call more.
+    assert!((10..=11).contains(&lane.run(Duration::from_secs(1)).len()));
+}
+
+#[test]
+fn a_limit_of_one_queue_lets_the_others_go_on() {
+    let mut lane = Lane::new(FAST);
+    let full = LaneQueue { max_live_calls: Some(2), ..queue(1) };
+    let slow = LaneQueue { calls_per_second: Some(2.0), ..queue(3) };
+    lane.feed(feed(vec![(full, calls(1, TRUNK, 50)), (queue(2), calls(2, TRUNK, 50)), (slow, calls(3, TRUNK, 50))]));
+    let begun = lane.run(Duration::from_secs(2));
+    assert_eq!((count(&begun, 1), count(&begun, 2), count(&begun, 3)), (2, 50, 4));
+    lane.live.retain(|(queue, _)| *queue != 1);
+    lane.dispatch.stir();
+    assert_eq!(count(&lane.round(), 1), 2, "the slots of calls that ended are free again");
+}
+
+#[test]
+fn a_full_trunk_holds_up_only_its_own_calls() {
+    let mut lane = Lane::new(FAST);
+    let mut mixed = calls(1, TRUNK, 5);
+    mixed.extend(calls(1, "PJSIP/123@gw2", 5));
+    lane.feed(Feed { server: Some(server(1000, TRUNKS)), ..feed(vec![(queue(1), mixed)]) });
+    assert_eq!(lane.round().len(), 7);
+    let why = lane.why(1);
+    assert_eq!(why.some.len(), 1);
+    assert_eq!((why.some[0].0.reason, why.some[0].1), (Reason::TrunkChannels, 3));
+    assert_eq!(why.rest.map(|held| held.reason), Some(Reason::TrunkChannels));
+}
+
+const TRUNKS: &str = r#"[{"trunk":"gw1","max_channels":2}]"#;
+
+fn server(max_channels: i32, trunks: &str) -> crate::dialer::rules::ServerSet {
+    let row = ServerLimits { max_channels, calls_per_second: 1_000_000.0, trunks: trunks.into() };
+    crate::dialer::rules::ServerSet::new("server1", row)
+}
+
+#[test]
+fn lanes_share_a_clients_limit_exactly() {
+    let clients = Clients::default();
+    let now = Instant::now();
+    clients.set(CLIENT, Set { max_live: Some(5), per_second: None }, now);
+    let mut lanes = [Lane::of(FAST, clients.clone()), Lane::of(FAST, clients.clone())];
+    let mut begun = 0;
+    for lane in &mut lanes {
+        lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 50))]));
+        begun += lane.round().len();
+    }
+    assert_eq!(begun, 5);
+    assert_eq!(lanes[1].why(1).rest.map(|held| held.reason), Some(Reason::ClientLiveCalls));
+    lanes[0].live.truncate(2);
+    lanes[1].dispatch.stir();
+    assert_eq!(lanes[1].round().len(), 3, "what one lane frees another may take");
+}
+
+#[test]
+fn calls_that_were_held_against_another_policy_are_read_again() {
+    let mut lane = Lane::new(FAST);
+    lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 5))]));
+    lane.feed(Feed { grants: [(CLIENT, (Set::default(), 2))].into(), ..feed(vec![(queue(1), vec![])]) });
+    assert!(lane.round().is_empty());
+    lane.feed(Feed { grants: HashMap::new(), ..feed(vec![]) });
+    assert!(lane.dispatch.known().is_empty(), "a client that may not dial has nothing at hand");
+}
+
+#[test]
+fn a_window_that_closes_holds_the_calls_at_hand_of_its_time_zone() {
+    let mut lane = Lane::new(FAST);
+    let mut in_tokyo = ready(1, TRUNK);
+    in_tokyo.plan.time_zone = Some("Asia/Tokyo".into());
+    lane.feed(feed(vec![(queue(1), vec![in_tokyo, ready(1, TRUNK)])]));
+    let mut closing = feed(vec![(queue(1), vec![])]);
+    closing.runnable[0].closed.insert("Asia/Tokyo".into(), Some(7));
+    lane.feed(closing);
+    assert_eq!(lane.round(), [1]);
+    let why = lane.why(1);
+    assert_eq!((why.closed.get("Asia/Tokyo"), why.some_open), (Some(&Some(7)), true));
+}
+
+#[test]
+fn a_call_past_its_deadline_is_not_begun() {
+    let mut lane = Lane::new(FAST);
+    let mut late = ready(1, TRUNK);
+    late.call.deadline = Some(AT.0);
+    lane.feed(feed(vec![(queue(1), vec![late])]));
+    lane.dispatch.begin_round();
+    assert!(matches!(lane.dispatch.next(AT, lane.now, |_| true), Some(Picked::Overdue(_))));
+}
+
+#[test]
+fn congestion_in_a_row_slows_the_lane_down_and_explain_says_so() {
+    let mut lane = Lane::new(Set { max_live: None, per_second: Some(10.0) });
+    lane.feed(feed(vec![(queue(1), calls(1, "Local/1@x", 100))]));
+    for _ in 0..5 {
+        lane.dispatch.saw(None, Outcome::Congestion, lane.now);
+    }
+    assert_eq!(lane.run(Duration::from_secs(2)).len(), 10);
+    let held = lane.why(1).rest.unwrap();
+    assert_eq!((held.reason, held.limit.map(|limit| limit.value)), (Reason::BackingOff, Some(5.0)));
+    lane.now += Duration::from_secs(10);
+    lane.dispatch.tick(lane.now, |_| true);
+    assert!((20..=21).contains(&lane.run(Duration::from_secs(2)).len()));
+}
+
+#[test]
+fn each_limit_tells_its_name_and_value() {
+    let told = |lane: &mut Lane| {
+        let held = lane.why(1).rest.unwrap();
+        let limit = held.limit.unwrap();
+        (held.reason, limit.name, limit.value)
+    };
+    let with = |set: Set| {
+        let mut lane = Lane::new(FAST);
+        let grants = [(CLIENT, (set, 1))].into();
+        lane.feed(Feed { grants, ..feed(vec![(queue(1), calls(1, TRUNK, 50))]) });
+        lane
+    };
+    let live = Set { max_live: Some(2), per_second: None };
+    let pace = Set { max_live: None, per_second: Some(2.0) };
+    assert_eq!(told(&mut with(live)), (Reason::GrantLiveCalls, "max_live_calls".into(), 2.0));
+    assert_eq!(told(&mut with(pace)), (Reason::GrantPace, "calls_per_second".into(), 2.0));
+    let mut full = Lane::new(Set { max_live: Some(3), per_second: None });
+    full.feed(feed(vec![(queue(1), calls(1, TRUNK, 50))]));
+    assert_eq!(told(&mut full), (Reason::ServerChannels, "max_channels".into(), 3.0));
+    let mut paced = Lane::new(Set { max_live: None, per_second: Some(3.0) });
+    paced.feed(feed(vec![(queue(1), calls(1, TRUNK, 50))]));
+    assert_eq!(paced.why(1).rest, None, "what only the server's pace holds is ready");
+}
+
+proptest! {
+    /// Whatever ends when: no limit is exceeded, no slot leaks, and every call is dialed in the end.
+    #[test]
+    fn no_limit_is_ever_exceeded_and_no_slot_leaks(
+        (server_live, queue_live, trunk_live, client_live, grant_live) in (1..8, 1..8, 1..8, 1..8, 1..8),
+        ends in prop::collection::vec(0_usize..10, 50..200),
+    ) {
+        let clients = Clients::default();
+        let mut lane = Lane::of(Set { max_live: Some(server_live), per_second: None }, clients.clone());
+        clients.set(CLIENT, Set { max_live: Some(client_live), per_second: None }, lane.now);
+        let limited = LaneQueue { max_live_calls: Some(queue_live), ..queue(1) };
+        let mut others = calls(2, TRUNK, 10);
+        others.extend(calls(2, "Local/1@x", 10));
+        let mut fed = feed(vec![(limited, calls(1, TRUNK, 20)), (queue(2), others)]);
+        fed.server = Some(server(server_live, &format!(r#"[{{"trunk":"gw1","max_channels":{trunk_live}}}]"#)));
+        fed.grants = [(CLIENT, (Set { max_live: Some(grant_live), per_second: None }, 1))].into();
+        lane.feed(fed);
+        let mut begun = 0;
+        for end in ends.into_iter().chain(std::iter::repeat_n(0, 50)) {
+            begun += lane.round().len();
+            let live = |of: &dyn Fn(&(i64, Hold)) -> bool| i32::try_from(lane.live.iter().filter(|l| of(l)).count()).unwrap();
+            prop_assert!(live(&|_| true) <= server_live.min(client_live).min(grant_live));
+            prop_assert!(live(&|(queue, _)| *queue == 1) <= queue_live);
+            prop_assert!(live(&|(_, hold)| hold.trunk_name().is_some()) <= trunk_live);
+            if !lane.live.is_empty() {
+                lane.live.remove(end % lane.live.len());
+            }
+            lane.now += Duration::from_millis(2);
+        }
+        while !lane.live.is_empty() {
+            lane.live.pop();
+            lane.now += Duration::from_millis(2);
+            begun += lane.round().len();
+        }
+        prop_assert_eq!(begun, 40);
+    }
+}

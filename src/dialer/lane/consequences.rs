@@ -1,0 +1,67 @@
+//! What follows from what a lane has seen: commits, hangups, looks and recordings.
+
+use tokio::time::Instant;
+
+use super::{Running, now};
+use crate::dialer::ask;
+use crate::dialer::journal::Entry;
+use crate::dialer::tracker::Output;
+use crate::domain::time::Millis;
+use crate::store::commands::Command;
+use crate::store::journal::{Claim, Withdrawal};
+
+impl Running {
+    /// Takes back claims whose Originate never left.
+    pub(super) fn withdraw(&mut self, unsent: Vec<Claim>) {
+        if !unsent.is_empty() {
+            self.hungry = true;
+            self.dispatch.stir();
+            let _ = self.entries.send(Entry::Withdrawn(unsent.into_iter().map(Withdrawal::unsent).collect()));
+        }
+    }
+
+    /// Passes on what clients want of their calls: what lives is hung up, the rest is settled in the store. A call that
+    /// is being claimed is looked at again when the claim is decided.
+    pub(super) fn take_commands(&mut self, commands: Vec<Command>) {
+        let mut out = Output::default();
+        for Command { call, .. } in commands {
+            if !self.tracker.wish(call, now(), &mut out) && !self.claiming.contains_key(&call) {
+                out.settled.push(call);
+            }
+        }
+        self.act(out);
+    }
+
+    /// Commits what changed, and starts what follows.
+    pub(super) fn act(&mut self, out: Output) {
+        let instant = Instant::now().into_std();
+        for (trunk, outcome) in &out.ended {
+            self.dispatch.saw(trunk.as_ref(), *outcome, instant);
+        }
+        if !out.changes.is_empty() {
+            // What ended may be tried again at once.
+            self.hungry |= out.changes.iter().any(|change| change.next_try().is_some_and(|due| due <= Millis::now()));
+            let _ = self.entries.send(Entry::Changes(out.changes));
+        }
+        if !out.withdrawn.is_empty() {
+            self.dispatch.stir();
+            let _ = self.entries.send(Entry::Withdrawn(out.withdrawn));
+        }
+        if !out.notes.is_empty() {
+            let _ = self.entries.send(Entry::Notes(out.notes));
+        }
+        // Behind the changes that ended them.
+        if !out.settled.is_empty() {
+            let _ = self.entries.send(Entry::Settled(out.settled));
+        }
+        for channel in out.hangups {
+            ask::hang_up(&self.link, &channel);
+        }
+        if out.look && self.online {
+            self.look();
+        }
+        for (attempt, channel, recording) in out.recordings {
+            ask::record(&self.link, attempt, channel, recording, &self.found.0);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! How a lane comes by calls, and begins them.
+
+use std::collections::HashSet;
+
+use tokio::time::Instant;
+use tracing::error;
+
+use super::Running;
+use crate::dialer::claim::{claim, is_free};
+use crate::dialer::dispatch::Picked;
+use crate::dialer::feeder::{Ask, Feed};
+use crate::dialer::journal::Entry;
+use crate::dialer::ready::call_ref;
+use crate::domain::ids::CallId;
+use crate::domain::time::Millis;
+use crate::store::calls::Call;
+use crate::store::journal::Expiry;
+
+impl Running {
+    /// Asks the feeder for more, where there may be some and it is not at work already.
+    pub(super) fn feed(&mut self) {
+        if self.feeding || !self.hungry {
+            return;
+        }
+        let (mut at_hand, mut known) = (self.dispatch.lengths(), self.dispatch.known());
+        for claiming in self.claiming.values() {
+            *at_hand.entry(claiming.claim.call.queue_id).or_default() += 1;
+        }
+        known.extend(self.claiming.keys().chain(&self.spoilt));
+        let rules_of = self.tracker.queues().into_iter().collect();
+        let anew = std::mem::take(&mut self.out_of_date);
+        self.hungry = false;
+        self.feeding = self.asks.send(Ask { at_hand, known, rules_of, anew }).is_ok();
+    }
+
+    pub(super) fn take_feed(&mut self, feed: Option<Feed>) {
+        self.feeding = false;
+        let Some(mut feed) = feed else {
+            // The store is away; the next tick asks again.
+            return;
+        };
+        let runnable: HashSet<i64> = feed.runnable.iter().map(|runnable| runnable.queue.queue.id).collect();
+        for queue in feed.runnable.iter().map(|runnable| &runnable.queue.queue).chain(&feed.others) {
+            self.learn_retries(queue);
+        }
+        // The last calls of a queue may be granted already and not followed yet.
+        let claimed: HashSet<i64> = self.claiming.values().map(|claiming| claiming.claim.call.queue_id).collect();
+        self.tracker.keep_rules(|queue_id| runnable.contains(&queue_id) || claimed.contains(&queue_id));
+        let claiming = &self.claiming;
+        self.dispatch.take_feed(&mut feed, |id| claiming.contains_key(&id), Instant::now().into_std());
+        // What may not go makes room for what stands behind it.
+        let makes_room = !(feed.refusals.is_empty() && feed.deferrals.is_empty());
+        self.hungry |= feed.more || (makes_room && self.dispatch.runs_low());
+        self.expire(feed.overdue);
+        if makes_room {
+            let _ = self.entries.send(Entry::Forbidden(feed.refusals, feed.deferrals));
+        }
+        self.take_commands(feed.commands);
+    }
+
+    fn expire(&mut self, calls: Vec<Call>) {
+        let at = Millis::now();
+        let mut expiries = Vec::new();
+        for call in calls {
+            let id = CallId::from(call.id);
+            if self.claiming.contains_key(&id) || !self.expiring.insert(id) {
+                continue;
+            }
+            if let Ok(from) = call.status() {
+                expiries.push(Expiry { call: call_ref(&call), from, at });
+            }
+        }
+        if !expiries.is_empty() {
+            let _ = self.entries.send(Entry::Expiries(expiries));
+        }
+    }
+
+    /// Claims as many calls as all limits let go out now.
+    pub(super) fn dial(&mut self) {
+        let (instant, at) = (Instant::now().into_std(), Millis::now());
+        if !self.may_dial() || self.dispatch.rests() {
+            return;
+        }
+        if self.tracker.is_stuck(instant) {
+            // Until an answer comes, or the next tick.
+            self.dispatch.rest();
+            return;
+        }
+        let (mut claims, mut overdue) = (Vec::new(), Vec::new());
+        self.dispatch.begin_round();
+        while self.claiming.len() < self.dispatch.on_the_way() {
+            let (tracker, claiming) = (&self.tracker, &self.claiming);
+            match self.dispatch.next(at, instant, |ready| is_free(tracker, claiming, ready)) {
+                None => break,
+                Some(Picked::Overdue(call)) => overdue.push(call),
+                Some(Picked::Begins(ready, hold)) => {
+                    let id = CallId::from(ready.call.id);
+                    match claim(*ready, hold, at) {
+                        Ok(claiming) => {
+                            claims.push(claiming.claim.clone());
+                            self.claiming.insert(id, claiming);
+                        }
+                        Err(error) => {
+                            error!(call = %id, %error, "a stored call cannot be dialed");
+                            self.spoilt.insert(id);
+                        }
+                    }
+                }
+            }
+        }
+        self.expire(overdue);
+        self.hungry |= self.dispatch.runs_low();
+        if !claims.is_empty() {
+            let _ = self.entries.send(Entry::Claims(claims));
+        }
+    }
+}

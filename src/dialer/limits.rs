@@ -1,0 +1,282 @@
+//! What limits calls: so many live at one time, so many begun a second.
+//!
+//! How many are live is never counted up and down. Each attempt owns a [`Slot`] of every limit that it falls under, and
+//! a limit's live calls are the slots that exist: there is no number that could drift from the truth.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::domain::congestion::Backoff;
+use crate::domain::pacing::Pace;
+use crate::domain::status::Outcome;
+
+use super::clients::ClientSlot;
+
+/// One live call under one limit, as long as it exists.
+#[derive(Debug)]
+pub struct Slot(#[expect(dead_code, reason = "it is counted, not read")] Arc<()>);
+
+/// All limits that an attempt falls under. It goes with the attempt, wherever that goes, and ends with it.
+#[derive(Debug, Default)]
+pub struct Hold {
+    /// Of the server.
+    pub server: Option<Slot>,
+    /// Of the queue on the server.
+    pub queue: Option<Slot>,
+    /// Of what the client was granted on the server.
+    pub grant: Option<Slot>,
+    /// Of the trunk, with its name.
+    pub trunk: Option<(Arc<str>, Slot)>,
+    /// Of the client, on all servers of this node.
+    pub client: Option<ClientSlot>,
+}
+
+impl Hold {
+    /// The trunk that the first leg goes through.
+    #[must_use]
+    pub fn trunk_name(&self) -> Option<Arc<str>> {
+        self.trunk.as_ref().map(|(name, _)| Arc::clone(name))
+    }
+}
+
+/// Why no call may begin now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reached {
+    /// As many live as there may be.
+    Live {
+        /// How many that is.
+        most: i32,
+    },
+    /// Begun as fast as may be.
+    Pace {
+        /// Calls a second.
+        per_second: f64,
+        /// When the next may begin.
+        until: Instant,
+        /// The pace is below what was set, because of congestion.
+        slowed: bool,
+    },
+}
+
+/// What was set.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Set {
+    /// Live calls at one time.
+    pub max_live: Option<i32>,
+    /// Calls begun a second, above 0.
+    pub per_second: Option<f64>,
+}
+
+/// One limit, and what it limits.
+#[derive(Debug)]
+pub struct Gate {
+    set: Set,
+    /// The pace in force: what was set, or slower.
+    pace: Option<(f64, Pace)>,
+    live: Arc<()>,
+    backoff: Backoff,
+    /// What it backs off from where no pace was set.
+    usual: f64,
+    /// It was reached since this was last taken.
+    reached: Option<Reached>,
+}
+
+impl Gate {
+    /// `usual` is the pace that is slowed down where none is set, in calls a second.
+    #[must_use]
+    pub fn new(set: Set, usual: f64, now: Instant) -> Self {
+        let mut gate = Self {
+            set: Set::default(),
+            pace: None,
+            live: Arc::new(()),
+            backoff: Backoff::default(),
+            usual,
+            reached: None,
+        };
+        gate.set(set, now);
+        gate
+    }
+
+    /// Other limits from now on; calls that are live already count, and so does the time since the last one began.
+    pub fn set(&mut self, set: Set, now: Instant) {
+        self.set = set;
+        self.keep_pace(now);
+    }
+
+    /// What it backs off from where no pace is set, from now on.
+    pub fn set_usual(&mut self, per_second: f64) {
+        self.usual = per_second;
+    }
+
+    fn keep_pace(&mut self, now: Instant) {
+        let slowed = self.backoff.is_slow();
+        let wanted = match self.set.per_second {
+            None if !slowed => None,
+            set => Some(set.unwrap_or(self.usual) * self.backoff.factor()),
+        };
+        match (wanted, &mut self.pace) {
+            (None, pace) => *pace = None,
+            #[expect(clippy::float_cmp, reason = "the same computation gives the same rate")]
+            (Some(rate), Some((in_force, pace))) => {
+                if rate != *in_force {
+                    *in_force = rate;
+                    pace.set_rate(rate, now);
+                }
+            }
+            (Some(rate), pace) => *pace = Some((rate, Pace::new(rate, now))),
+        }
+    }
+
+    /// How many calls are live.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        Arc::strong_count(&self.live) - 1
+    }
+
+    /// Whether a call may begin now. What stands in the way is remembered.
+    pub fn check(&mut self, now: Instant) -> Result<(), Reached> {
+        let reached = self.look(now);
+        if let Err(why) = reached {
+            self.reached = Some(why);
+        }
+        reached
+    }
+
+    fn look(&self, now: Instant) -> Result<(), Reached> {
+        if let Some(most) = self.set.max_live
+            && self.live() >= usize::try_from(most).unwrap_or(0)
+        {
+            return Err(Reached::Live { most });
+        }
+        if let Some((per_second, pace)) = &self.pace
+            && pace.due(now) == 0
+        {
+            let slowed = self.backoff.is_slow();
+            return Err(Reached::Pace { per_second: *per_second, until: pace.next(), slowed });
+        }
+        Ok(())
+    }
+
+    /// How many calls may be between their turn and the wire at once: see [`Pace::on_the_way`].
+    #[must_use]
+    pub fn on_the_way(&self) -> usize {
+        self.pace.as_ref().map_or(usize::MAX, |(_, pace)| pace.on_the_way())
+    }
+
+    /// A call begins now.
+    pub fn begin(&mut self, now: Instant) -> Slot {
+        if let Some((_, pace)) = &mut self.pace {
+            pace.take(1, now);
+        }
+        self.hold()
+    }
+
+    /// A call is live that began before, or elsewhere.
+    #[must_use]
+    pub fn hold(&self) -> Slot {
+        Slot(Arc::clone(&self.live))
+    }
+
+    /// A call of it ended so.
+    pub fn saw(&mut self, outcome: Outcome, now: Instant) {
+        self.backoff.saw(outcome, now);
+        self.keep_pace(now);
+    }
+
+    /// Time passes.
+    pub fn recover(&mut self, now: Instant) {
+        if !self.backoff.is_idle() {
+            self.backoff.recover(now);
+            self.keep_pace(now);
+        }
+    }
+
+    /// What was in the way since that was last forgotten.
+    #[must_use]
+    pub fn reached(&self) -> Option<Reached> {
+        self.reached
+    }
+
+    /// Forgets what was in the way.
+    pub fn forget_reached(&mut self) {
+        self.reached = None;
+    }
+
+    /// Nothing of it need be remembered, unless it is set anew.
+    #[must_use]
+    pub fn is_idle(&self, now: Instant) -> bool {
+        self.live() == 0 && self.backoff.is_idle() && self.pace.as_ref().is_none_or(|(_, pace)| pace.next() <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn gate(max_live: Option<i32>, per_second: Option<f64>, now: Instant) -> Gate {
+        Gate::new(Set { max_live, per_second }, 10.0, now)
+    }
+
+    #[test]
+    fn a_slot_is_free_again_when_its_attempt_is_gone_however_it_went() {
+        let now = Instant::now();
+        let mut gate = gate(Some(1), None, now);
+        let slot = gate.begin(now);
+        assert_eq!(gate.check(now), Err(Reached::Live { most: 1 }));
+        drop(slot);
+        assert_eq!(gate.check(now), Ok(()));
+    }
+
+    #[test]
+    fn a_limit_that_is_lowered_counts_what_is_live_already() {
+        let now = Instant::now();
+        let mut gate = gate(None, None, now);
+        let slots: Vec<Slot> = (0..5).map(|_| gate.begin(now)).collect();
+        gate.set(Set { max_live: Some(3), per_second: None }, now);
+        assert!(gate.check(now).is_err());
+        drop(slots);
+        assert_eq!((gate.live(), gate.check(now)), (0, Ok(())));
+    }
+
+    #[test]
+    fn congestion_slows_a_trunk_down_that_has_no_pace_of_its_own() {
+        let now = Instant::now();
+        let mut gate = gate(None, None, now);
+        for _ in 0..5 {
+            gate.saw(Outcome::Congestion, now);
+        }
+        gate.begin(now);
+        let until = now + Duration::from_millis(200);
+        assert_eq!(gate.check(now), Err(Reached::Pace { per_second: 5.0, until, slowed: true }));
+        gate.recover(now + Duration::from_secs(11));
+        assert_eq!(gate.check(now), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn neither_live_calls_nor_their_pace_are_ever_exceeded(
+            max_live in 1..20, rate in 1.0_f64..500.0,
+            steps in prop::collection::vec((0_u64..20, any::<bool>()), 1..400),
+        ) {
+            let start = Instant::now();
+            let (mut gate, mut now) = (gate(Some(max_live), Some(rate), start), start);
+            let (mut live, mut begun) = (Vec::new(), Vec::new());
+            for (wait, ends) in steps {
+                now += Duration::from_millis(wait);
+                if ends {
+                    live.pop();
+                }
+                while gate.check(now).is_ok() {
+                    live.push(gate.begin(now));
+                    begun.push(now);
+                }
+                prop_assert!(live.len() <= usize::try_from(max_live).unwrap());
+                prop_assert_eq!(gate.live(), live.len());
+                let second = begun.iter().filter(|at| now.duration_since(**at) < Duration::from_secs(1)).count();
+                prop_assert!(second as f64 <= rate + 2.0, "{second} in a second at {rate}");
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! A waiting call with all that dialing it needs, made by the feeder so that the lane parses nothing.
+
+use std::sync::Arc;
+
+use crate::domain::number;
+use crate::domain::originate::Plan;
+use crate::domain::status::CallStatus;
+use crate::store::calls::Call;
+use crate::store::journal::{CallRef, Checks};
+
+/// A call that no rule forbids, as far as was read.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// The call; its plan stands beside it, parsed.
+    pub call: Call,
+    /// What is asked of Asterisk.
+    pub plan: Plan,
+    /// Where it stands.
+    pub from: CallStatus,
+    /// The trunk that its first leg goes through.
+    pub trunk: Option<Arc<str>>,
+    /// What the claim's commit holds it against.
+    pub checks: Checks,
+    /// Of the client's policy that it was held against.
+    pub generation: u64,
+}
+
+impl Ready {
+    /// Names the call where it is written about.
+    #[must_use]
+    pub fn call_ref(&self) -> CallRef {
+        call_ref(&self.call)
+    }
+}
+
+/// Names a call where it is written about.
+#[must_use]
+pub fn call_ref(call: &Call) -> CallRef {
+    CallRef { id: call.id.into(), client_id: call.client_id, queue_id: call.queue_id }
+}
+
+/// The digits that a call dials and those of the person called, without what depends on the day.
+#[must_use]
+pub fn numbers(call: &Call, plan: &Plan) -> Checks {
+    let dialed = number::dialed(&plan.channel).0.and_then(number::digits);
+    let contact = call.contact_number.map(|contact| contact.to_string());
+    Checks { dialed, contact, destination: None }
+}

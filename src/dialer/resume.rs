@@ -1,0 +1,91 @@
+//! What was live when a lane was last let go, read back from the book.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::dispatch::Dispatch;
+use super::ready::call_ref;
+use super::tracker::{Live, Now, Tracker};
+use crate::domain::attempt::Attempt;
+use crate::domain::ids::CallId;
+use crate::domain::number;
+use crate::domain::retry::Tally;
+use crate::domain::status::CallStatus;
+use crate::domain::time::Millis;
+use crate::store::calls::{self, Call};
+use crate::store::journal::{Checks, Claim};
+use crate::store::queues::Queue;
+use crate::store::{Db, Result, events, lanes};
+
+/// An attempt that has not ended, as far as the book knows.
+pub struct Left {
+    attempt: calls::Attempt,
+    call: Call,
+    recording_begun: bool,
+}
+
+/// The attempts of a server that have not ended, with their calls and queues. Tries until it can read them; None once `stop` is
+/// cancelled.
+pub async fn left(db: &Db, server: &str, stop: &CancellationToken) -> Option<(Vec<Left>, Vec<Queue>)> {
+    loop {
+        match read(db, server).await {
+            Ok((left, queues)) => {
+                if !left.is_empty() {
+                    info!(%server, attempts = left.len(), "attempts were live when the lane was last let go");
+                }
+                return Some((left, queues));
+            }
+            Err(error) => warn!(%server, %error, "cannot read what was live, and tries again"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+async fn read(db: &Db, server: &str) -> Result<(Vec<Left>, Vec<Queue>)> {
+    let mut conn = db.read().await?;
+    let attempts = lanes::live_attempts(&mut conn, server).await?;
+    let (calls, ids): (Vec<CallId>, Vec<i64>) =
+        attempts.iter().map(|(_, call)| (CallId::from(call.id), call.queue_id)).unzip();
+    let begun = events::recordings_begun(&mut conn, &calls).await?;
+    let left = |(attempt, call): (calls::Attempt, Call)| {
+        let recording_begun = begun.contains(&call.id.into());
+        Left { attempt, call, recording_begun }
+    };
+    let queues = lanes::queues(&mut conn, &ids).await?;
+    Ok((attempts.into_iter().map(left).collect(), queues))
+}
+
+/// Follows an attempt that was left. It holds its slots again before anything is dialed.
+pub fn follow(tracker: &mut Tracker, dispatch: &mut Dispatch, left: Left, now: Now) {
+    let Left { attempt, call, recording_begun } = left;
+    let plan = call.plan().ok();
+    let state = Attempt::resumed(attempt.ringing_at.map(Millis), attempt.answered_at.map(Millis));
+    let claim = Claim {
+        call: call_ref(&call),
+        from: CallStatus::Queued,
+        attempt: attempt.id.into(),
+        number: attempt.number,
+        channel_id: attempt.channel_id,
+        at: Millis(attempt.started_at),
+        checks: Checks::default(),
+    };
+    let trunk = plan.as_ref().and_then(|plan| number::dialed(&plan.channel).1);
+    let hold = dispatch.hold(&call, trunk, now.instant);
+    let live = Live {
+        claim,
+        max_retries: call.max_retries,
+        retry_rules: plan.as_ref().map(|plan| plan.retry_rules.clone()).unwrap_or_default(),
+        tally: Tally(call.tally),
+        recording: plan.as_ref().and_then(|plan| plan.recording.clone()),
+        recording_begun,
+        timeout: Duration::from_millis(plan.map_or(0, |plan| plan.timeout_ms.into())),
+        attempt: state,
+        hold,
+    };
+    tracker.resume(attempt.id.into(), live, now);
+}

@@ -1,0 +1,112 @@
+//! Calls and queues for the tests of this module.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::feeder::{Due, Feed, Runnable};
+use super::limits::Set;
+use super::ready::Ready;
+use crate::domain::number;
+use crate::domain::originate::{Plan, Target};
+use crate::domain::status::{CallStatus, QueueKind, QueueStatus};
+use crate::store::calls::Call;
+use crate::store::journal::Checks;
+use crate::store::lanes::LaneQueue;
+use crate::store::queues::Queue;
+use crate::store::types::Id;
+
+/// The client whose calls they are.
+pub const CLIENT: i64 = 1;
+
+/// A call of a queue that dials `channel`.
+pub fn ready(queue_id: i64, channel: &str) -> Ready {
+    let call = Call {
+        id: Id(uuid::Uuid::now_v7()),
+        client_id: CLIENT,
+        queue_id,
+        position: 1,
+        batch_id: None,
+        server_code: "server1".into(),
+        status: CallStatus::Queued.code(),
+        outcome: None,
+        attempts: 0,
+        max_retries: 0,
+        plan: String::new(),
+        contact_number: None,
+        project: None,
+        action_id: None,
+        channel_id: None,
+        did: None,
+        created_at: 0,
+        due_at: 0,
+        deadline: None,
+        started_at: None,
+        answered_at: None,
+        ended_at: None,
+        billable_seconds: None,
+        hangup_cause: None,
+        tally: 0,
+    };
+    let plan = Plan {
+        channel: channel.into(),
+        target: Target::Application { name: "Wait".into(), data: "1".into() },
+        caller_id: None,
+        account: None,
+        timeout_ms: 30_000,
+        early_media: false,
+        codecs: None,
+        channel_id: None,
+        other_channel_id: None,
+        variables: BTreeMap::new(),
+        recording: None,
+        time_zone: None,
+        retry_rules: Vec::new(),
+    };
+    let trunk = number::dialed(channel).1.map(Arc::from);
+    Ready { call, plan, from: CallStatus::Queued, trunk, checks: Checks::default(), generation: 1 }
+}
+
+/// So many of them.
+pub fn calls(queue_id: i64, channel: &str, count: usize) -> Vec<Ready> {
+    (0..count).map(|_| ready(queue_id, channel)).collect()
+}
+
+/// A queue without limits.
+pub fn queue(id: i64) -> LaneQueue {
+    let queue = Queue {
+        id,
+        client_id: CLIENT,
+        kind: QueueKind::Bulk.code(),
+        status: QueueStatus::InProgress.code(),
+        completed_by_client: false,
+        retry: None,
+        retry_count: None,
+        retry_gap: 300,
+        total_calls: 0,
+        queued: 0,
+        dialing: 0,
+        ringing: 0,
+        answered: 0,
+        retrying: 0,
+        completed: 0,
+        failed: 0,
+        expired: 0,
+        canceled: 0,
+        unknown: 0,
+        created_at: 0,
+        updated_at: 0,
+        retry_rules: "[]".into(),
+        at_least_once: false,
+    };
+    LaneQueue { queue, priority: 5, weight: 1, max_live_calls: None, calls_per_second: None, windows: None }
+}
+
+/// A feed of these queues, each with these calls.
+pub fn feed(queues: Vec<(LaneQueue, Vec<Ready>)>) -> Feed {
+    let mut feed = Feed { line: 512, grants: [(CLIENT, (Set::default(), 1))].into(), ..Feed::default() };
+    for (queue, calls) in queues {
+        feed.due.push(Due { queue_id: queue.queue.id, calls, more: false });
+        feed.runnable.push(Runnable { queue, closed: BTreeMap::new(), some_open: true });
+    }
+    feed
+}

@@ -1,0 +1,97 @@
+//! Looks at the live channels: what becomes of attempts that are in doubt.
+
+use std::time::Duration;
+
+use super::{Now, Output, Tracker};
+use crate::ami::event::{Channel, RINGING, UP};
+use crate::domain::attempt::Signal;
+use crate::domain::ids::AttemptId;
+use crate::store::events::EventKind;
+
+/// How often a look is taken for a call that is answered, or longer alive than it should be.
+pub(super) const LONG_LIFE: Duration = Duration::from_secs(600);
+
+/// Whether an attempt still lives is in doubt: the connection was lost, or it takes too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    None,
+    /// The next look tells. `lost` where the connection was lost, so that being found is worth telling.
+    Look {
+        lost: bool,
+    },
+    /// One look did not find it. An Originate that was sent just before may not have made its channel then.
+    MissedOnce {
+        lost: bool,
+    },
+}
+
+impl Tracker {
+    /// The channels that live now, all of them: decides about every attempt in doubt.
+    pub fn looked(&mut self, channels: &[Channel], now: Now, out: &mut Output) {
+        self.decide_about_taken_ids(channels, now, out);
+        let mut doubtful: Vec<AttemptId> =
+            self.live.iter().filter(|(_, tracked)| tracked.doubt != Doubt::None).map(|(id, _)| *id).collect();
+        doubtful.sort_unstable();
+        for id in doubtful {
+            self.judge(id, channels, now, out);
+        }
+    }
+
+    fn judge(&mut self, id: AttemptId, channels: &[Channel], now: Now, out: &mut Output) {
+        let Some(tracked) = self.live.get_mut(&id) else { return };
+        let own = tracked.live.claim.channel_id.clone();
+        // A leg that outlived the first may have been linked to another call since.
+        let known = |channel: &Channel| tracked.legs.iter().any(|leg| leg.uniqueid == channel.uniqueid);
+        let belongs = |channel: &&Channel| channel.uniqueid == own || channel.linkedid == own || known(channel);
+        let legs: Vec<&Channel> = channels.iter().filter(belongs).collect();
+        let (lost, missed) = match tracked.doubt {
+            Doubt::None => return,
+            Doubt::Look { lost } => (lost, false),
+            Doubt::MissedOnce { lost } => (lost, true),
+        };
+        if legs.is_empty() {
+            if missed {
+                self.apply(id, Signal::Missing, now, out);
+            } else {
+                tracked.doubt = Doubt::MissedOnce { lost };
+            }
+            return;
+        }
+        tracked.doubt = Doubt::None;
+        tracked.appeared = true;
+        tracked.look_at = now.instant + LONG_LIFE;
+        let first = legs.iter().find(|leg| leg.uniqueid == own);
+        for leg in &mut tracked.legs {
+            leg.gone = !legs.iter().any(|found| found.uniqueid == leg.uniqueid);
+        }
+        let found = Signal::Found {
+            legs: legs.iter().map(|leg| leg.uniqueid.clone()).collect(),
+            up: first.is_some_and(|leg| leg.state == UP),
+            ringing: first.is_some_and(|leg| leg.state == RINGING),
+        };
+        for leg in &legs {
+            self.by_leg.insert(leg.uniqueid.clone(), id);
+            self.name_leg(id, &leg.uniqueid, leg.name.clone());
+        }
+        if lost {
+            self.tell(id, EventKind::Adopted, None, now, out);
+        }
+        self.apply(id, found, now, out);
+        self.hang_up_if_wished(id, now, out);
+    }
+
+    /// Time passes: attempts that take too long come in doubt, and what was hung up and still lives is hung up again.
+    /// True where a look is due.
+    pub fn tick(&mut self, now: Now, out: &mut Output) -> bool {
+        let mut look = !self.maybe_taken.is_empty();
+        for tracked in self.live.values_mut() {
+            if tracked.doubt == Doubt::None && tracked.look_at <= now.instant {
+                tracked.doubt = Doubt::Look { lost: false };
+            }
+            look |= tracked.doubt != Doubt::None;
+        }
+        self.hang_up_again(now, out);
+        self.finished.drop_old(now.instant);
+        look
+    }
+}

@@ -1,0 +1,74 @@
+//! What the did that falls to a call is to its caller id.
+
+use serde::{Deserialize, Serialize};
+
+/// What a client's dids are to its calls' caller ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DidPolicy {
+    /// The caller id of a call that brings none of its own.
+    #[default]
+    Fill,
+    /// The number of every call's caller id; a name that the call brings is kept.
+    Force,
+    /// Nothing.
+    Off,
+}
+
+impl DidPolicy {
+    /// The caller id of a call that brings `own`, and that `did` fell to.
+    #[must_use]
+    pub fn caller_id(self, own: Option<&str>, did: Option<&str>) -> Option<String> {
+        match (self, own, did) {
+            (Self::Off, own, _) | (Self::Fill, own @ Some(_), _) | (_, own, None) => own.map(str::to_owned),
+            (Self::Fill, None, did) => did.map(str::to_owned),
+            (Self::Force, own, Some(did)) => match own.and_then(name) {
+                Some(name) => Some(format!("{name} <{did}>")),
+                None => Some(did.to_owned()),
+            },
+        }
+    }
+}
+
+/// The name of a caller id, with its quotes, as Asterisk parses it (`ast_callerid_parse`): what stands before `<`, or
+/// a text that is no number.
+fn name(caller_id: &str) -> Option<&str> {
+    let name = match caller_id.split_once('<') {
+        Some((name, _)) => name.trim(),
+        None if super::number::digits(caller_id).is_some() => "",
+        None => caller_id.trim(),
+    };
+    Some(name).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fill_gives_a_did_only_to_a_call_without_a_caller_id() {
+        assert_eq!(DidPolicy::Fill.caller_id(None, Some("+49301")).as_deref(), Some("+49301"));
+        assert_eq!(DidPolicy::Fill.caller_id(Some("1001"), Some("+49301")).as_deref(), Some("1001"));
+        assert_eq!(DidPolicy::Fill.caller_id(None, None), None);
+    }
+
+    #[test]
+    fn force_puts_the_did_in_the_place_of_the_number_and_keeps_the_name() {
+        for (own, forced) in [
+            (None, "+49301"),
+            (Some("1001"), "+49301"),
+            (Some("<1001>"), "+49301"),
+            (Some("\"Your Company\" <1001>"), "\"Your Company\" <+49301>"),
+            (Some("Your Company"), "Your Company <+49301>"),
+        ] {
+            assert_eq!(DidPolicy::Force.caller_id(own, Some("+49301")).as_deref(), Some(forced), "{own:?}");
+        }
+        assert_eq!(DidPolicy::Force.caller_id(Some("1001"), None).as_deref(), Some("1001"));
+    }
+
+    #[test]
+    fn off_leaves_the_caller_id_alone() {
+        assert_eq!(DidPolicy::Off.caller_id(None, Some("+49301")), None);
+        assert_eq!(DidPolicy::Off.caller_id(Some("1001"), Some("+49301")).as_deref(), Some("1001"));
+    }
+}

@@ -1,0 +1,243 @@
+//! Whose turn it is: queues share a lane by weight, and those of a higher priority go first.
+//!
+//! Among queues of one priority this is weighted deficit round robin in its smooth form: every pick is owed to all of
+//! them by their weights, only a queue that is owed something may have it, and of these the one whose next call would
+//! be late first. So none is ever a whole call ahead of its share or behind it (earliest deadline first is optimal for
+//! unit jobs; Baruah and others, "Proportionate progress", 1996).
+
+/// Of so many picks one goes to queues below the highest priority that has something to dial.
+pub const LOWER_EVERY: u32 = 10;
+
+/// A queue's part of a lane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// 0 to 9, the highest first.
+    priority: i32,
+    /// 1 to 100.
+    weight: i32,
+    /// Calls that it was entitled to and did not get, below 0 where it got more. Between -1 and 1.
+    owed: f64,
+}
+
+impl Share {
+    /// Of a queue that was given nothing yet. A weight below 1 counts as 1.
+    #[must_use]
+    pub fn new(priority: i32, weight: i32) -> Self {
+        Self { priority, weight: weight.max(1), owed: 0.0 }
+    }
+
+    /// Another priority and weight from now on; what is owed stays.
+    pub fn set(&mut self, priority: i32, weight: i32) {
+        *self = Self { owed: self.owed, ..Self::new(priority, weight) };
+    }
+
+    /// How late its next call would be, in picks of a lane of its own: the smaller, the sooner it must go.
+    fn deadline(&self) -> f64 {
+        (1.0 - self.owed) / f64::from(self.weight)
+    }
+}
+
+/// Something that takes turns.
+pub trait Contender {
+    /// Its part.
+    fn share(&self) -> &Share;
+    /// Its part, to be charged.
+    fn share_mut(&mut self) -> &mut Share;
+    /// It has a call that may go now. One that has none is owed nothing meanwhile.
+    fn is_able(&self) -> bool;
+}
+
+/// The turns of one lane.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Turns {
+    /// Picks of the highest priority while a lower one was able to go.
+    since_lower: u32,
+}
+
+impl Turns {
+    /// Whose turn it is, by index; None where none is able to go.
+    #[must_use]
+    pub fn next<C: Contender>(&self, contenders: &[C]) -> Option<usize> {
+        let group = self.group(contenders)?;
+        let total = total(contenders, group);
+        let mut best: Option<(usize, bool, f64)> = None;
+        for (index, contender) in contenders.iter().enumerate().filter(|(_, contender)| group.has(*contender)) {
+            let share = owed_after(contender.share(), total);
+            let (is_owed, deadline) = (share.owed > 0.0, share.deadline());
+            let sooner = best.is_none_or(
+                |(_, best_is_owed, best_deadline)| {
+                    if is_owed == best_is_owed { deadline < best_deadline } else { is_owed }
+                },
+            );
+            if sooner {
+                best = Some((index, is_owed, deadline));
+            }
+        }
+        best.map(|(index, ..)| index)
+    }
+
+    /// The one at `index`, whose turn it was, has taken it.
+    pub fn take<C: Contender>(&mut self, contenders: &mut [C], index: usize) {
+        let Some(group) = self.group(contenders) else { return };
+        let total = total(contenders, group);
+        for contender in contenders.iter_mut().filter(|contender| group.has(*contender)) {
+            *contender.share_mut() = owed_after(contender.share(), total);
+        }
+        if let Some(taker) = contenders.get_mut(index) {
+            let share = taker.share_mut();
+            share.owed = (share.owed - 1.0).max(-1.0);
+        }
+        self.since_lower = match group {
+            Group::Only(_) => self.since_lower,
+            Group::Highest(_) => self.since_lower + 1,
+            Group::Below(_) => 0,
+        };
+    }
+
+    /// Who shares the next pick.
+    fn group<C: Contender>(&self, contenders: &[C]) -> Option<Group> {
+        let able = || contenders.iter().filter(|contender| contender.is_able()).map(|able| able.share().priority);
+        let (highest, lowest) = (able().max()?, able().min()?);
+        Some(if highest == lowest {
+            Group::Only(highest)
+        } else if self.since_lower + 1 < LOWER_EVERY {
+            Group::Highest(highest)
+        } else {
+            Group::Below(highest)
+        })
+    }
+}
+
+/// Those who share a pick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    /// All that are able have this priority.
+    Only(i32),
+    /// Those of this priority, though others are able.
+    Highest(i32),
+    /// All below it.
+    Below(i32),
+}
+
+impl Group {
+    fn has(self, contender: &impl Contender) -> bool {
+        let priority = contender.share().priority;
+        contender.is_able()
+            && match self {
+                Self::Only(highest) | Self::Highest(highest) => priority == highest,
+                Self::Below(highest) => priority < highest,
+            }
+    }
+}
+
+fn total<C: Contender>(contenders: &[C], group: Group) -> f64 {
+    let members = contenders.iter().filter(|contender| group.has(*contender));
+    members.map(|member| f64::from(member.share().weight)).sum()
+}
+
+/// The share once a pick of its group was owed to all. Nobody saves up more than one call: a queue that could not go
+/// for an hour does not have the next hour to itself.
+fn owed_after(share: &Share, total: f64) -> Share {
+    Share { owed: (share.owed + f64::from(share.weight) / total).min(1.0), ..*share }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug)]
+    struct Queue {
+        share: Share,
+        left: usize,
+        got: usize,
+    }
+
+    impl Contender for Queue {
+        fn share(&self) -> &Share {
+            &self.share
+        }
+        fn share_mut(&mut self) -> &mut Share {
+            &mut self.share
+        }
+        fn is_able(&self) -> bool {
+            self.left > 0
+        }
+    }
+
+    fn queue(priority: i32, weight: i32, calls: usize) -> Queue {
+        Queue { share: Share::new(priority, weight), left: calls, got: 0 }
+    }
+
+    fn pick(turns: &mut Turns, queues: &mut [Queue]) -> Option<usize> {
+        let index = turns.next(queues)?;
+        turns.take(queues, index);
+        queues[index].left -= 1;
+        queues[index].got += 1;
+        Some(index)
+    }
+
+    proptest! {
+        #[test]
+        fn shares_stay_within_one_call_of_the_weights(weights in prop::collection::vec(1..=100, 1..12)) {
+            let mut queues: Vec<Queue> = weights.iter().map(|&weight| queue(5, weight, usize::MAX)).collect();
+            let (mut turns, total) = (Turns::default(), f64::from(weights.iter().sum::<i32>()));
+            for picks in 1..=2000 {
+                pick(&mut turns, &mut queues);
+                for queue in &queues {
+                    let due = f64::from(picks) * f64::from(queue.share.weight) / total;
+                    prop_assert!((queue.got as f64 - due).abs() < 1.0 + 1e-6, "{} for {due} after {picks}", queue.got);
+                }
+            }
+        }
+
+        #[test]
+        fn every_queue_comes_to_its_end_whatever_comes_and_goes(
+            queues in prop::collection::vec((0..10, 1..=100, 0_usize..200), 1..12),
+        ) {
+            let mut queues: Vec<Queue> = queues.iter().map(|&(p, w, calls)| queue(p, w, calls)).collect();
+            let (mut turns, all) = (Turns::default(), queues.iter().map(|queue| queue.left).sum::<usize>());
+            for _ in 0..all {
+                prop_assert!(pick(&mut turns, &mut queues).is_some());
+            }
+            prop_assert!(pick(&mut turns, &mut queues).is_none());
+            prop_assert!(queues.iter().all(|queue| queue.left == 0 && queue.share.owed.abs() <= 1.0));
+        }
+    }
+
+    #[test]
+    fn a_queue_of_ten_beside_one_of_a_million_ends_as_if_it_had_half_the_lane_to_itself() {
+        let mut queues = [queue(5, 1, 1_000_000), queue(5, 1, 10)];
+        let mut turns = Turns::default();
+        let mut picks = 0;
+        while queues[1].left > 0 {
+            pick(&mut turns, &mut queues);
+            picks += 1;
+        }
+        assert!((19..=20).contains(&picks), "{picks}");
+    }
+
+    #[test]
+    fn a_higher_priority_leaves_a_tenth_to_all_the_rest() {
+        let mut queues = [queue(9, 1, 10_000), queue(5, 3, 10_000), queue(0, 1, 10_000)];
+        let mut turns = Turns::default();
+        for _ in 0..1000 {
+            pick(&mut turns, &mut queues);
+        }
+        assert_eq!(queues.map(|queue| queue.got), [900, 75, 25]);
+    }
+
+    #[test]
+    fn who_could_not_go_for_long_does_not_take_all_afterwards() {
+        let mut queues = [queue(5, 1, 10_000), queue(5, 1, 0)];
+        let mut turns = Turns::default();
+        for _ in 0..500 {
+            pick(&mut turns, &mut queues);
+        }
+        queues[1].left = 10_000;
+        for _ in 0..100 {
+            pick(&mut turns, &mut queues);
+        }
+        assert!((49..=51).contains(&queues[1].got), "{}", queues[1].got);
+    }
+}

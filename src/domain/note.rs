@@ -1,0 +1,38 @@
+//! Notes that the dialplan leaves on a call's timeline: their text, and how many there may be.
+
+/// Longest text of a note, in characters; what is longer is cut there.
+pub const LONGEST: usize = 1000;
+
+/// Notes of one attempt at most. A dialplan that loops must not fill the log.
+pub const MOST: u16 = 100;
+
+/// The text of a note: its headers as `Name: value`, joined by `; `, control characters as spaces.
+#[must_use]
+pub fn text<'h>(headers: impl IntoIterator<Item = (&'h str, &'h str)>) -> String {
+    let mut text = String::new();
+    for (name, value) in headers {
+        if !text.is_empty() {
+            text.push_str("; ");
+        }
+        text.extend([name, ": ", value]);
+    }
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_header_is_told_in_its_order() {
+        assert_eq!(text([("Note", "pressed"), ("Digit", "5")]), "Note: pressed; Digit: 5");
+        assert_eq!(text([]), "");
+    }
+
+    #[test]
+    fn a_long_note_is_cut_and_never_within_a_character() {
+        let long = text([("Note", "ü".repeat(2000).as_str())]);
+        assert_eq!(long.chars().count(), LONGEST);
+        assert_eq!(text([("A", "one\ttwo\0")]), "A: one two ");
+    }
+}

@@ -1,0 +1,62 @@
+//! Telephone numbers as they are compared: by their digits alone.
+
+/// Fewest and most digits of a number on a do-not-call list; E.164 allows 15.
+pub const DIGITS: std::ops::RangeInclusive<usize> = 3..=15;
+
+/// What a number may be written with besides its digits.
+pub const SEPARATORS: [char; 6] = ['+', ' ', '-', '.', '(', ')'];
+
+/// The digits of a number that may be written with `+`, spaces, `-`, `.`, `(` and `)`. None where it holds anything
+/// else, or no digit.
+#[must_use]
+pub fn digits(number: &str) -> Option<String> {
+    let mut digits = String::with_capacity(number.len());
+    for character in number.chars() {
+        match character {
+            '0'..='9' => digits.push(character),
+            separator if SEPARATORS.contains(&separator) => {}
+            _ => return None,
+        }
+    }
+    (!digits.is_empty()).then_some(digits)
+}
+
+/// The number and the trunk of a dial string: of `PJSIP/123@trunk` and `SIP/trunk/123` both, of `PJSIP/endpoint` the
+/// endpoint as a trunk, of `Local/123@context/n` only the number.
+#[must_use]
+pub fn dialed(channel: &str) -> (Option<&str>, Option<&str>) {
+    let Some((technology, resource)) = channel.split_once('/') else { return (None, None) };
+    if technology.eq_ignore_ascii_case("Local") {
+        let number = resource.split(['@', '/']).next().unwrap_or(resource);
+        return (Some(number), None);
+    }
+    match resource.rsplit_once('@') {
+        Some((number, trunk)) => (Some(number), Some(trunk)),
+        None => match resource.split_once('/') {
+            Some((trunk, number)) => (Some(number), Some(trunk)),
+            None => (None, Some(resource)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_number_is_the_same_however_it_is_written() {
+        for text in ["+49 151 2345", "49-151-2345", "(49) 151.2345", "491512345"] {
+            assert_eq!(digits(text).as_deref(), Some("491512345"), "{text}");
+        }
+        assert_eq!((digits("sip:1"), digits("+"), digits("")), (None, None, None));
+    }
+
+    #[test]
+    fn a_dial_string_names_its_number_and_its_trunk() {
+        assert_eq!(dialed("PJSIP/123@trunk"), (Some("123"), Some("trunk")));
+        assert_eq!(dialed("SIP/trunk/123"), (Some("123"), Some("trunk")));
+        assert_eq!(dialed("PJSIP/endpoint1"), (None, Some("endpoint1")));
+        assert_eq!(dialed("Local/123@context/n"), (Some("123"), None));
+        assert_eq!(dialed("nonsense"), (None, None));
+    }
+}

@@ -1,0 +1,103 @@
+//! Which numbers may be dialed, by the digits they begin with.
+
+use std::collections::HashSet;
+
+use super::number;
+
+/// Beginnings of numbers, compared by their digits: a number is looked up once for each of its digits, however many
+/// beginnings there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prefixes(HashSet<String>);
+
+impl Prefixes {
+    /// The length of the longest of these that `number` begins with. Both are reduced to their digits by the caller.
+    fn longest(&self, number: &str) -> Option<usize> {
+        if self.0.is_empty() {
+            return None;
+        }
+        (1..=number.len()).rev().find(|&length| number.get(..length).is_some_and(|start| self.0.contains(start)))
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Prefixes {
+    fn from_iter<I: IntoIterator<Item = S>>(prefixes: I) -> Self {
+        Self(prefixes.into_iter().map(|prefix| compared(prefix.as_ref())).collect())
+    }
+}
+
+/// Whether `number` may be dialed: the longest match of all three lists decides, and the client's own rule where a
+/// platform's is as long. Without any match, an empty `allow` allows.
+#[must_use]
+pub fn allowed(number: &str, allow: &[String], deny: &[String], platform: &Prefixes) -> bool {
+    let number = compared(number);
+    let longest = |list: &[String]| list.iter().filter_map(|prefix| matched(prefix, &number)).max();
+    let (own_allow, own_deny, platform_deny) = (longest(allow), longest(deny), platform.longest(&number));
+    match own_allow {
+        // Of its own two lists the one that forbids wins a tie; over the platform's, the client's own.
+        Some(_) => own_allow > own_deny && own_allow >= platform_deny,
+        None => allow.is_empty() && own_deny.is_none() && platform_deny.is_none(),
+    }
+}
+
+/// What of a number is compared: its digits, or all of it where it holds more than a number does.
+fn compared(number: &str) -> String {
+    number::digits(number).unwrap_or_else(|| number.to_owned())
+}
+
+/// How many characters of `number` a prefix matches, if all of them; `+` and spaces are passed over.
+fn matched(prefix: &str, number: &str) -> Option<usize> {
+    let mut characters = number.chars();
+    let mut matched = 0;
+    for wanted in prefix.chars().filter(|character| !number::SEPARATORS.contains(character)) {
+        if characters.next() != Some(wanted) {
+            return None;
+        }
+        matched += 1;
+    }
+    Some(matched)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(prefixes: &[&str]) -> Vec<String> {
+        prefixes.iter().map(|&prefix| prefix.to_owned()).collect()
+    }
+
+    fn platform(prefixes: &[&str]) -> Prefixes {
+        prefixes.iter().collect()
+    }
+
+    #[test]
+    fn the_longest_match_of_all_three_lists_decides() {
+        let (allow, deny) = (list(&["44", "+44 90012"]), list(&["44207"]));
+        let platform = platform(&["44900", "1"]);
+        for (number, may) in [
+            ("4420", true),
+            ("442071", false),
+            ("449001", false),
+            ("449001234", true),
+            ("+44 900 12 34", true),
+            ("331", false),
+            ("1800", false),
+            ("alice", false),
+        ] {
+            assert_eq!(allowed(number, &allow, &deny, &platform), may, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_clients_own_rule_wins_over_one_of_the_platform_that_is_as_long() {
+        let own = list(&["+44900"]);
+        assert!(allowed("44900", &own, &[], &platform(&["44900"])));
+        assert!(!allowed("44900", &own, &own, &Prefixes::default()));
+    }
+
+    #[test]
+    fn without_rules_any_number_may_be_dialed() {
+        assert!(allowed("44900", &[], &[], &Prefixes::default()));
+        assert!(!allowed("44900", &[], &[], &platform(&["44"])));
+        assert!(allowed("33", &[], &[], &platform(&["44"])));
+    }
+}

@@ -1,0 +1,41 @@
+//! What a client may want of a call that it placed.
+
+use super::status::UnknownCode;
+
+/// The wish that a call ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wish {
+    /// Ends a call that has not been answered.
+    Cancel = 1,
+    /// Ends a call that lives.
+    HangUp = 2,
+}
+
+impl Wish {
+    /// The number that the store keeps.
+    #[must_use]
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// How it stands on the call's timeline.
+    #[must_use]
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Cancel => "the client canceled the call; it is being hung up",
+            Self::HangUp => "the client ends the call; it is being hung up",
+        }
+    }
+}
+
+impl TryFrom<i16> for Wish {
+    type Error = UnknownCode;
+
+    fn try_from(code: i16) -> Result<Self, UnknownCode> {
+        match code {
+            1 => Ok(Self::Cancel),
+            2 => Ok(Self::HangUp),
+            code => Err(UnknownCode::new("Wish", code)),
+        }
+    }
+}

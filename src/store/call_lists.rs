@@ -1,0 +1,141 @@
+//! Lists of a queue's calls. An unfiltered page costs the same at any depth, and a filtered one goes through an index.
+
+use diesel::expression::SqlLiteral;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool};
+use diesel_async::RunQueryDsl;
+
+use super::calls::Call;
+use super::db::{Conn, with_conn};
+use super::error::Result;
+use super::queues::Queue;
+use super::schema::{attempts, batches, calls};
+use crate::domain::status::{CallStatus, Outcome};
+
+/// Which calls of a queue; what is None does not filter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallFilter {
+    /// Where they stand.
+    pub status: Option<CallStatus>,
+    /// The batch they came with.
+    pub batch_id: Option<i64>,
+    /// How their last attempt ended.
+    pub outcome: Option<Outcome>,
+    /// Whom they call.
+    pub contact_number: Option<i64>,
+}
+
+/// Calls behind one position of their queue up to another.
+#[derive(Clone, Copy)]
+struct Range {
+    behind: i64,
+    up_to: i64,
+}
+
+/// The page behind `offset` calls, in the order inserted, and how many calls there are on all pages.
+pub async fn page(
+    conn: &mut Conn,
+    queue: &Queue,
+    filter: CallFilter,
+    offset: i64,
+    limit: i64,
+) -> Result<(Vec<Call>, i64)> {
+    // A batch's calls stand side by side.
+    let range = match filter.batch_id {
+        None => None,
+        Some(batch_id) => match batch(conn, queue, batch_id).await? {
+            None => return Ok((Vec::new(), 0)),
+            range => range,
+        },
+    };
+    if filter == (CallFilter { batch_id: filter.batch_id, ..CallFilter::default() }) {
+        // Positions have no gaps, so they tell where a page begins.
+        let Range { behind, up_to } = range.unwrap_or(Range { behind: 0, up_to: queue.total_calls });
+        let first = behind.saturating_add(offset);
+        let page = Range { behind: first, up_to: up_to.min(first.saturating_add(limit)) };
+        return Ok((read(conn, queue, filter, Some(page), 0, limit).await?, up_to - behind));
+    }
+    let counted = filter.status.filter(|_| filter == CallFilter { status: filter.status, ..CallFilter::default() });
+    let count = match counted {
+        Some(status) => queue.count(status),
+        None => count(conn, queue, filter, range).await?,
+    };
+    Ok((read(conn, queue, filter, range, offset, limit).await?, count))
+}
+
+/// Where a batch stands in the queue.
+async fn batch(conn: &mut Conn, queue: &Queue, batch_id: i64) -> Result<Option<Range>> {
+    let found: Option<(i64, i32)> = with_conn!(conn, |c| {
+        batches::table
+            .find((queue.client_id, batch_id))
+            .filter(batches::queue_id.eq(queue.id))
+            .select((batches::position, batches::inserted_count))
+            .first(c)
+            .await
+            .optional()
+    })?;
+    Ok(found.map(|(behind, calls)| Range { behind, up_to: behind + i64::from(calls) }))
+}
+
+/// The calls in a range, without an order, as a query of either engine. Live ones are few and found through their
+/// attempts; `+` keeps the planner from going through the whole queue for them.
+macro_rules! calls_in {
+    ($queue:expr, $filter:expr, $range:expr) => {{
+        let filter = $filter;
+        let mut query = calls::table.filter(calls::client_id.eq($queue.client_id)).into_boxed();
+        // Not where it would hold for all: SQLite then takes the way by position to be the better one than any index.
+        if let Some(Range { behind, up_to }) = $range {
+            query = query.filter(calls::position.gt(behind).and(calls::position.le(up_to)));
+        }
+        query = match filter.status {
+            Some(status) if status.is_live() => {
+                let live = attempts::table.filter(attempts::ended_at.is_null()).select(attempts::call_id);
+                query
+                    .filter(diesel::dsl::sql::<Bool>("+calls.queue_id = ").bind::<BigInt, _>($queue.id))
+                    .filter(calls::status.eq(status.code()).and(calls::id.eq_any(live)))
+            }
+            Some(status) => query.filter(calls::queue_id.eq($queue.id)).filter(stands_at(status)),
+            None => query.filter(calls::queue_id.eq($queue.id)),
+        };
+        if let Some(outcome) = filter.outcome {
+            query = query.filter(calls::outcome.eq(outcome.code()));
+        }
+        if let Some(number) = filter.contact_number {
+            query = query.filter(calls::contact_number.eq(number));
+        }
+        query
+    }};
+}
+
+async fn read(
+    conn: &mut Conn,
+    queue: &Queue,
+    filter: CallFilter,
+    range: Option<Range>,
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<Call>> {
+    Ok(with_conn!(conn, |c| {
+        calls_in!(queue, filter, range)
+            .order(calls::position)
+            .offset(offset)
+            .limit(limit)
+            .select(Call::as_select())
+            .load(c)
+            .await
+    })?)
+}
+
+async fn count(conn: &mut Conn, queue: &Queue, filter: CallFilter, range: Option<Range>) -> Result<i64> {
+    Ok(with_conn!(conn, |c| calls_in!(queue, filter, range).count().get_result(c).await)?)
+}
+
+/// Calls at a status that is not live. Written out, not bound, and twice, so that the planner knows the partial index
+/// `calls_by_status` to fit.
+pub(super) fn stands_at(status: CallStatus) -> SqlLiteral<Bool> {
+    diesel::dsl::sql(&format!("calls.status = {} AND calls.status NOT IN (2, 3, 4)", status.code()))
+}
+
+const _: () = {
+    assert!(CallStatus::Dialing as i16 == 2 && CallStatus::Ringing as i16 == 3 && CallStatus::Answered as i16 == 4);
+};

@@ -1,0 +1,208 @@
+//! What clients want of their calls: a waiting one is ended here, a live one by the lane that owns it, which is told
+//! through a table, so that the wish survives whatever happens to the lane.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::calls::{self, Call};
+use super::counters::Moves;
+use super::db::{Conn, Tx, with_conn};
+use super::error::Result;
+use super::events::{self, EventKind, NewEvent};
+use super::queues;
+use super::schema::{call_commands, calls as rows};
+use super::types::Id;
+use crate::domain::ids::CallId;
+use crate::domain::status::{CallStatus, Outcome};
+use crate::domain::time::Millis;
+use crate::domain::wish::Wish;
+
+/// What a wish comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The call waited, and is never dialed.
+    Canceled,
+    /// The call lives; its lane has been told.
+    HangingUp,
+    /// It had been canceled before.
+    AlreadyCanceled,
+    /// The wish does not fit where the call stands.
+    Refused(CallStatus),
+}
+
+/// A wish that a lane has to carry out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The call.
+    pub call: CallId,
+    /// What is wanted of it.
+    pub wish: Wish,
+}
+
+/// Takes a wish about a client's call, of any client where `client_id` is None: all of it in one transaction, which the
+/// caller commits. None where there is no such call.
+///
+/// A claim of the same moment is decided by the call's row: whichever of the two changes it first wins, and the other
+/// finds it changed.
+pub async fn wish(
+    tx: &mut Tx,
+    client_id: Option<i64>,
+    id: CallId,
+    wish: Wish,
+    now: Millis,
+) -> Result<Option<(Answer, Call)>> {
+    loop {
+        let Some(call) = calls::get(tx, client_id, id).await? else { return Ok(None) };
+        let status = call.status()?;
+        let answer = match (wish, status) {
+            (Wish::Cancel, status) if status.waits() => {
+                if !end(tx, &call, status, now).await? {
+                    // A lane claimed it, or gave it back, since it was read.
+                    continue;
+                }
+                Answer::Canceled
+            }
+            (Wish::Cancel, CallStatus::Canceled) => Answer::AlreadyCanceled,
+            (Wish::Cancel, CallStatus::Dialing | CallStatus::Ringing) => {
+                tell_lane(tx, &call, wish, now).await?;
+                Answer::HangingUp
+            }
+            (Wish::HangUp, status) if status.is_live() => {
+                tell_lane(tx, &call, wish, now).await?;
+                Answer::HangingUp
+            }
+            (Wish::Cancel | Wish::HangUp, status) => Answer::Refused(status),
+        };
+        let call = calls::get(tx, client_id, id).await?;
+        return Ok(call.map(|call| (answer, call)));
+    }
+}
+
+/// Ends a waiting call, with its counters and events. False where it does not wait as it was read.
+async fn end(tx: &mut Tx, call: &Call, from: CallStatus, now: Millis) -> Result<bool> {
+    let mut moves = Moves::default();
+    let Some(ended) = cancel(tx, call, from, now, &mut moves).await? else { return Ok(false) };
+    moves.apply(tx, now).await?;
+    let mut told = vec![ended];
+    told.extend(queues::complete_ended(tx, &[call.queue_id], now).await?);
+    events::append(tx, told).await?;
+    Ok(true)
+}
+
+/// Ends a waiting call; the counters' moves and the event are the caller's to write.
+async fn cancel(
+    tx: &mut Tx,
+    call: &Call,
+    from: CallStatus,
+    now: Millis,
+    moves: &mut Moves,
+) -> Result<Option<NewEvent>> {
+    let changed = with_conn!(&mut **tx, |c| {
+        diesel::update(rows::table.find(call.id))
+            .filter(rows::status.eq(from.code()).and(rows::attempts.eq(call.attempts)))
+            .set((
+                rows::status.eq(CallStatus::Canceled.code()),
+                rows::outcome.eq(Outcome::Canceled.code()),
+                rows::ended_at.eq(now.0),
+            ))
+            .execute(c)
+            .await
+    })?;
+    if changed == 0 {
+        return Ok(None);
+    }
+    moves.moved(call.queue_id, &call.server_code, Some(from), CallStatus::Canceled);
+    let event = NewEvent::of_queue(EventKind::Ended, call.client_id, call.queue_id, now);
+    Ok(Some(NewEvent {
+        call: Some(call.id.into()),
+        status: Some(CallStatus::Canceled),
+        outcome: Some(Outcome::Canceled),
+        ..event
+    }))
+}
+
+/// Leaves the wish for the call's lane; once, however often it is asked for. The event wakes the lane, on whichever
+/// node it is.
+async fn tell_lane(tx: &mut Tx, call: &Call, wish: Wish, now: Millis) -> Result<()> {
+    let known: Option<i64> = with_conn!(&mut **tx, |c| {
+        call_commands::table
+            .filter(call_commands::server_code.eq(&call.server_code).and(call_commands::call_id.eq(call.id)))
+            .filter(call_commands::kind.eq(wish.code()))
+            .select(call_commands::id)
+            .first(c)
+            .await
+            .optional()
+    })?;
+    if known.is_some() {
+        return Ok(());
+    }
+    with_conn!(&mut **tx, |c| {
+        diesel::insert_into(call_commands::table)
+            .values((
+                call_commands::server_code.eq(&call.server_code),
+                call_commands::call_id.eq(call.id),
+                call_commands::kind.eq(wish.code()),
+                call_commands::created_at.eq(now.0),
+            ))
+            .execute(c)
+            .await
+    })?;
+    let note = NewEvent::of_queue(EventKind::Note, call.client_id, call.queue_id, now);
+    let note = NewEvent {
+        call: Some(call.id.into()),
+        status: Some(call.status()?),
+        detail: Some(wish.told().to_owned()),
+        ..note
+    };
+    events::append(tx, vec![note]).await
+}
+
+/// The wishes that a server's lane has not carried out yet, oldest first.
+pub async fn of_lane(conn: &mut Conn, server: &str, limit: i64) -> Result<Vec<Command>> {
+    let found: Vec<(Id, i16)> = with_conn!(conn, |c| {
+        call_commands::table
+            .filter(call_commands::server_code.eq(server))
+            .order(call_commands::id)
+            .limit(limit)
+            .select((call_commands::call_id, call_commands::kind))
+            .load(c)
+            .await
+    })?;
+    found.into_iter().map(|(call, kind)| Ok(Command { call: call.into(), wish: Wish::try_from(kind)? })).collect()
+}
+
+/// Carries out, within a lane's group commit, what is left of the wishes about these calls: one that waits for a
+/// further try is canceled, and the wishes about all that do not live are done with.
+pub(super) async fn settle(
+    tx: &mut Tx,
+    server: &str,
+    ids: &[CallId],
+    now: Millis,
+    moves: &mut Moves,
+    told: &mut Vec<NewEvent>,
+) -> Result<()> {
+    let mut done = Vec::new();
+    for id in ids {
+        let call = calls::get(tx, None, *id).await?.filter(|call| call.server_code == server);
+        let status = call.as_ref().map(Call::status).transpose()?;
+        if let (Some(call), Some(status)) = (&call, status)
+            && status.waits()
+        {
+            let Some(ended) = cancel(tx, call, status, now, moves).await? else { continue };
+            told.push(ended);
+        }
+        if status.is_none_or(|status| !status.is_live()) {
+            done.push(Id::from(*id));
+        }
+    }
+    if done.is_empty() {
+        return Ok(());
+    }
+    with_conn!(&mut **tx, |c| {
+        diesel::delete(call_commands::table)
+            .filter(call_commands::server_code.eq(server).and(call_commands::call_id.eq_any(&done)))
+            .execute(c)
+            .await
+    })?;
+    Ok(())
+}

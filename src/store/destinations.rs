@@ -1,0 +1,136 @@
+//! How often a client called a number on a day, and the calls that wait for another day because of it.
+//!
+//! Days are those of UTC. Only calls of clients that have the limit are counted, in the commit that claims them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::bulk::{self, Hex, row};
+use super::db::{Conn, Tx, with_conn};
+use super::error::Result;
+use super::journal::CallRef;
+use super::schema::{calls, destination_days};
+use crate::domain::time::{DAY, Millis};
+
+/// A number that a client may call only so often a day.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Destination {
+    /// Digits.
+    pub number: String,
+    /// Days since 1970.
+    pub day: i32,
+    /// Calls on that day, from 1.
+    pub limit: i32,
+}
+
+/// A call that waits for another day.
+#[derive(Clone, Copy, Debug)]
+pub struct Deferral {
+    /// The call.
+    pub call: CallRef,
+    /// When that day begins.
+    pub until: Millis,
+}
+
+row! {
+    struct DayRow {
+        client_id: i64 = BigInt,
+        number: String = Text,
+        day: i32 = Integer,
+        calls: i32 = Integer,
+    }
+}
+
+row! {
+    struct DeferralRow {
+        id: Hex = Uuid,
+        due_at: i64 = BigInt,
+    }
+}
+
+const COUNT: &str = "INSERT INTO destination_days (client_id, number, day, calls) \
+     SELECT client_id, number, day, calls FROM {rows} AS u WHERE true \
+     ON CONFLICT (client_id, number, day) DO UPDATE SET calls = destination_days.calls + excluded.calls";
+
+const DEFER: &str = "UPDATE calls SET due_at = u.due_at, another_day = TRUE \
+     FROM {rows} AS u WHERE calls.id = u.id AND calls.status IN (1, 5)";
+
+/// Adds `calls` to the count of each of these. With 0 it only locks the rows, in one order for all lanes, so that what
+/// is read of them next stays true until the commit.
+pub(super) async fn count(tx: &mut Tx, destinations: &[(i64, &Destination)], calls: i32) -> Result<()> {
+    let mut summed: BTreeMap<(i64, &str, i32), i32> = BTreeMap::new();
+    for (client_id, destination) in destinations {
+        *summed.entry((*client_id, &destination.number, destination.day)).or_default() += calls;
+    }
+    let row = |((client_id, number, day), calls): ((i64, &str, i32), i32)| DayRow {
+        client_id,
+        number: number.to_owned(),
+        day,
+        calls,
+    };
+    let rows: Vec<DayRow> = summed.into_iter().map(row).collect();
+    bulk::execute(tx, COUNT, DayRow::COLUMNS, &rows).await
+}
+
+/// Lets calls wait for another day.
+pub(super) async fn defer(tx: &mut Tx, deferrals: &[Deferral]) -> Result<()> {
+    let row = |deferral: &Deferral| DeferralRow { id: Hex(deferral.call.id.0), due_at: deferral.until.0 };
+    let rows: Vec<DeferralRow> = deferrals.iter().map(row).collect();
+    bulk::execute(tx, DEFER, DeferralRow::COLUMNS, &rows).await
+}
+
+/// How often a client called each of these numbers on a day; 0 for those that are absent.
+pub async fn counts(conn: &mut Conn, client_id: i64, numbers: &[String], day: i32) -> Result<HashMap<String, i32>> {
+    let found: Vec<(String, i32)> = with_conn!(conn, |c| {
+        destination_days::table
+            .filter(destination_days::client_id.eq(client_id).and(destination_days::number.eq_any(numbers)))
+            .filter(destination_days::day.eq(day))
+            .select((destination_days::number, destination_days::calls))
+            .load(c)
+            .await
+    })?;
+    Ok(found.into_iter().collect())
+}
+
+/// The limits of these clients are others: their calls that wait for another day are due again, and looked at anew.
+pub async fn release(tx: &mut Tx, server: &str, clients: &[i64], now: Millis) -> Result<usize> {
+    Ok(with_conn!(&mut **tx, |c| {
+        diesel::update(calls::table)
+            .filter(calls::server_code.eq(server).and(calls::client_id.eq_any(clients)))
+            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("calls.status IN (1, 5) AND calls.another_day"))
+            .filter(calls::due_at.gt(now.0))
+            .set((calls::due_at.eq(now.0), calls::another_day.eq(false)))
+            .execute(c)
+            .await
+    })?)
+}
+
+/// How many calls of a queue wait for another day on a server, and when the first of those days begins.
+pub async fn waiting(conn: &mut Conn, server: &str, queue_id: i64, now: Millis) -> Result<Option<(i64, Millis)>> {
+    use diesel::dsl::{count_star, min};
+    let (count, first): (i64, Option<i64>) = with_conn!(conn, |c| {
+        calls::table
+            .filter(calls::server_code.eq(server).and(calls::queue_id.eq(queue_id)))
+            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("calls.status IN (1, 5) AND calls.another_day"))
+            .filter(calls::due_at.gt(now.0))
+            .select((count_star(), min(calls::due_at)))
+            .first(c)
+            .await
+    })?;
+    Ok(first.map(|first| (count, Millis(first))))
+}
+
+/// Forgets the days before `day`.
+pub async fn forget(tx: &mut Tx, day: i32) -> Result<usize> {
+    let old = destination_days::table.filter(destination_days::day.lt(day));
+    Ok(with_conn!(&mut **tx, |c| diesel::delete(old).execute(c).await)?)
+}
+
+/// The day of a time, and when the next one begins.
+#[must_use]
+pub fn day(at: Millis) -> (i32, Millis) {
+    let day = at.0.div_euclid(DAY);
+    (i32::try_from(day).unwrap_or(i32::MAX), Millis((day + 1) * DAY))
+}

@@ -1,0 +1,78 @@
+//! Notes from the dialplan about calls that are not live: between two tries, or over.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::db::{Tx, with_conn};
+use super::error::Result;
+use super::events::{EventKind, NewEvent};
+use super::schema::{call_events, calls};
+use super::types::Id;
+use crate::domain::ids::CallId;
+use crate::domain::note;
+use crate::domain::status::CallStatus;
+use crate::domain::time::Millis;
+
+/// A note about a call that was named by its id alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The call.
+    pub call: CallId,
+    /// Whose call it must be: the client of the call that the reporting channel belongs to. None where that channel is
+    /// of no call.
+    pub client_id: Option<i64>,
+    /// When it came.
+    pub at: Millis,
+    /// What it says.
+    pub text: String,
+}
+
+/// The events of these notes. A note about a call that does not exist, or was placed by another server or for another
+/// client than its channel's, is passed over, and so is one too many.
+pub(super) async fn events(tx: &mut Tx, server: &str, notes: &[Note]) -> Result<Vec<NewEvent>> {
+    let mut told = Vec::new();
+    if notes.is_empty() {
+        return Ok(told);
+    }
+    let ids: Vec<Id> = notes.iter().map(|note| note.call.into()).collect();
+    let found: Vec<(Id, i64, i64, i16, i32)> = with_conn!(&mut **tx, |c| {
+        calls::table
+            .filter(calls::id.eq_any(&ids).and(calls::server_code.eq(server)))
+            .select((calls::id, calls::client_id, calls::queue_id, calls::status, calls::attempts))
+            .load(c)
+            .await
+    })?;
+    let mut counts: HashMap<Id, i64> = with_conn!(&mut **tx, |c| {
+        call_events::table
+            .filter(call_events::call_id.eq_any(&ids).and(call_events::kind.eq(EventKind::Note as i16)))
+            .group_by(call_events::call_id)
+            .select((call_events::call_id.assume_not_null(), diesel::dsl::count_star()))
+            .load::<(Id, i64)>(c)
+            .await
+    })?
+    .into_iter()
+    .collect();
+    for note in notes {
+        let Some(&(id, client_id, queue_id, status, attempts)) = found.iter().find(|(id, ..)| *id == note.call.into())
+        else {
+            continue;
+        };
+        let most = i64::from(note::MOST) * i64::from(attempts.max(1));
+        let count = counts.entry(id).or_default();
+        if note.client_id.is_some_and(|client| client != client_id) || *count >= most {
+            continue;
+        }
+        *count += 1;
+        told.push(NewEvent {
+            call: Some(note.call),
+            // None before the first try. An event without an attempt is one from outside.
+            attempt: Some(attempts),
+            status: Some(CallStatus::try_from(status)?),
+            detail: Some(note.text.clone()),
+            ..NewEvent::of_queue(EventKind::Note, client_id, queue_id, note.at)
+        });
+    }
+    Ok(told)
+}

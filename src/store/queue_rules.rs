@@ -1,0 +1,78 @@
+//! The rules of queues: how their calls are paced, tried again, and when they may go out.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::db::{Conn, Tx, with_conn};
+use super::error::Result;
+use super::events::{EventKind, NewEvent};
+use super::schema::queues;
+use crate::domain::queue_rules::QueueRules;
+use crate::domain::time::Millis;
+
+/// The columns of a queue that are its rules.
+#[derive(Queryable, Selectable, AsChangeset)]
+#[diesel(table_name = queues)]
+// Rules are set as a whole: what is absent is taken away.
+#[diesel(treat_none_as_null = true)]
+struct Row {
+    priority: i32,
+    weight: i32,
+    max_live_calls: Option<i32>,
+    calls_per_second: Option<f64>,
+    retry_rules: String,
+    windows: Option<String>,
+    at_least_once: bool,
+}
+
+/// The rules of one queue of a client; None where the client has no such queue.
+pub async fn get(conn: &mut Conn, client_id: i64, id: i64) -> Result<Option<QueueRules>> {
+    let row: Option<Row> = with_conn!(conn, |c| {
+        queues::table
+            .find(id)
+            .filter(queues::client_id.eq(client_id))
+            .select(Row::as_select())
+            .first(c)
+            .await
+            .optional()
+    })?;
+    row.map(read).transpose()
+}
+
+/// Sets them, in place of those it had, and answers the event that tells it; None where the client has no such queue.
+pub async fn set(tx: &mut Tx, client_id: i64, id: i64, rules: &QueueRules, now: Millis) -> Result<Option<NewEvent>> {
+    let row = written(rules)?;
+    let changed = with_conn!(&mut **tx, |c| {
+        diesel::update(queues::table.find(id))
+            .filter(queues::client_id.eq(client_id))
+            .set((&row, queues::updated_at.eq(now.0)))
+            .execute(c)
+            .await
+    })?;
+    let event = NewEvent::of_queue(EventKind::QueueUpdated, client_id, id, now);
+    Ok((changed > 0).then(|| NewEvent { detail: Some("rules".to_owned()), ..event }))
+}
+
+fn read(row: Row) -> Result<QueueRules> {
+    Ok(QueueRules {
+        priority: row.priority,
+        weight: row.weight,
+        max_live_calls: row.max_live_calls,
+        calls_per_second: row.calls_per_second,
+        retry_rules: serde_json::from_str(&row.retry_rules)?,
+        windows: row.windows.as_deref().map(serde_json::from_str).transpose()?,
+        at_least_once: row.at_least_once,
+    })
+}
+
+fn written(rules: &QueueRules) -> Result<Row> {
+    Ok(Row {
+        priority: rules.priority,
+        weight: rules.weight,
+        max_live_calls: rules.max_live_calls,
+        calls_per_second: rules.calls_per_second,
+        retry_rules: serde_json::to_string(&rules.retry_rules)?,
+        windows: rules.windows.as_ref().map(serde_json::to_string).transpose()?,
+        at_least_once: rules.at_least_once,
+    })
+}

@@ -1,0 +1,71 @@
+//! Waiting calls that are ended without a try, because a rule that came after their insert forbids them.
+
+use std::collections::HashSet;
+
+use super::bulk::{self, Hex, row};
+use super::counters::Moves;
+use super::db::Tx;
+use super::error::Result;
+use super::events::{EventKind, NewEvent};
+use super::journal::CallRef;
+use crate::domain::ids::CallId;
+use crate::domain::status::{CallStatus, Outcome};
+use crate::domain::time::Millis;
+
+/// A waiting call that may not be dialed any more.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The call.
+    pub call: CallRef,
+    /// Where it stood when it was read.
+    pub from: CallStatus,
+    /// When it was found.
+    pub at: Millis,
+    /// Canceled, or rejected.
+    pub outcome: Outcome,
+    /// Which rule forbids it, for people.
+    pub why: String,
+}
+
+row! {
+    struct RefusalRow {
+        id: Hex = Uuid,
+        status: i16 = SmallInt,
+        outcome: i16 = SmallInt,
+        at: i64 = BigInt,
+    }
+}
+
+const REFUSE: &str = "UPDATE calls SET status = u.status, outcome = u.outcome, ended_at = u.at \
+     FROM {rows} AS u WHERE calls.id = u.id AND calls.status IN (1, 5) RETURNING calls.id AS id";
+
+/// Ends those of them that still wait, on a lane's server.
+pub(super) async fn refuse(
+    tx: &mut Tx,
+    server: &str,
+    refusals: &[Refusal],
+    moves: &mut Moves,
+    told: &mut Vec<NewEvent>,
+) -> Result<()> {
+    let row = |refusal: &Refusal| RefusalRow {
+        id: Hex(refusal.call.id.0),
+        status: refusal.outcome.final_status().code(),
+        outcome: refusal.outcome.code(),
+        at: refusal.at.0,
+    };
+    let rows: Vec<RefusalRow> = refusals.iter().map(row).collect();
+    let ended = bulk::execute_returning(tx, REFUSE, RefusalRow::COLUMNS, &rows).await?;
+    let ended: HashSet<CallId> = ended.into_iter().map(CallId).collect();
+    for refusal in refusals.iter().filter(|refusal| ended.contains(&refusal.call.id)) {
+        let (call, to) = (refusal.call, refusal.outcome.final_status());
+        moves.moved(call.queue_id, server, Some(refusal.from), to);
+        told.push(NewEvent {
+            call: Some(call.id),
+            status: Some(to),
+            outcome: Some(refusal.outcome),
+            detail: Some(refusal.why.clone()),
+            ..NewEvent::of_queue(EventKind::Ended, call.client_id, call.queue_id, refusal.at)
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! What holds for everybody: the kill switch, and the platform's own policy.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::db::{Conn, Tx, with_conn};
+use super::error::Result;
+use super::schema::settings;
+use crate::domain::time::Millis;
+
+/// A setting: a JSON value under a name. One that was never set has its default.
+pub trait Setting: Serialize + DeserializeOwned + Default + Send + Sync {
+    /// Its name in the table.
+    const NAME: &'static str;
+}
+
+/// Whether new calls are stopped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KillSwitch {
+    /// Nothing new is dialed.
+    pub engaged: bool,
+    /// Why, in the words of who set it.
+    pub reason: Option<String>,
+}
+
+impl Setting for KillSwitch {
+    const NAME: &'static str = "kill_switch";
+}
+
+/// What holds for all clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlatformPolicy {
+    /// Beginnings of numbers that clients may not dial, unless a longer one of their own allows it.
+    pub denied_prefixes: Vec<String>,
+}
+
+impl Setting for PlatformPolicy {
+    const NAME: &'static str = "platform_policy";
+}
+
+/// A setting, and when it was last set.
+pub async fn get<S: Setting>(conn: &mut Conn) -> Result<(S, Option<Millis>)> {
+    let found: Option<(String, i64)> = with_conn!(conn, |c| {
+        settings::table.find(S::NAME).select((settings::value, settings::changed_at)).first(c).await.optional()
+    })?;
+    Ok(match found {
+        Some((value, changed_at)) => (serde_json::from_str(&value)?, Some(Millis(changed_at))),
+        None => (S::default(), None),
+    })
+}
+
+/// Sets it.
+pub async fn set<S: Setting>(tx: &mut Tx, setting: &S, now: Millis) -> Result<()> {
+    let value = serde_json::to_string(setting)?;
+    with_conn!(&mut **tx, |c| {
+        diesel::insert_into(settings::table)
+            .values((settings::name.eq(S::NAME), settings::value.eq(&value), settings::changed_at.eq(now.0)))
+            .on_conflict(settings::name)
+            .do_update()
+            .set((settings::value.eq(&value), settings::changed_at.eq(now.0)))
+            .execute(c)
+            .await
+    })?;
+    Ok(())
+}

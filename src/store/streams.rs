@@ -1,0 +1,132 @@
+//! Streams of items: how far each is stored, in the same transaction as the items themselves.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::batches::{self, Positions};
+use super::calls::{NewCall, Owner};
+use super::db::{Tx, with_conn};
+use super::error::Result;
+use super::events::{EventKind, NewEvent};
+use super::queues;
+use super::schema::item_streams;
+use crate::domain::status::QueueKind;
+use crate::domain::time::Millis;
+
+/// A stream that goes on over one connection. The last connection that began is the one that may add to it, so that a
+/// client need not wait until the server has noticed that its connection broke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemStream {
+    /// Whose it is.
+    pub client_id: i64,
+    /// The client's own name of it.
+    pub stream_id: String,
+    /// Where its items go.
+    pub queue_id: i64,
+    /// How many are durable.
+    pub stored: i64,
+    /// Which of its connections this is, from 1.
+    pub connection: i64,
+}
+
+/// What became of a stream that was begun, or of items that were added to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamResult {
+    /// It goes on.
+    Open(ItemStream),
+    /// It began in another queue.
+    OtherQueue { queue_id: i64 },
+    /// The client has no such queue.
+    NoSuchQueue,
+    /// The client has completed the queue.
+    QueueCompleted,
+    /// Another connection has taken it over.
+    TakenOver,
+}
+
+/// Begins a stream in `queue_id`, in a new queue where that is None; or takes it over where it stands.
+/// None where one of the same name is begun in this moment: begin again.
+pub async fn begin(
+    tx: &mut Tx,
+    client_id: i64,
+    stream_id: &str,
+    queue_id: Option<i64>,
+    now: Millis,
+) -> Result<Option<StreamResult>> {
+    if let Some(known) = take_over(tx, client_id, stream_id, now).await? {
+        return Ok(Some(match queue_id {
+            Some(asked) if asked != known.queue_id => StreamResult::OtherQueue { queue_id: known.queue_id },
+            _ => StreamResult::Open(known),
+        }));
+    }
+    let queue_id = match queue_id {
+        None => queues::create(tx, client_id, QueueKind::Bulk, now).await?,
+        Some(id) => match batches::take_positions(tx, client_id, id, 0, now).await? {
+            Positions::From(_) => id,
+            Positions::NoSuchQueue => return Ok(Some(StreamResult::NoSuchQueue)),
+            Positions::QueueCompleted => return Ok(Some(StreamResult::QueueCompleted)),
+        },
+    };
+    let stream = ItemStream { client_id, stream_id: stream_id.to_owned(), queue_id, stored: 0, connection: 1 };
+    let made = with_conn!(&mut **tx, |c| {
+        diesel::insert_into(item_streams::table)
+            .values((
+                item_streams::client_id.eq(client_id),
+                item_streams::stream_id.eq(stream_id),
+                item_streams::queue_id.eq(queue_id),
+                item_streams::stored.eq(0),
+                item_streams::connection.eq(stream.connection),
+                item_streams::created_at.eq(now.0),
+                item_streams::updated_at.eq(now.0),
+            ))
+            .on_conflict_do_nothing()
+            .execute(c)
+            .await
+    })?;
+    Ok((made > 0).then_some(StreamResult::Open(stream)))
+}
+
+async fn take_over(tx: &mut Tx, client_id: i64, stream_id: &str, now: Millis) -> Result<Option<ItemStream>> {
+    let known: Option<(i64, i64, i64)> = with_conn!(&mut **tx, |c| {
+        diesel::update(item_streams::table.find((client_id, stream_id)))
+            .set((item_streams::connection.eq(item_streams::connection + 1), item_streams::updated_at.eq(now.0)))
+            .returning((item_streams::queue_id, item_streams::stored, item_streams::connection))
+            .get_result(c)
+            .await
+            .optional()
+    })?;
+    Ok(known.map(|(queue_id, stored, connection)| ItemStream {
+        client_id,
+        stream_id: stream_id.to_owned(),
+        queue_id,
+        stored,
+        connection,
+    }))
+}
+
+/// Stores the next items of a stream, with one event, and answers the stream as it then stands.
+pub async fn append(tx: &mut Tx, stream: &ItemStream, new: &[NewCall], now: Millis) -> Result<StreamResult> {
+    let count = batches::count(new.len());
+    // Held to what this connection knows, so that nothing is stored twice and nothing is left out.
+    let still_ours = with_conn!(&mut **tx, |c| {
+        diesel::update(item_streams::table.find((stream.client_id, &stream.stream_id)))
+            .filter(item_streams::connection.eq(stream.connection).and(item_streams::stored.eq(stream.stored)))
+            .set((item_streams::stored.eq(stream.stored + i64::from(count)), item_streams::updated_at.eq(now.0)))
+            .execute(c)
+            .await
+    })?;
+    if still_ours == 0 {
+        return Ok(StreamResult::TakenOver);
+    }
+    let (client_id, queue_id) = (stream.client_id, stream.queue_id);
+    let position = match batches::take_positions(tx, client_id, queue_id, new.len(), now).await? {
+        Positions::From(position) => position,
+        Positions::NoSuchQueue => return Ok(StreamResult::NoSuchQueue),
+        Positions::QueueCompleted => return Ok(StreamResult::QueueCompleted),
+    };
+    let inserted =
+        NewEvent { count: Some(count), ..NewEvent::of_queue(EventKind::BatchInserted, client_id, queue_id, now) };
+    let owner = Owner { client_id, queue_id, batch_id: None };
+    batches::store_calls(tx, owner, position, new, vec![inserted], now).await?;
+    Ok(StreamResult::Open(ItemStream { stored: stream.stored + i64::from(count), ..stream.clone() }))
+}

@@ -1,0 +1,89 @@
+//! What waits in a queue, and what is known of why.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::db::{Conn, with_conn};
+use super::error::Result;
+use super::lanes::{Place, next_due, time_zones};
+use super::schema::{calls, grants, leases, queue_lanes};
+use crate::domain::time::Millis;
+
+/// A queue's calls on one server, and how that stands.
+#[derive(Clone, Debug, Queryable)]
+pub struct OnServer {
+    /// The server.
+    pub server_code: String,
+    /// Calls that wait for a try.
+    pub waiting: i64,
+    /// Calls that hold a channel.
+    pub live: i64,
+    /// Of those that wait, for a further one.
+    pub retrying: i64,
+    /// The client that was granted it; None where it was not, or not any more.
+    pub grant: Option<i64>,
+    /// Its lane, once there was one.
+    pub lane: Option<Lane>,
+}
+
+/// How a lane stands, as its owner told.
+#[derive(Clone, Debug, Queryable)]
+pub struct Lane {
+    /// Milliseconds since 1970; nobody owns it after that.
+    pub expires_at: i64,
+    /// A [`ServerStatus`](crate::domain::status::ServerStatus)'s code.
+    pub status: i16,
+    /// Why it is not online.
+    pub last_error: Option<String>,
+    /// A [`LaneHeld`](crate::domain::held::LaneHeld) as JSON.
+    pub held: Option<String>,
+}
+
+/// The servers that calls of a client's queue wait for or are live on, by code.
+pub async fn on_servers(conn: &mut Conn, client_id: i64, queue_id: i64) -> Result<Vec<OnServer>> {
+    Ok(with_conn!(conn, |c| {
+        let granted = grants::server_code.eq(queue_lanes::server_code).and(grants::client_id.eq(client_id));
+        queue_lanes::table
+            .left_join(grants::table.on(granted))
+            .left_join(leases::table.on(leases::server_code.eq(queue_lanes::server_code)))
+            .filter(queue_lanes::queue_id.eq(queue_id))
+            .filter(queue_lanes::waiting.gt(0).or(queue_lanes::live.gt(0)))
+            .order(queue_lanes::server_code)
+            .select((
+                queue_lanes::server_code,
+                queue_lanes::waiting,
+                queue_lanes::live,
+                queue_lanes::retrying,
+                grants::client_id.nullable(),
+                (leases::expires_at, leases::status, leases::last_error, leases::held).nullable(),
+            ))
+            .load(c)
+            .await
+    })?)
+}
+
+/// When the first of a queue's calls on a server is due that are not due yet.
+pub async fn first_due(conn: &mut Conn, server: &str, queue_id: i64, now: Millis) -> Result<Option<Millis>> {
+    let mut first: Option<Millis> = None;
+    for zone in time_zones(conn, server, queue_id).await? {
+        let due = next_due(conn, Place { server, queue_id, time_zone: &zone }, now).await?;
+        first = [first, due].into_iter().flatten().min();
+    }
+    Ok(first)
+}
+
+/// How many due calls of a queue on a server are in these time zones.
+///
+/// Counted, along the index of what waits: only where a queue has calls in several zones, and some of these are closed.
+/// A count for each zone, kept, would cost every change of every call.
+pub async fn due_in(conn: &mut Conn, server: &str, queue_id: i64, zones: &[&str], now: Millis) -> Result<i64> {
+    Ok(with_conn!(conn, |c| {
+        calls::table
+            .filter(calls::server_code.eq(server).and(calls::queue_id.eq(queue_id)))
+            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("calls.status IN (1, 5)"))
+            .filter(calls::time_zone.eq_any(zones).and(calls::due_at.le(now.0)))
+            .count()
+            .get_result(c)
+            .await
+    })?)
+}

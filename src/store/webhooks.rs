@@ -1,0 +1,181 @@
+//! Where a client's events are posted to, how far that has come, and which node does it.
+//!
+//! One node at a time delivers a webhook, under a lease in its row and an epoch that only rises. What it writes about
+//! the delivery counts only while the epoch is still its own, so a late owner moves no cursor back.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::db::{Conn, Tx, with_conn};
+use super::error::Result;
+use super::schema::webhooks;
+use crate::domain::time::Millis;
+
+/// A webhook as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = webhooks)]
+pub struct Webhook {
+    /// From 1.
+    pub id: i64,
+    /// Whose events.
+    pub client_id: i64,
+    /// Where they go.
+    pub url: String,
+    /// What signs them, sealed.
+    pub secret: Vec<u8>,
+    /// A JSON list of the codes of [`super::events::EventKind`]; an empty one is all.
+    pub events: String,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+    /// How the delivery stands.
+    #[diesel(embed)]
+    pub delivery: Delivery,
+    /// The node that has the lease, or had it last.
+    pub lease_node: Option<String>,
+    /// Rises with every owner.
+    pub lease_epoch: i64,
+    /// Milliseconds since 1970; another node may take it then.
+    pub lease_until: i64,
+}
+
+/// How a webhook's delivery stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Queryable, Selectable, AsChangeset)]
+#[diesel(table_name = webhooks, treat_none_as_null = true)]
+pub struct Delivery {
+    /// The cursor: the `seq` of the last event that was delivered or passed over.
+    pub delivered_seq: i64,
+    /// When the last delivery succeeded, in milliseconds since 1970.
+    pub delivered_at: Option<i64>,
+    /// Failures in a row since.
+    pub failures: i32,
+    /// When to try again, in milliseconds since 1970.
+    pub next_try_at: i64,
+    /// Why the last try failed.
+    pub last_error: Option<String>,
+    /// The receiver is gone for good: nothing more is posted.
+    pub disabled: bool,
+}
+
+/// A webhook that is about to be stored.
+#[derive(Clone, Debug)]
+pub struct NewWebhook {
+    /// Whose events.
+    pub client_id: i64,
+    /// Where they go.
+    pub url: String,
+    /// What signs them, sealed.
+    pub secret: Vec<u8>,
+    /// Codes of [`super::events::EventKind`]; none: all.
+    pub events: Vec<i16>,
+    /// The cursor: it gets what comes behind this event.
+    pub after: i64,
+}
+
+impl Webhook {
+    /// Codes of the kinds of events that it wants; none: all.
+    pub fn kinds(&self) -> Result<Vec<i16>> {
+        Ok(serde_json::from_str(&self.events)?)
+    }
+}
+
+/// Stores a webhook and answers it.
+pub async fn insert(tx: &mut Tx, new: &NewWebhook, now: Millis) -> Result<Webhook> {
+    let events = serde_json::to_string(&new.events)?;
+    Ok(with_conn!(&mut **tx, |c| {
+        diesel::insert_into(webhooks::table)
+            .values((
+                webhooks::client_id.eq(new.client_id),
+                webhooks::url.eq(&new.url),
+                webhooks::secret.eq(&new.secret),
+                webhooks::events.eq(&events),
+                webhooks::created_at.eq(now.0),
+                webhooks::delivered_seq.eq(new.after),
+            ))
+            .returning(Webhook::as_returning())
+            .get_result(c)
+            .await
+    })?)
+}
+
+/// A client's webhooks, or everybody's, oldest first.
+pub async fn list(conn: &mut Conn, client_id: Option<i64>) -> Result<Vec<Webhook>> {
+    Ok(with_conn!(conn, |c| {
+        let mut query = webhooks::table.into_boxed();
+        if let Some(client_id) = client_id {
+            query = query.filter(webhooks::client_id.eq(client_id));
+        }
+        query.order(webhooks::id).select(Webhook::as_select()).load(c).await
+    })?)
+}
+
+/// One webhook.
+pub async fn get(conn: &mut Conn, id: i64) -> Result<Option<Webhook>> {
+    Ok(with_conn!(conn, |c| webhooks::table.find(id).select(Webhook::as_select()).first(c).await.optional())?)
+}
+
+/// Ends a webhook; false where there is none.
+pub async fn delete(tx: &mut Tx, id: i64) -> Result<bool> {
+    let deleted = with_conn!(&mut **tx, |c| diesel::delete(webhooks::table.find(id)).execute(c).await)?;
+    Ok(deleted == 1)
+}
+
+/// Takes a webhook for `node` and answers it, under its new epoch; None while another node has it, and where it is
+/// disabled or deleted.
+///
+/// A node takes its own back at once, whatever is left of the lease: after a crash it is the same machine.
+pub async fn acquire(tx: &mut Tx, id: i64, node: &str, ttl: Duration, now: Millis) -> Result<Option<Webhook>> {
+    Ok(with_conn!(&mut **tx, |c| {
+        diesel::update(webhooks::table.find(id))
+            .filter(webhooks::disabled.eq(false))
+            .filter(webhooks::lease_node.eq(node).or(webhooks::lease_until.le(now.0)))
+            .set((
+                webhooks::lease_node.eq(node),
+                webhooks::lease_epoch.eq(webhooks::lease_epoch + 1),
+                webhooks::lease_until.eq(now.plus(ttl).0),
+            ))
+            .returning(Webhook::as_returning())
+            .get_result(c)
+            .await
+            .optional()
+    })?)
+}
+
+/// Keeps these webhooks, each under the epoch that it was taken under, and answers those that are no longer ours.
+pub async fn renew(tx: &mut Tx, held: &[(i64, i64)], ttl: Duration, now: Millis) -> Result<Vec<i64>> {
+    let mut lost = Vec::new();
+    for (id, epoch) in held {
+        let renewed = with_conn!(&mut **tx, |c| {
+            diesel::update(webhooks::table.find(id))
+                .filter(webhooks::lease_epoch.eq(epoch))
+                .set(webhooks::lease_until.eq(now.plus(ttl).0))
+                .execute(c)
+                .await
+        })?;
+        if renewed == 0 {
+            lost.push(*id);
+        }
+    }
+    Ok(lost)
+}
+
+/// Lets a webhook go: another node may take it at once.
+pub async fn release(tx: &mut Tx, id: i64, epoch: i64) -> Result<()> {
+    with_conn!(&mut **tx, |c| {
+        diesel::update(webhooks::table.find(id))
+            .filter(webhooks::lease_epoch.eq(epoch))
+            .set(webhooks::lease_until.eq(0))
+            .execute(c)
+            .await
+    })?;
+    Ok(())
+}
+
+/// Notes how the delivery stands; false where the webhook is another node's by now, or deleted.
+pub async fn save(tx: &mut Tx, id: i64, epoch: i64, delivery: &Delivery) -> Result<bool> {
+    let saved = with_conn!(&mut **tx, |c| {
+        diesel::update(webhooks::table.find(id)).filter(webhooks::lease_epoch.eq(epoch)).set(delivery).execute(c).await
+    })?;
+    Ok(saved == 1)
+}

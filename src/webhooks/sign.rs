@@ -1,0 +1,74 @@
+//! Signatures by Standard Webhooks 1.0.0 (`standard-webhooks/standard-webhooks`, `spec/standard-webhooks.md`).
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
+
+/// What a secret begins with.
+const PREFIX: &str = "whsec_";
+
+/// Random bytes of a new secret; the specification wants 24 to 64.
+const BYTES: usize = 32;
+
+/// A key that signs.
+pub struct Signer(Hmac<Sha256>);
+
+/// A secret that is not `whsec_` and base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a signing secret must be {PREFIX} and base64")]
+pub struct NoSecret;
+
+/// A new secret.
+#[must_use]
+pub fn new_secret() -> SecretString {
+    format!("{PREFIX}{}", BASE64_STANDARD.encode(rand::random::<[u8; BYTES]>())).into()
+}
+
+impl Signer {
+    /// From a secret in the form that [`new_secret`] makes.
+    pub fn new(secret: &SecretString) -> Result<Self, NoSecret> {
+        let encoded = secret.expose_secret().strip_prefix(PREFIX).ok_or(NoSecret)?;
+        let key = BASE64_STANDARD.decode(encoded).map_err(|_| NoSecret)?;
+        Hmac::new_from_slice(&key).map(Self).map_err(|_| NoSecret)
+    }
+
+    /// The value of `webhook-signature`, for a message of that id and body that goes out at `seconds` since 1970.
+    #[must_use]
+    pub fn sign(&self, id: &str, seconds: i64, body: &[u8]) -> String {
+        let mut mac = self.0.clone();
+        mac.update(format!("{id}.{seconds}.").as_bytes());
+        mac.update(body);
+        format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_signed_as_the_reference_libraries_sign_it() {
+        // The message that the tests of the reference libraries share.
+        let signer = Signer::new(&"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()).unwrap();
+        let signature = signer.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
+        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn every_part_of_a_message_is_signed() {
+        let signer = Signer::new(&new_secret()).unwrap();
+        let signed = signer.sign("wh_1_2", 3, b"{}");
+        assert_ne!(signer.sign("wh_1_3", 3, b"{}"), signed);
+        assert_ne!(signer.sign("wh_1_2", 4, b"{}"), signed);
+        assert_ne!(signer.sign("wh_1_2", 3, b"[]"), signed);
+        assert_ne!(Signer::new(&new_secret()).unwrap().sign("wh_1_2", 3, b"{}"), signed);
+    }
+
+    #[test]
+    fn only_a_secret_of_ours_signs() {
+        for wrong in ["", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_no base64"] {
+            assert!(Signer::new(&wrong.into()).is_err(), "{wrong}");
+        }
+    }
+}

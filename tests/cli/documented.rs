@@ -1,0 +1,117 @@
+//! `docs/cli.md` is true: its commands are run, top to bottom, against a fresh `trunkline serve --sandbox`.
+//!
+//! A block of the kind `console` is a session: a line that begins with `$ ` is a command, what follows is what it prints,
+//! to both of its outputs. `[..]` stands for anything within a line, a line `...` for any lines. A block whose kind ends
+//! in a file's name is that file. In blocks `console admin` the key is the administrator's, else the sandbox's client's.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::api::Api;
+use crate::support::server::{Options, Server, trunkline};
+
+const DOCUMENT: &str = include_str!("../../docs/cli.md");
+
+struct Block<'d> {
+    kind: &'d str,
+    text: String,
+}
+
+fn blocks(document: &str) -> Vec<Block<'_>> {
+    let mut blocks: Vec<Block<'_>> = Vec::new();
+    let mut open = false;
+    for line in document.lines() {
+        match line.strip_prefix("```") {
+            Some(_) if open => open = false,
+            Some(kind) => {
+                blocks.push(Block { kind, text: String::new() });
+                open = true;
+            }
+            None if open => {
+                let block = blocks.last_mut().expect("an open block");
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            None => {}
+        }
+    }
+    blocks
+}
+
+/// Whether `[..]` in `pattern` can stand for something so that it is `line`.
+fn line_fits(pattern: &str, line: &str) -> bool {
+    match pattern.split_once("[..]") {
+        None => pattern == line,
+        Some((before, rest)) => line.strip_prefix(before).is_some_and(|line| {
+            (0..=line.len()).filter(|at| line.is_char_boundary(*at)).any(|at| line_fits(rest, &line[at..]))
+        }),
+    }
+}
+
+fn fits(pattern: &[&str], lines: &[&str]) -> bool {
+    match pattern {
+        [] => lines.is_empty(),
+        ["...", rest @ ..] => (0..=lines.len()).any(|at| fits(rest, &lines[at..])),
+        [first, rest @ ..] => {
+            lines.split_first().is_some_and(|(line, lines)| line_fits(first, line) && fits(rest, lines))
+        }
+    }
+}
+
+fn run(command: &str, key: &str, server: &Server, dir: &Path) -> String {
+    let binaries = Path::new(env!("CARGO_BIN_EXE_trunkline")).parent().expect("a directory");
+    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap_or_default());
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &format!("{{ {command}\n}} 2>&1")]).current_dir(dir).env("PATH", path);
+    for (name, value) in trunkline().get_envs() {
+        if value.is_none() {
+            shell.env_remove(name);
+        }
+    }
+    let output = shell.env("TRUNKLINE_URL", server.url("")).env("TRUNKLINE_API_KEY", key).output().expect("bash");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn every_command_prints_what_the_document_says() {
+    let server = Options::default().arg("--sandbox").arg("--sandbox-speed").arg("100").start();
+    let (client, admin) = (Api::sandbox(&server).key().to_owned(), server.admin_key());
+    let dir = tempfile::tempdir().unwrap();
+    let mut wrong = Vec::new();
+    let mut commands = 0;
+    for block in blocks(DOCUMENT) {
+        let key = match block.kind {
+            "console admin" => &admin,
+            "console" => &client,
+            kind => {
+                if let Some((_, file)) = kind.split_once(' ') {
+                    fs::write(dir.path().join(file), block.text).unwrap();
+                }
+                continue;
+            }
+        };
+        for session in format!("\n{}", block.text).split("\n$ ").skip(1) {
+            let (command, expected) = session.split_once('\n').unwrap_or((session, ""));
+            let said = run(command, key, &server, dir.path());
+            let (expected, lines): (Vec<_>, Vec<_>) =
+                (expected.trim_end().lines().collect(), said.trim_end().lines().collect());
+            commands += 1;
+            if !fits(&expected, &lines) {
+                wrong.push(format!(
+                    "$ {command}\n{}\n---- and the document says\n{}",
+                    said.trim_end(),
+                    expected.join("\n")
+                ));
+            }
+        }
+    }
+    assert!(commands > 30, "{commands} commands were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn wildcards_fit_what_they_stand_for_and_no_more() {
+    assert!(line_fits("a[..]c", "abc") && line_fits("[..]", "") && !line_fits("a[..]c", "abd"));
+    assert!(fits(&["a", "...", "c"], &["a", "b", "b", "c"]) && !fits(&["a"], &["a", "b"]));
+}

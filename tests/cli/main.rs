@@ -1,0 +1,25 @@
+//! The `trunkline` command as its users have it: the built binary, its output, its exit codes, its files.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a test fails by panicking, and talks to whoever reads its output"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod certificate;
+mod command;
+mod configuration;
+mod documented;
+mod exit_codes;
+mod exporting;
+mod importing;
+mod metrics;
+mod stopping;
+mod watching;

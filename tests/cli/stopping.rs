@@ -1,0 +1,91 @@
+//! A stop: what is asked meanwhile, and what a second signal does.
+
+use reqwest::header::RETRY_AFTER;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use trunkline::store::{self, Tx, queues};
+
+use crate::support::api::{Api, item};
+use crate::support::server::{Options, Server};
+use crate::support::wait;
+
+fn signal(server: &Server, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// Holds the store's write lock, so that a server that stops cannot end before this is dropped or patience is over.
+async fn hold_store(server: &Server) -> Tx {
+    let db = store::open(&format!("sqlite://{}", server.data_dir().join("trunkline.db").display())).unwrap();
+    // The server may be committing in the same moment.
+    wait::until_async("the lock is ours", async || {
+        let mut tx = db.begin().await.ok()?;
+        queues::number_from(&mut tx, 1000).await.ok()?;
+        Some(tx)
+    })
+    .await
+}
+
+fn until_stopping(server: &Server) {
+    wait::until("it says that it stops", || server.output().text().contains("stopping").then_some(()));
+}
+
+#[tokio::test]
+async fn a_server_that_stops_says_that_it_drains_and_exits_with_0() {
+    let mut server = Options::default().arg("--sandbox").start();
+    let api = Api::sandbox(&server);
+    let held = hold_store(&server).await;
+    signal(&server, Signal::TERM);
+    until_stopping(&server);
+
+    let ready = reqwest::get(server.url("/readyz")).await.unwrap();
+    assert_eq!(ready.status(), 503);
+    assert_eq!(ready.json::<Value>().await.unwrap()["message"], "draining");
+    assert_eq!(reqwest::get(server.url("/healthz")).await.unwrap().status(), 200);
+    let batch = json!({ "batch_id": 1, "data": [item("server1", "PJSIP/1@endpoint1", "1")] });
+    let post = reqwest::Client::new().post(api.url("queues/insertdataincallqueue")).header("X-API-KEY", api.key());
+    let refused = post.json(&batch).send().await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers()[RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(refused.json::<Value>().await.unwrap()["message"], "the server stops");
+
+    drop(held);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.output().text());
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_it_as_well() {
+    let mut server = Options::default().arg("--sandbox").start();
+    signal(&server, Signal::INT);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut server = Options::default().arg("--sandbox").start();
+    Api::sandbox(&server);
+    let _held = hold_store(&server).await;
+    signal(&server, Signal::TERM);
+    until_stopping(&server);
+    signal(&server, Signal::TERM);
+    assert_eq!(server.wait().code(), Some(1));
+    assert!(server.output().text().contains("second signal"));
+}
+
+#[tokio::test]
+async fn sighup_reads_the_log_filter_anew_and_a_broken_file_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("trunkline.toml");
+    std::fs::write(&file, "log = 'info'").unwrap();
+    let server = Options::default().env("TRUNKLINE_CONFIG", &file).start();
+    let logged = |text: &str| server.output().text().contains(text).then_some(());
+    std::fs::write(&file, "log = 'trunkline=debug,info'").unwrap();
+    signal(&server, Signal::HUP);
+    wait::until("the filter is read", || logged("the log filter was read anew"));
+    reqwest::get(server.url("/healthz")).await.unwrap();
+    wait::until("requests are logged", || logged("answered"));
+    std::fs::write(&file, "lgo = 'info'").unwrap();
+    signal(&server, Signal::HUP);
+    wait::until("the mistake is told", || logged("the log filter stays"));
+    assert_eq!(reqwest::get(server.url("/healthz")).await.unwrap().status(), 200);
+}

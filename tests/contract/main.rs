@@ -1,0 +1,25 @@
+//! The contract, section by section, black box: the real binary with its sandbox, asked over REST and gRPC.
+//!
+//! `docs/contract-coverage.md` tells which test stands for which sentence.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a test fails by panicking, and talks to whoever reads its output"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod calls;
+mod documents;
+mod envelope;
+mod headers;
+mod limits;
+mod paths;
+mod queues;
+mod sandbox;

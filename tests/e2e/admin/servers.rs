@@ -1,0 +1,133 @@
+//! `servers`.
+
+use serde_json::{Value, json};
+
+use super::{INSERT, Setup, batch, to};
+use crate::support::api::Api;
+use crate::support::asterisk::{self, Asterisk, Version};
+use crate::support::ports::Port;
+use crate::support::server::Server;
+
+fn at(code: &str, port: u16, username: &str, secret: &str) -> Value {
+    json!({ "code": code, "host": "127.0.0.1", "port": port, "username": username, "secret": secret })
+}
+
+#[tokio::test]
+async fn a_server_is_made_changed_and_never_shows_its_secret() {
+    let setup = Setup::start().await;
+    let nobody = Port::reserve();
+    let trunks = json!([{ "trunk": "b", "max_channels": 2 }, { "trunk": "a", "calls_per_second": 0.5 }]);
+    let mut new = at("far", nobody.number(), "dialer", "first-secret");
+    new["trunks"] = trunks.clone();
+    let made = setup.admin.post("admin/servers", new.clone()).await.data();
+    assert_eq!((&made["max_channels"], &made["trunks"]), (&json!(100), &json!([trunks[1], trunks[0]])));
+    setup.admin.post("admin/servers", new).await.error(409, "ALREADY_EXISTS");
+
+    let change = json!({ "max_channels": 7, "trunks": [], "secret": "second-secret" });
+    let changed = setup.admin.patch("admin/servers/far", change).await.data();
+    assert_eq!((&changed["max_channels"], &changed["trunks"]), (&json!(7), &json!([])));
+    assert_eq!((&changed["host"], &changed["username"]), (&made["host"], &made["username"]));
+    let back = setup.admin.patch("admin/servers/far", json!({ "update_mask": ["max_channels"] })).await.data();
+    assert_eq!(back["max_channels"], 100, "what a mask names and the body leaves out is the default again");
+
+    let listed = setup.admin.get("admin/servers").await.data();
+    assert_eq!(listed["count"], 2);
+    for text in [made.to_string(), changed.to_string(), listed.to_string()] {
+        assert!(!text.contains("secret"), "{text}");
+    }
+    for (change, field) in [
+        (json!({}), ""),
+        (json!({ "secret": "" }), "secret"),
+        (json!({ "port": 0 }), "port"),
+        (json!({ "calls_per_second": -1 }), "calls_per_second"),
+        (json!({ "trunks": [{ "trunk": "a" }, { "trunk": "a" }] }), "trunks[1].trunk"),
+        (json!({ "recording_dirs": ["relative"] }), "recording_dirs[0]"),
+        (json!({ "code": "other" }), "code"),
+    ] {
+        let answer = setup.admin.patch("admin/servers/far", change).await;
+        answer.error(400, "INVALID_ARGUMENT");
+        assert_eq!(answer.body["errors"][0]["field"], field, "{}", answer.body);
+    }
+    setup.admin.patch("admin/servers/nosuch", json!({ "tls": true })).await.error(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_server_is_removed_once_no_call_needs_it_and_past_calls_keep_its_code() {
+    let setup = Setup::start().await;
+    let queue = setup.client.insert(1, vec![to("1234567801")]).await;
+    setup.client.wait_until_completed(queue).await;
+    setup.drain().await;
+    let waiting = setup.client.insert(2, vec![to("1234567801")]).await;
+    let refused = setup.admin.delete("admin/servers/server1").await.error(409, "FAILED_PRECONDITION");
+    assert_eq!(refused, "server server1 is in use: 1 calls wait for it, 0 live on it");
+    setup.admin.get("admin/servers/server1").await.data();
+
+    let node = super::node_name(&setup.admin).await;
+    setup.admin.post(&format!("admin/nodes/{node}/resume"), json!({})).await.data();
+    setup.client.wait_until_completed(waiting).await;
+    setup.admin.delete("admin/servers/server1").await.data();
+    setup.admin.get("admin/servers/server1").await.error(404, "NOT_FOUND");
+    setup.admin.delete("admin/servers/server1").await.error(404, "NOT_FOUND");
+    assert_eq!(setup.admin.get("admin/servers").await.data()["count"], 0);
+    assert_eq!(setup.client.get("clients/test-connection").await.data()["servers"], json!([]));
+    assert_eq!(setup.client.calls(queue).await[0]["asterisk_server_code"], "server1");
+    setup.client.post(INSERT, batch(3, vec![to("1234567801")])).await.error(400, "INVALID_ARGUMENT");
+
+    let again = at("server1", Port::reserve().number(), "dialer", "another");
+    setup.admin.post("admin/servers", again).await.data();
+    assert_eq!(setup.admin.get("admin/servers").await.data()["count"], 1);
+}
+
+#[tokio::test]
+async fn a_test_of_the_sandbox_finds_everything() {
+    let setup = Setup::start().await;
+    let tested = setup.admin.post("admin/servers/server1/test", json!({})).await.data();
+    assert_eq!((&tested["ok"], &tested["missing"]), (&json!(true), &json!([])), "{tested}");
+    assert_eq!(tested["asterisk_version"], "22.10.1");
+    assert!(tested["login_ms"].is_number(), "{tested}");
+    setup.admin.post("admin/servers/nosuch/test", json!({})).await.error(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_test_says_what_keeps_it_from_logging_in() {
+    let setup = Setup::start().await;
+    let sandbox = setup.admin.get("admin/servers/server1").await.data();
+    let port = u16::try_from(sandbox["port"].as_i64().expect("a port")).expect("a port");
+    let api = setup.server.address().port();
+    let nobody = Port::reserve();
+    for (code, port, why) in [
+        ("wrong", port, "the login was refused"),
+        ("gone", nobody.number(), "cannot connect"),
+        ("web", api, "no answer to the connection"),
+    ] {
+        setup.admin.post("admin/servers", at(code, port, "dialer", "wrong")).await.data();
+        let tested = setup.admin.post(&format!("admin/servers/{code}/test"), json!({})).await.data();
+        assert_eq!(tested["ok"], false, "{tested}");
+        assert!(tested["missing"][0].as_str().expect("a reason").starts_with(why), "{tested}");
+    }
+}
+
+#[tokio::test]
+async fn a_test_of_asterisk_says_which_permissions_are_missing() {
+    for version in [Version::V22, Version::V16] {
+        let Some(asterisk) = Asterisk::start(version) else { return };
+        let server = Server::start();
+        let admin = Api::admin(&server);
+        for (user, missing) in [
+            ("dialer", &[][..]),
+            ("limited", &["write=system"]),
+            ("deaf", &["write=originate", "read=call", "read=cdr", "read=user"]),
+        ] {
+            admin.post("admin/servers", at(user, asterisk.ami_port(), user, asterisk::SECRET)).await.data();
+            let tested = admin.post(&format!("admin/servers/{user}/test"), json!({})).await.data();
+            let said = tested["missing"].as_array().expect("a list");
+            let said: Vec<&str> = said.iter().map(|text| text.as_str().expect("text")).collect();
+            assert_eq!(said.len(), missing.len(), "{version:?} {user}: {said:?}");
+            for (said, permission) in said.iter().zip(missing) {
+                assert!(said.starts_with(&format!("the manager user needs {permission} ")), "{said}");
+            }
+            assert_eq!(tested["ok"], missing.is_empty(), "{tested}");
+        }
+        assert_eq!(asterisk.live_channels(), 0);
+    }
+}

@@ -1,0 +1,97 @@
+//! Recordings: begun by the answer, told on the timeline, and never the reason for a call to fail.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::{details, first_leg, place, wait_for, wait_for_event};
+use crate::support::api::{client_of, client_of_asterisk, item};
+use crate::support::asterisk::{Asterisk, RECORDINGS, SECRET};
+use crate::support::server::Server;
+use crate::support::wait;
+
+on_both_releases!(
+    a_recorded_call_leaves_a_file_with_what_was_said,
+    options_of_mix_monitor_are_honoured,
+    a_recording_that_cannot_be_started_is_told_and_the_call_goes_on,
+    a_recording_that_somebody_stops_is_told_while_the_call_goes_on,
+);
+
+/// What a WAV file begins with, before its first sample.
+const HEADER: usize = 44;
+
+fn recorded(seconds: &str) -> Value {
+    let mut item = item("ast", "Local/1@tone/n", seconds);
+    item["create_recording"] = json!(true);
+    item
+}
+
+async fn a_recorded_call_leaves_a_file_with_what_was_said(asterisk: Asterisk) {
+    let server = Server::start();
+    let client = client_of_asterisk(&server, &asterisk, 10.0).await;
+    let mut named = recorded("2");
+    named["recording_path"] = json!(format!("{RECORDINGS}/campaign/named.wav"));
+    let ids = place(&client, vec![recorded("2"), named]).await;
+    for (id, name) in ids.iter().zip([format!("{}.wav", ids[0]), "campaign/named.wav".to_owned()]) {
+        let call = wait_for(&client, id, "completed").await;
+        let path = format!("{RECORDINGS}/{name}");
+        assert_eq!(call["recording_path"], json!(path));
+        assert_eq!(details(&call, "recording-started"), [path.as_str()], "{call}");
+        assert_eq!(details(&call, "recording-stopped"), [path.as_str()], "{call}");
+        let file = asterisk.recordings_dir().join(&name);
+        // MixMonitor writes the rest when the channel is gone. Two seconds are 32,000 bytes of 16 bits at 8 kHz.
+        let audio = wait::until("the recording is written", || fs::read(&file).ok().filter(|file| file.len() > 16_000));
+        assert_eq!(&audio[..4], b"RIFF");
+        assert!(audio[HEADER..].iter().filter(|byte| **byte != 0).count() > 8_000, "a tone, and no silence");
+    }
+}
+
+/// `b` records nothing until the channel is in a bridge, and this one never is.
+async fn options_of_mix_monitor_are_honoured(asterisk: Asterisk) {
+    let server = Server::start();
+    let client = client_of_asterisk(&server, &asterisk, 10.0).await;
+    let mut bridged_only = recorded("2");
+    bridged_only["mix_monitor_command"] = json!(format!("MixMonitor {RECORDINGS}/bridged.wav,b"));
+    let mut with_command = recorded("2");
+    with_command["mix_monitor_command"] = json!(format!("MixMonitor {RECORDINGS}/x.wav,,touch /tmp/x"));
+    let refused = client.post("queues/insertdataincallqueue", json!({ "batch_id": 9, "data": [with_command] })).await;
+    assert_eq!(refused.status.as_u16(), 403, "{}", refused.body);
+    assert_eq!(refused.body["errors"][0]["field"], "data[0].mix_monitor_command", "{}", refused.body);
+
+    let id = place(&client, vec![bridged_only]).await.remove(0);
+    let call = wait_for(&client, &id, "completed").await;
+    assert_eq!(details(&call, "recording-started"), [format!("{RECORDINGS}/bridged.wav")], "{call}");
+    asterisk.wait_until_idle();
+    let file = fs::read(asterisk.recordings_dir().join("bridged.wav")).unwrap_or_default();
+    assert!(file.len() <= HEADER, "{} bytes", file.len());
+}
+
+async fn a_recording_that_cannot_be_started_is_told_and_the_call_goes_on(asterisk: Asterisk) {
+    let server = Server::start();
+    let settings = json!({
+        "code": "ast", "host": "127.0.0.1", "port": asterisk.ami_port(), "username": "placer", "secret": SECRET,
+        "dial_template": "PJSIP/{number}", "max_channels": 10, "calls_per_second": 10.0,
+        "recording_dirs": [RECORDINGS],
+    });
+    let client = client_of(&server, settings).await;
+    let id = place(&client, vec![recorded("1")]).await.remove(0);
+    let call = wait_for(&client, &id, "completed").await;
+    assert_eq!(call["outcome"], "answered");
+    assert_eq!(details(&call, "recording-failed"), ["Permission denied"], "{call}");
+    assert!(details(&call, "recording-started").is_empty() && details(&call, "recording-stopped").is_empty());
+}
+
+async fn a_recording_that_somebody_stops_is_told_while_the_call_goes_on(asterisk: Asterisk) {
+    let server = Server::start();
+    let client = client_of_asterisk(&server, &asterisk, 10.0).await;
+    let id = place(&client, vec![recorded("60")]).await.remove(0);
+    let call = wait_for_event(&client, &id, "recording-started").await;
+    let channel = first_leg(&asterisk, &call);
+    let answer = asterisk.ami().request(&[("Action", "StopMixMonitor"), ("Channel", &channel)]).expect("an answer");
+    assert_eq!(answer.get("Response"), "Success", "{answer:?}");
+    let call = wait_for_event(&client, &id, "recording-stopped").await;
+    assert_eq!(call["status"], "answered", "{call}");
+    client.post(&format!("calls/{id}/hangup"), json!({})).await.data();
+    let call = wait_for(&client, &id, "completed").await;
+    assert_eq!(details(&call, "recording-stopped").len(), 1, "{call}");
+}

@@ -1,0 +1,150 @@
+//! How fast calls begin, and how many live at one time.
+
+use serde_json::{Value, json};
+
+use super::{FOREVER, begun, change, set_kill_switch, set_status, until_it_holds};
+use crate::support::api::{Api, item};
+use crate::support::server::{Options, Server};
+use crate::support::wait;
+
+/// A number that answers soon and talks as long as its application.
+const SHORT: &str = "PJSIP/1234567890@endpoint1";
+
+fn start() -> Server {
+    Options::default().arg("--sandbox").arg("--sandbox-speed").arg("20").start()
+}
+
+#[tokio::test]
+async fn the_kill_switch_stops_all_at_once_and_lets_all_go_on() {
+    let server = start();
+    let client = Api::sandbox(&server);
+    change(&server, "UPDATE servers SET calls_per_second = 20");
+    let queue = client.insert(1, vec![item("server1", SHORT, "0"); 200]).await;
+    wait::until_async("calls begin", async || (begun(&client, queue).await > 3).then_some(())).await;
+    set_kill_switch(&server, true);
+    // From its commit on no claim is granted: what is begun by now is all.
+    let stopped = begun(&client, queue).await;
+    assert!(stopped < 200, "there is something left to stop");
+    wait::until_async("live calls end by themselves", async || {
+        let counts = client.queue(queue).await["counts"].clone();
+        (counts["dialing"] == 0 && counts["ringing"] == 0 && counts["answered"] == 0).then_some(())
+    })
+    .await;
+    assert_eq!(begun(&client, queue).await, stopped);
+    set_kill_switch(&server, false);
+    change(&server, "UPDATE servers SET calls_per_second = 1000");
+    assert_eq!(client.wait_until_completed(queue).await["counts"]["completed"], 200);
+}
+
+#[tokio::test]
+async fn a_paused_queue_dials_nothing_new_and_another_goes_on() {
+    let server = start();
+    let client = Api::sandbox(&server);
+    change(&server, "UPDATE servers SET calls_per_second = 20");
+    let queue = client.insert(1, vec![item("server1", SHORT, "0"); 200]).await;
+    wait::until_async("calls begin", async || (begun(&client, queue).await > 3).then_some(())).await;
+    set_status(&client, queue, "paused").await;
+    let paused = begun(&client, queue).await;
+    // Calls of other queues go out and end, one after the other: whatever might go before them had its chance.
+    for batch in 2..6 {
+        let other = client.insert(batch, vec![item("server1", SHORT, "0")]).await;
+        client.wait_until_completed(other).await;
+    }
+    assert_eq!(begun(&client, queue).await, paused);
+    set_status(&client, queue, "in-progress").await;
+    wait::until_async("it goes on", async || (begun(&client, queue).await > paused).then_some(())).await;
+}
+
+#[tokio::test]
+async fn limits_are_never_exceeded_and_no_slot_leaks() {
+    let server = start();
+    let client = Api::sandbox(&server);
+    change(
+        &server,
+        r#"UPDATE servers SET max_channels = 10, calls_per_second = 500, trunks = '[{"trunk":"endpoint2","max_channels":3}]';
+           UPDATE clients SET limits = '{"max_live_calls":8}'"#,
+    );
+    until_it_holds().await;
+    // Answered, busy, congested and refused ones: a slot is free again whatever became of its call.
+    let numbers = ["90@endpoint1", "01@endpoint2", "04@endpoint1", "90@endpoint2", "08@endpoint1", "07@endpoint2"];
+    let mixed = |count: usize| -> Vec<Value> {
+        let number = |index: usize| format!("PJSIP/12345678{}", numbers[index % numbers.len()]);
+        (0..count).map(|index| item("server1", &number(index), "0.5")).collect()
+    };
+    let limited = client.insert(2, vec![item("server1", SHORT, "60")]).await;
+    change(&server, &format!("UPDATE queues SET max_live_calls = 4 WHERE id = {limited}"));
+    client
+        .post("queues/insertdataincallqueue", json!({ "queue_id": limited, "batch_id": 3, "data": mixed(60) }))
+        .await
+        .data();
+    let other = client.insert(4, mixed(60)).await;
+    for queue in [limited, other] {
+        client.wait_until_completed(queue).await;
+    }
+    let (limited, other) = (client.calls(limited).await, client.calls(other).await);
+    let all: Vec<Value> = limited.iter().chain(&other).cloned().collect();
+    let through = |trunk: &str| -> Vec<Value> {
+        all.iter().filter(|call| call["channel"].as_str().is_some_and(|text| text.ends_with(trunk))).cloned().collect()
+    };
+    assert_eq!(all.len(), 121);
+    assert!(most_at_once(&limited) <= 4, "{}", most_at_once(&limited));
+    assert!(most_at_once(&through("endpoint2")) <= 3);
+    let most = most_at_once(&all);
+    assert!((4..=8).contains(&most), "the client's limit is used, and kept: {most}");
+}
+
+/// The most calls between their first and their last moment at one time; one that ends as another begins makes room.
+fn most_at_once(calls: &[Value]) -> i64 {
+    let mut changes: Vec<(String, i64)> = Vec::new();
+    for call in calls {
+        let time = |name: &str| call[name].as_str().expect("a time").to_owned();
+        changes.push((sortable(&time("started_at")), 1));
+        changes.push((sortable(&time("ended_at")), -1));
+    }
+    changes.sort();
+    let mut live = 0;
+    changes
+        .into_iter()
+        .map(|(_, change)| {
+            live += change;
+            live
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+/// RFC 3339 with milliseconds always, so that texts sort as times do.
+fn sortable(time: &str) -> String {
+    let time = time.trim_end_matches('Z');
+    let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
+    format!("{seconds}.{fraction:0<9}")
+}
+
+#[tokio::test]
+async fn a_small_queue_ends_long_before_a_large_one_that_came_first() {
+    let server = start();
+    let client = Api::sandbox(&server);
+    change(&server, "UPDATE servers SET calls_per_second = 20");
+    let large = client.insert(1, vec![item("server1", SHORT, "0"); 1000]).await;
+    wait::until_async("the large one is under way", async || (begun(&client, large).await > 3).then_some(())).await;
+    let small = client.insert(2, vec![item("server1", SHORT, "0"); 10]).await;
+    let before = begun(&client, large).await;
+    client.wait_until_completed(small).await;
+    let meanwhile = begun(&client, large).await - before;
+    assert!(meanwhile < 150, "{meanwhile} calls of the large one went out beside 10 of the small one");
+}
+
+#[tokio::test]
+async fn limits_are_changed_under_a_running_lane() {
+    let server = start();
+    let client = Api::sandbox(&server);
+    change(&server, "UPDATE servers SET max_channels = 2");
+    let queue = client.insert(1, vec![item("server1", FOREVER, "1000"); 10]).await;
+    wait::until_async("two are live", async || (begun(&client, queue).await >= 2).then_some(())).await;
+    let first = begun(&client, queue).await;
+    change(&server, "UPDATE servers SET max_channels = 20");
+    wait::until_async("all are live", async || (begun(&client, queue).await == 10).then_some(())).await;
+    assert!(first <= 10);
+    let text = server.output().text();
+    assert!(!text.contains("the lane is let go"), "a limit that changes drops no connection: {text}");
+}

@@ -1,0 +1,20 @@
+//! Every test of the suite, once for each engine.
+
+/// Makes a test for each engine of every function named. [`Book`](super::book::Book) must be in scope.
+macro_rules! on_both_engines {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(book) = super::Book::sqlite().await { super::$name(book).await }
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(book) = super::Book::postgres().await { super::$name(book).await }
+            })*
+        }
+    };
+}
+pub(crate) use on_both_engines;
