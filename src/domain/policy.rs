@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::did::DidPolicy;
+use super::number;
 use super::originate::{Plan, Target};
 use super::prefixes::{self, Prefixes};
 
@@ -128,14 +129,8 @@ impl Policy {
         if resource.contains(':') || resource.matches('@').count() > 1 {
             return deny(denied, field, "a SIP URI or an address cannot be dialed, only a named endpoint".to_owned());
         }
-        let (number, trunk) = match resource.rsplit_once('@') {
-            Some((number, trunk)) => (Some(number), trunk),
-            // `PJSIP/endpoint`, or `SIP/trunk/number`.
-            None => match resource.split_once('/') {
-                Some((trunk, number)) => (Some(number), trunk),
-                None => (None, resource),
-            },
-        };
+        let (number, trunk) = number::dialed(channel);
+        let trunk = trunk.unwrap_or_default();
         let named = if self.trunks.is_empty() {
             !trunk.is_empty() && !trunk.contains(['.', '/', '&'])
         } else {

@@ -166,21 +166,6 @@ pub struct Group {
     pub settled: Vec<CallId>,
 }
 
-impl Group {
-    /// There is nothing to commit.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.claims.is_empty()
-            && self.expiries.is_empty()
-            && self.refusals.is_empty()
-            && self.deferrals.is_empty()
-            && self.withdrawn.is_empty()
-            && self.changes.is_empty()
-            && self.notes.is_empty()
-            && self.settled.is_empty()
-    }
-}
-
 row! {
     struct ClaimRow {
         id: Hex = Uuid,
