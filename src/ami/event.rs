@@ -58,8 +58,9 @@ pub struct Channel {
 /// The `UserEvent` that is ours, as the dialplan names it.
 pub const USER_EVENT: &str = "Trunkline";
 
-/// Classes of events that a session asks for; without the permission to read one, its events do not come.
-pub const CLASSES: &str = "call,cdr,user";
+/// Classes of events that a session asks for; without the permission to read one, its events do not come. `system` is
+/// for `FullyBooted` at its begin; the [`filter`] keeps the rest of it out.
+pub const CLASSES: &str = "system,call,cdr,user";
 
 /// Names of the events that a lane wants, for filters. Each one costs Asterisk and us for every call, so each has its
 /// reason; an answered call brings about 19 events without a filter.

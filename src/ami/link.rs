@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::action::Action;
 use super::event::Event;
 use super::message::Message;
-use super::session::{self, SessionError};
+use super::session::{self, Live, SessionError};
 use super::value::HeaderValue;
 use super::version::AsteriskVersion;
 use crate::domain::backoff;
@@ -21,6 +21,11 @@ use crate::domain::backoff;
 /// The bounds of the pause before a connection is tried again: many nodes do not come back at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long a session waits for the word that Asterisk has finished its start, which comes at once where it has; and how
+/// much longer where the manager user would be told.
+const BOOTED: Duration = Duration::from_secs(2);
+const BOOTING: Duration = Duration::from_mins(1);
 
 /// Where and as whom to log in.
 #[derive(Clone, Debug)]
@@ -196,7 +201,7 @@ async fn hold(options: &Options, outbox: &Outbox, incoming: &mpsc::UnboundedSend
     let mut failures = 0_u32;
     loop {
         let mut unsent = Vec::new();
-        let error = match session::open(options).await {
+        let error = match log_in(options).await {
             Ok(live) => {
                 failures = 0;
                 let session = live.session.clone();
@@ -228,6 +233,27 @@ async fn hold(options: &Options, outbox: &Outbox, incoming: &mpsc::UnboundedSend
         }
         tokio::time::sleep(backoff::pause(failures, FIRST_PAUSE, LONGEST_PAUSE, rand::random())).await;
     }
+}
+
+/// A session whose Asterisk is ready to dial: it takes logins and Originates before it has loaded its dialplan, and ends
+/// calls then that would be answered a moment later.
+async fn log_in(options: &Options) -> Result<Live, SessionError> {
+    let mut live = session::open(options).await?;
+    if !live.booted(BOOTED).await? {
+        if live.may_read("system", options).await? {
+            info!(host = %options.host, port = options.port, "Asterisk is still starting");
+            if !live.booted(BOOTING).await? {
+                return Err(SessionError::Starting);
+            }
+        } else {
+            warn!(
+                host = %options.host, port = options.port,
+                "nothing tells whether this Asterisk has loaded its dialplan: its manager user needs read=system"
+            );
+        }
+    }
+    live.narrow(options).await?;
+    Ok(live)
 }
 
 /// CVE-2024-42365: write permission `originate` could run code on the server.

@@ -11,8 +11,7 @@ use tokio::time::timeout;
 
 use super::action::{Action, Originate, Target};
 use super::link::Options;
-use super::message::Message;
-use super::session::{self, Live, SessionError};
+use super::session::{self, Live, SessionError, reads};
 
 /// A technology that no Asterisk has.
 const NOWHERE: &str = "TrunklineProbe/0";
@@ -92,13 +91,8 @@ async fn look(options: &Options) -> Result<Found, SessionError> {
             missing.push(Missing::Write(class));
         }
     }
-    let settings =
-        Action::GetConfig { file: "manager.conf".try_into()?, category: options.username.as_str().try_into()? };
-    let settings = timeout(options.answer_deadline, live.ask(&settings, "manager")).await;
-    let settings = settings.map_err(within("GetConfig"))??;
-    if let Some(classes) = readable(&settings) {
-        let may = |class: &str| classes.iter().any(|granted| granted == class || granted == "all");
-        missing.extend(READING.into_iter().filter(|class| !may(class)).map(Missing::Read));
+    if let Some(classes) = live.readable(options).await? {
+        missing.extend(READING.into_iter().filter(|class| !reads(&classes, class)).map(Missing::Read));
     } else if !missing.contains(&Missing::Write("originate")) && !hears_calls(&mut live).await? {
         // Who may neither read the file nor originate cannot be told what comes; what is missing goes first then.
         missing.push(Missing::Read("call"));
@@ -107,20 +101,6 @@ async fn look(options: &Options) -> Result<Found, SessionError> {
     // A courtesy: the connection is dropped in any case.
     let _ = timeout(options.answer_deadline, live.ask(&Action::Logoff, "logoff")).await;
     Ok(Found { asterisk_version: session.asterisk_version, login: session.login, missing })
-}
-
-/// The classes that a user's `read=` names; None where the user may not see it, or is not set up in that file.
-fn readable(settings: &Message) -> Option<Vec<String>> {
-    if !settings.is_success() {
-        return None;
-    }
-    let lines = settings.headers().filter(|(name, _)| name.starts_with(b"Line-")).map(|(_, line)| line);
-    let read: Vec<String> = lines.filter_map(|line| line.strip_prefix("read=").map(str::to_owned)).collect();
-    if read.is_empty() {
-        return None;
-    }
-    // A line that is repeated adds to the ones before it.
-    Some(read.iter().flat_map(|line| line.split(',')).map(|class| class.trim().to_ascii_lowercase()).collect())
 }
 
 /// Whether events of calls come: the one that ends an Originate which makes no channel.
@@ -149,19 +129,7 @@ async fn hears_calls(live: &mut Live) -> Result<bool, SessionError> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
-
-    #[test]
-    fn what_a_user_may_read_stands_in_its_section() {
-        let lines = b"Response: Success\r\nCategory-000000: dialer\r\nLine-000000-000000: secret=read=no\r\n\
-            Line-000000-000001: read=system, call\r\nLine-000000-000002: write=all\r\nLine-000000-000003: read=CDR\r\n";
-        let settings = Message::new(Bytes::from_static(lines));
-        assert_eq!(readable(&settings), Some(vec!["system".to_owned(), "call".to_owned(), "cdr".to_owned()]));
-        let refused = Message::new(Bytes::from_static(b"Response: Error\r\nMessage: Permission denied\r\n"));
-        assert_eq!(readable(&refused), None);
-    }
 
     #[test]
     fn what_is_missing_is_said_as_it_stands_in_the_file() {

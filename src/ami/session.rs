@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, warn};
 
 use super::action::Action;
@@ -37,6 +37,9 @@ pub enum SessionError {
     /// Nothing came in time.
     #[error("no answer to {0} within {1:?}")]
     Silent(&'static str, Duration),
+    /// It lets its users in, and has not loaded all of its modules yet.
+    #[error("Asterisk is still starting")]
+    Starting,
     /// The configuration cannot be sent.
     #[error("the manager user's name or secret {0}")]
     Value(#[from] InvalidValue),
@@ -90,7 +93,6 @@ pub(super) async fn open(options: &Options) -> Result<Live, SessionError> {
     let settings =
         timeout(deadline, live.ask(&Action::CoreSettings, "settings")).await.map_err(within("CoreSettings"))??;
     live.session.asterisk_version = settings.get("AsteriskVersion").map(std::borrow::Cow::into_owned);
-    live.session.filtered = timeout(deadline, live.narrow()).await.map_err(within("Filter"))??;
     Ok(live)
 }
 
@@ -163,14 +165,52 @@ impl Live {
         }
     }
 
-    /// Asks for only those events that a lane wants; false where the user may not.
-    async fn narrow(&mut self) -> Result<bool, SessionError> {
+    /// Waits for `FullyBooted`, which comes at once behind the login to an Asterisk that has loaded all of its modules.
+    /// False where it did not come in time: it is still starting, or the user may not read class `system`.
+    pub(super) async fn booted(&mut self, patience: Duration) -> Result<bool, SessionError> {
+        let (heard, until) = (b"FullyBooted".as_slice(), Instant::now() + patience);
+        let mut seen = 0;
+        loop {
+            while let Some(message) = self.decoder.next(&mut self.buffer) {
+                self.early.push(message);
+            }
+            if self.early[seen..].iter().any(|message| message.event_name() == Some(heard)) {
+                return Ok(true);
+            }
+            seen = self.early.len();
+            match timeout_at(until, self.read()).await {
+                Ok(read) => read?,
+                Err(_) => return Ok(false),
+            }
+        }
+    }
+
+    /// Whether the user is known to read a class of events.
+    pub(super) async fn may_read(&mut self, class: &str, options: &Options) -> Result<bool, SessionError> {
+        let classes = self.readable(options).await?;
+        Ok(classes.is_some_and(|classes| reads(&classes, class)))
+    }
+
+    /// The classes that the user's `read=` in `manager.conf` names; None where it may not see that file, or is not set
+    /// up in it.
+    pub(super) async fn readable(&mut self, options: &Options) -> Result<Option<Vec<String>>, SessionError> {
+        let deadline = options.answer_deadline;
+        let settings =
+            Action::GetConfig { file: "manager.conf".try_into()?, category: options.username.as_str().try_into()? };
+        let answer = timeout(deadline, self.ask(&settings, "manager")).await;
+        Ok(classes(&answer.map_err(|_| SessionError::Silent("GetConfig", deadline))??))
+    }
+
+    /// Asks for only those events that a lane wants; that is left out where the user may not.
+    pub(super) async fn narrow(&mut self, options: &Options) -> Result<(), SessionError> {
+        let deadline = options.answer_deadline;
         let filter = Action::AddFilter { filter: event::filter().try_into()? };
-        let taken = self.ask(&filter, "filter").await?.is_success();
-        if !taken {
+        let answer = timeout(deadline, self.ask(&filter, "filter")).await;
+        self.session.filtered = answer.map_err(|_| SessionError::Silent("Filter", deadline))??.is_success();
+        if !self.session.filtered {
             debug!("this manager user may not set filters; all call events will come");
         }
-        Ok(taken)
+        Ok(())
     }
 
     /// Reads, writes and pings until the connection breaks; answers why.
@@ -193,6 +233,25 @@ impl Live {
             error = life => error,
         }
     }
+}
+
+/// The classes that a section of `manager.conf` lets be read.
+fn classes(section: &Message) -> Option<Vec<String>> {
+    if !section.is_success() {
+        return None;
+    }
+    let lines = section.headers().filter(|(name, _)| name.starts_with(b"Line-")).map(|(_, line)| line);
+    let read: Vec<String> = lines.filter_map(|line| line.strip_prefix("read=").map(str::to_owned)).collect();
+    if read.is_empty() {
+        return None;
+    }
+    // A line that is repeated adds to the ones before it.
+    Some(read.iter().flat_map(|line| line.split(',')).map(|class| class.trim().to_ascii_lowercase()).collect())
+}
+
+/// Whether a class is among those that may be read.
+pub(super) fn reads(classes: &[String], class: &str) -> bool {
+    classes.iter().any(|granted| granted == class || granted == "all")
 }
 
 /// Hands on everything that comes, in its order, and never waits for whoever takes it: a slow consumer must not make
@@ -348,5 +407,22 @@ impl Waiter {
         match self {
             Self::One(answer) | Self::List(_, answer) => answer.is_closed(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn what_a_user_may_read_stands_in_its_section() {
+        let lines = b"Response: Success\r\nCategory-000000: dialer\r\nLine-000000-000000: secret=read=no\r\n\
+            Line-000000-000001: read=system, call\r\nLine-000000-000002: write=all\r\nLine-000000-000003: read=CDR\r\n";
+        let section = Message::new(Bytes::from_static(lines));
+        assert_eq!(classes(&section), Some(vec!["system".to_owned(), "call".to_owned(), "cdr".to_owned()]));
+        let refused = Message::new(Bytes::from_static(b"Response: Error\r\nMessage: Permission denied\r\n"));
+        assert_eq!(classes(&refused), None);
     }
 }

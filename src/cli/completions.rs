@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
 /// The flags.
@@ -15,7 +14,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     // Not straight to standard output: clap_complete panics when the reader has seen enough.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::Cli::command(), "trunkline", &mut script);
+    clap_complete::generate(args.shell, &mut super::commands(), "trunkline", &mut script);
     io::stdout().write_all(&script)?;
     Ok(())
 }

@@ -33,7 +33,7 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A centralized calling system: durable queues of phone calls, placed on many Asterisk servers.
@@ -92,6 +92,12 @@ enum Command {
     /// Measure, for docs/benchmarks.md
     #[command(subcommand)]
     Bench(bench::Bench),
+}
+
+/// All commands with their flags, for completions and for whoever documents them.
+#[must_use]
+pub fn commands() -> clap::Command {
+    Cli::command()
 }
 
 /// How long threads that block may go on when all is done: a forced end waits for no disk.

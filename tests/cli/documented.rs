@@ -110,6 +110,33 @@ fn every_command_prints_what_the_document_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+/// The commands that do something, as one types them.
+fn leaves(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+    let below: Vec<_> = command.get_subcommands().filter(|command| command.get_name() != "help").collect();
+    if below.is_empty() {
+        found.push(path.to_owned());
+    }
+    for command in below {
+        leaves(command, &format!("{path} {}", command.get_name()), found);
+    }
+}
+
+#[test]
+fn every_command_stands_in_the_document() {
+    let mut commands = Vec::new();
+    leaves(&trunkline::cli::commands(), "trunkline", &mut commands);
+    assert!(commands.len() > 40, "{commands:?}");
+    let consoles: String = blocks(DOCUMENT)
+        .into_iter()
+        .filter(|block| block.kind.starts_with("console"))
+        .map(|block| block.text)
+        .collect();
+    let shown =
+        |command: &String| consoles.contains(&format!("{command} ")) || consoles.contains(&format!("{command}\n"));
+    let missing: Vec<_> = commands.iter().filter(|command| !shown(command)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 #[test]
 fn wildcards_fit_what_they_stand_for_and_no_more() {
     assert!(line_fits("a[..]c", "abc") && line_fits("[..]", "") && !line_fits("a[..]c", "abd"));

@@ -1,5 +1,6 @@
 //! A real Asterisk, many at a time, from the root file systems that `bin/test` prepares.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
@@ -154,6 +155,17 @@ impl Asterisk {
         self.kill();
         self.process = launch(&self.root, self.dir.path());
         self.wait_until_booted();
+    }
+
+    /// Makes its next start slow: it takes logins and Originates a second or more before its dialplan is loaded.
+    pub fn start_slowly(&self) {
+        let path = self.dir.path().join("etc/extensions.conf");
+        let mut dialplan = fs::read_to_string(&path).expect("a dialplan");
+        dialplan.push_str("\n[padding]\n");
+        for number in 0..30_000 {
+            writeln!(dialplan, "exten => 9{number},1,NoOp()").expect("a String takes all");
+        }
+        fs::write(path, dialplan).expect("its own directory can be written");
     }
 
     fn wait_until_booted(&mut self) {
