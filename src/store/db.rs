@@ -8,6 +8,7 @@ use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::{AsyncConnection, AsyncPgConnection, TransactionManager};
 use tokio::sync::Notify;
 
+use super::blocking;
 use super::error::Result;
 use super::sqlite::SqliteConn;
 
@@ -92,6 +93,17 @@ impl Db {
             Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.get().await?),
             Engine::Postgres { pool, .. } => Conn::Postgres(pool.get().await?),
         })
+    }
+
+    /// Carries out a transaction of many statements where it costs least.
+    pub async fn run<F>(&self, transaction: F) -> F::Output
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite { .. } => blocking::run(transaction).await,
+            Engine::Postgres { .. } => transaction.await,
+        }
     }
 
     /// A transaction to write in. Without [`Tx::commit`] nothing of it is kept.

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod batches;
+pub mod blocking;
 pub mod bulk;
 pub mod call_lists;
 pub mod calls;

@@ -10,12 +10,13 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
+use super::blocking::Threads;
 use super::bulk::{Column, Kind};
 use super::db::{Db, Engine};
 use super::error::{Result, StoreError};
 
-/// A connection to the file; each statement runs on a thread that may block.
-pub type SqliteConn = SyncConnectionWrapper<SqliteConnection>;
+/// A connection to the file.
+pub type SqliteConn = SyncConnectionWrapper<SqliteConnection, Threads>;
 
 /// The migrations of this engine.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -76,5 +77,6 @@ pub fn rows(columns: &[Column]) -> String {
             }
         })
         .collect();
-    format!("(SELECT {} FROM json_each(?1))", columns.join(", "))
+    // The limit keeps SQLite from merging the two queries: it would write each row out as text once for each column.
+    format!("(SELECT {} FROM (SELECT value FROM json_each(?1) LIMIT -1))", columns.join(", "))
 }
