@@ -25,7 +25,7 @@ use crate::cluster::Member;
 use crate::config::{Config, Flags};
 use crate::dialer::{self, Dialer};
 use crate::progress::{Hub, wake};
-use crate::store::{self, Db, migrate};
+use crate::store::{self, Db, migrate, wal};
 use crate::{telemetry, webhooks};
 
 /// The flags.
@@ -66,6 +66,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // The port stays open in between, so that whoever asks learns that the server drains.
     let (stop, close, stop_telling) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
     Reload { flags: args.config.clone(), log, certificate }.start(stop_telling.clone())?;
+    tokio::spawn(wal::keep_short(db.clone(), stop_telling.clone()));
     let hub = Hub::start(db.clone(), stop_telling.clone()).await?;
     let (wake, servers_changed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let webhooks = webhooks::Handle {

@@ -37,6 +37,7 @@ pub mod sqlite;
 pub mod streams;
 pub mod types;
 pub mod waits;
+pub mod wal;
 pub mod webhooks;
 
 use std::path::Path;

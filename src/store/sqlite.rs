@@ -24,8 +24,11 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite"
 /// Readers beside the one writer: pages, watchers and lanes that fill up read at once.
 const READERS: usize = 4;
 
+/// How long a statement waits for another process.
+pub(super) const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
+
 /// `synchronous=FULL` makes a commit durable before it is acknowledged, also through a power cut.
-const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;";
 
 /// Pages that the writer keeps in memory, in KiB. What does not fit is in the system's cache; a book of many millions of
@@ -51,7 +54,7 @@ fn pool(path: &str, size: usize, cache: u32) -> Result<Pool<SqliteConn>> {
     config.custom_setup = Box::new(move |path| {
         Box::pin(async move {
             let mut conn = SqliteConn::establish(path).await?;
-            let pragmas = format!("{PRAGMAS} PRAGMA cache_size = -{cache};");
+            let pragmas = format!("{BUSY_TIMEOUT}; {PRAGMAS} PRAGMA cache_size = -{cache};");
             conn.batch_execute(&pragmas).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
             Ok(conn)
         })
