@@ -69,6 +69,9 @@ impl Drop for Back {
 #[cfg(test)]
 mod tests {
     use std::thread;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -91,5 +94,29 @@ mod tests {
         let ended = task::spawn(run(async { panic!("a bug") })).await;
         assert!(ended.unwrap_err().is_panic());
         assert!(!task::spawn_blocking(|| MAY_BLOCK.get()).await.unwrap());
+    }
+
+    /// Each that waits on a thread would take it from the one who has the writer and needs one to go on.
+    #[test]
+    fn who_waits_for_the_writer_waits_without_a_thread() {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().max_blocking_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let dir = tempfile::tempdir().unwrap();
+            let db = crate::store::open(&format!("sqlite://{}", dir.path().join("book.db").display())).unwrap();
+            let open = db.begin().await.unwrap();
+            let waiting: Vec<_> = (0..4)
+                .map(|_| {
+                    let (db, book) = (db.clone(), db.clone());
+                    task::spawn(async move { db.run(async move { book.begin().await?.commit().await }).await })
+                })
+                .collect();
+            // All of them have come as far as they can.
+            task::yield_now().await;
+            timeout(Duration::from_secs(10), open.commit()).await.expect("a thread is left").unwrap();
+            for transaction in waiting {
+                transaction.await.unwrap().unwrap();
+            }
+        });
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::{AsyncConnection, AsyncPgConnection, TransactionManager};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use super::blocking;
 use super::error::Result;
@@ -46,6 +46,8 @@ pub(super) enum Engine {
         writer: Pool<SqliteConn>,
         /// The file.
         path: PathBuf,
+        /// Held by who runs a transaction on a thread of its own: the others wait for the writer without one.
+        turn: Arc<Mutex<()>>,
         /// Never waits for the writer (WAL).
         readers: Pool<SqliteConn>,
     },
@@ -101,7 +103,10 @@ impl Db {
         F: Future<Output: Send> + Send + 'static,
     {
         match &self.engine {
-            Engine::Sqlite { .. } => blocking::run(transaction).await,
+            Engine::Sqlite { turn, .. } => {
+                let _turn = turn.lock().await;
+                blocking::run(transaction).await
+            }
             Engine::Postgres { .. } => transaction.await,
         }
     }

@@ -1,6 +1,7 @@
 //! What is SQLite's own: how it is opened, and how rows travel as one parameter.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::sqlite::SqliteConnection;
@@ -45,6 +46,7 @@ pub fn open(path: &Path) -> Result<Db> {
         writer: pool(path, 1, WRITER_CACHE)?,
         readers: pool(path, READERS, READER_CACHE)?,
         path: path.into(),
+        turn: Arc::default(),
     }))
 }
 
