@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::action::Action;
 use super::event::Event;
 use super::message::Message;
+use super::permissions::Readable;
 use super::session::{self, Live, SessionError};
 use super::value::HeaderValue;
 use super::version::AsteriskVersion;
@@ -235,25 +236,29 @@ async fn hold(options: &Options, outbox: &Outbox, incoming: &mpsc::UnboundedSend
     }
 }
 
-/// A session whose Asterisk is ready to dial: it takes logins and Originates before it has loaded its dialplan, and ends
-/// calls then that would be answered a moment later.
+/// A session whose Asterisk is ready to dial.
 async fn log_in(options: &Options) -> Result<Live, SessionError> {
     let mut live = session::open(options).await?;
-    if !live.booted(BOOTED).await? {
-        if live.may_read("system", options).await? {
-            info!(host = %options.host, port = options.port, "Asterisk is still starting");
-            if !live.booted(BOOTING).await? {
-                return Err(SessionError::Starting);
-            }
-        } else {
-            warn!(
-                host = %options.host, port = options.port,
-                "nothing tells whether this Asterisk has loaded its dialplan: its manager user needs read=system"
-            );
-        }
-    }
+    wait_for_boot(&mut live, options).await?;
     live.narrow(options).await?;
     Ok(live)
+}
+
+/// Asterisk takes logins and Originates before it has loaded its dialplan, and ends calls then that would be answered a
+/// moment later.
+async fn wait_for_boot(live: &mut Live, options: &Options) -> Result<(), SessionError> {
+    if live.booted(BOOTED).await? {
+        return Ok(());
+    }
+    if !Readable::of(live, options).await?.is_some_and(|readable| readable.has("system")) {
+        warn!(
+            host = %options.host, port = options.port,
+            "nothing tells whether this Asterisk has loaded its dialplan: its manager user needs read=system"
+        );
+        return Ok(());
+    }
+    info!(host = %options.host, port = options.port, "Asterisk is still starting");
+    if live.booted(BOOTING).await? { Ok(()) } else { Err(SessionError::Starting) }
 }
 
 /// CVE-2024-42365: write permission `originate` could run code on the server.

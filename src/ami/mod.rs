@@ -6,6 +6,7 @@ pub mod codec;
 pub mod event;
 pub mod link;
 pub mod message;
+mod permissions;
 pub mod probe;
 mod session;
 pub mod tls;

@@ -11,7 +11,9 @@ use tokio::time::timeout;
 
 use super::action::{Action, Originate, Target};
 use super::link::Options;
-use super::session::{self, Live, SessionError, reads};
+use super::message::Message;
+use super::permissions::Readable;
+use super::session::{self, Live, SessionError};
 
 /// A technology that no Asterisk has.
 const NOWHERE: &str = "TrunklineProbe/0";
@@ -82,17 +84,15 @@ pub async fn run(options: &Options) -> Result<Found, SessionError> {
 
 async fn look(options: &Options) -> Result<Found, SessionError> {
     let mut live = session::open(options).await?;
-    let within = |what| move |_| SessionError::Silent(what, options.answer_deadline);
     let mut missing = Vec::new();
-    let commands = timeout(options.answer_deadline, live.ask(&Action::ListCommands, "commands"));
-    let commands = commands.await.map_err(within("ListCommands"))??;
+    let commands = live.answer(&Action::ListCommands, "commands", "ListCommands", options.answer_deadline).await?;
     for (action, class) in WRITING {
         if commands.get(action).is_none() {
             missing.push(Missing::Write(class));
         }
     }
-    if let Some(classes) = live.readable(options).await? {
-        missing.extend(READING.into_iter().filter(|class| !reads(&classes, class)).map(Missing::Read));
+    if let Some(readable) = Readable::of(&mut live, options).await? {
+        missing.extend(READING.into_iter().filter(|class| !readable.has(class)).map(Missing::Read));
     } else if !missing.contains(&Missing::Write("originate")) && !hears_calls(&mut live).await? {
         // Who may neither read the file nor originate cannot be told what comes; what is missing goes first then.
         missing.push(Missing::Read("call"));
@@ -119,7 +119,10 @@ async fn hears_calls(live: &mut Live) -> Result<bool, SessionError> {
     };
     let heard = async {
         live.ask(&Action::Originate(Box::new(originate)), "originate").await?;
-        live.event(b"OriginateResponse", "originate").await
+        let is_it = |message: &Message| {
+            message.event_name() == Some(b"OriginateResponse") && message.action_id().as_deref() == Some("originate")
+        };
+        live.event(is_it).await
     };
     match timeout(EVENT_DEADLINE, heard).await {
         Ok(heard) => heard.map(|()| true),

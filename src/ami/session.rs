@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::action::Action;
@@ -85,13 +85,12 @@ pub(super) async fn open(options: &Options) -> Result<Live, SessionError> {
         secret: (&options.secret).try_into()?,
         events: event::CLASSES.try_into()?,
     };
-    let answer = timeout(deadline, live.ask(&login, "login")).await.map_err(within("Login"))??;
+    let answer = live.answer(&login, "login", "Login", deadline).await?;
     if !answer.is_success() {
         return Err(SessionError::Refused(answer.text()));
     }
     live.session.login = begun.elapsed();
-    let settings =
-        timeout(deadline, live.ask(&Action::CoreSettings, "settings")).await.map_err(within("CoreSettings"))??;
+    let settings = live.answer(&Action::CoreSettings, "settings", "CoreSettings", deadline).await?;
     live.session.asterisk_version = settings.get("AsteriskVersion").map(std::borrow::Cow::into_owned);
     Ok(live)
 }
@@ -147,20 +146,28 @@ impl Live {
         }
     }
 
-    /// Reads up to the event of that name that belongs to an action.
-    pub(super) async fn event(&mut self, name: &[u8], id: &str) -> Result<(), SessionError> {
-        let is_it =
-            |message: &Message| message.event_name() == Some(name) && message.action_id().as_deref() == Some(id);
-        // It may have overtaken the answer to its action.
-        if self.early.iter().any(is_it) {
-            return Ok(());
-        }
+    /// The same, within the deadline for answers; `what` names the action in the error.
+    pub(super) async fn answer(
+        &mut self,
+        action: &Action,
+        id: &str,
+        what: &'static str,
+        deadline: Duration,
+    ) -> Result<Message, SessionError> {
+        timeout(deadline, self.ask(action, id)).await.map_err(|_| SessionError::Silent(what, deadline))?
+    }
+
+    /// Reads up to an event, which may have come before; nothing that comes meanwhile is lost.
+    pub(super) async fn event(&mut self, is_it: impl Fn(&Message) -> bool) -> Result<(), SessionError> {
+        let mut seen = 0;
         loop {
             while let Some(message) = self.decoder.next(&mut self.buffer) {
-                if is_it(&message) {
-                    return Ok(());
-                }
+                self.early.push(message);
             }
+            if self.early[seen..].iter().any(&is_it) {
+                return Ok(());
+            }
+            seen = self.early.len();
             self.read().await?;
         }
     }
@@ -168,45 +175,18 @@ impl Live {
     /// Waits for `FullyBooted`, which comes at once behind the login to an Asterisk that has loaded all of its modules.
     /// False where it did not come in time: it is still starting, or the user may not read class `system`.
     pub(super) async fn booted(&mut self, patience: Duration) -> Result<bool, SessionError> {
-        let (heard, until) = (b"FullyBooted".as_slice(), Instant::now() + patience);
-        let mut seen = 0;
-        loop {
-            while let Some(message) = self.decoder.next(&mut self.buffer) {
-                self.early.push(message);
-            }
-            if self.early[seen..].iter().any(|message| message.event_name() == Some(heard)) {
-                return Ok(true);
-            }
-            seen = self.early.len();
-            match timeout_at(until, self.read()).await {
-                Ok(read) => read?,
-                Err(_) => return Ok(false),
-            }
+        let booted = self.event(|message| message.event_name() == Some(b"FullyBooted"));
+        match timeout(patience, booted).await {
+            Ok(heard) => heard.map(|()| true),
+            Err(_) => Ok(false),
         }
-    }
-
-    /// Whether the user is known to read a class of events.
-    pub(super) async fn may_read(&mut self, class: &str, options: &Options) -> Result<bool, SessionError> {
-        let classes = self.readable(options).await?;
-        Ok(classes.is_some_and(|classes| reads(&classes, class)))
-    }
-
-    /// The classes that the user's `read=` in `manager.conf` names; None where it may not see that file, or is not set
-    /// up in it.
-    pub(super) async fn readable(&mut self, options: &Options) -> Result<Option<Vec<String>>, SessionError> {
-        let deadline = options.answer_deadline;
-        let settings =
-            Action::GetConfig { file: "manager.conf".try_into()?, category: options.username.as_str().try_into()? };
-        let answer = timeout(deadline, self.ask(&settings, "manager")).await;
-        Ok(classes(&answer.map_err(|_| SessionError::Silent("GetConfig", deadline))??))
     }
 
     /// Asks for only those events that a lane wants; that is left out where the user may not.
     pub(super) async fn narrow(&mut self, options: &Options) -> Result<(), SessionError> {
-        let deadline = options.answer_deadline;
         let filter = Action::AddFilter { filter: event::filter().try_into()? };
-        let answer = timeout(deadline, self.ask(&filter, "filter")).await;
-        self.session.filtered = answer.map_err(|_| SessionError::Silent("Filter", deadline))??.is_success();
+        let answer = self.answer(&filter, "filter", "Filter", options.answer_deadline).await?;
+        self.session.filtered = answer.is_success();
         if !self.session.filtered {
             debug!("this manager user may not set filters; all call events will come");
         }
@@ -233,25 +213,6 @@ impl Live {
             error = life => error,
         }
     }
-}
-
-/// The classes that a section of `manager.conf` lets be read.
-fn classes(section: &Message) -> Option<Vec<String>> {
-    if !section.is_success() {
-        return None;
-    }
-    let lines = section.headers().filter(|(name, _)| name.starts_with(b"Line-")).map(|(_, line)| line);
-    let read: Vec<String> = lines.filter_map(|line| line.strip_prefix("read=").map(str::to_owned)).collect();
-    if read.is_empty() {
-        return None;
-    }
-    // A line that is repeated adds to the ones before it.
-    Some(read.iter().flat_map(|line| line.split(',')).map(|class| class.trim().to_ascii_lowercase()).collect())
-}
-
-/// Whether a class is among those that may be read.
-pub(super) fn reads(classes: &[String], class: &str) -> bool {
-    classes.iter().any(|granted| granted == class || granted == "all")
 }
 
 /// Hands on everything that comes, in its order, and never waits for whoever takes it: a slow consumer must not make
@@ -407,22 +368,5 @@ impl Waiter {
         match self {
             Self::One(answer) | Self::List(_, answer) => answer.is_closed(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    #[test]
-    fn what_a_user_may_read_stands_in_its_section() {
-        let lines = b"Response: Success\r\nCategory-000000: dialer\r\nLine-000000-000000: secret=read=no\r\n\
-            Line-000000-000001: read=system, call\r\nLine-000000-000002: write=all\r\nLine-000000-000003: read=CDR\r\n";
-        let section = Message::new(Bytes::from_static(lines));
-        assert_eq!(classes(&section), Some(vec!["system".to_owned(), "call".to_owned(), "cdr".to_owned()]));
-        let refused = Message::new(Bytes::from_static(b"Response: Error\r\nMessage: Permission denied\r\n"));
-        assert_eq!(classes(&refused), None);
     }
 }

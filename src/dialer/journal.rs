@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep_until};
 use tracing::{error, warn};
 
 use super::meter;
@@ -60,18 +60,15 @@ pub fn start(db: Db, lane: LaneRef) -> (mpsc::UnboundedSender<Entry>, mpsc::Unbo
     tokio::spawn(async move {
         let mut number = 0;
         let mut taken = Vec::new();
-        let mut pace = interval(PACE);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while entries.recv_many(&mut taken, ENTRIES).await > 0 {
-            pace.tick().await;
-            while taken.len() < ENTRIES
-                && let Ok(entry) = entries.try_recv()
-            {
-                taken.push(entry);
+        let mut began = Instant::now();
+        loop {
+            sleep_until(began + PACE).await;
+            if entries.recv_many(&mut taken, ENTRIES).await == 0 {
+                return;
             }
             let group = group(taken.drain(..));
             number += 1;
-            let began = Instant::now();
+            began = Instant::now();
             let Some((group, granted)) = commit_surely(&db, &lane, number, group).await else {
                 let _ = committed.send(Committed::Fenced);
                 return;

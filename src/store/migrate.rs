@@ -43,8 +43,7 @@ pub async fn run(db: &Db) -> Result<usize> {
 
 /// Takes a lock on a file beside the database: SQLite's own would let two processes both find the same work to do.
 async fn lock_beside(database: &Path) -> Result<File> {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".migrate-lock");
+    let path = sqlite::beside(database, ".migrate-lock");
     let locked = tokio::task::spawn_blocking(move || {
         let file = File::options().create(true).write(true).truncate(false).mode(0o600).open(path)?;
         file.lock()?;

@@ -1,6 +1,6 @@
 //! What is SQLite's own: how it is opened, and how rows travel as one parameter.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +48,13 @@ pub fn open(path: &Path) -> Result<Db> {
         path: path.into(),
         turn: Arc::default(),
     }))
+}
+
+/// A file beside the database: under its whole name, and a suffix.
+pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
 }
 
 fn pool(path: &str, size: usize, cache: u32) -> Result<Pool<SqliteConn>> {

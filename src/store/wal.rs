@@ -3,9 +3,10 @@
 //! SQLite copies the log into the file by itself, but begins it anew only in a moment when nobody reads. Under a steady
 //! load there is none: while ten millions of calls came in, the log grew to 25 GB, and the memory for its index with it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use tokio::fs;
 use tokio::time::{MissedTickBehavior, interval};
@@ -14,6 +15,7 @@ use tracing::{debug, warn};
 
 use super::db::{Db, Engine};
 use super::error::Result;
+use super::sqlite::{self, SqliteConn};
 
 /// How often the log is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -32,15 +34,15 @@ struct Checkpoint {
 
 /// Looks after the log until it is stopped; at once where there is none.
 pub async fn keep_short(db: Db, stop: CancellationToken) {
-    let Engine::Sqlite { path, .. } = &db.engine else { return };
-    let log = log_of(path);
+    let Engine::Sqlite { writer, path, .. } = &db.engine else { return };
+    let log = sqlite::beside(path, "-wal");
     let mut tick = interval(LOOK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         if length(&log).await <= LONG {
             continue;
         }
-        match begin_anew(&db).await {
+        match begin_anew(writer).await {
             Ok(true) => debug!("the write-ahead log is begun anew"),
             // Somebody read all the while: the next look tries again.
             Ok(false) => {}
@@ -49,24 +51,16 @@ pub async fn keep_short(db: Db, stop: CancellationToken) {
     }
 }
 
-/// Beside the file, under its whole name.
-fn log_of(file: &Path) -> PathBuf {
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    log.into()
-}
-
 async fn length(log: &Path) -> u64 {
     fs::metadata(log).await.map_or(0, |data| data.len())
 }
 
 /// Copies all of the log, waits for whoever still reads it, and truncates it. False where that took too long.
-async fn begin_anew(db: &Db) -> Result<bool> {
-    let Engine::Sqlite { writer, .. } = &db.engine else { return Ok(true) };
+async fn begin_anew(writer: &Pool<SqliteConn>) -> Result<bool> {
     let mut conn = writer.get().await?;
     conn.batch_execute(PATIENCE).await?;
     let done: Result<Checkpoint, _> = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(&mut *conn).await;
-    conn.batch_execute(super::sqlite::BUSY_TIMEOUT).await?;
+    conn.batch_execute(sqlite::BUSY_TIMEOUT).await?;
     Ok(done?.busy == 0)
 }
 
@@ -83,15 +77,15 @@ mod tests {
         else {
             panic!("another engine")
         };
-        let log = log_of(path);
+        let log = sqlite::beside(path, "-wal");
         let write = async |sql: &str| writer.get().await.unwrap().batch_execute(sql).await.unwrap();
         write("CREATE TABLE t (x); INSERT INTO t VALUES (1)").await;
         reader.batch_execute("BEGIN; SELECT x FROM t").await.unwrap();
         write("INSERT INTO t VALUES (2)").await;
-        assert!(!begin_anew(&db).await.unwrap());
+        assert!(!begin_anew(writer).await.unwrap());
         assert!(length(&log).await > 0);
         reader.batch_execute("COMMIT").await.unwrap();
-        assert!(begin_anew(&db).await.unwrap());
+        assert!(begin_anew(writer).await.unwrap());
         assert_eq!(length(&log).await, 0);
     }
 }
