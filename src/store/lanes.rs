@@ -80,12 +80,17 @@ fn waits() -> diesel::expression::SqlLiteral<Bool> {
     diesel::dsl::sql::<Bool>("calls.status IN (1, 5)")
 }
 
+/// Whether a queue has calls that wait; written out for the same reason.
+fn has_waiting() -> diesel::expression::SqlLiteral<Bool> {
+    diesel::dsl::sql::<Bool>("queue_lanes.waiting > 0")
+}
+
 /// The bulk queues that have calls waiting for a server and are in progress, oldest first.
 pub async fn runnable(conn: &mut Conn, server: &str) -> Result<Vec<LaneQueue>> {
     Ok(with_conn!(conn, |c| {
         queue_lanes::table
             .inner_join(queues::table)
-            .filter(queue_lanes::server_code.eq(server).and(queue_lanes::waiting.gt(0)))
+            .filter(queue_lanes::server_code.eq(server).and(has_waiting()))
             .filter(queues::status.eq(QueueStatus::InProgress.code()).and(queues::kind.eq(QueueKind::Bulk.code())))
             .order(queues::id)
             .select(LaneQueue::as_select())
@@ -100,7 +105,7 @@ pub async fn waiting(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
     let total = diesel::dsl::sql::<diesel::sql_types::BigInt>("CAST(SUM(queue_lanes.waiting) AS BIGINT)");
     Ok(with_conn!(conn, |c| {
         queue_lanes::table
-            .filter(queue_lanes::waiting.gt(0))
+            .filter(has_waiting())
             .group_by(queue_lanes::server_code)
             .select((queue_lanes::server_code, total))
             .load(c)
@@ -183,14 +188,16 @@ pub async fn next_due(conn: &mut Conn, place: Place<'_>, now: Millis) -> Result<
 
 /// The next quick calls that are due on a server, oldest first.
 pub async fn due_quick(conn: &mut Conn, server: &str, now: Millis, limit: i64) -> Result<Vec<(Call, Option<String>)>> {
+    // Not as a bare column, or SQLite goes through all that waits for the server, which may be millions of bulk calls, to
+    // look for the quick ones among it, and not through the few queues of quick calls.
+    let on_server = diesel::dsl::sql::<Text>("calls.server_code || ''").eq(server);
     Ok(with_conn!(conn, |c| {
-        // Through the few queues with work: thousands of bulk calls may wait beside one quick one.
         queue_lanes::table
             .inner_join(queues::table)
             .inner_join(calls::table.on(calls::queue_id.eq(queue_lanes::queue_id)))
-            .filter(queue_lanes::server_code.eq(server).and(queue_lanes::waiting.gt(0)))
+            .filter(queue_lanes::server_code.eq(server).and(has_waiting()))
             .filter(queues::kind.eq(QueueKind::Quick.code()).and(queues::status.eq(QueueStatus::InProgress.code())))
-            .filter(calls::server_code.eq(server).and(waits()).and(calls::due_at.le(now.0)))
+            .filter(on_server.and(waits()).and(calls::due_at.le(now.0)))
             .order((calls::due_at, calls::queue_id))
             .limit(limit)
             .select((Call::as_select(), queues::windows))

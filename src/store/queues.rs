@@ -301,6 +301,9 @@ pub async fn waiting_exactly(tx: &mut Tx, client_id: i64) -> Result<i64> {
 
 /// Completes those of these queues whose calls have all ended, and answers the events that tell it.
 pub async fn complete_ended(tx: &mut Tx, ids: &[i64], now: Millis) -> Result<Vec<NewEvent>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let ended: Vec<(i64, i64)> = with_conn!(&mut **tx, |c| {
         let waiting = queues::queued + queues::retrying;
         let live = queues::dialing + queues::ringing + queues::answered;

@@ -201,7 +201,8 @@ pub async fn states(conn: &mut Conn, code: Option<&str>) -> Result<Vec<ServerSta
     let total = "CAST(SUM(queue_lanes.live) AS BIGINT)";
     let live: Vec<(String, i64)> = with_conn!(conn, |c| {
         queue_lanes::table
-            .filter(queue_lanes::live.gt(0))
+            // Written out and not bound, so that the planner knows the partial index to fit.
+            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("queue_lanes.live > 0"))
             .group_by(queue_lanes::server_code)
             .select((queue_lanes::server_code, diesel::dsl::sql::<BigInt>(total)))
             .load(c)

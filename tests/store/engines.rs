@@ -6,7 +6,9 @@ macro_rules! on_both_engines {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
+                crate::plans::note();
                 if let Some(book) = super::Book::sqlite().await { super::$name(book).await }
+                crate::plans::check();
             })*
         }
         mod on_postgres {

@@ -20,6 +20,7 @@ mod engines;
 mod governing;
 mod lists;
 mod live_calls;
+mod plans;
 mod retries;
 mod streams;
 mod webhooks;
