@@ -1,5 +1,9 @@
 //! Where the authentication layer finds keys.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use crate::api::auth::{CallerKind, KeyStore, LookupFailed, StoredKey};
 use crate::domain::limits::ClientLimits;
 use crate::domain::time::Millis;
@@ -8,6 +12,9 @@ use crate::store::{Db, Result, StoreError, keys};
 
 /// How exact `last_used_at` is, in milliseconds: a write a minute and key, not one a request.
 const USED_EXACT_TO: i64 = 60_000;
+
+/// How long a request waits for that write.
+const NOTED_WITHIN: Duration = Duration::from_millis(20);
 
 /// The keys in the store.
 pub struct Keys(pub Db);
@@ -42,18 +49,67 @@ async fn find(db: &Db, key_id: &str) -> Result<Option<StoredKey>> {
     }))
 }
 
-/// Best effort: a store that cannot be written to must not keep readers out.
+/// Best effort: a writer that is busy keeps no reader waiting, and one that is away keeps none out.
 async fn note_use(db: &Db, key: &Key) {
     let now = Millis::now();
     if key.last_used_at.is_some_and(|used| now.0 - used < USED_EXACT_TO) {
         return;
     }
-    let noted = async {
-        let mut tx = db.begin().await?;
-        keys::touch(&mut tx, &key.id, now).await?;
-        tx.commit().await
-    };
-    if let Err(error) = noted.await {
-        tracing::debug!(%error, "cannot note that a key was used");
+    let (db, id) = (db.clone(), key.id.clone());
+    let noted = tokio::spawn(async move {
+        let noted = async {
+            let mut tx = db.begin().await?;
+            keys::touch(&mut tx, &id, now).await?;
+            tx.commit().await
+        };
+        if let Err(error) = noted.await {
+            tracing::debug!(%error, "cannot note that a key was used");
+        }
+    });
+    // Whoever asks next when the key was last used is told of this time, unless the writer is busy.
+    let _ = timeout(NOTED_WITHIN, noted).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::policy::Policy;
+    use crate::store::clients::{self, NewClient};
+    use crate::store::migrate;
+
+    #[tokio::test]
+    async fn a_key_is_found_while_the_writer_is_busy_and_its_use_noted_after() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = crate::store::open(&format!("sqlite://{}", dir.path().join("book.db").display())).unwrap();
+        migrate::run(&db).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let new = NewClient {
+            name: "acme".to_owned(),
+            account_code: "1".to_owned(),
+            limits: serde_json::to_string(&ClientLimits::default()).unwrap(),
+            policy: serde_json::to_string(&Policy::default()).unwrap(),
+            servers: vec![],
+        };
+        let key = Key {
+            id: "key1".to_owned(),
+            client_id: clients::create(&mut tx, &new, Millis::now()).await.unwrap(),
+            secret_sha256: vec![7; 32],
+            created_at: 0,
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        keys::insert(&mut tx, &key).await.unwrap();
+        tx.commit().await.unwrap();
+        let used = async || keys::find(&mut db.read().await.unwrap(), "key1").await.unwrap().unwrap().0.last_used_at;
+
+        let busy = db.begin().await.unwrap();
+        let found = timeout(Duration::from_secs(10), Keys(db.clone()).lookup("key1")).await;
+        assert!(found.expect("it does not wait for the writer").unwrap().is_some());
+        assert_eq!(used().await, None);
+        busy.commit().await.unwrap();
+        // The note stands first in the line for the writer.
+        db.begin().await.unwrap().commit().await.unwrap();
+        assert!(used().await.is_some());
     }
 }
