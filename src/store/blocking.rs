@@ -1,22 +1,80 @@
-//! Where SQLite's statements run: each on a thread that may block, or many in a row on one.
+//! Where SQLite's statements run: on one thread for each connection, or many in a row on one.
+//!
+//! Threads of a shared pool would do, but each of them that ever ran a statement keeps the memory it took for it.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::error::Error;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc;
+use std::thread;
 
 use diesel_async::sync_connection_wrapper::SpawnBlocking;
-use futures_util::future::{BoxFuture, FutureExt, TryFutureExt, ready};
+use futures_util::future::{BoxFuture, FutureExt, pending, ready};
 use tokio::runtime::Handle;
-use tokio::task;
+use tokio::sync::oneshot;
+use tracing::error;
 
 thread_local! {
     /// This thread may block: a statement runs at once, where it is asked for.
     static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a statement on a thread of tokio's that may block, or on this one where [`run`] made it such a thread.
-pub struct Threads;
+type Job = Box<dyn FnOnce() + Send>;
 
-impl SpawnBlocking for Threads {
+/// What a job panicked with.
+type Panic = Box<dyn Any + Send>;
+
+/// A thread that may block, which ends when all that hold it are dropped.
+#[derive(Clone)]
+pub struct Thread {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Thread {
+    /// Starts one. Fails where the system has no more threads.
+    pub fn start() -> io::Result<Self> {
+        let (jobs, todo) = mpsc::channel::<Job>();
+        thread::Builder::new().name("sqlite".to_owned()).spawn(move || {
+            MAY_BLOCK.set(true);
+            todo.into_iter().for_each(|job| job());
+        })?;
+        Ok(Self { jobs })
+    }
+
+    /// Carries out a transaction of many statements here, in place of handing over each statement and its answer: a
+    /// group commit has a dozen. One begins when the one before it is done.
+    pub async fn run<F>(&self, transaction: F) -> F::Output
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let runtime = Handle::current();
+        match self.carry_out(move || runtime.block_on(transaction)).await {
+            Some(Ok(output)) => output,
+            Some(Err(panic)) => resume_unwind(panic),
+            // The process ends, and this task with it.
+            None => pending().await,
+        }
+    }
+
+    /// None where the thread is gone.
+    fn carry_out<J, R>(&self, job: J) -> impl Future<Output = Option<Result<R, Panic>>> + use<J, R>
+    where
+        J: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        // Where the thread is gone, `answer` is dropped with the job, and where nobody waits for the answer, the answer.
+        let _ = self.jobs.send(Box::new(move || drop(answer.send(catch_unwind(AssertUnwindSafe(job))))));
+        answered.map(Result::ok)
+    }
+}
+
+/// The thread of a connection; None where none could be started.
+pub struct OwnThread(Option<Thread>);
+
+impl SpawnBlocking for OwnThread {
     fn spawn_blocking<'a, R>(
         &mut self,
         statement: impl FnOnce() -> R + Send + 'static,
@@ -27,96 +85,90 @@ impl SpawnBlocking for Threads {
         if MAY_BLOCK.get() {
             return ready(Ok(statement())).boxed();
         }
-        task::spawn_blocking(statement).map_err(Into::into).boxed()
+        let Some(thread) = &self.0 else { return ready(Err("no thread could be started".into())).boxed() };
+        let done = thread.carry_out(statement);
+        async move {
+            match done.await {
+                Some(Ok(answer)) => Ok(answer),
+                Some(Err(_)) => Err("the statement panicked".into()),
+                None => Err("its thread is gone".into()),
+            }
+        }
+        .boxed()
     }
 
     fn get_runtime() -> Self {
-        Self
-    }
-}
-
-/// Carries out a transaction of many statements on one thread, in place of handing over each statement and its answer: a
-/// group commit has a dozen.
-pub async fn run<F>(transaction: F) -> F::Output
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    let runtime = Handle::current();
-    let done = task::spawn_blocking(move || {
-        MAY_BLOCK.set(true);
-        let _back = Back;
-        runtime.block_on(transaction)
-    });
-    match done.await {
-        Ok(output) => output,
-        Err(ended) => match ended.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is being shut down, and drops this task as it did that one.
-            Err(_) => std::future::pending().await,
-        },
-    }
-}
-
-/// Makes the thread again what it was, also behind a panic.
-struct Back;
-
-impl Drop for Back {
-    fn drop(&mut self) {
-        MAY_BLOCK.set(false);
+        Self(Thread::start().inspect_err(|error| error!(%error, "no thread for a connection to the file")).ok())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
     use std::time::Duration;
 
+    use tokio::task;
     use tokio::time::timeout;
 
     use super::*;
 
     #[tokio::test]
-    async fn a_transaction_stays_on_one_thread_and_a_statement_leaves_this_one() {
-        let here = thread::current().id();
-        let threads = run(async {
-            let first = Threads.spawn_blocking(|| thread::current().id()).await.unwrap();
+    async fn a_transaction_stays_on_its_thread_and_a_statement_goes_to_that_of_its_connection() {
+        let mut connection = OwnThread::get_runtime();
+        let own = connection.spawn_blocking(|| thread::current().id()).await.unwrap();
+        assert_ne!(own, thread::current().id());
+        assert_eq!(connection.spawn_blocking(|| thread::current().id()).await.unwrap(), own);
+        let mut other = OwnThread::get_runtime();
+        assert_ne!(other.spawn_blocking(|| thread::current().id()).await.unwrap(), own);
+        let transaction = async move {
+            let statement = connection.spawn_blocking(|| thread::current().id()).await.unwrap();
             task::yield_now().await;
-            (first, thread::current().id())
-        });
-        let (first, second) = threads.await;
-        assert_eq!(first, second);
-        assert_ne!(first, here);
-        assert_ne!(Threads.spawn_blocking(|| thread::current().id()).await.unwrap(), here);
+            (statement, thread::current().id())
+        };
+        let (statement, last) = Thread::start().unwrap().run(transaction).await;
+        assert_eq!(statement, last);
+        assert_ne!(statement, own);
     }
 
     #[tokio::test]
-    async fn a_panic_reaches_who_asked_and_its_thread_is_as_it_was() {
-        let ended = task::spawn(run(async { panic!("a bug") })).await;
+    async fn a_panic_reaches_who_asked_and_the_thread_goes_on() {
+        let transactions = Thread::start().unwrap();
+        let thread = transactions.clone();
+        let ended = task::spawn(async move { thread.run(async { panic!("a bug") }).await }).await;
         assert!(ended.unwrap_err().is_panic());
-        assert!(!task::spawn_blocking(|| MAY_BLOCK.get()).await.unwrap());
+        assert_eq!(transactions.run(async { 1 }).await, 1);
+        let mut connection = OwnThread::get_runtime();
+        let ended = connection.spawn_blocking(|| panic!("a bug")).await;
+        assert_eq!(ended.map_err(|error| error.to_string()), Err::<(), _>("the statement panicked".to_owned()));
+        assert_eq!(connection.spawn_blocking(|| 1).await.unwrap(), 1);
     }
 
-    /// Each that waits on a thread would take it from the one who has the writer and needs one to go on.
-    #[test]
-    fn who_waits_for_the_writer_waits_without_a_thread() {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().max_blocking_threads(2).enable_all().build().unwrap();
-        runtime.block_on(async {
-            let dir = tempfile::tempdir().unwrap();
-            let db = crate::store::open(&format!("sqlite://{}", dir.path().join("book.db").display())).unwrap();
-            let open = db.begin().await.unwrap();
-            let waiting: Vec<_> = (0..4)
-                .map(|_| {
-                    let (db, book) = (db.clone(), db.clone());
-                    task::spawn(async move { db.run(async move { book.begin().await?.commit().await }).await })
-                })
-                .collect();
-            // All of them have come as far as they can.
-            task::yield_now().await;
-            timeout(Duration::from_secs(10), open.commit()).await.expect("a thread is left").unwrap();
-            for transaction in waiting {
-                transaction.await.unwrap().unwrap();
-            }
-        });
+    #[tokio::test]
+    async fn a_thread_ends_with_its_last_holder() {
+        let thread = Thread::start().unwrap();
+        let (alive, ended) = oneshot::channel::<()>();
+        thread_local!(static ALIVE: Cell<Option<oneshot::Sender<()>>> = const { Cell::new(None) });
+        thread.run(async { ALIVE.set(Some(alive)) }).await;
+        drop(thread);
+        assert!(timeout(Duration::from_secs(10), ended).await.unwrap().is_err());
+    }
+
+    /// Who waits for the writer must not have the thread on which the one who holds it goes on.
+    #[tokio::test]
+    async fn who_waits_for_the_writer_leaves_its_thread_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = crate::store::open(&format!("sqlite://{}", dir.path().join("book.db").display())).unwrap();
+        let open = db.begin().await.unwrap();
+        let waiting: Vec<_> = (0..4)
+            .map(|_| {
+                let (db, book) = (db.clone(), db.clone());
+                task::spawn(async move { db.run(async move { book.begin().await?.commit().await }).await })
+            })
+            .collect();
+        // All of them have come as far as they can.
+        task::yield_now().await;
+        timeout(Duration::from_secs(10), open.commit()).await.expect("the thread is free").unwrap();
+        for transaction in waiting {
+            transaction.await.unwrap().unwrap();
+        }
     }
 }

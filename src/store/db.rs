@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::{AsyncConnection, AsyncPgConnection, TransactionManager};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
-use super::blocking;
+use super::blocking::Thread;
 use super::error::Result;
 use super::sqlite::SqliteConn;
 
@@ -46,8 +46,8 @@ pub(super) enum Engine {
         writer: Pool<SqliteConn>,
         /// The file.
         path: PathBuf,
-        /// Held by who runs a transaction on a thread of its own: the others wait for the writer without one.
-        turn: Arc<Mutex<()>>,
+        /// Where transactions of many statements are carried out, one after the other.
+        transactions: Thread,
         /// Never waits for the writer (WAL).
         readers: Pool<SqliteConn>,
     },
@@ -103,10 +103,7 @@ impl Db {
         F: Future<Output: Send> + Send + 'static,
     {
         match &self.engine {
-            Engine::Sqlite { turn, .. } => {
-                let _turn = turn.lock().await;
-                blocking::run(transaction).await
-            }
+            Engine::Sqlite { transactions, .. } => transactions.run(transaction).await,
             Engine::Postgres { .. } => transaction.await,
         }
     }

@@ -1,9 +1,9 @@
 //! What is SQLite's own: how it is opened, and how rows travel as one parameter.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
+use deadpool::managed::QueueMode;
 use diesel::sqlite::SqliteConnection;
 use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
@@ -11,13 +11,13 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-use super::blocking::Threads;
+use super::blocking::{OwnThread, Thread};
 use super::bulk::{Column, Kind};
 use super::db::{Db, Engine};
 use super::error::{Result, StoreError};
 
 /// A connection to the file.
-pub type SqliteConn = SyncConnectionWrapper<SqliteConnection, Threads>;
+pub type SqliteConn = SyncConnectionWrapper<SqliteConnection, OwnThread>;
 
 /// The migrations of this engine.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -46,7 +46,7 @@ pub fn open(path: &Path) -> Result<Db> {
         writer: pool(path, 1, WRITER_CACHE)?,
         readers: pool(path, READERS, READER_CACHE)?,
         path: path.into(),
-        turn: Arc::default(),
+        transactions: Thread::start().map_err(|error| StoreError::Unavailable(error.to_string()))?,
     }))
 }
 
@@ -71,6 +71,8 @@ fn pool(path: &str, size: usize, cache: u32) -> Result<Pool<SqliteConn>> {
     let manager = AsyncDieselConnectionManager::<SqliteConn>::new_with_config(path, config);
     Pool::builder(manager)
         .max_size(size)
+        // The one that was used last has the most in its cache, and those that are never needed take none.
+        .queue_mode(QueueMode::Lifo)
         .wait_timeout(Some(Duration::from_secs(30)))
         .runtime(deadpool::Runtime::Tokio1)
         .build()
