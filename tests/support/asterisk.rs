@@ -137,10 +137,6 @@ impl Asterisk {
         self.dir.path().join("spool/monitor")
     }
 
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
@@ -189,7 +185,7 @@ impl Drop for Asterisk {
 
 impl Version {
     /// Its root file system: where `bin/test` says, or where it keeps them by default.
-    fn root(self) -> Option<PathBuf> {
+    pub fn root(self) -> Option<PathBuf> {
         let (variable, name) = match self {
             Self::V22 => ("TRUNKLINE_TEST_ASTERISK_22", "22"),
             Self::V16 => ("TRUNKLINE_TEST_ASTERISK_16", "16"),

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::asterisk::Asterisk;
+use super::asterisk::{Asterisk, Version};
 use super::ports::Port;
 use super::process::Process;
 use super::wait;
@@ -16,6 +16,8 @@ use super::wait;
 pub enum Scenario {
     /// Rings, answers, and waits for the caller to hang up.
     Answer,
+    /// Rings, answers, and hangs up two seconds later.
+    HangUp,
     /// 486.
     Busy,
     /// 404.
@@ -36,6 +38,8 @@ pub struct Sipp {
 impl Sipp {
     /// Plays the phone of `endpoint1` (index 0) or `endpoint2` (index 1).
     pub fn start(asterisk: &Asterisk, index: usize, scenario: Scenario) -> Self {
+        // That of the older release cannot bind its control socket where it is told to.
+        let root = Version::V22.root().expect("sipp comes with Asterisk 22");
         let port = asterisk.phone_port(index);
         let own_ports = [Port::reserve(), Port::reserve()];
         let dir = tempfile::Builder::new().prefix("trunkline-sipp-").tempdir().expect("a temporary directory");
@@ -46,7 +50,7 @@ impl Sipp {
              exec chroot {root} sipp -sf /mnt/scenario.xml -i 127.0.0.1 -p {port} -mi 127.0.0.1 -mp {media} \
              -ci 127.0.0.1 -cp {control} -nostdin -trace_err -error_file /mnt/errors -trace_logs -log_file /mnt/calls",
             dir = dir.path().display(),
-            root = asterisk.root().display(),
+            root = root.display(),
             media = own_ports[0].number(),
             control = own_ports[1].number(),
         );
@@ -71,6 +75,11 @@ impl Sipp {
         self.count("ENDED")
     }
 
+    /// Calls that the phone ended itself.
+    pub fn hung_up(&self) -> usize {
+        self.count("HUNG UP")
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
@@ -92,6 +101,7 @@ impl Scenario {
     fn file(self) -> &'static str {
         match self {
             Self::Answer => "answer.xml",
+            Self::HangUp => "hang-up.xml",
             Self::Busy => "busy.xml",
             Self::NotFound => "not-found.xml",
             Self::Unavailable => "unavailable.xml",

@@ -8,10 +8,13 @@ use super::{details, dialing, first_leg, get, place, wait_for, wait_for_event};
 use crate::support::api::{client_of_asterisk, item};
 use crate::support::asterisk::Asterisk;
 use crate::support::server::Server;
+use crate::support::sipp::{Scenario, Sipp};
 use crate::support::wait;
 
 on_both_releases!(
     a_busy_far_leg_leaves_an_answered_call_answered,
+    a_phone_that_hangs_up_first_was_answered,
+    a_second_phone_that_hangs_up_first_ends_the_call_answered,
     billable_seconds_are_those_of_asterisks_call_records,
     a_call_that_is_redirected_away_ends_answered,
     two_calls_that_are_joined_end_answered_both,
@@ -33,6 +36,34 @@ async fn a_busy_far_leg_leaves_an_answered_call_answered(asterisk: Asterisk) {
     for id in place(&client, items).await {
         assert_answered_once(&wait_for(&client, &id, "completed").await);
     }
+}
+
+async fn a_phone_that_hangs_up_first_was_answered(asterisk: Asterisk) {
+    let phone = Sipp::start(&asterisk, 0, Scenario::HangUp);
+    let server = Server::start();
+    let client = client_of_asterisk(&server, &asterisk, 10.0).await;
+    let id = place(&client, vec![item("ast", "PJSIP/endpoint1", "60")]).await.remove(0);
+    assert_hung_up_by_the_far_end(&wait_for(&client, &id, "completed").await);
+    wait::until("the phone's BYE is answered", || (phone.hung_up() == 1).then_some(()));
+    assert_eq!(phone.received(), 1);
+}
+
+/// The first leg would talk for ever.
+async fn a_second_phone_that_hangs_up_first_ends_the_call_answered(asterisk: Asterisk) {
+    let phones = [Sipp::start(&asterisk, 0, Scenario::Answer), Sipp::start(&asterisk, 1, Scenario::HangUp)];
+    let server = Server::start();
+    let client = client_of_asterisk(&server, &asterisk, 10.0).await;
+    let id = place(&client, vec![dialing("PJSIP/endpoint1", "PJSIP/endpoint2")]).await.remove(0);
+    assert_hung_up_by_the_far_end(&wait_for(&client, &id, "completed").await);
+    wait::until("Asterisk ends the other leg", || (phones[0].ended() == 1).then_some(()));
+    assert_eq!((phones[0].received(), phones[1].hung_up()), (1, 1));
+}
+
+/// Two seconds after it answered, long before the application or the other leg would have ended.
+#[track_caller]
+fn assert_hung_up_by_the_far_end(call: &Value) {
+    assert_answered_once(call);
+    assert!((1..=10).contains(&call["billable_seconds"].as_i64().expect("seconds")), "{call}");
 }
 
 /// The far end hangs up first, or the application ends first.
