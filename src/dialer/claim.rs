@@ -1,6 +1,7 @@
 //! Claims: what turns a call that waits into an attempt on record, and what an Originate of it needs.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use super::limits::Hold;
 use super::ready::Ready;
@@ -19,6 +20,8 @@ pub struct Claiming {
     pub originate: Originate,
     /// The slots that it holds.
     pub hold: Hold,
+    /// When it was picked.
+    pub picked: Instant,
 }
 
 /// Nothing on its way stands in the way of the call: neither a live channel that its own id would begin, nor another
@@ -42,8 +45,20 @@ pub fn is_free(tracker: &Tracker, claiming: &HashMap<CallId, Claiming>, ready: &
     takes_id().is_none() && takes_number().is_none()
 }
 
-/// Makes a claim of a call. An error is a row that another version wrote.
-pub fn claim(ready: Ready, hold: Hold, at: Millis) -> Result<Claiming, InvalidValue> {
+/// How long after it was picked a call may still go out: limits, windows and switches were looked at then.
+const FRESH: Duration = Duration::from_secs(2);
+
+impl Claiming {
+    /// It was held up for so long that its rules must be looked at again, or its deadline has passed.
+    #[must_use]
+    pub fn is_stale(&self, at: Millis, now: Instant) -> bool {
+        now.saturating_duration_since(self.picked) > FRESH
+            || self.ready.call.deadline.is_some_and(|deadline| deadline <= at.0)
+    }
+}
+
+/// Makes a claim of a call that was picked `now`. An error is what Asterisk would not read.
+pub fn claim(ready: Ready, hold: Hold, at: Millis, now: Instant) -> Result<Claiming, InvalidValue> {
     let attempt = AttemptId::new();
     let number = ready.call.attempts + 1;
     let channel_id = channel_id(ready.plan.channel_id.as_deref(), attempt, number);
@@ -54,5 +69,23 @@ pub fn claim(ready: Ready, hold: Hold, at: Millis) -> Result<Claiming, InvalidVa
         destination.day = destinations::day(at).0;
     }
     let claim = Claim { call: ready.call_ref(), from: ready.from, attempt, number, channel_id, at, checks };
-    Ok(Claiming { claim, ready, originate, hold })
+    Ok(Claiming { claim, ready, originate, hold, picked: now })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialer::sample;
+
+    #[test]
+    fn a_claim_that_was_held_up_is_stale_and_so_is_one_behind_its_deadline() {
+        let (picked, at) = (Instant::now(), Millis(1_000));
+        let mut ready = sample::ready(1, "PJSIP/1@gw1");
+        ready.call.deadline = Some(2_000);
+        let claiming = claim(ready, Hold::default(), at, picked).unwrap();
+        assert!(!claiming.is_stale(at, picked + FRESH));
+        assert!(claiming.is_stale(at, picked + FRESH + Duration::from_millis(1)));
+        assert!(!claiming.is_stale(Millis(1_999), picked));
+        assert!(claiming.is_stale(Millis(2_000), picked));
+    }
 }

@@ -29,6 +29,15 @@ pub struct ClientSlot {
     shared: Arc<Shared>,
 }
 
+impl ClientSlot {
+    /// Its Originate is on the wire.
+    pub fn sent(&mut self) {
+        if let Some(slot) = &mut self.slot {
+            slot.sent();
+        }
+    }
+}
+
 impl Drop for ClientSlot {
     fn drop(&mut self) {
         // First free, then tell: who was told must find it.

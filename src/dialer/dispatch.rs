@@ -9,7 +9,7 @@ use super::feeder::{Due, Feed};
 use super::gates::Gates;
 use super::limits::{Hold, Set};
 use super::ready::Ready;
-use super::scheduler::{Line, May, Scheduler};
+use super::scheduler::{Length, Line, May, Scheduler};
 use crate::domain::held::{Held, LaneHeld, QueueHeld, Reason};
 use crate::domain::ids::CallId;
 use crate::domain::status::{CallStatus, Outcome};
@@ -125,12 +125,6 @@ impl Dispatch {
         None
     }
 
-    /// How many calls may be between their turn and the wire at once.
-    #[must_use]
-    pub fn on_the_way(&self) -> usize {
-        self.gates.on_the_way()
-    }
-
     /// When the next round should begin though nothing happened; None where only an event can change anything.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
@@ -173,7 +167,7 @@ impl Dispatch {
 
     /// How many calls of each queue are at hand.
     #[must_use]
-    pub fn lengths(&self) -> HashMap<i64, usize> {
+    pub fn lengths(&self) -> HashMap<i64, Length> {
         self.scheduler.lengths()
     }
 

@@ -12,6 +12,7 @@ use super::clients::Clients;
 use super::limits::Set;
 use super::ready::Ready;
 use super::rules::{Rules, ServerSet};
+use super::scheduler::Length;
 use crate::domain::ids::CallId;
 use crate::domain::time::Millis;
 use crate::domain::window::Windows;
@@ -40,7 +41,7 @@ const COMMANDS: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct Ask {
     /// How many calls of each queue are at hand; those claimed but not committed yet count too.
-    pub at_hand: HashMap<i64, usize>,
+    pub at_hand: HashMap<i64, Length>,
     /// The same calls, which need not be looked at again.
     pub known: HashSet<CallId>,
     /// Queues of live calls, whose retry rules must be known when these end.
@@ -228,8 +229,8 @@ impl Feeder {
                 return Ok(runnable);
             }
         };
-        let at_hand = asked.at_hand.get(&id).copied().unwrap_or(0);
-        let wanted = !feed.stopped && at_hand < feed.line / 2;
+        let at_hand = asked.at_hand.get(&id).copied().unwrap_or_default();
+        let wanted = !feed.stopped && at_hand.is_low(feed.line);
         // Without windows, time zones matter only to how calls are read.
         if windows.is_none() && !wanted {
             runnable.some_open = true;
@@ -249,7 +250,7 @@ impl Feeder {
             return Ok(runnable);
         }
         // What is at hand is read again, for the store still calls it waiting; it is left out below.
-        let limit = (feed.line / open.len().max(1)).max(LEAST_OF_ONE) + at_hand;
+        let limit = (feed.line / open.len().max(1)).max(LEAST_OF_ONE) + at_hand.all;
         let (mut calls, mut more) = (Vec::new(), false);
         for zone in &open {
             let place = Place { server: &self.server, queue_id: id, time_zone: zone };

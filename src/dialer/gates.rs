@@ -80,12 +80,6 @@ impl Gates {
         self.passes(reached)
     }
 
-    /// How many calls may be between their turn and the wire at once.
-    #[must_use]
-    pub fn on_the_way(&self) -> usize {
-        self.server.on_the_way()
-    }
-
     /// Whether a queue of a client takes another call now, whatever it dials.
     pub fn queue(&mut self, queue_id: i64, client_id: i64, now: Instant) -> bool {
         // All are asked, so that explain can tell the first of several.
@@ -216,9 +210,6 @@ fn gate<'a, K: Clone + Eq + std::hash::Hash>(
     usual: f64,
     now: Instant,
 ) -> &'a mut Gate {
-    if !gates.contains_key(key) {
-        gates.insert(key.clone(), Gate::new(Set::default(), usual, now));
-    }
     gates.entry(key.clone()).or_insert_with(|| Gate::new(Set::default(), usual, now))
 }
 

@@ -49,9 +49,15 @@ pub enum Committed {
 /// Most entries of one group: bounds the time of a commit, and so the wait of the next claim.
 const ENTRIES: usize = 1024;
 
-/// From the begin of one group to that of the next at least: a commit costs as much for one call as for ten, and what it
-/// costs, Asterisk lacks where it shares the machine. A group that comes alone does not wait.
+/// From the begin of one group to that of the next at least: a commit costs nearly as much for one call as for ten, and
+/// what it costs, Asterisk lacks where it shares the machine. A group that comes alone does not wait.
 const PACE: Duration = Duration::from_millis(5);
+
+/// The same under load, where waiting costs no call anything that it would notice.
+const LOADED_PACE: Duration = Duration::from_millis(20);
+
+/// How much the groups of a second hold from which on they come less often.
+const LOAD: f64 = 2000.0;
 
 /// Starts the journal of a lane. It ends when its sender is dropped and all is committed.
 pub fn start(db: Db, lane: LaneRef) -> (mpsc::UnboundedSender<Entry>, mpsc::UnboundedReceiver<Committed>) {
@@ -60,14 +66,15 @@ pub fn start(db: Db, lane: LaneRef) -> (mpsc::UnboundedSender<Entry>, mpsc::Unbo
     tokio::spawn(async move {
         let mut number = 0;
         let mut taken = Vec::new();
-        let mut began = Instant::now();
+        let (mut began, mut pace) = (Instant::now(), PACE);
         loop {
-            sleep_until(began + PACE).await;
+            sleep_until(began + pace).await;
             if entries.recv_many(&mut taken, ENTRIES).await == 0 {
                 return;
             }
             let group = group(taken.drain(..));
             number += 1;
+            pace = pace_behind(group.len());
             began = Instant::now();
             let Some((group, granted)) = commit_surely(&db, &lane, number, group).await else {
                 let _ = committed.send(Committed::Fenced);
@@ -82,6 +89,13 @@ pub fn start(db: Db, lane: LaneRef) -> (mpsc::UnboundedSender<Entry>, mpsc::Unbo
         }
     });
     (entry, answers)
+}
+
+/// How long to wait from the begin of a group of that size: groups that come at the rate of [`LOAD`] stay as they are,
+/// more grow together to [`LOADED_PACE`], and fewer fall apart to [`PACE`].
+fn pace_behind(size: usize) -> Duration {
+    let size = f64::from(u32::try_from(size).unwrap_or(u32::MAX));
+    Duration::from_secs_f64(size / LOAD).clamp(PACE, LOADED_PACE)
 }
 
 fn group(entries: impl Iterator<Item = Entry>) -> Group {
@@ -123,5 +137,22 @@ async fn commit_surely(db: &Db, lane: &LaneRef, number: i64, mut group: Group) -
                 wait = (wait * 2).min(Duration::from_secs(2));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a millisecond brings is the same; only how it is cut into groups settles.
+    fn settled(per_millisecond: usize) -> Duration {
+        (0..100).fold(PACE, |pace, _| pace_behind(usize::try_from(pace.as_millis()).unwrap() * per_millisecond))
+    }
+
+    #[test]
+    fn groups_come_less_often_under_load_and_fast_again_behind_it() {
+        assert_eq!((settled(0), settled(1)), (PACE, PACE));
+        assert_eq!((settled(4), settled(100)), (LOADED_PACE, LOADED_PACE));
+        assert_eq!(pace_behind(0), PACE);
     }
 }

@@ -14,7 +14,7 @@ use crate::store::journal::LaneRef;
 use crate::store::leases::TTL;
 use crate::store::{Db, Result, leases};
 
-/// An owner that could not renew stops this long before another node may begin.
+/// An owner that could not renew stops dialing this long before another node may begin.
 const MARGIN: Duration = Duration::from_secs(3);
 
 /// How a lane stands.
@@ -28,60 +28,72 @@ pub struct LaneStatus {
     pub last_error: Option<String>,
 }
 
-/// Starts the keeper; `lost` is cancelled when the lane must stop dialing. `held` is told as often as it changes.
+/// Starts the keeper. The lane may dial until the time that it is told, which each renewal moves on: while the store is
+/// away it goes on following its live calls, for nobody else can, and it dials again when it could renew. `lost` is
+/// cancelled when another node owns the lane.
 pub fn start(
     db: Db,
     lane: LaneRef,
-    mut status: watch::Receiver<LaneStatus>,
-    mut held: watch::Receiver<LaneHeld>,
+    status: watch::Receiver<LaneStatus>,
+    held: watch::Receiver<LaneHeld>,
     lost: CancellationToken,
-) {
-    tokio::spawn(async move {
-        let mut renew = interval(TTL / 3);
-        renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut good_until = Instant::now() + TTL;
-        status.mark_changed();
-        loop {
-            tokio::select! {
-                () = lost.cancelled() => return,
-                () = tokio::time::sleep_until(good_until - MARGIN) => {
-                    warn!(server = %lane.server, "the lease could not be renewed in time; the lane stops");
-                    lost.cancel();
+) -> watch::Receiver<Instant> {
+    let (may_dial_until, until) = watch::channel(Instant::now() + TTL - MARGIN);
+    tokio::spawn({
+        let (db, lane, lost) = (db.clone(), lane.clone(), lost.clone());
+        async move { lost.run_until_cancelled(keep(&db, &lane, &may_dial_until, &lost)).await }
+    });
+    tokio::spawn(async move { lost.run_until_cancelled(tell(&db, &lane, status, held)).await });
+    until
+}
+
+/// Renews the lease until it is another node's.
+async fn keep(db: &Db, lane: &LaneRef, may_dial_until: &watch::Sender<Instant>, lost: &CancellationToken) {
+    let mut renew = interval(TTL / 3);
+    renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        renew.tick().await;
+        let asked = Instant::now();
+        match renew_lease(db, lane).await {
+            Ok(true) => {
+                may_dial_until.send_replace(asked + TTL - MARGIN);
+            }
+            Ok(false) => {
+                warn!(server = %lane.server, "another node owns the lane; this one stops");
+                return lost.cancel();
+            }
+            Err(error) => {
+                warn!(server = %lane.server, %error, "cannot renew the lease, and dials no longer than it lasts");
+            }
+        }
+    }
+}
+
+/// Tells how the lane stands, until that ends.
+async fn tell(db: &Db, lane: &LaneRef, mut status: watch::Receiver<LaneStatus>, mut held: watch::Receiver<LaneHeld>) {
+    status.mark_changed();
+    loop {
+        tokio::select! {
+            changed = status.changed() => {
+                if changed.is_err() {
                     return;
                 }
-                changed = status.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    let now = status.borrow_and_update().clone();
-                    if let Err(error) = write_status(&db, &lane, &now).await {
-                        warn!(server = %lane.server, %error, "cannot tell how the lane stands");
-                        status.mark_changed();
-                        tokio::time::sleep(Duration::from_millis(500)).await;
-                    }
+                let now = status.borrow_and_update().clone();
+                if let Err(error) = write_status(db, lane, &now).await {
+                    warn!(server = %lane.server, %error, "cannot tell how the lane stands");
+                    status.mark_changed();
+                    tokio::time::sleep(Duration::from_millis(500)).await;
                 }
-                Ok(()) = held.changed() => {
-                    let now = held.borrow_and_update().clone();
-                    if let Err(error) = write_held(&db, &lane, &now).await {
-                        // Nobody dials differently for it; the next change tells.
-                        warn!(server = %lane.server, %error, "cannot tell what keeps calls waiting");
-                    }
-                }
-                _ = renew.tick() => {
-                    let asked = Instant::now();
-                    match renew_lease(&db, &lane).await {
-                        Ok(true) => good_until = asked + TTL,
-                        Ok(false) => {
-                            warn!(server = %lane.server, "another node owns the lane; this one stops");
-                            lost.cancel();
-                            return;
-                        }
-                        Err(error) => warn!(server = %lane.server, %error, "cannot renew the lease"),
-                    }
+            }
+            Ok(()) = held.changed() => {
+                let now = held.borrow_and_update().clone();
+                if let Err(error) = write_held(db, lane, &now).await {
+                    // Nobody dials differently for it; the next change tells.
+                    warn!(server = %lane.server, %error, "cannot tell what keeps calls waiting");
                 }
             }
         }
-    });
+    }
 }
 
 async fn renew_lease(db: &Db, lane: &LaneRef) -> Result<bool> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::ask::{self, Found};
 use super::claim::{Claiming, is_free};
@@ -30,7 +30,7 @@ use crate::domain::retry::Tally;
 use crate::domain::status::ServerStatus;
 use crate::domain::time::Millis;
 use crate::store::Db;
-use crate::store::journal::{Claim, LaneRef};
+use crate::store::journal::{Claim, Expiry, LaneRef};
 use crate::store::queues::Queue;
 use crate::store::servers::Server;
 
@@ -39,6 +39,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Between two looks for attempts in doubt: time for a channel to appear whose Originate was just sent.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
+
+/// Why a claim is taken back whose Originate is known never to have left.
+const UNSENT: &str = "the connection to Asterisk was lost before the Originate was sent";
 
 /// How long a lane that stops waits for its last commit.
 const LET_GO: Duration = Duration::from_secs(10);
@@ -72,6 +75,8 @@ struct Running {
     found: (mpsc::UnboundedSender<Found>, mpsc::UnboundedReceiver<Found>),
     status: watch::Sender<LaneStatus>,
     held: watch::Sender<LaneHeld>,
+    /// As long as the lease surely lasts.
+    may_dial_until: watch::Receiver<Instant>,
     /// Changes when a client has a free slot again that this or another lane had wanted.
     freed: watch::Receiver<()>,
 
@@ -79,8 +84,6 @@ struct Running {
     dispatch: Dispatch,
     claiming: HashMap<CallId, Claiming>,
     expiring: HashSet<CallId>,
-    /// Calls of which no Originate can be made: not asked for again.
-    spoilt: HashSet<CallId>,
     online: bool,
     /// Dialing waits for the first look of a session: what lives must be known before anything is added.
     looked: bool,
@@ -101,13 +104,13 @@ impl Lane {
     pub async fn run(self) {
         let lane = LaneRef { server: self.server.code.clone(), epoch: self.epoch };
         let tasks = CancellationToken::new();
-        // The lease is kept until the last commit: `lost` and `stop` both end dialing, not following.
+        // The lease is kept until the last commit.
         let lost = tasks.child_token();
         let _ends_tasks = tasks.clone().drop_guard();
         let (status, statuses) =
             watch::channel(LaneStatus { status: ServerStatus::Connecting, asterisk_version: None, last_error: None });
         let (held, helds) = watch::channel(LaneHeld::default());
-        keeper::start(self.db.clone(), lane.clone(), statuses, helds, lost.clone());
+        let may_dial_until = keeper::start(self.db.clone(), lane.clone(), statuses, helds, lost.clone());
         let (link, incoming) = Link::start(self.ami.clone(), tasks.clone());
         let (entries, committed) = journal::start(self.db.clone(), lane);
         let (asks, feeds) =
@@ -126,12 +129,12 @@ impl Lane {
             found: mpsc::unbounded_channel(),
             status,
             held,
+            may_dial_until,
             freed,
             tracker: Tracker::default(),
             dispatch,
             claiming: HashMap::new(),
             expiring: HashSet::new(),
-            spoilt: HashSet::new(),
             online: false,
             looked: false,
             held_back: None,
@@ -180,17 +183,24 @@ impl Running {
             tokio::select! {
                 () = self.lane.stop.cancelled() => break,
                 () = lost.cancelled() => break,
-                Some(batch) = self.incoming.recv() => self.take_in(batch),
-                Some(committed) = self.committed.recv() => {
-                    if !self.take_committed(committed) {
-                        break;
-                    }
-                }
-                Some(feed) = self.feeds.recv() => self.take_feed(feed),
+                batch = self.incoming.recv() => match batch {
+                    Some(batch) => self.take_in(batch),
+                    None => break self.without("its connection"),
+                },
+                committed = self.committed.recv() => match committed {
+                    Some(Committed::Fenced) => break,
+                    Some(Committed::Group { claims, granted, expired }) => self.take_committed(claims, &granted, expired),
+                    None => break self.without("its journal"),
+                },
+                feed = self.feeds.recv() => match feed {
+                    Some(feed) => self.take_feed(feed),
+                    None => break self.without("its feeder"),
+                },
                 Some(found) = self.found.1.recv() => self.take_found(found),
                 () = woken => self.hungry = true,
                 () = sleep_until_some(self.dispatch.wake_at()), if self.may_dial() => self.dispatch.stir(),
                 Ok(()) = self.freed.changed() => self.dispatch.stir(),
+                Ok(()) = self.may_dial_until.changed() => self.dispatch.stir(),
                 () = sleep_until_some(self.tracker.next_grace()) => self.end_graces(),
                 _ = tick.tick() => self.tick(),
             }
@@ -212,7 +222,7 @@ impl Running {
             for claim in granted.iter().chain(&refused) {
                 self.claiming.remove(&claim.call.id);
             }
-            self.withdraw(granted);
+            self.withdraw(granted, "the lane was let go before the Originate was sent");
         }
         let Self { entries, mut committed, .. } = self;
         drop(entries);
@@ -224,17 +234,25 @@ impl Running {
         }
     }
 
-    fn may_dial(&self) -> bool {
-        self.online && self.looked
+    /// A task beside the lane has died: nothing would be heard from it ever again. A new lane looks what lives.
+    fn without(&self, what: &'static str) {
+        error!(server = %self.lane.server.code, "the lane has lost {what}, and begins anew");
     }
 
-    /// Sends what the store granted. False where the lane is another node's.
-    fn take_committed(&mut self, committed: Committed) -> bool {
-        let Committed::Group { claims, granted, expired } = committed else { return false };
+    fn may_dial(&self) -> bool {
+        self.online && self.looked && self.owns_surely()
+    }
+
+    fn owns_surely(&self) -> bool {
+        Instant::now() < *self.may_dial_until.borrow()
+    }
+
+    /// Sends what the store granted.
+    fn take_committed(&mut self, claims: Vec<Claim>, granted: &HashSet<CallId>, expired: Vec<Expiry>) {
+        let (now, mut unsent, mut stale) = (now(), Vec::new(), Vec::new());
         for expiry in expired {
             self.expiring.remove(&expiry.call.id);
         }
-        let mut unsent = Vec::new();
         for claim in claims {
             let Some(claiming) = self.claiming.remove(&claim.call.id) else { continue };
             if !granted.contains(&claim.call.id) {
@@ -242,22 +260,26 @@ impl Running {
                 (self.hungry, self.out_of_date) = (true, true);
                 continue;
             }
-            if !self.originate(claiming) {
+            if !self.owns_surely() || claiming.is_stale(now.wall, now.instant) {
+                self.out_of_date = true;
+                stale.push(claim);
+            } else if !self.may_dial() || !self.originate(claiming) {
                 unsent.push(claim);
             }
         }
-        self.withdraw(unsent);
+        self.withdraw(stale, "the commit took too long to dial by what was read before it");
+        self.withdraw(unsent, UNSENT);
         self.dispatch.stir();
-        true
     }
 
     fn originate(&mut self, claiming: Claiming) -> bool {
-        let Claiming { claim, ready, originate, hold } = claiming;
+        let Claiming { claim, ready, originate, mut hold, .. } = claiming;
         let plan = ready.plan;
         let Ok(action_id) = HeaderValue::try_from(claim.attempt.to_string()) else { return false };
         if self.link.post(action_id, Action::Originate(Box::new(originate))).is_err() {
             return false;
         }
+        hold.sent();
         let attempt = claim.attempt;
         let live = Live {
             claim,
@@ -304,7 +326,7 @@ impl Running {
                     self.set_status(status, None, Some(reason));
                     for id in unsent.iter().filter_map(|id| id.parse().ok()) {
                         let withdrawn = self.tracker.withdraw(id);
-                        self.withdraw(withdrawn.into_iter().collect());
+                        self.withdraw(withdrawn.into_iter().collect(), UNSENT);
                     }
                     self.tracker.connection_lost();
                 }

@@ -4,7 +4,7 @@
 //! a limit's live calls are the slots that exist: there is no number that could drift from the truth.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::domain::congestion::Backoff;
 use crate::domain::pacing::Pace;
@@ -12,9 +12,23 @@ use crate::domain::status::Outcome;
 
 use super::clients::ClientSlot;
 
+/// When to look again where calls that had their turn are held up; what frees them tells, too.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+
 /// One live call under one limit, as long as it exists.
 #[derive(Debug)]
-pub struct Slot(#[expect(dead_code, reason = "it is counted, not read")] Arc<()>);
+pub struct Slot {
+    _live: Arc<()>,
+    /// Until its Originate is on the wire.
+    on_the_way: Option<Arc<()>>,
+}
+
+impl Slot {
+    /// Its Originate is on the wire.
+    pub fn sent(&mut self) {
+        self.on_the_way = None;
+    }
+}
 
 /// All limits that an attempt falls under. It goes with the attempt, wherever that goes, and ends with it.
 #[derive(Debug, Default)]
@@ -36,6 +50,15 @@ impl Hold {
     #[must_use]
     pub fn trunk_name(&self) -> Option<Arc<str>> {
         self.trunk.as_ref().map(|(name, _)| Arc::clone(name))
+    }
+
+    /// The attempt's Originate is on the wire.
+    pub fn sent(&mut self) {
+        let of_lane = [&mut self.server, &mut self.queue, &mut self.grant];
+        of_lane.into_iter().flatten().chain(self.trunk.as_mut().map(|(_, slot)| slot)).for_each(Slot::sent);
+        if let Some(client) = &mut self.client {
+            client.sent();
+        }
     }
 }
 
@@ -74,6 +97,8 @@ pub struct Gate {
     /// The pace in force: what was set, or slower.
     pace: Option<(f64, Pace)>,
     live: Arc<()>,
+    /// Calls between their turn and the wire: see [`Pace::on_the_way`].
+    on_the_way: Arc<()>,
     backoff: Backoff,
     /// What it backs off from where no pace was set.
     usual: f64,
@@ -88,7 +113,8 @@ impl Gate {
         let mut gate = Self {
             set: Set::default(),
             pace: None,
-            live: Arc::new(()),
+            live: Arc::default(),
+            on_the_way: Arc::default(),
             backoff: Backoff::default(),
             usual,
             reached: None,
@@ -133,6 +159,10 @@ impl Gate {
         Arc::strong_count(&self.live) - 1
     }
 
+    fn on_the_way(&self) -> usize {
+        Arc::strong_count(&self.on_the_way) - 1
+    }
+
     /// Whether a call may begin now. What stands in the way is remembered.
     pub fn check(&mut self, now: Instant) -> Result<(), Reached> {
         let reached = self.look(now);
@@ -149,18 +179,13 @@ impl Gate {
             return Err(Reached::Live { most });
         }
         if let Some((per_second, pace)) = &self.pace
-            && pace.due(now) == 0
+            && (pace.due(now) == 0 || self.on_the_way() >= pace.on_the_way())
         {
             let slowed = self.backoff.is_slow();
-            return Err(Reached::Pace { per_second: *per_second, until: pace.next(), slowed });
+            let until = if pace.due(now) == 0 { pace.next() } else { now + LOOK_AGAIN };
+            return Err(Reached::Pace { per_second: *per_second, until, slowed });
         }
         Ok(())
-    }
-
-    /// How many calls may be between their turn and the wire at once: see [`Pace::on_the_way`].
-    #[must_use]
-    pub fn on_the_way(&self) -> usize {
-        self.pace.as_ref().map_or(usize::MAX, |(_, pace)| pace.on_the_way())
     }
 
     /// A call begins now.
@@ -168,13 +193,13 @@ impl Gate {
         if let Some((_, pace)) = &mut self.pace {
             pace.take(1, now);
         }
-        self.hold()
+        Slot { on_the_way: Some(Arc::clone(&self.on_the_way)), ..self.hold() }
     }
 
     /// A call is live that began before, or elsewhere.
     #[must_use]
     pub fn hold(&self) -> Slot {
-        Slot(Arc::clone(&self.live))
+        Slot { _live: Arc::clone(&self.live), on_the_way: None }
     }
 
     /// A call of it ended so.
@@ -213,7 +238,6 @@ impl Gate {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::time::Duration;
 
     fn gate(max_live: Option<i32>, per_second: Option<f64>, now: Instant) -> Gate {
         Gate::new(Set { max_live, per_second }, 10.0, now)
@@ -227,6 +251,17 @@ mod tests {
         assert_eq!(gate.check(now), Err(Reached::Live { most: 1 }));
         drop(slot);
         assert_eq!(gate.check(now), Ok(()));
+    }
+
+    /// A trunk must not get in one burst what a slow store held up.
+    #[test]
+    fn what_is_held_up_on_its_way_to_the_wire_lets_nothing_more_begin() {
+        let start = Instant::now();
+        let (mut gate, later) = (gate(None, Some(10.0), start), start + Duration::from_secs(3));
+        let mut slot = gate.begin(start);
+        assert!(matches!(gate.check(later), Err(Reached::Pace { until, .. }) if until > later));
+        slot.sent();
+        assert_eq!(gate.check(later), Ok(()));
     }
 
     #[test]
@@ -269,7 +304,9 @@ mod tests {
                     live.pop();
                 }
                 while gate.check(now).is_ok() {
-                    live.push(gate.begin(now));
+                    let mut slot = gate.begin(now);
+                    slot.sent();
+                    live.push(slot);
                     begun.push(now);
                 }
                 prop_assert!(live.len() <= usize::try_from(max_live).unwrap());

@@ -22,15 +22,17 @@ pub const GROUP_SIZE: &str = "trunkline_journal_group_size";
 /// Notes that a group is durable, and that so many of its claims were granted.
 pub fn committed(server: &str, group: &Group, granted: usize, took: Duration) {
     let server = server.to_owned();
-    let size = group.claims.len() + group.expiries.len() + group.withdrawn.len() + group.changes.len();
     histogram!(COMMIT_SECONDS, "server" => server.clone()).record(took.as_secs_f64());
-    histogram!(GROUP_SIZE, "server" => server.clone()).record(u32::try_from(size).unwrap_or(u32::MAX));
+    histogram!(GROUP_SIZE, "server" => server.clone()).record(u32::try_from(group.len()).unwrap_or(u32::MAX));
     if granted > 0 {
         counter!(ATTEMPTS, "server" => server.clone()).increment(u64::try_from(granted).unwrap_or(0));
     }
     let (attempts, mut calls) = ended(group);
     if !group.expiries.is_empty() {
         *calls.entry(Outcome::Expired.as_str()).or_default() += u64::try_from(group.expiries.len()).unwrap_or(0);
+    }
+    for refusal in &group.refusals {
+        *calls.entry(refusal.outcome.as_str()).or_default() += 1;
     }
     for (name, counts) in [(ATTEMPTS_ENDED, attempts), (CALLS_ENDED, calls)] {
         for (outcome, count) in counts {

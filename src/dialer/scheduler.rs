@@ -7,6 +7,9 @@ use super::ready::Ready;
 use crate::domain::fairness::{Contender, Share, Turns};
 use crate::domain::ids::CallId;
 
+/// How many times over a line may be filled where most of it is stuck.
+const STUCK: usize = 4;
+
 /// What stands in a call's way.
 pub trait May {
     /// Calls of the queue may go, as far as that does not depend on the call.
@@ -50,7 +53,28 @@ enum State {
     Unknown,
     /// The call at this index may go, or might when it was looked at.
     Able(usize),
+    /// The queue as a whole may not go.
     Blocked,
+    /// The queue may go, but none of its calls at hand.
+    Stuck,
+}
+
+/// How many calls of a queue are at hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Length {
+    /// All of them.
+    pub all: usize,
+    /// Those that could not go at the last look for something of their own, as a trunk that is full: others behind them
+    /// might.
+    pub stuck: usize,
+}
+
+impl Length {
+    /// Fewer than half of `most` may go, and there is room for more. What is stuck takes so much room at most.
+    #[must_use]
+    pub fn is_low(self, most: usize) -> bool {
+        self.all.saturating_sub(self.stuck) < most / 2 && self.all < STUCK * most
+    }
 }
 
 impl Contender for Line {
@@ -74,20 +98,28 @@ impl Line {
     }
 
     fn look(&mut self, may: &mut impl May) {
-        let first = if !self.calls.is_empty() && may.queue(self.queue_id, self.client_id) {
-            self.calls.iter().position(|call| may.call(call))
+        self.state = if self.calls.is_empty() || !may.queue(self.queue_id, self.client_id) {
+            State::Blocked
         } else {
-            None
+            self.calls.iter().position(|call| may.call(call)).map_or(State::Stuck, State::Able)
         };
-        self.state = first.map_or(State::Blocked, State::Able);
+    }
+
+    fn length(&self) -> Length {
+        let stuck = match self.state {
+            State::Able(index) => index,
+            State::Stuck => self.calls.len(),
+            State::Unknown | State::Blocked => 0,
+        };
+        Length { all: self.calls.len(), stuck }
     }
 }
 
 impl Scheduler {
     /// How many calls of each queue are at hand.
     #[must_use]
-    pub fn lengths(&self) -> HashMap<i64, usize> {
-        self.lines.iter().map(|line| (line.queue_id, line.calls.len())).collect()
+    pub fn lengths(&self) -> HashMap<i64, Length> {
+        self.lines.iter().map(|line| (line.queue_id, line.length())).collect()
     }
 
     /// All calls at hand.
@@ -105,7 +137,7 @@ impl Scheduler {
     /// A line has few left, and the store has more for it.
     #[must_use]
     pub fn runs_low(&self) -> bool {
-        let low = |line: &Line| line.more && line.calls.len() < self.most / 2;
+        let low = |line: &Line| line.more && line.length().is_low(self.most);
         (self.more_quick && self.quick.is_empty()) || self.lines.iter().any(low)
     }
 
@@ -134,6 +166,8 @@ impl Scheduler {
     pub fn offer(&mut self, queue_id: i64, calls: Vec<Ready>, more: bool) {
         let Some(line) = self.lines.iter_mut().find(|line| line.queue_id == queue_id) else { return };
         line.more = more;
+        // Any of the new ones may be able to go.
+        line.state = State::Unknown;
         for call in calls {
             if self.at_hand.insert(call.call.id.into()) {
                 line.calls.push_back(call);

@@ -310,10 +310,12 @@ impl Tracker {
     fn apply(&mut self, id: AttemptId, signal: Signal, now: Now, out: &mut Output) {
         let Some(tracked) = self.live.get_mut(&id) else { return };
         let from = tracked.live.attempt.status();
-        // Whatever Asterisk says of it takes it out of doubt.
+        // Whatever Asterisk says of it takes it out of doubt, but for a call record: that comes behind the end, too.
         if !matches!(signal, Signal::Missing | Signal::GraceOver) {
-            tracked.doubt = Doubt::None;
             tracked.accepted = true;
+            if !matches!(signal, Signal::Recorded(_)) {
+                tracked.doubt = Doubt::None;
+            }
         }
         for effect in tracked.live.attempt.apply(signal, now.wall) {
             match effect {

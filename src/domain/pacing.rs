@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 /// How often a lane looks: at rates above one a look, what came due since the last look begins together.
 const LOOK: Duration = Duration::from_millis(1);
 
+/// The slowest pace: one call a day. A slower rate counts as this one.
+const SLOWEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How long a claim may take through the store before the next one waits for it.
-const COMMIT: Duration = Duration::from_millis(25);
+const COMMIT: Duration = Duration::from_millis(40);
 
 /// A rate of calls, kept as the time from which the next one may begin (the generic cell rate algorithm).
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +19,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// At most `per_second` calls, above 0.
+    /// At most `per_second` calls, above 0, and at least one a day.
     #[must_use]
     pub fn new(per_second: f64, now: Instant) -> Self {
         Self { interval: interval(per_second), next: now }
@@ -43,7 +46,7 @@ impl Pace {
     /// How many calls may be between their turn and the wire at once.
     ///
     /// A store that is slow, or away for a while, holds up what had its turn; all of it would go out in one burst
-    /// afterwards. At rates below 40 a second this is one call.
+    /// afterwards. At rates below 25 a second this is one call.
     #[must_use]
     pub fn on_the_way(&self) -> usize {
         1 + usize::try_from(COMMIT.as_nanos() / self.interval.as_nanos().max(1)).unwrap_or(0)
@@ -53,7 +56,9 @@ impl Pace {
     pub fn take(&mut self, calls: usize, now: Instant) {
         // Time in which nothing was dialed is not saved up, but for the last look: that makes up for a late timer.
         let floor = now.checked_sub(LOOK).unwrap_or(now);
-        self.next = self.next.max(floor) + self.interval * u32::try_from(calls).unwrap_or(u32::MAX);
+        let taken = self.interval.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX));
+        let from = self.next.max(floor);
+        self.next = from.checked_add(taken).unwrap_or(from + SLOWEST);
     }
 
     /// When the next call may begin.
@@ -64,12 +69,28 @@ impl Pace {
 }
 
 fn interval(per_second: f64) -> Duration {
-    Duration::try_from_secs_f64(1.0 / per_second).unwrap_or(Duration::from_secs(1)).max(Duration::from_nanos(1))
+    Duration::try_from_secs_f64(1.0 / per_second).unwrap_or(SLOWEST).clamp(Duration::from_nanos(1), SLOWEST)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// A client may set any rate; none may take the lane down, or be dialed faster than it says.
+        #[test]
+        fn any_rate_can_be_taken_and_set(exponent in -320_i32..308, then in -320_i32..308, calls in any::<usize>()) {
+            let (start, rate) = (Instant::now(), 10_f64.powi(exponent));
+            let mut pace = Pace::new(rate, start);
+            pace.take(1, start);
+            prop_assert!(pace.next() - start >= Duration::from_secs_f64((0.9 / rate).clamp(1e-9, 86_000.0)));
+            pace.take(calls, start);
+            pace.set_rate(10_f64.powi(then), pace.next());
+            pace.take(pace.due(pace.next()), pace.next());
+        }
+    }
 
     fn dialed_in(per_second: f64, look_every: Duration, total: Duration) -> usize {
         let start = Instant::now();
@@ -110,7 +131,7 @@ mod tests {
         let now = Instant::now();
         assert_eq!(Pace::new(1.0, now).on_the_way(), 1);
         assert_eq!(Pace::new(20.0, now).on_the_way(), 1);
-        assert_eq!(Pace::new(1000.0, now).on_the_way(), 26);
+        assert_eq!(Pace::new(1000.0, now).on_the_way(), 41);
     }
 
     #[test]

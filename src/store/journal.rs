@@ -87,14 +87,6 @@ pub struct Withdrawal {
     pub due: Option<Millis>,
 }
 
-impl Withdrawal {
-    /// Its Originate is known never to have left.
-    #[must_use]
-    pub fn unsent(claim: Claim) -> Self {
-        Self { claim, why: "the connection to Asterisk was lost before the Originate was sent", due: None }
-    }
-}
-
 /// Something that happened to a call whose live attempt is this lane's.
 #[derive(Clone, Debug)]
 pub struct Change {
@@ -164,6 +156,21 @@ pub struct Group {
     pub notes: Vec<Note>,
     /// Calls whose clients' wishes are carried out now that the changes are.
     pub settled: Vec<CallId>,
+}
+
+impl Group {
+    /// How much is in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let waiting = self.claims.len() + self.expiries.len() + self.refusals.len() + self.deferrals.len();
+        waiting + self.withdrawn.len() + self.changes.len() + self.notes.len() + self.settled.len()
+    }
+
+    /// Nothing is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 row! {

@@ -3,7 +3,6 @@
 use reqwest::header::RETRY_AFTER;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use trunkline::store::{self, Tx, queues};
 
 use crate::support::api::{Api, item};
 use crate::support::server::{Options, Server};
@@ -14,18 +13,6 @@ fn signal(server: &Server, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
-/// Holds the store's write lock, so that a server that stops cannot end before this is dropped or patience is over.
-async fn hold_store(server: &Server) -> Tx {
-    let db = store::open(&format!("sqlite://{}", server.data_dir().join("trunkline.db").display())).unwrap();
-    // The server may be committing in the same moment.
-    wait::until_async("the lock is ours", async || {
-        let mut tx = db.begin().await.ok()?;
-        queues::number_from(&mut tx, 1000).await.ok()?;
-        Some(tx)
-    })
-    .await
-}
-
 fn until_stopping(server: &Server) {
     wait::until("it says that it stops", || server.output().text().contains("stopping").then_some(()));
 }
@@ -34,7 +21,7 @@ fn until_stopping(server: &Server) {
 async fn a_server_that_stops_says_that_it_drains_and_exits_with_0() {
     let mut server = Options::default().arg("--sandbox").start();
     let api = Api::sandbox(&server);
-    let held = hold_store(&server).await;
+    let held = server.hold_store().await;
     signal(&server, Signal::TERM);
     until_stopping(&server);
 
@@ -64,7 +51,7 @@ async fn an_interrupt_ends_it_as_well() {
 async fn a_second_signal_ends_it_at_once() {
     let mut server = Options::default().arg("--sandbox").start();
     Api::sandbox(&server);
-    let _held = hold_store(&server).await;
+    let _held = server.hold_store().await;
     signal(&server, Signal::TERM);
     until_stopping(&server);
     signal(&server, Signal::TERM);

@@ -10,7 +10,7 @@ use trunkline::domain::time::Millis;
 use trunkline::store::batches::{self, BatchResult, NewBatch};
 use trunkline::store::calls::{Call, NewCall};
 use trunkline::store::clients::{self, NewClient};
-use trunkline::store::journal::{CallRef, Checks, Claim, LaneRef};
+use trunkline::store::journal::{CallRef, Checks, Claim, LaneRef, Withdrawal};
 use trunkline::store::servers::{self, Server};
 use trunkline::store::{self, Db, Tx, leases, migrate};
 
@@ -160,6 +160,11 @@ pub fn new_call() -> NewCall {
         did: Some("+1234567890".into()),
         deadline: None,
     }
+}
+
+/// A claim that is taken back.
+pub fn withdrawal(claim: Claim) -> Withdrawal {
+    Withdrawal { claim, why: "it never left", due: None }
 }
 
 pub fn claim(call: &Call) -> Claim {

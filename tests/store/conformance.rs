@@ -8,12 +8,12 @@ use trunkline::domain::time::Millis;
 use trunkline::store::batches::{BatchResult, NewQuickCall, QuickResult, insert_quick};
 use trunkline::store::call_lists::CallFilter;
 use trunkline::store::events::{EventKind, Filter};
-use trunkline::store::journal::{Change, Claim, Expiry, Group, LaneRef, What, Withdrawal, commit};
+use trunkline::store::journal::{Change, Claim, Expiry, Group, LaneRef, What, commit};
 use trunkline::store::lanes::Place;
 use trunkline::store::queues::{QueueFilter, QueueUpdate};
 use trunkline::store::{StoreError, call_lists, calls, events, keys, lanes, leases, queues, retries, servers};
 
-use super::book::{Book, NOW, SERVER, claim, new_call};
+use super::book::{Book, NOW, SERVER, claim, new_call, withdrawal};
 use super::engines::on_both_engines;
 
 on_both_engines!(
@@ -261,14 +261,9 @@ async fn a_withdrawn_claim_leaves_no_attempt(book: Book) {
     let lane = book.lane("a").await.unwrap();
     let claims = claim_all(&book, &lane, 1, id).await;
     let call = claims[0].call.id;
-    commit(
-        &book.db,
-        &lane,
-        2,
-        &Group { withdrawn: claims.into_iter().map(Withdrawal::unsent).collect(), ..Group::default() },
-    )
-    .await
-    .unwrap();
+    commit(&book.db, &lane, 2, &Group { withdrawn: claims.into_iter().map(withdrawal).collect(), ..Group::default() })
+        .await
+        .unwrap();
     let mut conn = book.db.read().await.unwrap();
     assert!(calls::attempts_of(&mut conn, call).await.unwrap().is_empty());
     let call = calls::get(&mut conn, None, call).await.unwrap().unwrap();

@@ -4,13 +4,13 @@ use trunkline::domain::status::{CallStatus, Outcome};
 use trunkline::domain::time::{DAY, Millis};
 use trunkline::store::calls::Call;
 use trunkline::store::destinations::{self, Deferral, Destination};
-use trunkline::store::journal::{Checks, Claim, Group, LaneRef, Withdrawal, commit};
+use trunkline::store::journal::{Checks, Claim, Group, LaneRef, commit};
 use trunkline::store::lanes::{self, Place};
 use trunkline::store::refusals::Refusal;
 use trunkline::store::settings::{self, KillSwitch};
 use trunkline::store::{calls, do_not_call, events, queues};
 
-use super::book::{Book, NOW, SERVER, claim};
+use super::book::{Book, NOW, SERVER, claim, withdrawal};
 use super::engines::on_both_engines;
 
 on_both_engines!(
@@ -87,7 +87,7 @@ async fn a_number_is_called_only_so_often_a_day(book: Book) {
         destinations::counts(&mut conn, book.client, &["491".to_owned()], day).await.unwrap()["491"]
     };
     assert_eq!(called().await, 1);
-    let withdrawn = Group { withdrawn: vec![Withdrawal::unsent(claims[0].clone())], ..Group::default() };
+    let withdrawn = Group { withdrawn: vec![withdrawal(claims[0].clone())], ..Group::default() };
     commit(&book.db, &lane, 3, &withdrawn).await.unwrap();
     assert_eq!(called().await, 0, "what never left does not count");
     assert_eq!(granted(&book, &lane, 4, &claims[1..2]).await, 1);

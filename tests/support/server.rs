@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use tempfile::TempDir;
+use trunkline::store::{self, Tx, queues};
 
 use super::process::{Output, Process};
+use super::wait;
 
 /// What to start `trunkline serve` with, beyond a free port and a data directory of its own.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +75,18 @@ impl Server {
     /// `http://ADDRESS`, followed by `path`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Holds the write lock of its SQLite, as if its disk were stuck, until this is dropped.
+    pub async fn hold_store(&self) -> Tx {
+        let db = store::open(&format!("sqlite://{}", self.data_dir().join("trunkline.db").display())).expect("a store");
+        // The server may be committing in the same moment.
+        wait::until_async("the lock is ours", async || {
+            let mut tx = db.begin().await.ok()?;
+            queues::number_from(&mut tx, 1000).await.ok()?;
+            Some(tx)
+        })
+        .await
     }
 
     pub fn data_dir(&self) -> PathBuf {

@@ -39,7 +39,8 @@ impl Lane {
     fn round(&mut self) -> Vec<i64> {
         self.dispatch.begin_round();
         let mut begun = Vec::new();
-        while let Some(Picked::Begins(call, hold)) = self.dispatch.next(AT, self.now, |_| true) {
+        while let Some(Picked::Begins(call, mut hold)) = self.dispatch.next(AT, self.now, |_| true) {
+            hold.sent();
             begun.push(call.call.queue_id);
             self.live.push((call.call.queue_id, hold));
             self.now += A_MOMENT;
@@ -146,6 +147,24 @@ fn a_full_trunk_holds_up_only_its_own_calls() {
     assert_eq!(why.some.len(), 1);
     assert_eq!((why.some[0].0.reason, why.some[0].1), (Reason::TrunkChannels, 3));
     assert_eq!(why.rest.map(|held| held.reason), Some(Reason::TrunkChannels));
+}
+
+#[test]
+fn calls_that_a_full_trunk_holds_up_do_not_keep_those_behind_them_from_being_read() {
+    let mut lane = Lane::new(FAST);
+    let more = |mut feed: Feed| {
+        feed.due[0].more = true;
+        Feed { server: Some(server(1000, TRUNKS)), line: 100, ..feed }
+    };
+    lane.feed(more(feed(vec![(queue(1), calls(1, TRUNK, 102))])));
+    assert_eq!(lane.round().len(), 2);
+    assert!(lane.dispatch.runs_low(), "what is at hand is stuck");
+    lane.feed(more(feed(vec![(queue(1), calls(1, "PJSIP/123@gw2", 100))])));
+    assert!(!lane.dispatch.runs_low());
+    assert_eq!(lane.round().len(), 100);
+    lane.feed(more(feed(vec![(queue(1), calls(1, TRUNK, 300))])));
+    lane.round();
+    assert!(!lane.dispatch.runs_low(), "what is stuck takes so much room and no more");
 }
 
 const TRUNKS: &str = r#"[{"trunk":"gw1","max_channels":2}]"#;

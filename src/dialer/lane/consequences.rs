@@ -11,12 +11,14 @@ use crate::store::commands::Command;
 use crate::store::journal::{Claim, Withdrawal};
 
 impl Running {
-    /// Takes back claims whose Originate never left.
-    pub(super) fn withdraw(&mut self, unsent: Vec<Claim>) {
+    /// Takes back claims whose Originate never left; `why` is for people.
+    pub(super) fn withdraw(&mut self, unsent: Vec<Claim>, why: &'static str) {
         if !unsent.is_empty() {
             self.hungry = true;
             self.dispatch.stir();
-            let _ = self.entries.send(Entry::Withdrawn(unsent.into_iter().map(Withdrawal::unsent).collect()));
+            let _ = self
+                .entries
+                .send(Entry::Withdrawn(unsent.into_iter().map(|claim| Withdrawal { claim, why, due: None }).collect()));
         }
     }
 

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use tokio::time::Instant;
-use tracing::error;
 
 use super::Running;
 use crate::dialer::claim::{claim, is_free};
@@ -12,9 +11,11 @@ use crate::dialer::feeder::{Ask, Feed};
 use crate::dialer::journal::Entry;
 use crate::dialer::ready::call_ref;
 use crate::domain::ids::CallId;
+use crate::domain::status::Outcome;
 use crate::domain::time::Millis;
 use crate::store::calls::Call;
 use crate::store::journal::Expiry;
+use crate::store::refusals::Refusal;
 
 impl Running {
     /// Asks the feeder for more, where there may be some and it is not at work already.
@@ -24,9 +25,9 @@ impl Running {
         }
         let (mut at_hand, mut known) = (self.dispatch.lengths(), self.dispatch.known());
         for claiming in self.claiming.values() {
-            *at_hand.entry(claiming.claim.call.queue_id).or_default() += 1;
+            at_hand.entry(claiming.claim.call.queue_id).or_default().all += 1;
         }
-        known.extend(self.claiming.keys().chain(&self.spoilt));
+        known.extend(self.claiming.keys());
         let rules_of = self.tracker.queues().into_iter().collect();
         let anew = std::mem::take(&mut self.out_of_date);
         self.hungry = false;
@@ -86,29 +87,32 @@ impl Running {
             self.dispatch.rest();
             return;
         }
-        let (mut claims, mut overdue) = (Vec::new(), Vec::new());
+        let (mut claims, mut overdue, mut refusals) = (Vec::new(), Vec::new(), Vec::new());
         self.dispatch.begin_round();
-        while self.claiming.len() < self.dispatch.on_the_way() {
+        loop {
             let (tracker, claiming) = (&self.tracker, &self.claiming);
             match self.dispatch.next(at, instant, |ready| is_free(tracker, claiming, ready)) {
                 None => break,
                 Some(Picked::Overdue(call)) => overdue.push(call),
                 Some(Picked::Begins(ready, hold)) => {
-                    let id = CallId::from(ready.call.id);
-                    match claim(*ready, hold, at) {
+                    let (call, from) = (ready.call_ref(), ready.from);
+                    match claim(*ready, hold, at, instant) {
                         Ok(claiming) => {
                             claims.push(claiming.claim.clone());
-                            self.claiming.insert(id, claiming);
+                            self.claiming.insert(call.id, claiming);
                         }
                         Err(error) => {
-                            error!(call = %id, %error, "a stored call cannot be dialed");
-                            self.spoilt.insert(id);
+                            let why = format!("no Originate can be made of it: {error}");
+                            refusals.push(Refusal { call, from, at, outcome: Outcome::Rejected, why });
                         }
                     }
                 }
             }
         }
         self.expire(overdue);
+        if !refusals.is_empty() {
+            let _ = self.entries.send(Entry::Forbidden(refusals, Vec::new()));
+        }
         self.hungry |= self.dispatch.runs_low();
         if !claims.is_empty() {
             let _ = self.entries.send(Entry::Claims(claims));

@@ -414,6 +414,19 @@ fn one_in_doubt_is_unknown_with_the_evidence_beside_it() {
     assert!(told[0].1.contains("the last event of it was Newchannel at 1970-01-01T00:16:40Z"), "{told:?}");
 }
 
+/// Its Hangup was missed with the connection, and its slot must not be held for as long as a call may live.
+#[test]
+fn a_late_call_record_takes_no_dead_call_out_of_doubt() {
+    let mut bench = Bench::new();
+    let claim = bench.begin(None);
+    bench.answer(&claim);
+    bench.tracker.connection_lost();
+    bench.look(&[]);
+    bench.see(record(&claim.channel_id, Disposition::Answered, 8));
+    bench.look(&[]);
+    assert_eq!(end(&bench.out), Some((Outcome::Answered, Some(8), false)));
+}
+
 #[test]
 fn an_asterisk_that_answers_no_originate_gets_no_more() {
     let mut bench = Bench::new();

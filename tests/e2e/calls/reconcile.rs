@@ -50,6 +50,28 @@ async fn on_asterisk_16_the_whole_of_a_live_id_makes_the_call_wait() {
     a_clients_channel_id_that_is_taken_makes_the_call_wait(asterisk, "channel-123").await;
 }
 
+on_both_releases!(calls_are_followed_while_the_store_is_away_for_longer_than_a_lease);
+
+/// Nobody else can follow them, and what was seen is stored when the store is back.
+async fn calls_are_followed_while_the_store_is_away_for_longer_than_a_lease(asterisk: Asterisk) {
+    let server = Server::start();
+    let client = client_of_asterisk(&server, &asterisk, 10.0).await;
+    let ids = place(&client, ["Local/20@slow/n", "Local/20@slow/n"].map(|far| item("ast", far, "1")).into()).await;
+    for id in &ids {
+        wait_for(&client, id, "ringing").await;
+    }
+    let held = server.hold_store().await;
+    asterisk.wait_until_idle();
+    drop(held);
+    for id in &ids {
+        let call = wait_for(&client, id, "completed").await;
+        assert_eq!((&call["outcome"], &call["attempts"]), (&json!("answered"), &json!(1)), "{call}");
+    }
+    // The lane dials on without a new lease.
+    let queue = client.insert(2, vec![item("ast", "Local/100@answer/n", "1")]).await;
+    client.wait_until_completed(queue).await;
+}
+
 /// A stopped process still has its connections accepted, by the kernel: nothing but silence tells.
 #[tokio::test]
 async fn an_asterisk_that_takes_everything_and_answers_nothing_is_found_out_and_drained() {
