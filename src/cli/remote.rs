@@ -15,6 +15,7 @@ use super::output::Output;
 use crate::api::server::MAX_GRPC_MESSAGE;
 use crate::pb::admin_service_client::AdminServiceClient;
 use crate::pb::call_service_client::CallServiceClient;
+use crate::pb::client_service_client::ClientServiceClient;
 use crate::pb::queue_service_client::QueueServiceClient;
 
 /// How long a connection may take to come about.
@@ -69,6 +70,11 @@ impl Remote {
     /// How answers are to be shown.
     pub fn output(&self) -> Output {
         Output::new(self.json)
+    }
+
+    /// Where the server is.
+    pub fn url(&self) -> &str {
+        self.url.trim_end_matches('/')
     }
 
     /// Connects.
@@ -143,6 +149,11 @@ impl Session {
     /// Single calls, and the live stream.
     pub fn calls(&self) -> CallServiceClient<Keyed> {
         CallServiceClient::new(self.service.clone()).max_decoding_message_size(MAX_GRPC_MESSAGE)
+    }
+
+    /// What a client can ask about itself.
+    pub fn clients(&self) -> ClientServiceClient<Keyed> {
+        ClientServiceClient::new(self.service.clone()).max_decoding_message_size(MAX_GRPC_MESSAGE)
     }
 
     /// Queues and batches.
