@@ -8,7 +8,7 @@ use crate::api::auth::Caller;
 use crate::api::rest::ParseWarnings;
 use crate::api::validate::{Rules, batch, filters, paging::Page, rules};
 use crate::api::{At, Error, Violations};
-use crate::domain::retry::MAX_GAP_SECONDS;
+use crate::domain::retry::{MAX_GAP_SECONDS, MAX_RETRIES};
 use crate::domain::status::QueueStatus;
 use crate::domain::time::Millis;
 use crate::pb;
@@ -243,8 +243,8 @@ fn answer(new: NewBatch, result: BatchResult) -> Result<(pb::InsertBatchResponse
 fn update(request: &pb::UpdateQueueRequest) -> Result<QueueUpdate, Error> {
     let mut violations = Violations::default();
     let status = filters::queue_status(request.queue_status)?;
-    if request.retry_count.is_some_and(|count| !(0..=batch::MAX_RETRY).contains(&count)) {
-        violations.invalid(&At::field("retry_count"), format_args!("must be 0 to {}", batch::MAX_RETRY));
+    if request.retry_count.is_some_and(|count| !(0..=MAX_RETRIES).contains(&count)) {
+        violations.invalid(&At::field("retry_count"), format_args!("must be 0 to {MAX_RETRIES}"));
     }
     if request.retry_gap.is_some_and(|gap| !(0..=MAX_GAP_SECONDS).contains(&gap)) {
         violations.invalid(&At::field("retry_gap"), format_args!("must be 0 to {MAX_GAP_SECONDS} seconds"));
