@@ -114,7 +114,7 @@ impl Remote {
     fn key(&self) -> Result<String, Fault> {
         match (&self.api_key, &self.api_key_file) {
             (Some(key), None) if !key.trim().is_empty() => Ok(key.trim().to_owned()),
-            (None, Some(path)) => read_secret(path),
+            (None, Some(path)) => read_text(path),
             (Some(_), Some(_)) => {
                 Err(Fault::Usage("TRUNKLINE_API_KEY and TRUNKLINE_API_KEY_FILE are both set; set one".to_owned()))
             }
@@ -127,8 +127,8 @@ impl Remote {
     }
 }
 
-/// A secret in a file; `-` is standard input.
-pub fn read_secret(path: &Path) -> Result<String, Fault> {
+/// What is in a file, a secret or a policy, without the space around it; `-` is standard input.
+pub fn read_text(path: &Path) -> Result<String, Fault> {
     let read =
         if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
     let text = read.map_err(|error| Fault::Usage(format!("cannot read {}: {error}", path.display())))?;
