@@ -102,8 +102,10 @@ impl pb::queue_service_server::QueueService for Queues {
             let update = update(&request)?;
             let now = Millis::now();
             let mut tx = app.db.begin().await?;
-            let changed = queues::update(&mut tx, client_id, request.queue_id, update, now).await?;
-            let queue = changed.ok_or_else(|| no_queue(request.queue_id))?;
+            let Some(queue) = queues::update(&mut tx, client_id, request.queue_id, update, now).await? else {
+                tx.rollback().await?;
+                return Err(no_queue(request.queue_id));
+            };
             let mut told = vec![queues::updated(&queue, &update, now)];
             // Whoever pauses a queue in which nothing is left holds back what is added next.
             if queue.status != QueueStatus::Paused.code() {
@@ -176,8 +178,10 @@ impl pb::queue_service_server::QueueService for Queues {
         whole(async move {
             let (id, rules) = (request.queue_id, rules::queue_rules(&request)?);
             let mut tx = app.db.begin().await?;
-            let set = queue_rules::set(&mut tx, client_id, id, &rules, Millis::now()).await?;
-            let told = set.ok_or_else(|| no_queue(id))?;
+            let Some(told) = queue_rules::set(&mut tx, client_id, id, &rules, Millis::now()).await? else {
+                tx.rollback().await?;
+                return Err(no_queue(id));
+            };
             events::append(&mut tx, vec![told]).await?;
             tx.commit().await?;
             Ok(pb::SetQueueRulesResponse { rules: Some(convert::queue_rules(&rules)) })
