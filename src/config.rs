@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
-use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Variables with our prefix that are not the server's: they tell client commands where the server is, and tests
 /// where their parts are.
@@ -20,15 +20,18 @@ const OF_TESTS: &str = "test_";
 pub struct Config {
     /// Where to listen. Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// `sqlite://PATH` or `postgres://…`. Default: SQLite in the data directory.
-    pub database_url: Option<String>,
+    /// `sqlite://PATH` or `postgres://…`, which may hold a password. Default: SQLite in the data directory.
+    #[serde(default, deserialize_with = "secret")]
+    database_url: Option<SecretString>,
     /// The same, in a file.
     database_url_file: Option<PathBuf>,
     /// Where keys and the default database are kept.
     pub data_dir: PathBuf,
-    admin_key: Option<String>,
+    #[serde(default, deserialize_with = "secret")]
+    admin_key: Option<SecretString>,
     admin_key_file: Option<PathBuf>,
-    secret_key: Option<String>,
+    #[serde(default, deserialize_with = "secret")]
+    secret_key: Option<SecretString>,
     secret_key_file: Option<PathBuf>,
     /// The certificate chain in PEM. Default: no TLS.
     tls_cert: Option<PathBuf>,
@@ -63,8 +66,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Flags that override the rest.
-#[derive(Clone, Debug, Default, Serialize, clap::Args)]
+/// Flags that override the rest. No `Debug`: the database's URL may hold a password.
+#[derive(Clone, Default, Serialize, clap::Args)]
 pub struct Flags {
     /// A TOML file [env: TRUNKLINE_CONFIG]
     #[arg(long, value_name = "FILE")]
@@ -133,31 +136,35 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        let file = flags.config.clone().or_else(|| std::env::var_os("TRUNKLINE_CONFIG").map(PathBuf::from));
+        let file = file.map(|path| read(&path)).transpose()?;
+        Self::layered(&file.unwrap_or_default(), &from_environment(std::env::vars_os()), flags)
+    }
+
+    fn layered(file: &str, variables: &BTreeMap<String, String>, flags: &Flags) -> Result<Self, ConfigError> {
         let defaults = [("listen", "127.0.0.1:8080"), ("data_dir", "./trunkline-data"), ("log", "info")];
+        let layers = [
+            Figment::from(Toml::string(file)),
+            Figment::from(Serialized::defaults(variables)),
+            Figment::from(Serialized::defaults(flags)),
+        ];
         let mut figment = Figment::new();
         for (key, value) in defaults {
             figment = figment.join(Serialized::default(key, value));
         }
-        let file = flags.config.clone().or_else(|| std::env::var_os("TRUNKLINE_CONFIG").map(PathBuf::from));
-        if let Some(path) = file {
-            let text = read(&path)?;
-            figment = figment.merge(Toml::string(&text));
-        }
-        let config: Self = figment
-            .merge(Serialized::defaults(from_environment(std::env::vars_os())))
-            .merge(Serialized::defaults(flags))
-            .extract()
-            .map_err(|error| ConfigError::Value(one_line(&error)))?;
-        config.with_files()
+        let figment = layers.iter().fold(figment, Figment::merge);
+        let config: Self = figment.extract().map_err(|error| ConfigError::Value(one_line(&error)))?;
+        config.with_files(&layers)
     }
 
     /// Takes in what stands in files of its own.
-    fn with_files(mut self) -> Result<Self, ConfigError> {
-        self.database_url = either("database_url", self.database_url, self.database_url_file.take())?;
-        self.admin_key = either("admin_key", self.admin_key, self.admin_key_file.take())?;
-        self.secret_key = either("secret_key", self.secret_key, self.secret_key_file.take())?;
+    fn with_files(mut self, layers: &[Figment]) -> Result<Self, ConfigError> {
+        self.database_url = either(layers, "database_url", self.database_url, self.database_url_file.take())?;
+        self.admin_key = either(layers, "admin_key", self.admin_key, self.admin_key_file.take())?;
+        self.secret_key = either(layers, "secret_key", self.secret_key, self.secret_key_file.take())?;
         self.tls()?;
         if let Some(url) = &self.database_url {
+            let url = url.expose_secret();
             let known = ["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
             if !known {
                 return Err(ConfigError::Value("database_url must begin with sqlite:// or postgres://".to_owned()));
@@ -173,7 +180,7 @@ impl Config {
     #[must_use]
     pub fn database_url(&self) -> String {
         let default = || format!("sqlite://{}", self.data_dir.join("trunkline.db").display());
-        self.database_url.clone().unwrap_or_else(default)
+        self.database_url.as_ref().map_or_else(default, |url| url.expose_secret().to_owned())
     }
 
     /// The certificate and key, where TLS is on.
@@ -193,13 +200,13 @@ impl Config {
     /// The configured admin key.
     #[must_use]
     pub fn admin_key(&self) -> Option<SecretString> {
-        self.admin_key.clone().map(Into::into)
+        self.admin_key.clone()
     }
 
     /// The configured key of stored secrets.
     #[must_use]
     pub fn secret_key(&self) -> Option<SecretString> {
-        self.secret_key.clone().map(Into::into)
+        self.secret_key.clone()
     }
 
     /// This node's name.
@@ -222,11 +229,29 @@ fn from_environment(
     ours.collect()
 }
 
-fn either(name: &'static str, value: Option<String>, file: Option<PathBuf>) -> Result<Option<String>, ConfigError> {
-    match (value, file) {
-        (Some(_), Some(_)) => Err(ConfigError::Twice(name)),
-        (value, None) => Ok(value),
-        (None, Some(path)) => Ok(Some(read(&path)?.trim().to_owned())),
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(Into::into))
+}
+
+/// A setting, or what is in its file: the last layer that has one of the two says which. One layer cannot have both.
+fn either(
+    layers: &[Figment],
+    name: &'static str,
+    value: Option<SecretString>,
+    file: Option<PathBuf>,
+) -> Result<Option<SecretString>, ConfigError> {
+    let name_of_file = format!("{name}_file");
+    let mut from_file = false;
+    for layer in layers {
+        match (layer.contains(name), layer.contains(&name_of_file)) {
+            (true, true) => return Err(ConfigError::Twice(name)),
+            (false, false) => {}
+            (_, in_file) => from_file = in_file,
+        }
+    }
+    match file.filter(|_| from_file) {
+        Some(path) => Ok(Some(read(&path)?.trim().into())),
+        None => Ok(value),
     }
 }
 
@@ -296,9 +321,35 @@ mod tests {
         let file = dir.path().join("key");
         std::fs::write(&file, "  from-a-file-of-its-own\n").unwrap();
         let config = load(&format!("admin_key_file = '{}'", file.display())).unwrap();
-        assert_eq!(config.admin_key.as_deref(), Some("from-a-file-of-its-own"));
+        assert_eq!(config.admin_key.unwrap().expose_secret(), "from-a-file-of-its-own");
         let both = load(&format!("admin_key = 'x'\nadmin_key_file = '{}'", file.display()));
         assert!(matches!(both, Err(ConfigError::Twice("admin_key"))));
         assert!(matches!(load("secret_key_file = '/nowhere/at/all'"), Err(ConfigError::File { .. })));
+    }
+
+    #[test]
+    fn of_a_secret_and_its_file_the_later_layer_wins() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("text");
+        std::fs::write(&path, "sqlite://from-its-file").unwrap();
+        let path = path.display().to_string();
+        let layered = |file: &str, variables: &[(&str, &str)], flag: Option<&str>| {
+            let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+            Config::layered(file, &variables, &Flags { database_url: flag.map(Into::into), ..Flags::default() })
+        };
+        let url = |file: &str, variables: &[(&str, &str)], flag| layered(file, variables, flag).unwrap().database_url();
+        let (plain, in_file) = (("database_url", "sqlite://a"), ("database_url_file", path.as_str()));
+        assert_eq!(url("database_url = 'sqlite://b'", &[in_file], None), "sqlite://from-its-file");
+        assert_eq!(url(&format!("database_url_file = '{path}'"), &[plain], None), "sqlite://a");
+        assert_eq!(url("database_url_file = '/nowhere'", &[in_file], Some("sqlite://c")), "sqlite://c");
+        let both = layered("", &[plain, in_file], Some("sqlite://c"));
+        assert!(matches!(both, Err(ConfigError::Twice("database_url"))), "one layer contradicts itself");
+    }
+
+    #[test]
+    fn no_secret_is_printed() {
+        let config = load("database_url = 'postgres://a:SECRET@b/c'\nadmin_key = 'SECRET'\nsecret_key = 'SECRET'");
+        let printed = format!("{:?}", config.unwrap());
+        assert!(!printed.contains("SECRET"), "{printed}");
     }
 }

@@ -14,17 +14,9 @@ pub struct Decoder {
     searched: usize,
     /// In the middle of a message that is too long.
     skipping: bool,
-    /// How many messages were skipped.
-    skipped: u64,
 }
 
 impl Decoder {
-    /// How many messages were too long to be kept.
-    #[must_use]
-    pub fn skipped(&self) -> u64 {
-        self.skipped
-    }
-
     /// The banner: the first line, which no empty line ends.
     pub fn banner(&mut self, buffer: &mut BytesMut) -> Option<String> {
         let end = buffer.iter().position(|&byte| byte == b'\n')?;
@@ -38,10 +30,7 @@ impl Decoder {
         loop {
             let Some((end, after)) = self.find_end(buffer) else {
                 if buffer.len() > MAX_MESSAGE {
-                    if !self.skipping {
-                        self.skipping = true;
-                        self.skipped += 1;
-                    }
+                    self.skipping = true;
                     // The last bytes may be the beginning of the end.
                     buffer.advance(buffer.len() - 3);
                     self.searched = 0;
@@ -52,11 +41,7 @@ impl Decoder {
             self.searched = 0;
             lines.truncate(end);
             let too_long = std::mem::take(&mut self.skipping);
-            if too_long || lines.trim_ascii().is_empty() {
-                continue;
-            }
-            if lines.len() > MAX_MESSAGE {
-                self.skipped += 1;
+            if too_long || lines.len() > MAX_MESSAGE || lines.trim_ascii().is_empty() {
                 continue;
             }
             return Some(Message::new(lines.freeze()));
@@ -129,7 +114,6 @@ mod tests {
             assert!(decoder.next(&mut buffer).is_none());
             assert!(buffer.len() <= MAX_MESSAGE + 4096);
         }
-        assert_eq!(decoder.skipped(), 1);
     }
 
     #[test]

@@ -56,12 +56,6 @@ impl TryFrom<&str> for HeaderValue {
     }
 }
 
-impl From<u64> for HeaderValue {
-    fn from(number: u64) -> Self {
-        Self(number.to_string())
-    }
-}
-
 impl fmt::Display for HeaderValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

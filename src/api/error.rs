@@ -73,7 +73,7 @@ pub enum Error {
     /// Somebody else does the same at the same time.
     #[error("{0}")]
     Aborted(String),
-    /// A cursor beyond what is kept.
+    /// A cursor beyond the last event.
     #[error("{0}")]
     OutOfRange(String),
     /// It took too long; it may have happened or not.

@@ -2,9 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::Duration;
-
-use tokio::time::timeout;
 
 use super::fault::Fault;
 use super::first_start;
@@ -21,9 +18,6 @@ pub struct Args {
     #[command(flatten)]
     config: Flags,
 }
-
-/// How long a login may take, connection and answers included.
-const LOGIN: Duration = Duration::from_secs(20);
 
 /// What was looked at, and what was found.
 struct Findings {
@@ -129,8 +123,7 @@ async fn log_in(server: &Server, sealer: &Sealer) -> Result<String, String> {
     let secret = sealer.open(&server.secret).map_err(|error| format!("its secret does not open: {error}"))?;
     let port = u16::try_from(server.port).map_err(|_| format!("{} is no port", server.port))?;
     let options = ami::Options::new(server.host.clone(), port, server.username.clone(), secret, server.tls);
-    let found = timeout(LOGIN, probe::run(&options)).await.map_err(|_| "no answer".to_owned())?;
-    let found = found.map_err(|error| error.to_string())?;
+    let found = probe::run(&options).await.map_err(|error| error.to_string())?;
     if !found.missing.is_empty() {
         return Err(found.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
     }

@@ -107,7 +107,7 @@ impl PolicyFlags {
         let before = now.clone().unwrap_or_default();
         let mut policy = match &self.file {
             Some(path) => {
-                let text = super::remote::read_secret(path)?;
+                let text = super::remote::read_text(path)?;
                 let mut json = serde_json::Deserializer::from_str(&text);
                 serde_path_to_error::deserialize(&mut json)
                     .map_err(|error| Fault::Usage(format!("{}: {}: {}", path.display(), error.path(), error.inner())))?

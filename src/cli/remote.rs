@@ -15,6 +15,7 @@ use super::output::Output;
 use crate::api::server::MAX_GRPC_MESSAGE;
 use crate::pb::admin_service_client::AdminServiceClient;
 use crate::pb::call_service_client::CallServiceClient;
+use crate::pb::client_service_client::ClientServiceClient;
 use crate::pb::queue_service_client::QueueServiceClient;
 
 /// How long a connection may take to come about.
@@ -71,6 +72,11 @@ impl Remote {
         Output::new(self.json)
     }
 
+    /// Where the server is.
+    pub fn url(&self) -> &str {
+        self.url.trim_end_matches('/')
+    }
+
     /// Connects.
     ///
     /// # Errors
@@ -108,7 +114,7 @@ impl Remote {
     fn key(&self) -> Result<String, Fault> {
         match (&self.api_key, &self.api_key_file) {
             (Some(key), None) if !key.trim().is_empty() => Ok(key.trim().to_owned()),
-            (None, Some(path)) => read_secret(path),
+            (None, Some(path)) => read_text(path),
             (Some(_), Some(_)) => {
                 Err(Fault::Usage("TRUNKLINE_API_KEY and TRUNKLINE_API_KEY_FILE are both set; set one".to_owned()))
             }
@@ -121,8 +127,8 @@ impl Remote {
     }
 }
 
-/// A secret in a file; `-` is standard input.
-pub fn read_secret(path: &Path) -> Result<String, Fault> {
+/// What is in a file, a secret or a policy, without the space around it; `-` is standard input.
+pub fn read_text(path: &Path) -> Result<String, Fault> {
     let read =
         if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
     let text = read.map_err(|error| Fault::Usage(format!("cannot read {}: {error}", path.display())))?;
@@ -143,6 +149,11 @@ impl Session {
     /// Single calls, and the live stream.
     pub fn calls(&self) -> CallServiceClient<Keyed> {
         CallServiceClient::new(self.service.clone()).max_decoding_message_size(MAX_GRPC_MESSAGE)
+    }
+
+    /// What a client can ask about itself.
+    pub fn clients(&self) -> ClientServiceClient<Keyed> {
+        ClientServiceClient::new(self.service.clone()).max_decoding_message_size(MAX_GRPC_MESSAGE)
     }
 
     /// Queues and batches.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::fault::Fault;
-use super::remote::{Remote, read_secret};
+use super::remote::{Remote, read_text};
 use crate::pb;
 
 /// The flags.
@@ -92,7 +92,7 @@ struct Settings {
 impl Settings {
     fn secret(&self) -> Result<Option<String>, Fault> {
         match &self.secret_file {
-            Some(path) => read_secret(path).map(Some),
+            Some(path) => read_text(path).map(Some),
             None => Ok(self.secret.clone()),
         }
     }

@@ -69,7 +69,8 @@ async fn watch(args: Args, session: &Session) -> anyhow::Result<()> {
                 wait = (wait * 2).min(WAITS.1);
             }
             Ended::Broken(status) if status.code() == Code::OutOfRange && request.call_id.is_none() => {
-                note("events behind the cursor have been deleted by age; going on with what is live now");
+                // It has another database now.
+                note("the server has no such event; going on with what is live now");
                 request.after = None;
             }
             Ended::Broken(status) => return Err(status.into()),

@@ -16,7 +16,7 @@ pub struct ClientLimits {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_live_calls: Option<i32>,
     /// Calls that wait for a try, from 1.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "number_or_text")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_queued_calls: Option<i64>,
     /// Calls to one number on one day (UTC), from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,32 +34,4 @@ pub struct TrunkLimits {
     /// Calls begun a second, above 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<f64>,
-}
-
-/// An earlier version wrote 64-bit integers as texts.
-fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Number(i64),
-        Text(String),
-    }
-    match Option::<Written>::deserialize(deserializer)? {
-        None => Ok(None),
-        Some(Written::Number(number)) => Ok(Some(number)),
-        Some(Written::Text(text)) => text.parse().map(Some).map_err(serde::de::Error::custom),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_earlier_version_wrote_is_still_read() {
-        let read: ClientLimits = serde_json::from_str(r#"{"max_queued_calls":"9007199254740993"}"#).unwrap();
-        assert_eq!(read.max_queued_calls, Some(9_007_199_254_740_993));
-        assert_eq!(serde_json::to_string(&read).unwrap(), r#"{"max_queued_calls":9007199254740993}"#);
-        assert_eq!(serde_json::from_str::<ClientLimits>("{}").unwrap(), ClientLimits::default());
-    }
 }

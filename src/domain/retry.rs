@@ -10,7 +10,7 @@ use super::time::Millis;
 /// Seconds between two tries where nobody said otherwise.
 pub const DEFAULT_GAP_SECONDS: i32 = 300;
 
-/// Seconds between two tries at most, whatever a backoff makes of them: a week.
+/// Seconds between two tries at most, whatever a backoff and a jitter make of them: a week.
 pub const MAX_GAP_SECONDS: i32 = 604_800;
 
 /// Further tries at most: of one outcome, by `retry` and `retry_count`, and of an attempt in doubt.
@@ -155,8 +155,9 @@ impl RetryRule {
     /// Seconds to the try behind the `times`th failure of this kind; `random` is 0 to 1, and spreads by the jitter.
     fn seconds(&self, gap_seconds: i32, times: i32, random: f64) -> f64 {
         let delay = f64::from(self.delay.unwrap_or(gap_seconds));
-        let grown = (delay * self.backoff.powi((times - 1).max(0))).min(f64::from(MAX_GAP_SECONDS));
-        grown * self.jitter.mul_add(2.0 * random - 1.0, 1.0)
+        let most = f64::from(MAX_GAP_SECONDS);
+        let grown = (delay * self.backoff.powi((times - 1).max(0))).min(most);
+        (grown * self.jitter.mul_add(2.0 * random - 1.0, 1.0)).min(most)
     }
 }
 
@@ -344,15 +345,18 @@ mod tests {
             }
         }
 
-        /// Whatever the rules: no call is tried without end, and no try is due before the attempt ended.
+        /// Whatever the rules: no call is tried without end, and each is due behind the end of the one before,
+        /// by a week at most.
         #[test]
         fn every_call_comes_to_an_end(
             own in 0i32..=100, retry in any::<bool>(), count in 0i32..=100,
-            most in prop::option::of(0i32..=100), backoff in 1.0f64..10.0, jitter in 0.0f64..1.0,
-            at_least_once in any::<bool>(), codes in prop::collection::vec(1i16..=10, 600), random in 0.0f64..1.0,
+            most in prop::option::of(0i32..=100), delay in prop::option::of(0..=MAX_GAP_SECONDS),
+            backoff in 1.0f64..10.0, jitter in 0.0f64..=1.0,
+            at_least_once in any::<bool>(), codes in prop::collection::vec(1i16..=10, 600), random in 0.0f64..=1.0,
         ) {
-            let rules = vec![RetryRule { outcome: Failure::Busy, max_retries: most, delay: None, backoff, jitter }];
+            let rules = vec![RetryRule { outcome: Failure::Busy, max_retries: most, delay, backoff, jitter }];
             let retries = Retries { retry, count, gap_seconds: 300, rules, at_least_once };
+            let week = Duration::from_secs(604_800);
             let (mut tally, mut number, mut over) = (Tally::default(), 0, false);
             for code in codes {
                 let outcome = Outcome::try_from(code).unwrap();
@@ -360,7 +364,7 @@ mod tests {
                 let ended = EndedTry { outcome, number, tally, at: ENDED };
                 match retries.next_try(OwnRetries { count: own, rules: &[] }, ended, random) {
                     None => { over = true; break; }
-                    Some(due) => prop_assert!(due >= ENDED),
+                    Some(due) => prop_assert!(due >= ENDED && due <= ENDED.plus(week)),
                 }
             }
             prop_assert!(over);

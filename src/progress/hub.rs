@@ -65,7 +65,7 @@ pub struct Subscription {
 impl Hub {
     /// Starts to tail the log at its end.
     pub async fn start(db: Db, stop: CancellationToken) -> Result<Arc<Self>> {
-        let (_, last) = events::bounds(&mut db.read().await?).await?;
+        let last = events::last(&mut db.read().await?).await?;
         let ring = RwLock::new(Ring { complete_behind: last, events: VecDeque::new() });
         let hub = Arc::new(Self { db, ring, head: watch::channel(last).0, watchers: Mutex::default() });
         tokio::spawn(Arc::clone(&hub).run(stop));

@@ -8,7 +8,7 @@ use super::error::Result;
 use super::schema::{clients, grants, servers};
 use crate::domain::time::Millis;
 
-/// A client as it is stored. `limits` and `policy` are the API's messages as JSON.
+/// A client as it is stored. `limits` and `policy` are the domain's, as JSON.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = clients)]
 pub struct Client {

@@ -54,23 +54,18 @@ row! {
 impl Moves {
     /// A call of `queue_id` on `server` goes from one status to another; from None when it is new.
     pub fn moved(&mut self, queue_id: i64, server: &str, from: Option<CallStatus>, to: CallStatus) {
-        self.moved_many(queue_id, server, from, to, 1);
-    }
-
-    /// The same for `calls` calls at once.
-    pub fn moved_many(&mut self, queue_id: i64, server: &str, from: Option<CallStatus>, to: CallStatus, calls: i64) {
         let queue = self.queues.entry(queue_id).or_default();
         let lane = self.lanes.entry((queue_id, server.to_owned())).or_default();
-        let mut add = |status: CallStatus, calls: i64| {
-            queue[status as usize - 1] += calls;
-            lane.waiting += if status.waits() { calls } else { 0 };
-            lane.retrying += if status == CallStatus::Retrying { calls } else { 0 };
-            lane.live += if status.is_live() { calls } else { 0 };
+        let mut add = |status: CallStatus, call: i64| {
+            queue[status as usize - 1] += call;
+            lane.waiting += if status.waits() { call } else { 0 };
+            lane.retrying += if status == CallStatus::Retrying { call } else { 0 };
+            lane.live += if status.is_live() { call } else { 0 };
         };
         if let Some(from) = from {
-            add(from, -calls);
+            add(from, -1);
         }
-        add(to, calls);
+        add(to, 1);
     }
 
     /// The queues that were touched.

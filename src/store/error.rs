@@ -8,6 +8,9 @@ pub enum StoreError {
     /// The store cannot be reached; the same request may work later.
     #[error("the store cannot be reached: {0}")]
     Unavailable(String),
+    /// A URL of neither engine.
+    #[error("the database URL must begin with sqlite:// or postgres://")]
+    UnknownUrl,
     /// The store is reached, and refuses or fails.
     #[error("the store failed: {0}")]
     Query(#[source] diesel::result::Error),

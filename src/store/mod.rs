@@ -53,5 +53,5 @@ pub fn open(url: &str) -> Result<Db> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return postgres::open(url);
     }
-    Err(StoreError::Unavailable("the database URL must begin with sqlite:// or postgres://".to_owned()))
+    Err(StoreError::UnknownUrl)
 }

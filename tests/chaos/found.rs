@@ -1,6 +1,6 @@
 //! What chaos has found, each as small as it gets.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
@@ -81,8 +81,8 @@ async fn a_store_that_was_away_is_followed_by_no_burst() {
     let mut held = Held::table(&url, "attempts").await;
     let queue = api.insert(1, vec![crate::client::item(&talk); 20]).await;
     held.until_waited_for("INSERT INTO attempts").await;
-    // Time for 20 calls to have their turn.
-    tokio::time::sleep(Duration::from_secs_f64(20.0 / RATE)).await;
+    let (away, turns) = (Instant::now(), Duration::from_secs_f64(20.0 / RATE));
+    wait::until_async("20 calls had their turn", async || (away.elapsed() >= turns).then_some(())).await;
     drop(held);
     api.wait_until_completed(queue).await;
 

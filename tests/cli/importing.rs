@@ -37,7 +37,7 @@ async fn numbers_once(api: &Api, queue_id: i64) -> usize {
 
 fn rows_done(file: &Path) -> Option<u64> {
     let state = fs::read_to_string(file.with_extension("csv.import-state")).ok()?;
-    serde_json::from_str::<serde_json::Value>(&state).ok()?["rows"].as_u64()
+    serde_json::from_str::<serde_json::Value>(&state).ok()?[0]["rows"].as_u64()
 }
 
 fn sandbox() -> Server {
@@ -100,6 +100,20 @@ fn a_file_that_was_changed_in_between_is_refused() {
     let changed = import(&["--label", "again"]);
     assert_eq!(changed.code, 2);
     assert!(changed.stderr.contains("is not what was imported before"), "{}", changed.stderr);
+}
+
+#[test]
+fn another_server_gets_the_whole_file_though_the_first_has_it() {
+    let (staging, production, dir) = (sandbox(), sandbox(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("a.csv");
+    fs::write(&file, "channel,application\nPJSIP/1@endpoint1,Echo\n").unwrap();
+    let import = |server| as_client(server, &["import", file.to_str().unwrap(), "--server", "server1"]).ok();
+    for server in [&staging, &production] {
+        assert!(import(server).contains(": 1 are new"), "this one had none");
+    }
+    for server in [&staging, &production] {
+        assert!(import(server).contains(": 0 are new, 1 had been there before"));
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What must not be stored, answered as the contract says, and then indeed nothing is stored.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::process::Stdio;
 
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -157,4 +159,40 @@ fn a_wrong_configuration_ends_serve_with_one_line_and_exit_code_2() {
         let lines: Vec<&str> = errors.lines().filter(|line| line.starts_with("trunkline:")).collect();
         assert!(lines.len() == 1 && lines[0].to_lowercase().contains(told), "{name}={value}: {errors}");
     }
+}
+
+/// Ids of the threads of connections to SQLite; one that is closed takes its thread with it.
+fn connections(server: &Server) -> BTreeSet<String> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).expect("the server's threads");
+    let paths = tasks.map(|task| task.expect("a thread").path());
+    let of_sqlite =
+        paths.filter(|path| fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "sqlite"));
+    of_sqlite.map(|path| path.file_name().expect("an id").to_string_lossy().into_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_is_refused_costs_the_store_no_connection() {
+    let (server, client) = sandbox();
+    let admin = Api::admin(&server);
+    let queue = client.insert(1, vec![good()]).await;
+    client.wait_until_completed(queue).await;
+    let ended = client.calls(queue).await[0]["call_id"].as_str().expect("an id").to_owned();
+    let nobody = uuid::Uuid::nil();
+    let before = connections(&server);
+    assert!(!before.is_empty());
+    for _ in 0..3 {
+        client.post(&format!("calls/{nobody}/cancel"), json!({})).await.error(404, "NOT_FOUND");
+        client.post(&format!("calls/{ended}/hangup"), json!({})).await.error(409, "FAILED_PRECONDITION");
+        client.put("queues/updatequeuemaster/9", json!({ "retry": false })).await.error(404, "NOT_FOUND");
+        client.put("queues/9/rules", json!({})).await.error(404, "NOT_FOUND");
+        client.delete("clients/do-not-call/12345").await.error(404, "NOT_FOUND");
+        admin.delete("admin/do-not-call/12345").await.error(404, "NOT_FOUND");
+        admin.delete("admin/servers/elsewhere").await.error(404, "NOT_FOUND");
+        admin
+            .post("admin/clients", json!({ "name": "sandbox", "account_code": "a" }))
+            .await
+            .error(409, "ALREADY_EXISTS");
+    }
+    let after = connections(&server);
+    assert!(before.is_subset(&after), "{before:?} became {after:?}");
 }

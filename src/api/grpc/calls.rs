@@ -115,14 +115,16 @@ impl pb::call_service_server::CallService for Calls {
 async fn end(app: &App, client_id: Option<i64>, id: &str, wish: Wish) -> Result<pb::Call, Error> {
     let id = call_id(id)?;
     let mut tx = app.db.begin().await?;
-    let (answer, call) = commands::wish(&mut tx, client_id, id, wish, Millis::now())
-        .await?
-        .ok_or_else(|| Error::NotFound(format!("call {id}")))?;
+    let Some((answer, call)) = commands::wish(&mut tx, client_id, id, wish, Millis::now()).await? else {
+        tx.rollback().await?;
+        return Err(Error::NotFound(format!("call {id}")));
+    };
     let result = match answer {
         Answer::Canceled => pb::EndResult::Canceled,
         Answer::HangingUp => pb::EndResult::HangingUp,
         Answer::AlreadyCanceled => pb::EndResult::AlreadyCanceled,
         Answer::Refused(status) => {
+            tx.rollback().await?;
             let message = refusal(id, wish, status);
             return Err(Error::FailedPrecondition { reason: Reason::CallStatus, message });
         }

@@ -8,7 +8,7 @@ use crate::api::auth::Caller;
 use crate::api::rest::ParseWarnings;
 use crate::api::validate::{Rules, batch, filters, paging::Page, rules};
 use crate::api::{At, Error, Violations};
-use crate::domain::retry::MAX_GAP_SECONDS;
+use crate::domain::retry::{MAX_GAP_SECONDS, MAX_RETRIES};
 use crate::domain::status::QueueStatus;
 use crate::domain::time::Millis;
 use crate::pb;
@@ -102,8 +102,10 @@ impl pb::queue_service_server::QueueService for Queues {
             let update = update(&request)?;
             let now = Millis::now();
             let mut tx = app.db.begin().await?;
-            let changed = queues::update(&mut tx, client_id, request.queue_id, update, now).await?;
-            let queue = changed.ok_or_else(|| no_queue(request.queue_id))?;
+            let Some(queue) = queues::update(&mut tx, client_id, request.queue_id, update, now).await? else {
+                tx.rollback().await?;
+                return Err(no_queue(request.queue_id));
+            };
             let mut told = vec![queues::updated(&queue, &update, now)];
             // Whoever pauses a queue in which nothing is left holds back what is added next.
             if queue.status != QueueStatus::Paused.code() {
@@ -176,8 +178,10 @@ impl pb::queue_service_server::QueueService for Queues {
         whole(async move {
             let (id, rules) = (request.queue_id, rules::queue_rules(&request)?);
             let mut tx = app.db.begin().await?;
-            let set = queue_rules::set(&mut tx, client_id, id, &rules, Millis::now()).await?;
-            let told = set.ok_or_else(|| no_queue(id))?;
+            let Some(told) = queue_rules::set(&mut tx, client_id, id, &rules, Millis::now()).await? else {
+                tx.rollback().await?;
+                return Err(no_queue(id));
+            };
             events::append(&mut tx, vec![told]).await?;
             tx.commit().await?;
             Ok(pb::SetQueueRulesResponse { rules: Some(convert::queue_rules(&rules)) })
@@ -243,8 +247,8 @@ fn answer(new: NewBatch, result: BatchResult) -> Result<(pb::InsertBatchResponse
 fn update(request: &pb::UpdateQueueRequest) -> Result<QueueUpdate, Error> {
     let mut violations = Violations::default();
     let status = filters::queue_status(request.queue_status)?;
-    if request.retry_count.is_some_and(|count| !(0..=batch::MAX_RETRY).contains(&count)) {
-        violations.invalid(&At::field("retry_count"), format_args!("must be 0 to {}", batch::MAX_RETRY));
+    if request.retry_count.is_some_and(|count| !(0..=MAX_RETRIES).contains(&count)) {
+        violations.invalid(&At::field("retry_count"), format_args!("must be 0 to {MAX_RETRIES}"));
     }
     if request.retry_gap.is_some_and(|gap| !(0..=MAX_GAP_SECONDS).contains(&gap)) {
         violations.invalid(&At::field("retry_gap"), format_args!("must be 0 to {MAX_GAP_SECONDS} seconds"));

@@ -19,6 +19,7 @@ use crate::api::validate::{Rules, stream as check};
 use crate::domain::time::Millis;
 use crate::pb::stream_items_request::Part;
 use crate::pb::{StreamBegin, StreamItemsRequest, StreamItemsResponse, StreamedItems};
+use crate::store::Tx;
 use crate::store::calls::NewCall;
 use crate::store::keys;
 use crate::store::streams::{self, ItemStream, StreamResult};
@@ -99,10 +100,9 @@ async fn begin(app: &App, holder: &Holder, request: &StreamBegin) -> Result<Item
         let mut tx = app.db.begin().await?;
         let (id, queue_id) = (&request.stream_id, request.queue_id);
         // None: one of the same name was begun in this moment, and is taken over at the next look.
-        if let Some(begun) = streams::begin(&mut tx, holder.client_id, id, queue_id, Millis::now()).await? {
-            let stream = open(begun, request.queue_id.unwrap_or_default())?;
-            tx.commit().await?;
-            return Ok(stream);
+        match streams::begin(&mut tx, holder.client_id, id, queue_id, Millis::now()).await? {
+            Some(begun) => return open(tx, begun, request.queue_id.unwrap_or_default()).await,
+            None => tx.rollback().await?,
         }
     }
 }
@@ -206,9 +206,7 @@ impl Running {
             tx.rollback().await?;
             return Err(full);
         }
-        let stream = open(appended, self.stream.queue_id)?;
-        tx.commit().await?;
-        self.stream = stream;
+        self.stream = open(tx, appended, self.stream.queue_id).await?;
         Ok(())
     }
 
@@ -258,14 +256,20 @@ fn items(message: StreamItemsRequest) -> Result<StreamedItems, Status> {
     }
 }
 
-fn open(result: StreamResult, queue_id: i64) -> Result<ItemStream, Error> {
-    match result {
-        StreamResult::Open(stream) => Ok(stream),
-        StreamResult::OtherQueue { queue_id } => {
-            Err(Error::invalid("begin.queue_id", format!("the stream began in queue {queue_id}")))
+/// Commits what was done to a stream, or rolls back where the store refused it.
+async fn open(tx: Tx, result: StreamResult, queue_id: i64) -> Result<ItemStream, Error> {
+    let refused = match result {
+        StreamResult::Open(stream) => {
+            tx.commit().await?;
+            return Ok(stream);
         }
-        StreamResult::NoSuchQueue => Err(no_queue(queue_id)),
-        StreamResult::QueueCompleted => Err(queue_completed(queue_id)),
-        StreamResult::TakenOver => Err(Error::Aborted("another stream of this stream_id goes on".to_owned())),
-    }
+        StreamResult::OtherQueue { queue_id } => {
+            Error::invalid("begin.queue_id", format!("the stream began in queue {queue_id}"))
+        }
+        StreamResult::NoSuchQueue => no_queue(queue_id),
+        StreamResult::QueueCompleted => queue_completed(queue_id),
+        StreamResult::TakenOver => Error::Aborted("another stream of this stream_id goes on".to_owned()),
+    };
+    tx.rollback().await?;
+    Err(refused)
 }

@@ -33,10 +33,10 @@ pub async fn watch(app: &App, filter: Filter, after: Option<i64>) -> Result<Even
         known.ok_or_else(|| Error::NotFound(format!("call {call}")))?;
     }
     // Taken before the snapshot: what happens while it is read comes again behind it, and nothing is missed.
-    let (first, last) = events::bounds(&mut conn).await?;
+    let last = events::last(&mut conn).await?;
     let snapshot = match after {
         Some(after) => {
-            in_range(after, first, last)?;
+            in_range(after, last)?;
             Vec::new()
         }
         None => snapshot(calls::live(&mut conn, filter, SNAPSHOT).await?, last),
@@ -48,13 +48,10 @@ pub async fn watch(app: &App, filter: Filter, after: Option<i64>) -> Result<Even
     Ok(ReceiverStream::new(receiver))
 }
 
-fn in_range(after: i64, first: i64, last: i64) -> Result<(), Error> {
+/// A cursor beyond the last event is one of another store.
+fn in_range(after: i64, last: i64) -> Result<(), Error> {
     if after < 0 || after > last {
         return Err(Error::OutOfRange(format!("there is no event {after}; the last one is {last}")));
-    }
-    // 0 is the beginning, wherever that is by now.
-    if after != 0 && after < first - 1 {
-        return Err(Error::OutOfRange(format!("events up to {} have been deleted; begin without a cursor", first - 1)));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::api::rest::Endpoint;
 /// A fault that many operations share: its HTTP status, its component's name, what it means, its google.rpc codes.
 type Fault = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
-const FAULTS: [Fault; 10] = [
+const FAULTS: [Fault; 11] = [
     (
         "400",
         "BadRequest",
@@ -43,17 +43,15 @@ const FAULTS: [Fault; 10] = [
     ("429", "TooManyRequests", "A limit of the client is reached; the message names it.", &["RESOURCE_EXHAUSTED"]),
     ("500", "Internal", "A fault of the server. The message holds the request's id and no more.", &["INTERNAL"]),
     ("503", "Unavailable", "The store cannot be reached, or the server stops.", &["UNAVAILABLE"]),
+    ("504", "DeadlineExceeded", "It took too long, and may have happened or not.", &["DEADLINE_EXCEEDED"]),
 ];
-/// As 504, of which nobody knows whether it happened.
-const DEADLINE: Fault =
-    ("504", "DeadlineExceeded", "It took too long, and may have happened or not.", &["DEADLINE_EXCEEDED"]);
 
 /// The answers of an operation, success first.
 pub fn of(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut Components, examples: &Examples) -> Object {
     let rest = options::rest(method);
     let own = [("404", rest.not_found.as_str()), ("409", rest.conflict.as_str())];
     let mut answers = Object::default().with("200", success(endpoint, method, components, examples));
-    for (status, name, ..) in FAULTS.iter().chain([&DEADLINE]) {
+    for (status, name, ..) in &FAULTS {
         answers = match (*status, own.iter().find(|(known, _)| known == status)) {
             (_, Some((_, ""))) => answers,
             (_, Some((_, why))) => answers.with(*status, fault(why)),
@@ -66,7 +64,7 @@ pub fn of(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut Compo
 
 /// The faults that operations refer to.
 pub fn shared() -> Object {
-    let named = FAULTS.iter().chain([&DEADLINE]);
+    let named = FAULTS.iter();
     named
         .map(|(status, name, text, codes)| {
             let codes = codes.join("`, `");
@@ -144,7 +142,7 @@ pub fn shared_headers() -> Object {
 /// The error body.
 pub fn error_schema() -> Object {
     let text = |description: &str| Object::default().with("type", "string").with("description", description);
-    let mut codes: Vec<&str> = FAULTS.iter().chain([&DEADLINE]).flat_map(|(.., codes)| *codes).copied().collect();
+    let mut codes: Vec<&str> = FAULTS.iter().flat_map(|(.., codes)| *codes).copied().collect();
     codes.push("UNIMPLEMENTED");
     codes.sort_unstable();
     codes.dedup();

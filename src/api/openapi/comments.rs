@@ -45,19 +45,7 @@ macro_rules! commented {
     )* };
 }
 
-commented!(MessageDescriptor, EnumDescriptor, ServiceDescriptor);
-
-impl Commented for FieldDescriptor {
-    fn place(&self) -> (FileDescriptor, &[i32]) {
-        (self.parent_file(), self.path())
-    }
-}
-
-impl Commented for MethodDescriptor {
-    fn place(&self) -> (FileDescriptor, &[i32]) {
-        (self.parent_file(), self.path())
-    }
-}
+commented!(MessageDescriptor, EnumDescriptor, FieldDescriptor, ServiceDescriptor, MethodDescriptor);
 
 /// Lines of one paragraph joined, paragraphs apart.
 fn tidy(comment: &str) -> String {

@@ -121,7 +121,6 @@ fn wrong_type(expected: &Expected, found: Option<&Value>) -> Option<String> {
         (Expected::One(Kind::Int32 | Kind::Sint32 | Kind::Sfixed32), Value::Number(_)) => {
             quoted(&format!("an integer from {} to {}", i32::MIN, i32::MAX))
         }
-        (Expected::One(_), Value::Number(number)) if number.is_f64() => quoted("an integer of 64 bits"),
         (Expected::One(_), Value::Number(_)) => quoted("an integer of 64 bits"),
         (Expected::One(_), _) => got("an integer"),
     }

@@ -13,7 +13,6 @@ mod times;
 mod trailing_commas;
 mod write;
 
-pub use request::{MAX_BODY, REQUEST_TIMEOUT};
 pub use routes::{RestRoutes, method_not_allowed, not_found};
 pub use times::ParseWarnings;
 pub use write::{Answer, message};

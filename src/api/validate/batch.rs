@@ -19,10 +19,7 @@ use crate::store::calls::NewCall;
 /// Calls in one batch at most.
 pub const MAX_ITEMS: usize = 1000;
 
-/// Tries beyond the first at most.
-pub const MAX_RETRY: i32 = MAX_RETRIES;
-
-/// Largest contact number: 15 digits are the most that E.164 allows.
+/// Largest contact number: all that E.164 allows, 15 digits, are below it.
 const MAX_CONTACT: i64 = 1_000_000_000_000_000;
 
 /// Checks a batch and makes what is stored of it.
@@ -101,8 +98,8 @@ pub fn item(
     violations: &mut Violations,
     now: Millis,
 ) -> Option<NewCall> {
-    if !(0..=MAX_RETRY).contains(&item.retry) {
-        violations.invalid(&at.then("retry"), format_args!("must be 0 to {MAX_RETRY}"));
+    if !(0..=MAX_RETRIES).contains(&item.retry) {
+        violations.invalid(&at.then("retry"), format_args!("must be 0 to {MAX_RETRIES}"));
     }
     if item.contact_number.is_some_and(|number| !(0..=MAX_CONTACT).contains(&number)) {
         violations.invalid(&at.then("contact_number"), "must be 0 to 10^15");

@@ -59,7 +59,7 @@ macro_rules! text {
     };
 }
 
-const FIELDS: [Field; 21] = [
+const FIELDS: [Field; 22] = [
     Field {
         name: "asterisk_server_code",
         path: "asterisk_server_code",
@@ -120,18 +120,16 @@ const FIELDS: [Field; 21] = [
             Ok(())
         },
     },
-];
-
-/// A time stands by itself because the JSON reader knows how to read one.
-const DEADLINE: Field = Field {
-    name: "deadline",
-    path: "deadline",
-    put: |item, text| {
-        let time: Result<Timestamp, _> = serde_json::from_value(text.into());
-        item.deadline = Some(time.map_err(|_| format!("`{text}` is no time, as 2030-01-31T18:00:00Z"))?);
-        Ok(())
+    Field {
+        name: "deadline",
+        path: "deadline",
+        put: |item, text| {
+            let time: Result<Timestamp, _> = serde_json::from_value(text.into());
+            item.deadline = Some(time.map_err(|_| format!("`{text}` is no time, as 2030-01-31T18:00:00Z"))?);
+            Ok(())
+        },
     },
-};
+];
 
 fn action(item: &mut QueueItem) -> &mut OriginateAction {
     item.action.get_or_insert_default()
@@ -164,7 +162,7 @@ impl Target {
         if let Some(variable) = name.strip_prefix("var.").filter(|name| !name.is_empty()) {
             return Some(Self::Variable(variable.to_owned()));
         }
-        let known = FIELDS.iter().chain([&DEADLINE]).find(|field| field.name == name);
+        let known = FIELDS.iter().find(|field| field.name == name);
         known.map(Self::Field)
     }
 
@@ -278,7 +276,7 @@ fn target(name: &str) -> Result<Target, Fault> {
 
 fn unknown(what: &str, name: &str) -> Fault {
     let near = |field: &&Field| strsim::damerau_levenshtein(field.name, &name.to_lowercase());
-    let nearest = FIELDS.iter().chain([&DEADLINE]).min_by_key(near).filter(|field| near(field) <= 3);
+    let nearest = FIELDS.iter().min_by_key(near).filter(|field| near(field) <= 3);
     let meant = nearest.map(|field| format!(", did you mean `{}`?", field.name)).unwrap_or_default();
     Fault::Usage(format!(
         "{what} `{name}` is unknown{meant} `trunkline import --help` lists the fields; --map, --set and --ignore say \

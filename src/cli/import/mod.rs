@@ -16,9 +16,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use self::columns::Columns;
 use self::rows::Rows;
 use self::sender::{Sender, Sent};
-use self::state::{Content, State};
+use self::state::{Content, State, Target};
 use super::fault::{Fault, note};
 use super::remote::Remote;
+use crate::pb::TestConnectionRequest;
 
 /// The flags.
 #[derive(clap::Args)]
@@ -91,7 +92,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if args.dry_run {
         return say_checked(&args, count);
     }
-    let mut state = State::load(&args.file, &Content { file_sha256: content, label: args.label.clone() })?;
+    let session = args.remote.connect().await?;
+    let client_id = session.clients().test_connection(TestConnectionRequest {}).await?.into_inner().client_id;
+    let target = Target { url: args.remote.url().to_owned(), client_id };
+    let mut state = State::load(&args.file, &target, &Content { file_sha256: content, label: args.label.clone() })?;
     if let (Some(asked), Some(begun)) = (args.queue, state.queue_id)
         && asked != begun
     {
@@ -102,7 +106,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         ))
         .into());
     }
-    let session = args.remote.connect().await?;
     let mut queue_id = state.queue_id.or(args.queue);
     let bar = progress(count);
     bar.set_position(state.rows);

@@ -10,7 +10,16 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::fault::{Fault, note};
 
-/// What makes an import the same one.
+/// Where an import goes: each server and each client has calls and queues of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The server's, as it was given.
+    pub url: String,
+    /// The key's client.
+    pub client_id: Option<i64>,
+}
+
+/// What makes an import to one target the same one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// Of the whole file, in hexadecimal.
@@ -22,17 +31,24 @@ pub struct Content {
 /// What is known of an import.
 #[derive(Debug)]
 pub struct State {
+    /// Where to.
+    target: Target,
     /// What is imported.
     pub content: Content,
-    /// Where to, once that is known.
+    /// Into which queue, once that is known.
     pub queue_id: Option<i64>,
     /// How many calls are surely inserted.
     pub rows: u64,
+    /// Imports of the same file to other targets, which the state file keeps too.
+    others: Vec<Stored>,
     path: PathBuf,
 }
 
-#[derive(Serialize, Deserialize)]
+/// The last import to one target, as the state file holds it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stored {
+    #[serde(flatten)]
+    target: Target,
     #[serde(flatten)]
     content: Content,
     queue_id: i64,
@@ -53,24 +69,28 @@ impl Content {
 }
 
 impl State {
-    /// What is left of an earlier run over the same content, else a new one.
+    /// What is left of an earlier run over the same content to the same target, else a new one.
     ///
     /// # Errors
-    /// Where an earlier run over other content was not finished: sent anew, its calls would be there twice.
-    pub fn load(csv: &Path, content: &Content) -> anyhow::Result<Self> {
+    /// Where an earlier run to it over other content was not finished: sent anew, its calls would be there twice.
+    pub fn load(csv: &Path, target: &Target, content: &Content) -> anyhow::Result<Self> {
         let path = path_for(csv);
-        let new = Self { content: content.clone(), queue_id: None, rows: 0, path: path.clone() };
+        let (target, content) = (target.clone(), content.clone());
+        let new = Self { target, content, queue_id: None, rows: 0, others: Vec::new(), path: path.clone() };
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(new),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
         // Half a file is what a crash of the machine left; the server still knows what it has.
-        let Ok(stored) = serde_json::from_str::<Stored>(&text) else { return Ok(new) };
-        if stored.content == *content {
+        let Ok(stored) = serde_json::from_str::<Vec<Stored>>(&text) else { return Ok(new) };
+        let (mut here, others): (Vec<_>, _) = stored.into_iter().partition(|import| import.target == new.target);
+        let new = Self { others, ..new };
+        let Some(stored) = here.pop() else { return Ok(new) };
+        if stored.content == new.content {
             return Ok(Self { queue_id: Some(stored.queue_id), rows: stored.rows, ..new });
         }
-        if stored.content.label == content.label || !stored.done {
+        if stored.content.label == new.content.label || !stored.done {
             let Stored { rows, queue_id, .. } = stored;
             return Err(Fault::Usage(format!(
                 "{csv} is not what was imported before: {rows} calls of another content or label are in queue {queue_id}. \
@@ -93,7 +113,9 @@ impl State {
     pub fn advance(&mut self, queue_id: i64, rows: u64, count: u64) {
         self.queue_id = Some(queue_id);
         self.rows = rows;
-        let stored = Stored { content: self.content.clone(), queue_id, rows, done: rows == count };
+        let (target, content) = (self.target.clone(), self.content.clone());
+        let mut stored = self.others.clone();
+        stored.push(Stored { target, content, queue_id, rows, done: rows == count });
         if let Err(error) = self.write(&stored) {
             note(format_args!(
                 "cannot write {}: {error}; should the import be interrupted, it is sent again from its beginning, and \
@@ -104,7 +126,7 @@ impl State {
     }
 
     /// Writes beside the old one and renames, so that there is always a whole one.
-    fn write(&self, stored: &Stored) -> std::io::Result<()> {
+    fn write(&self, stored: &[Stored]) -> std::io::Result<()> {
         let mut beside = self.path.clone().into_os_string();
         beside.push(".new");
         fs::write(&beside, serde_json::to_vec(stored)?)?;
@@ -126,6 +148,14 @@ mod tests {
         Content { file_sha256: file_sha256.to_owned(), label: label.to_owned() }
     }
 
+    fn target(url: &str, client_id: i64) -> Target {
+        Target { url: url.to_owned(), client_id: Some(client_id) }
+    }
+
+    fn load(csv: &Path, content: &Content) -> anyhow::Result<State> {
+        State::load(csv, &target("http://a", 1), content)
+    }
+
     #[test]
     fn a_batch_id_depends_on_content_place_and_label_alone() {
         let id = content("aa", "").batch_id(1000);
@@ -142,22 +172,38 @@ mod tests {
     fn an_import_goes_on_where_it_was_and_other_content_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let csv = dir.path().join("people.csv");
-        let mut state = State::load(&csv, &content("aa", "")).unwrap();
+        let mut state = load(&csv, &content("aa", "")).unwrap();
         assert_eq!((state.queue_id, state.rows), (None, 0));
         state.advance(7, 1000, 3000);
-        let state = State::load(&csv, &content("aa", "")).unwrap();
+        let state = load(&csv, &content("aa", "")).unwrap();
         assert_eq!((state.queue_id, state.rows), (Some(7), 1000));
-        let error = State::load(&csv, &content("bb", "")).unwrap_err().to_string();
+        let error = load(&csv, &content("bb", "")).unwrap_err().to_string();
         assert!(error.contains("is not what was imported before"), "{error}");
-        assert!(State::load(&csv, &content("aa", "again")).is_err(), "the first one is not done");
+        assert!(load(&csv, &content("aa", "again")).is_err(), "the first one is not done");
     }
 
     #[test]
     fn another_label_begins_anew_behind_a_finished_import() {
         let dir = tempfile::tempdir().unwrap();
         let csv = dir.path().join("people.csv");
-        State::load(&csv, &content("aa", "")).unwrap().advance(7, 3000, 3000);
-        assert_eq!(State::load(&csv, &content("aa", "again")).unwrap().rows, 0);
-        assert_eq!(State::load(&csv, &content("aa", "")).unwrap().rows, 3000);
+        load(&csv, &content("aa", "")).unwrap().advance(7, 3000, 3000);
+        assert_eq!(load(&csv, &content("aa", "again")).unwrap().rows, 0);
+        assert_eq!(load(&csv, &content("aa", "")).unwrap().rows, 3000);
+    }
+
+    #[test]
+    fn each_server_and_each_client_has_an_import_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let csv = dir.path().join("people.csv");
+        let here = target("http://a", 1);
+        State::load(&csv, &here, &content("aa", "")).unwrap().advance(7, 1000, 3000);
+        for other in [target("http://b", 1), target("http://a", 2)] {
+            let mut state = State::load(&csv, &other, &content("bb", "")).unwrap();
+            assert_eq!((state.queue_id, state.rows), (None, 0));
+            state.advance(9, 2000, 3000);
+        }
+        let state = State::load(&csv, &here, &content("aa", "")).unwrap();
+        assert_eq!((state.queue_id, state.rows), (Some(7), 1000), "no other import made it forget");
+        assert!(State::load(&csv, &here, &content("bb", "")).is_err());
     }
 }

@@ -16,6 +16,7 @@ pub async fn create(change: Change, request: pb::CreateClientRequest) -> Result<
     let mut tx = change.begin().await?;
     let new = admin::client(&request, &servers::list(&mut tx).await?)?;
     if clients::by_name(&mut tx, &new.name).await?.is_some() {
+        tx.rollback().await?;
         return Err(taken(&new.name));
     }
     let id = clients::create(&mut tx, &new, change.now).await.map_err(|error| refused(error, &new.name))?;
@@ -52,6 +53,7 @@ pub async fn update(change: Change, request: pb::UpdateClientRequest) -> Result<
     let patched = patch::client(find(&mut tx, id).await?, request)?;
     let new = admin::client(&patched.fields, &servers::list(&mut tx).await?)?;
     if clients::by_name(&mut tx, &new.name).await?.is_some_and(|other| other.id != id) {
+        tx.rollback().await?;
         return Err(taken(&new.name));
     }
     let updated = clients::update(&mut tx, id, &new, patched.disabled, change.now).await;

@@ -38,6 +38,7 @@ pub async fn remove(
     let number = rules::number(&request.number)?;
     let mut tx = change.begin().await?;
     if !do_not_call::remove(&mut tx, PLATFORM, &number).await? {
+        tx.rollback().await?;
         return Err(rules::not_listed(&number));
     }
     tx.commit(format!("do-not-call/{number}")).await?;

@@ -39,6 +39,7 @@ pub async fn delete(change: Change, request: pb::DeleteGrantRequest) -> Result<p
     let (client_id, code) = (request.client_id, request.asterisk_server_code);
     let mut tx = change.begin().await?;
     if !store::revoke_grant(&mut tx, client_id, &code).await? {
+        tx.rollback().await?;
         return Err(Error::NotFound(format!("grant of server {code} to client {client_id}")));
     }
     tx.commit(format!("clients/{client_id}/grants/{code}")).await?;

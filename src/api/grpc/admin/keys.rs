@@ -41,8 +41,10 @@ pub async fn list(app: App, request: pb::ListKeysRequest) -> Result<pb::ListKeys
 /// See `AdminService.RevokeKey`.
 pub async fn revoke(change: Change, request: pb::RevokeKeyRequest) -> Result<pb::RevokeKeyResponse, Error> {
     let mut tx = change.begin().await?;
-    let revoked = keys::revoke(&mut tx, request.client_id, &request.key_id, change.now).await?;
-    let key = revoked.ok_or_else(|| Error::NotFound(format!("key {}", request.key_id)))?;
+    let Some(key) = keys::revoke(&mut tx, request.client_id, &request.key_id, change.now).await? else {
+        tx.rollback().await?;
+        return Err(Error::NotFound(format!("key {}", request.key_id)));
+    };
     tx.commit(target(request.client_id, &key.id)).await?;
     Ok(pb::RevokeKeyResponse { key: Some(convert::key(key)) })
 }

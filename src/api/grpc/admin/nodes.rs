@@ -27,6 +27,7 @@ async fn set(change: Change, name: &str, draining: bool) -> Result<pb::Node, Err
     let missing = || Error::NotFound(format!("node {name}"));
     let mut tx = change.begin().await?;
     if !nodes::set_draining(&mut tx, name, draining).await? {
+        tx.rollback().await?;
         return Err(missing());
     }
     tx.commit(format!("nodes/{name}")).await?;

@@ -38,7 +38,10 @@ pub async fn get(app: App, request: pb::GetServerRequest) -> Result<pb::GetServe
 pub async fn update(change: Change, request: pb::UpdateServerRequest) -> Result<pb::UpdateServerResponse, Error> {
     let code = request.code.clone();
     let mut tx = change.begin().await?;
-    let current = servers::get(&mut tx, &code).await?.ok_or_else(|| missing(&code))?;
+    let Some(current) = servers::get(&mut tx, &code).await? else {
+        tx.rollback().await?;
+        return Err(missing(&code));
+    };
     let patched = patch::server(&current, request)?;
     let secret = match &patched.secret {
         Some(secret) => admin::Secret::New(secret),
@@ -58,7 +61,10 @@ pub async fn delete(change: Change, request: pb::DeleteServerRequest) -> Result<
     let mut tx = change.begin().await?;
     match servers::remove(&mut tx, &code, change.now).await? {
         Removal::Done => tx.commit(target(&code)).await?,
-        Removal::NoSuchServer => return Err(missing(&code)),
+        Removal::NoSuchServer => {
+            tx.rollback().await?;
+            return Err(missing(&code));
+        }
         Removal::InUse { waiting, live } => {
             tx.rollback().await?;
             let message = format!("server {code} is in use: {waiting} calls wait for it, {live} live on it");

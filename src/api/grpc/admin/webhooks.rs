@@ -22,7 +22,7 @@ pub async fn create(change: Change, request: pb::CreateWebhookRequest) -> Result
     let sealed = change.app.sealer.seal(&secret)?;
     let mut tx = change.begin().await?;
     known_client(&mut tx, request.client_id).await?;
-    let (_, after) = events::bounds(&mut tx).await?;
+    let after = events::last(&mut tx).await?;
     let new = NewWebhook { client_id: request.client_id, url: request.url, secret: sealed, events: kinds, after };
     let made = webhooks::insert(&mut tx, &new, change.now).await?;
     tx.commit(format!("webhooks/{}", made.id)).await?;
