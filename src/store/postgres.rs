@@ -21,6 +21,9 @@ pub const SEQ_LOCK: i64 = 0x7472_756e_6b01;
 /// The advisory lock that keeps two nodes from migrating at once.
 pub const MIGRATION_LOCK: i64 = 0x7472_756e_6b02;
 
+/// The advisory lock that claims share, and a change of what they are held against takes alone (`rule_lock`).
+pub const RULES_LOCK: i64 = 0x7472_756e_6b03;
+
 /// The channel on which a commit tells other nodes that there are new events. Notifications can be lost, so
 /// listeners also poll slowly.
 pub const EVENTS_CHANNEL: &str = "trunkline_events";
