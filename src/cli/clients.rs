@@ -61,22 +61,22 @@ enum Action {
     Enable(ClientRef),
 }
 
-/// Limits over all servers and nodes.
+/// What limits a client.
 #[derive(Clone, clap::Args)]
 struct LimitFlags {
-    /// API requests a second
+    /// API requests a second to each node
     #[arg(long, value_name = "N")]
     requests_per_second: Option<f64>,
-    /// Calls begun a second
+    /// Calls begun a second, on all servers of a node together
     #[arg(long, value_name = "N")]
     calls_per_second: Option<f64>,
-    /// Live calls at one time
+    /// Live calls at one time, on all servers of a node together
     #[arg(long, value_name = "N")]
     max_live_calls: Option<i32>,
     /// Calls that wait
     #[arg(long, value_name = "N")]
     max_queued_calls: Option<i64>,
-    /// Calls to one number in 24 hours
+    /// Calls to one number on one day (UTC)
     #[arg(long, value_name = "N")]
     max_calls_per_destination_per_day: Option<i32>,
     /// Take all limits away that are not named beside it

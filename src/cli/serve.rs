@@ -21,7 +21,7 @@ use crate::api::metrics::{self, Metrics, Recorder};
 use crate::api::port::{Peer, Port};
 use crate::api::server::{self, Readiness, Services};
 use crate::api::tls::Certificate;
-use crate::cluster::Member;
+use crate::cluster::{Member, Name, NameError};
 use crate::config::{Config, Flags};
 use crate::dialer::{self, Dialer};
 use crate::progress::{Hub, wake};
@@ -51,6 +51,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     first_start::make_data_dir(&config)?;
     let (admin_key, sealer) = (first_start::admin_key(&config)?, first_start::sealer(&config)?);
     let db = store::open(&config.database_url())?;
+    // Dialing stops first, the event log last: what the dialer still commits is still told.
+    // The port stays open in between, so that whoever asks learns that the server drains.
+    let (stop, close, stop_telling) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let name = tokio::select! {
+        name = name(&db, &config, stop_telling.clone()) => name?,
+        () = signals.next() => return Ok(()),
+    };
     migrate::run(&db).await.context("cannot prepare the store")?;
     let certificate =
         config.tls()?.map(Certificate::new).transpose().map_err(|error| Fault::Usage(error.to_string()))?;
@@ -62,9 +69,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         None => None,
     };
 
-    // Dialing stops first, the event log last: what the dialer still commits is still told.
-    // The port stays open in between, so that whoever asks learns that the server drains.
-    let (stop, close, stop_telling) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
     Reload { flags: args.config.clone(), log, certificate }.start(stop_telling.clone())?;
     tokio::spawn(wal::keep_short(db.clone(), stop_telling.clone()));
     let hub = Hub::start(db.clone(), stop_telling.clone()).await?;
@@ -82,7 +86,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         client_keys: if args.sandbox { KeyKind::Test } else { KeyKind::Live },
         stop: stop.clone(),
     };
-    let node = config.node_name();
+    let node = name.as_str().to_owned();
     let metrics = Arc::new(Metrics {
         recorder: Recorder::install(stop_telling.clone())?,
         db: db.clone(),
@@ -163,6 +167,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             Err(Fault::Failed("ended by a second signal; the next start looks for calls that are live".to_owned()).into())
         }
     }
+}
+
+/// This node's name, kept from all other processes until `stop`.
+async fn name(db: &Db, config: &Config, stop: CancellationToken) -> anyhow::Result<Name> {
+    Name::take(db, &config.node_name(), stop).await.map_err(|error| match error {
+        NameError::Served(_) => Fault::Failed(error.to_string()).into(),
+        NameError::Lock { .. } | NameError::Store(_) => anyhow::Error::new(error).context("cannot prepare the store"),
+    })
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

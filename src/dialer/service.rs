@@ -141,18 +141,23 @@ impl Dialer {
     }
 
     async fn start(&mut self, server: Server) -> Result<()> {
+        let opened = self.options.sealer.open(&server.secret);
         let mut tx = self.options.db.begin().await?;
-        let epoch = leases::acquire(&mut tx, &server.code, &self.options.node, TTL, Millis::now()).await?;
+        let (node, now) = (&self.options.node, Millis::now());
+        let secret = match opened {
+            Ok(secret) => secret,
+            // A node with the right key may take it.
+            Err(error) => {
+                error!(server = %server.code, %error, "its secret cannot be read; nothing is dialed through it");
+                leases::pass_over(&mut tx, &server.code, node, &format!("its secret cannot be read: {error}"), now)
+                    .await?;
+                return tx.commit().await;
+            }
+        };
+        let epoch = leases::acquire(&mut tx, &server.code, node, TTL, now).await?;
         tx.commit().await?;
         // Another node dials through it.
         let Some(epoch) = epoch else { return Ok(()) };
-        let secret = match self.options.sealer.open(&server.secret) {
-            Ok(secret) => secret,
-            Err(error) => {
-                error!(server = %server.code, %error, "its secret cannot be read; nothing is dialed through it");
-                return Ok(());
-            }
-        };
         let port = u16::try_from(server.port).unwrap_or(0);
         let ami = ami::Options::new(server.host.clone(), port, server.username.clone(), secret, server.tls);
         let (wake, stop) = (Arc::new(Notify::new()), CancellationToken::new());

@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Limits of one client over all servers and nodes; None does not limit.
+/// Limits of one client; None does not limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientLimits {
-    /// API requests a second, above 0.
+    /// API requests a second to each node, above 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<f64>,
-    /// Calls begun a second, above 0.
+    /// Calls begun a second on all servers of a node together, above 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<f64>,
-    /// Calls between Originate and hangup at one time, from 1.
+    /// Calls between Originate and hangup at one time on all servers of a node together, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_live_calls: Option<i32>,
     /// Calls that wait for a try, from 1.

@@ -1,7 +1,7 @@
 //! Connections and transactions of either engine behind one type, so that a query is written once.
 
 use std::ops::{Deref, DerefMut};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
@@ -86,6 +86,15 @@ impl Db {
         match &self.engine {
             Engine::Sqlite { .. } => None,
             Engine::Postgres { url, .. } => Some(url),
+        }
+    }
+
+    /// The file that it is kept in; None where it is on a server.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match &self.engine {
+            Engine::Sqlite { path, .. } => Some(path),
+            Engine::Postgres { .. } => None,
         }
     }
 

@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl;
 
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
+use super::rule_lock;
 use super::schema::do_not_call;
 use crate::domain::time::Millis;
 
@@ -30,7 +31,7 @@ pub struct Entry {
     pub added_at: i64,
 }
 
-/// Adds numbers to a client's list, and answers how many were not on it before.
+/// Adds numbers to a client's list, and answers how many were not on it before. They hold from the transaction's commit on.
 pub async fn add(tx: &mut Tx, client_id: i64, numbers: &[(String, Option<String>)], now: Millis) -> Result<usize> {
     let mut added = 0;
     for (number, reason) in numbers {
@@ -39,6 +40,8 @@ pub async fn add(tx: &mut Tx, client_id: i64, numbers: &[(String, Option<String>
             diesel::insert_into(do_not_call::table).values(&entry).on_conflict_do_nothing().execute(c).await
         })?;
     }
+    // Last, so that lanes wait for the commit alone.
+    rule_lock::change(tx).await?;
     Ok(added)
 }
 

@@ -47,6 +47,13 @@ impl From<diesel::result::Error> for StoreError {
             Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, why) => {
                 Self::Unavailable(why.message().to_owned())
             }
+            // What was the primary takes writes again, or another server does, after a fail-over.
+            Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, why) => {
+                Self::Unavailable(why.message().to_owned())
+            }
+            Error::DatabaseError(DatabaseErrorKind::Unknown, why) if says_goodbye(why.message()) => {
+                Self::Unavailable(why.message().to_owned())
+            }
             Error::BrokenTransactionManager => Self::Unavailable(error.to_string()),
             _ => Self::Query(error),
         }
@@ -71,5 +78,43 @@ impl From<serde_json::Error> for StoreError {
     }
 }
 
+/// PostgreSQL's last word on a connection that it closes, or its first on one that it does not take yet. Diesel keeps the
+/// message only, not the SQLSTATE (57P01 to 57P03).
+fn says_goodbye(message: &str) -> bool {
+    message.starts_with("terminating connection ") || message.starts_with("the database system is ")
+}
+
 /// What every query answers.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use diesel::result::{DatabaseErrorKind, Error};
+
+    use super::*;
+
+    fn is_unavailable(kind: DatabaseErrorKind, message: &str) -> bool {
+        StoreError::from(Error::DatabaseError(kind, Box::new(message.to_owned()))).is_unavailable()
+    }
+
+    #[test]
+    fn a_server_that_stops_or_starts_is_unavailable() {
+        for message in [
+            "terminating connection due to administrator command",
+            "terminating connection because of crash of another server process",
+            "the database system is shutting down",
+            "the database system is starting up",
+            "the database system is in recovery mode",
+        ] {
+            assert!(is_unavailable(DatabaseErrorKind::Unknown, message), "{message}");
+        }
+        let read_only = "cannot execute UPDATE in a read-only transaction";
+        assert!(is_unavailable(DatabaseErrorKind::ReadOnlyTransaction, read_only));
+    }
+
+    #[test]
+    fn a_query_that_is_refused_is_no_store_that_is_away() {
+        assert!(!is_unavailable(DatabaseErrorKind::Unknown, "division by zero"));
+        assert!(!is_unavailable(DatabaseErrorKind::UniqueViolation, "terminating connection "));
+    }
+}

@@ -16,6 +16,8 @@ use super::leases::{self, GroupState};
 use super::notes::{self, Note};
 use super::queues;
 use super::refusals::{self, Refusal};
+use super::retries;
+use super::rule_lock;
 use super::schema::attempts;
 use super::types::Id;
 use crate::domain::ids::{AttemptId, CallId};
@@ -171,6 +173,14 @@ impl Group {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Calls that wait for a further try by what is in it.
+    fn tried_again(&self) -> Vec<CallRef> {
+        let ended = self.changes.iter().filter(|change| change.next_try().is_some()).map(|change| change.call);
+        let withdrawn = self.withdrawn.iter().map(|withdrawal| &withdrawal.claim);
+        let put_back = withdrawn.filter(|claim| claim.from == CallStatus::Retrying).map(|claim| claim.call);
+        ended.chain(put_back).collect()
+    }
 }
 
 row! {
@@ -286,6 +296,7 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     let now = Millis::now();
     let server = lane.server.as_str();
     let mut tx = db.begin().await?;
+    rule_lock::hold(&mut tx).await?;
     if leases::fence(&mut tx, server, lane.epoch, number).await? == GroupState::Committed {
         return granted_before(&mut tx, &group.claims).await;
     }
@@ -331,6 +342,7 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     bulk::execute(&mut tx, CHANGE_ATTEMPTS, ChangeRow::COLUMNS, &changed).await?;
     told.extend(notes::events(&mut tx, server, &group.notes).await?);
     commands::settle(&mut tx, server, &group.settled, now, &mut moves, &mut told).await?;
+    retries::give_up(&mut tx, &group.tried_again(), now, &mut moves, &mut told).await?;
 
     moves.apply(&mut tx, now).await?;
     let touched: Vec<i64> = moves.queue_ids().collect();

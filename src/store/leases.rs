@@ -86,6 +86,34 @@ pub async fn acquire(tx: &mut Tx, server: &str, node: &str, ttl: Duration, now: 
     Ok(epoch)
 }
 
+/// Says why `node` cannot run a lane that nobody owns, for everybody to see. It stays free.
+pub async fn pass_over(tx: &mut Tx, server: &str, node: &str, why: &str, now: Millis) -> Result<()> {
+    let unowned = Lease {
+        server_code: server.to_owned(),
+        node: node.to_owned(),
+        epoch: 0,
+        committed: 0,
+        expires_at: 0,
+        status: ServerStatus::Offline.code(),
+        asterisk_version: None,
+        last_error: Some(why.to_owned()),
+    };
+    let made = with_conn!(&mut **tx, |c| {
+        diesel::insert_into(leases::table).values(&unowned).on_conflict_do_nothing().execute(c).await
+    })?;
+    if made == 1 {
+        return Ok(());
+    }
+    with_conn!(&mut **tx, |c| {
+        diesel::update(leases::table.find(server))
+            .filter(leases::expires_at.le(now.0))
+            .set((leases::status.eq(unowned.status), leases::last_error.eq(why)))
+            .execute(c)
+            .await
+    })?;
+    Ok(())
+}
+
 /// Keeps the lane; false where it is another's by now.
 pub async fn renew(tx: &mut Tx, server: &str, epoch: i64, ttl: Duration, now: Millis) -> Result<bool> {
     let renewed = with_conn!(&mut **tx, |c| {

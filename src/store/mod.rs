@@ -29,6 +29,7 @@ pub mod queue_rules;
 pub mod queues;
 pub mod refusals;
 pub mod retries;
+mod rule_lock;
 pub mod schema;
 pub mod secrets;
 pub mod servers;

@@ -21,6 +21,9 @@ pub const SEQ_LOCK: i64 = 0x7472_756e_6b01;
 /// The advisory lock that keeps two nodes from migrating at once.
 pub const MIGRATION_LOCK: i64 = 0x7472_756e_6b02;
 
+/// The advisory lock that claims share, and a change of what they are held against takes alone (`rule_lock`).
+pub const RULES_LOCK: i64 = 0x7472_756e_6b03;
+
 /// The channel on which a commit tells other nodes that there are new events. Notifications can be lost, so
 /// listeners also poll slowly.
 pub const EVENTS_CHANNEL: &str = "trunkline_events";
@@ -28,8 +31,20 @@ pub const EVENTS_CHANNEL: &str = "trunkline_events";
 /// Connections a node holds at most.
 const CONNECTIONS: usize = 16;
 
+/// How soon a server that has fallen silent is given up, by parameters of its URL, in seconds: after a fail-over nothing may
+/// ever come from the old one, not even a reset, and by default TCP would wait for hours.
+const GIVEN_UP: [(&str, u32); 5] = [
+    // Below the pool's own patience, so that a second host of the URL is tried.
+    ("connect_timeout", 2),
+    ("tcp_user_timeout", 10),
+    ("keepalives_idle", 10),
+    ("keepalives_interval", 5),
+    ("keepalives_retries", 2),
+];
+
 /// Opens the server that `url` names.
 pub fn open(url: &str) -> Result<Db> {
+    let url = &watchful(url);
     let mut config = ManagerConfig::<AsyncPgConnection>::default();
     // A broken connection shows at its next use; asking before each use would double the round trips.
     config.recycling_method = RecyclingMethod::Fast;
@@ -42,6 +57,21 @@ pub fn open(url: &str) -> Result<Db> {
         .build()
         .map_err(|error| StoreError::Unavailable(error.to_string()))?;
     Ok(Db::new(Engine::Postgres { pool, url: url.to_owned() }))
+}
+
+/// The URL with those of [`GIVEN_UP`] that it does not set itself.
+fn watchful(url: &str) -> String {
+    // A password may hold any character.
+    let behind_password = url.find('@').map_or(0, |at| at + 1);
+    let query = url[behind_password..].split_once('?').map(|(_, query)| query);
+    let sets = |name: &str| query.is_some_and(|query| query.split('&').any(|one| one.split('=').next() == Some(name)));
+    let missing: Vec<String> =
+        GIVEN_UP.iter().filter(|(name, _)| !sets(name)).map(|(name, value)| format!("{name}={value}")).collect();
+    match (missing.is_empty(), query) {
+        (true, _) => url.to_owned(),
+        (false, None) => format!("{url}?{}", missing.join("&")),
+        (false, Some(_)) => format!("{url}&{}", missing.join("&")),
+    }
 }
 
 /// The rows of a JSON array in parameter 1, as a table expression.
@@ -64,4 +94,27 @@ pub fn rows(columns: &[Column]) -> String {
         });
     }
     format!("(SELECT {} FROM json_to_recordset($1::json) AS r({}))", selected.join(", "), typed.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::watchful;
+
+    const ALL: &str =
+        "connect_timeout=2&tcp_user_timeout=10&keepalives_idle=10&keepalives_interval=5&keepalives_retries=2";
+
+    #[test]
+    fn a_silent_server_is_given_up_by_parameters_of_its_url() {
+        assert_eq!(watchful("postgres://u@h:1/d"), format!("postgres://u@h:1/d?{ALL}"));
+        assert_eq!(watchful("postgres://u:a?b@h/d"), format!("postgres://u:a?b@h/d?{ALL}"));
+        assert_eq!(watchful("postgres://h/d?application_name=x"), format!("postgres://h/d?application_name=x&{ALL}"));
+    }
+
+    #[test]
+    fn what_a_url_sets_itself_wins() {
+        let own = "postgres://h/d?tcp_user_timeout=3&connect_timeout=30";
+        assert_eq!(watchful(own), format!("{own}&keepalives_idle=10&keepalives_interval=5&keepalives_retries=2"));
+        let own = format!("postgres://h/d?{ALL}");
+        assert_eq!(watchful(&own), own);
+    }
 }

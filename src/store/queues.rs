@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::events::{EventKind, NewEvent};
+use super::rule_lock;
 use super::schema::{batches, clients, queues};
 use crate::domain::retry::{DEFAULT_GAP_SECONDS, Retries};
 use crate::domain::status::{CallStatus, QueueKind, QueueStatus};
@@ -255,8 +256,10 @@ pub async fn batches_of(conn: &mut Conn, ids: &[i64], limit: usize) -> Result<Ve
     Ok(of_queues)
 }
 
-/// Changes one queue of a client; None where the client has no such queue.
+/// Changes one queue of a client; None where the client has no such queue. It must be the first that the transaction
+/// writes: it holds from the commit on, so no lane may be in the middle of one.
 pub async fn update(tx: &mut Tx, client_id: i64, id: i64, update: QueueUpdate, now: Millis) -> Result<Option<Queue>> {
+    rule_lock::change(tx).await?;
     let by_client = update.status.map(|status| status == QueueStatus::Completed);
     Ok(with_conn!(&mut **tx, |c| {
         diesel::update(queues::table.find(id))

@@ -1,6 +1,6 @@
 //! What a changed retry rule does to calls that have failed, or wait for a further try, already.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -11,7 +11,9 @@ use super::counters::Moves;
 use super::db::{Db, Tx, with_conn};
 use super::error::Result;
 use super::events::{self, EventKind, NewEvent};
+use super::journal::CallRef;
 use super::queues::{self, Queue};
+use super::rule_lock;
 use super::schema::{calls, queues as queues_table};
 use super::types::Id;
 use crate::domain::originate::Plan;
@@ -73,7 +75,9 @@ pub async fn apply(db: &Db, queue: &Queue, now: Millis, mut random: impl FnMut()
         let mut behind = Some(0);
         while let Some(position) = behind {
             let mut tx = db.begin().await?;
-            if lock(&mut tx, queue, now).await? != Some(retries.clone()) {
+            // Lanes wait meanwhile: they lock these calls and their queue too, and not always in this order.
+            rule_lock::change(&mut tx).await?;
+            if current(&mut tx, queue).await? != Some(retries.clone()) {
                 return Ok(());
             }
             let candidates = candidates(&mut tx, queue, from, position).await?;
@@ -89,17 +93,9 @@ pub async fn apply(db: &Db, queue: &Queue, now: Millis, mut random: impl FnMut()
     Ok(())
 }
 
-/// The queue's rule as it now is. Nobody changes it until the transaction ends.
-async fn lock(tx: &mut Tx, queue: &Queue, now: Millis) -> Result<Option<Retries>> {
-    let current: Option<Queue> = with_conn!(&mut **tx, |c| {
-        diesel::update(queues_table::table.find(queue.id))
-            .set(queues_table::updated_at.eq(now.0))
-            .returning(Queue::as_returning())
-            .get_result(c)
-            .await
-            .optional()
-    })?;
-    current.map(|queue| queue.retries()).transpose()
+/// The queue's rule as it now is.
+async fn current(tx: &mut Tx, queue: &Queue) -> Result<Option<Retries>> {
+    queues::get(tx, queue.client_id, queue.id).await?.map(|queue| queue.retries()).transpose()
 }
 
 async fn candidates(tx: &mut Tx, queue: &Queue, status: CallStatus, behind: i64) -> Result<Vec<Candidate>> {
@@ -129,7 +125,71 @@ fn decide<'c>(call: &'c Candidate, retries: &Retries, now: Millis, random: f64) 
     Ok(due.map(|due| Move { call, outcome, to: CallStatus::Retrying, due: Some(due) }))
 }
 
+/// Within a lane's group commit: ends those of these calls that wait for a further try though their queue grants none any
+/// more. A lane decides by the rule that it read last, and [`apply`] may have been through before the lane's commit.
+pub(super) async fn give_up(
+    tx: &mut Tx,
+    waiting: &[CallRef],
+    now: Millis,
+    counters: &mut Moves,
+    told: &mut Vec<NewEvent>,
+) -> Result<()> {
+    let of_queues: BTreeSet<i64> = waiting.iter().map(|call| call.queue_id).collect();
+    if of_queues.is_empty() {
+        return Ok(());
+    }
+    let given_up: Vec<Queue> = with_conn!(&mut **tx, |c| {
+        queues_table::table
+            .filter(queues_table::id.eq_any(of_queues).and(queues_table::retry.eq(false)))
+            .select(Queue::as_select())
+            .load(c)
+            .await
+    })?;
+    for queue in given_up {
+        let retries = queue.retries()?;
+        let of_queue = waiting.iter().filter(|call| call.queue_id == queue.id);
+        let ids: Vec<Id> = of_queue.map(|call| call.id.into()).collect();
+        let candidates: Vec<Candidate> = with_conn!(&mut **tx, |c| {
+            calls::table
+                .filter(calls::id.eq_any(&ids).and(calls::status.eq(CallStatus::Retrying.code())))
+                .select(Candidate::as_select())
+                .load(c)
+                .await
+        })?;
+        let mut moves = Vec::new();
+        for call in &candidates {
+            moves.extend(decide(call, &retries, now, 0.0)?);
+        }
+        move_calls(tx, &queue, CallStatus::Retrying, &moves, now, counters, told).await?;
+    }
+    Ok(())
+}
+
 async fn carry_out(tx: &mut Tx, queue: &Queue, from: CallStatus, moves: &[Move<'_>], now: Millis) -> Result<()> {
+    let (mut counters, mut told) = (Moves::default(), Vec::with_capacity(moves.len()));
+    move_calls(tx, queue, from, moves, now, &mut counters, &mut told).await?;
+    if told.is_empty() {
+        return Ok(());
+    }
+    counters.apply(tx, now).await?;
+    if from.has_ended() {
+        reopen(tx, queue).await?;
+    } else {
+        told.extend(queues::complete_ended(tx, &[queue.id], now).await?);
+    }
+    events::append(tx, told).await
+}
+
+/// Moves the calls; the counters' moves and the events are the caller's to write.
+async fn move_calls(
+    tx: &mut Tx,
+    queue: &Queue,
+    from: CallStatus,
+    moves: &[Move<'_>],
+    now: Millis,
+    counters: &mut Moves,
+    told: &mut Vec<NewEvent>,
+) -> Result<()> {
     let rows: Vec<MoveRow> = moves
         .iter()
         .map(|one| MoveRow {
@@ -143,7 +203,6 @@ async fn carry_out(tx: &mut Tx, queue: &Queue, from: CallStatus, moves: &[Move<'
     let statement = MOVE.replace("{from}", &from.code().to_string());
     let moved = bulk::execute_returning(tx, &statement, MoveRow::COLUMNS, &rows).await?;
     let moved: HashSet<uuid::Uuid> = moved.into_iter().collect();
-    let (mut counters, mut told) = (Moves::default(), Vec::with_capacity(moved.len()));
     for one in moves.iter().filter(|one| moved.contains(&one.call.id.0)) {
         counters.moved(queue.id, &one.call.server_code, Some(from), one.to);
         let kind = if one.to.has_ended() { EventKind::Ended } else { EventKind::Retrying };
@@ -156,16 +215,7 @@ async fn carry_out(tx: &mut Tx, queue: &Queue, from: CallStatus, moves: &[Move<'
             ..NewEvent::of_queue(kind, queue.client_id, queue.id, now)
         });
     }
-    if moved.is_empty() {
-        return Ok(());
-    }
-    counters.apply(tx, now).await?;
-    if from.has_ended() {
-        reopen(tx, queue).await?;
-    } else {
-        told.extend(queues::complete_ended(tx, &[queue.id], now).await?);
-    }
-    events::append(tx, told).await
+    Ok(())
 }
 
 /// Its calls had all ended; now some have not.

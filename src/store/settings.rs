@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
+use super::rule_lock;
 use super::schema::settings;
 use crate::domain::time::Millis;
 
@@ -14,6 +15,8 @@ use crate::domain::time::Millis;
 pub trait Setting: Serialize + DeserializeOwned + Default + Send + Sync {
     /// Its name in the table.
     const NAME: &'static str;
+    /// The commit of a claim looks at it.
+    const HOLDS_CLAIMS: bool = false;
 }
 
 /// Whether new calls are stopped.
@@ -27,6 +30,7 @@ pub struct KillSwitch {
 
 impl Setting for KillSwitch {
     const NAME: &'static str = "kill_switch";
+    const HOLDS_CLAIMS: bool = true;
 }
 
 /// What holds for all clients.
@@ -51,7 +55,7 @@ pub async fn get<S: Setting>(conn: &mut Conn) -> Result<(S, Option<Millis>)> {
     })
 }
 
-/// Sets it.
+/// Sets it. What the commit of a claim looks at holds from the transaction's commit on.
 pub async fn set<S: Setting>(tx: &mut Tx, setting: &S, now: Millis) -> Result<()> {
     let value = serde_json::to_string(setting)?;
     with_conn!(&mut **tx, |c| {
@@ -63,5 +67,6 @@ pub async fn set<S: Setting>(tx: &mut Tx, setting: &S, now: Millis) -> Result<()
             .execute(c)
             .await
     })?;
-    Ok(())
+    // Last, so that lanes wait for the commit alone.
+    if S::HOLDS_CLAIMS { rule_lock::change(tx).await } else { Ok(()) }
 }

@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::api::{Api, item};
-use crate::support::server::{Options, Server};
+use crate::support::server::{Options, Server, trunkline};
 use crate::support::wait;
 
 fn signal(server: &Server, signal: Signal) {
@@ -75,4 +75,16 @@ async fn sighup_reads_the_log_filter_anew_and_a_broken_file_changes_nothing() {
     signal(&server, Signal::HUP);
     wait::until("the mistake is told", || logged("the log filter stays"));
     assert_eq!(reqwest::get(server.url("/healthz")).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_second_server_on_one_sqlite_file_is_refused() {
+    let server = Options::default().start();
+    let mut serve = trunkline();
+    serve.arg("serve").env("TRUNKLINE_LISTEN", "127.0.0.1:0").env("TRUNKLINE_DATA_DIR", server.data_dir());
+    let refused = serve.output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("trunkline.db open: a SQLite file has one server only"), "{said}");
+    assert_eq!(reqwest::get(server.url("/readyz")).await.unwrap().status(), 200);
 }

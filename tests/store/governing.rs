@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use trunkline::domain::ids::CallId;
-use trunkline::domain::status::{CallStatus, Outcome};
+use trunkline::domain::status::{CallStatus, Outcome, ServerStatus};
 use trunkline::domain::time::Millis;
 use trunkline::store::batches::BatchResult;
 use trunkline::store::clients::{Grant, NewClient};
@@ -28,6 +28,7 @@ on_both_engines!(
     a_node_is_heard_of_and_forgotten_after_a_day,
     a_drained_node_stays_so_when_it_joins_again,
     a_server_is_shown_as_draining_while_its_owner_is,
+    a_lane_that_a_node_cannot_run_stays_free_and_says_why,
     a_setting_that_was_never_set_has_its_default,
     a_number_is_listed_once_for_a_client_or_for_all,
     a_call_that_is_stored_as_canceled_is_counted_and_told,
@@ -205,6 +206,24 @@ async fn a_server_is_shown_as_draining_while_its_owner_is(book: Book) {
     tx.commit().await.unwrap();
     book.lane("b").await.unwrap();
     assert!(!servers::states(&mut book.db.read().await.unwrap(), None).await.unwrap()[0].draining);
+}
+
+async fn a_lane_that_a_node_cannot_run_stays_free_and_says_why(book: Book) {
+    let pass_over = async |why: &str| {
+        let mut tx = book.tx().await;
+        leases::pass_over(&mut tx, SERVER, "a", why, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        let state = servers::states(&mut book.db.read().await.unwrap(), Some(SERVER)).await.unwrap().remove(0);
+        let lease = state.lease.unwrap();
+        (lease.node, ServerStatus::try_from(lease.status).unwrap(), lease.last_error)
+    };
+    for why in ["wrong key", "wrong key still"] {
+        assert_eq!(pass_over(why).await, ("a".to_owned(), ServerStatus::Offline, Some(why.to_owned())));
+    }
+    assert_eq!(book.lane("b").await.unwrap().epoch, 1);
+    let owned = ("b".to_owned(), ServerStatus::Connecting);
+    let (node, status, _) = pass_over("wrong key").await;
+    assert_eq!((node, status), owned, "what another node owns is its to tell");
 }
 
 async fn a_setting_that_was_never_set_has_its_default(book: Book) {

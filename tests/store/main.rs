@@ -22,5 +22,6 @@ mod lists;
 mod live_calls;
 mod plans;
 mod retries;
+mod rules;
 mod streams;
 mod webhooks;

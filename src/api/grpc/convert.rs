@@ -215,15 +215,19 @@ pub fn key(key: Key) -> pb::Key {
     }
 }
 
-pub fn server(state: ServerState) -> Result<pb::Server, Error> {
+/// A server as it stands at that time.
+pub fn server(state: ServerState, now: Millis) -> Result<pb::Server, Error> {
     let recording_dirs = state.server.recording_dirs()?;
     let trunks = state.server.trunks()?.into_iter().map(trunk).collect();
     let (server, lease) = (state.server, state.lease);
-    let status = match &lease {
+    let owned = lease.as_ref().filter(|lease| lease.expires_at > now.0);
+    let status = match (owned, &lease) {
         _ if state.draining => pb::ServerStatus::Draining.into(),
-        Some(lease) => lease.status.into(),
-        // Nobody dials through it yet.
-        None => pb::ServerStatus::Connecting.into(),
+        (Some(owned), _) => owned.status.into(),
+        // Who dialed through it last says nothing of it any more.
+        (None, Some(_)) => pb::ServerStatus::Offline.into(),
+        // Nobody has dialed through it yet.
+        (None, None) => pb::ServerStatus::Connecting.into(),
     };
     Ok(pb::Server {
         code: server.code,
@@ -236,7 +240,7 @@ pub fn server(state: ServerState) -> Result<pb::Server, Error> {
         calls_per_second: server.calls_per_second,
         recording_dirs,
         status,
-        node: lease.as_ref().map(|lease| lease.node.clone()),
+        node: owned.map(|lease| lease.node.clone()),
         live_calls: i32::try_from(state.live_calls).unwrap_or(i32::MAX),
         asterisk_version: lease.as_ref().and_then(|lease| lease.asterisk_version.clone()),
         last_error: lease.and_then(|lease| lease.last_error),
@@ -286,4 +290,58 @@ pub fn audit_entry(entry: audit::Entry) -> pb::AuditEntry {
 
 pub fn do_not_call(entry: Entry) -> pb::DoNotCallEntry {
     pb::DoNotCallEntry { number: entry.number, reason: entry.reason, added_at: time(entry.added_at) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::status::ServerStatus;
+    use crate::store::leases::Lease;
+    use crate::store::servers::Server;
+
+    const NOW: Millis = Millis(1_700_000_000_000);
+
+    fn state(lease: Option<Lease>) -> ServerState {
+        let server = Server {
+            code: "server1".into(),
+            host: "127.0.0.1".into(),
+            port: 5038,
+            username: "dialer".into(),
+            secret: Vec::new(),
+            tls: false,
+            dial_template: "PJSIP/{number}".into(),
+            max_channels: 10,
+            calls_per_second: 2.5,
+            recording_dirs: "[]".into(),
+            created_at: NOW.0,
+            updated_at: NOW.0,
+            trunks: "[]".into(),
+        };
+        ServerState { server, lease, draining: false, live_calls: 0 }
+    }
+
+    fn lease(expires_at: i64) -> Lease {
+        Lease {
+            server_code: "server1".into(),
+            node: "a".into(),
+            epoch: 1,
+            committed: 0,
+            expires_at,
+            status: ServerStatus::Online.code(),
+            asterisk_version: None,
+            last_error: None,
+        }
+    }
+
+    #[test]
+    fn a_server_whose_owner_is_gone_is_offline() {
+        let shown = |lease| {
+            let shown = server(state(lease), NOW).unwrap();
+            (shown.status, shown.node)
+        };
+        let status = |status: pb::ServerStatus| status.into();
+        assert_eq!(shown(Some(lease(NOW.0 + 1))), (status(pb::ServerStatus::Online), Some("a".to_owned())));
+        assert_eq!(shown(Some(lease(NOW.0))), (status(pb::ServerStatus::Offline), None));
+        assert_eq!(shown(None), (status(pb::ServerStatus::Connecting), None));
+    }
 }

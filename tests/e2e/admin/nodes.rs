@@ -2,8 +2,12 @@
 
 use serde_json::json;
 
+use trunkline::store::{self, servers};
+
 use super::{Setup, node_name, to};
-use crate::support::api::wait_until_online;
+use crate::support::api::{Api, wait_until_online};
+use crate::support::postgres::Postgres;
+use crate::support::server::Options;
 
 #[tokio::test]
 async fn a_node_is_alive_and_owns_the_servers_it_dials_through() {
@@ -35,4 +39,37 @@ async fn a_drained_node_dials_nothing_new_until_it_is_resumed() {
     assert_eq!(resumed["draining"], false);
     assert_eq!(client.wait_until_completed(queue).await["counts"]["failed"], 1);
     admin.post("admin/nodes/nosuch/drain", json!({})).await.error(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn two_servers_of_one_host_are_two_nodes_and_leave_each_others_lanes_alone() {
+    let Some(mut postgres) = Postgres::start() else { return };
+    let database = postgres.create_database();
+    let node = |options: Options| {
+        options
+            .env("TRUNKLINE_DATABASE_URL", &database)
+            .env("TRUNKLINE_SECRET_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+            .start()
+    };
+    let mut first = node(Options::default().arg("--sandbox"));
+    let (admin, client) = (Api::admin(&first), Api::sandbox(&first));
+    wait_until_online(&admin, "server1").await;
+    let name = node_name(&admin).await;
+    let second = node(Options::default());
+    let nodes = admin.get("admin/nodes").await.data();
+    let names: Vec<&str> =
+        nodes["results"].as_array().unwrap().iter().map(|node| node["name"].as_str().unwrap()).collect();
+    assert_eq!(names, [name.as_str(), &format!("{name}-2")]);
+    assert!(second.output().text().contains("TRUNKLINE_NODE_NAME"), "it says how to name it");
+    let queue = client.insert(1, vec![to("1234567801")]).await;
+    client.wait_until_completed(queue).await;
+    let db = store::open(&database).unwrap();
+    let state = servers::states(&mut db.read().await.unwrap(), Some("server1")).await.unwrap().remove(0);
+    let lease = state.lease.unwrap();
+    assert_eq!((lease.node.as_str(), lease.epoch), (name.as_str(), 1));
+
+    // A process that was killed leaves its name to the next at once.
+    first.restart();
+    let nodes = admin.at(&first).get("admin/nodes").await.data();
+    assert_eq!(nodes["count"], 2, "{nodes}");
 }

@@ -5,6 +5,7 @@ use crate::ami::{self, probe};
 use crate::api::grpc::{App, convert, count};
 use crate::api::validate::{admin, patch};
 use crate::api::{Error, Reason};
+use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::servers::{self, Removal};
 use crate::store::{Conn, StoreError};
@@ -24,7 +25,8 @@ pub async fn create(change: Change, request: pb::CreateServerRequest) -> Result<
 /// See `AdminService.ListServers`.
 pub async fn list(app: App, _: pb::ListServersRequest) -> Result<pb::ListServersResponse, Error> {
     let states = servers::states(&mut app.db.read().await?, None).await?;
-    let results = states.into_iter().map(convert::server).collect::<Result<Vec<_>, _>>()?;
+    let now = Millis::now();
+    let results = states.into_iter().map(|state| convert::server(state, now)).collect::<Result<Vec<_>, _>>()?;
     Ok(pb::ListServersResponse { count: count(&results), results })
 }
 
@@ -99,7 +101,7 @@ pub async fn test(app: App, request: pb::TestServerRequest) -> Result<pb::TestSe
 /// The server of that code.
 pub async fn find(conn: &mut Conn, code: &str) -> Result<pb::Server, Error> {
     let found = servers::states(conn, Some(code)).await?.pop();
-    convert::server(found.ok_or_else(|| missing(code))?)
+    convert::server(found.ok_or_else(|| missing(code))?, Millis::now())
 }
 
 fn failed(why: String) -> pb::TestServerResponse {
