@@ -107,6 +107,8 @@ pub enum Error {
 pub enum Reason {
     /// A batch was sent to a queue that its client has completed.
     QueueCompleted,
+    /// Calls were sent to the queue of a quick call, which takes no other.
+    QueueKind,
     /// The call stands where what was asked of it cannot be done.
     CallStatus,
     /// Calls wait for a server that is to be removed, or live on it.
@@ -124,8 +126,9 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::QueueCompleted,
+        Self::QueueKind,
         Self::CallStatus,
         Self::ServerInUse,
         Self::ContentDiffers,
@@ -140,6 +143,7 @@ impl Reason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::QueueCompleted => "QUEUE_COMPLETED",
+            Self::QueueKind => "QUEUE_KIND",
             Self::CallStatus => "CALL_STATUS",
             Self::ServerInUse => "SERVER_IN_USE",
             Self::ContentDiffers => "CONTENT_DIFFERS",
@@ -153,7 +157,7 @@ impl Reason {
     /// The HTTP status where the contract wants another one than the code's own.
     const fn http_status(self) -> Option<StatusCode> {
         match self {
-            Self::QueueCompleted | Self::CallStatus | Self::ServerInUse => Some(StatusCode::CONFLICT),
+            Self::QueueCompleted | Self::QueueKind | Self::CallStatus | Self::ServerInUse => Some(StatusCode::CONFLICT),
             Self::MethodNotAllowed => Some(StatusCode::METHOD_NOT_ALLOWED),
             Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::UnsupportedMediaType => Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),

@@ -35,7 +35,7 @@ impl DidPolicy {
 fn name(caller_id: &str) -> Option<&str> {
     let name = match caller_id.split_once('<') {
         Some((name, _)) => name.trim(),
-        None if super::number::digits(caller_id).is_some() => "",
+        None if super::number::only_digits(caller_id).is_some() => "",
         None => caller_id.trim(),
     };
     Some(name).filter(|name| !name.is_empty())

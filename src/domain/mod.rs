@@ -1,5 +1,6 @@
 //! Plain types and rules of calling, without IO: what may happen to a call, and when.
 
+pub mod arguments;
 pub mod attempt;
 pub mod backoff;
 pub mod cause;

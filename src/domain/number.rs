@@ -6,19 +6,20 @@ pub const DIGITS: std::ops::RangeInclusive<usize> = 3..=15;
 /// What a number may be written with besides its digits.
 pub const SEPARATORS: [char; 6] = ['+', ' ', '-', '.', '(', ')'];
 
-/// The digits of a number that may be written with `+`, spaces, `-`, `.`, `(` and `)`. None where it holds anything
-/// else, or no digit.
+/// The digits that a number begins with, which may be written with `+`, spaces, `-`, `.`, `(` and `)`, up to anything
+/// else. None where there is no digit.
 #[must_use]
 pub fn digits(number: &str) -> Option<String> {
-    let mut digits = String::with_capacity(number.len());
-    for character in number.chars() {
-        match character {
-            '0'..='9' => digits.push(character),
-            separator if SEPARATORS.contains(&separator) => {}
-            _ => return None,
-        }
-    }
+    let written = |character: &char| character.is_ascii_digit() || SEPARATORS.contains(character);
+    let digits: String = number.chars().take_while(written).filter(char::is_ascii_digit).collect();
     (!digits.is_empty()).then_some(digits)
+}
+
+/// The same of a text that is a number and nothing else. None where it is more.
+#[must_use]
+pub fn only_digits(number: &str) -> Option<String> {
+    let plain = number.chars().all(|character| character.is_ascii_digit() || SEPARATORS.contains(&character));
+    digits(number).filter(|_| plain)
 }
 
 /// The number and the trunk of a dial string: of `PJSIP/123@trunk` and `SIP/trunk/123` both, of `PJSIP/endpoint` the
@@ -49,6 +50,12 @@ mod tests {
             assert_eq!(digits(text).as_deref(), Some("491512345"), "{text}");
         }
         assert_eq!((digits("sip:1"), digits("+"), digits("")), (None, None, None));
+    }
+
+    #[test]
+    fn what_follows_a_number_does_not_hide_it() {
+        assert_eq!(digits("+49 151;phone-context=x").as_deref(), Some("49151"));
+        assert_eq!((only_digits("+49 151;x"), only_digits("+49 151").as_deref()), (None, Some("49151")));
     }
 
     #[test]

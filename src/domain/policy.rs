@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::arguments;
 use super::did::DidPolicy;
 use super::number;
-use super::originate::{Plan, Target};
+use super::originate::{Plan, Recording, Target};
 use super::prefixes::{self, Prefixes};
 
 /// What a client was granted; an empty list stands for the default that its doc names.
@@ -44,6 +45,8 @@ pub struct Policy {
 pub struct Denied {
     /// As `Channel`.
     pub field: &'static str,
+    /// Which of the `variables`, where it is one of them.
+    pub variable: Option<String>,
     /// For people.
     pub why: String,
 }
@@ -79,6 +82,9 @@ const NEVER: [&str; 21] = [
 /// Options of Dial that run dialplan code: `G` goes somewhere, `M` and `U` call routines, `b` and `B` run handlers.
 const CODE_OPTIONS: &str = "GMUbB";
 
+/// The same of Queue.
+const QUEUE_CODE_OPTIONS: &str = "bB";
+
 impl Policy {
     /// The same under what the platform denies to all clients.
     #[must_use]
@@ -102,17 +108,27 @@ impl Policy {
         for name in plan.variables.keys() {
             let granted = self.variables.is_empty() || self.variables.iter().any(|pattern| matches(pattern, name));
             if !granted {
-                deny(&mut denied, "variables", format!("variable {name} is not granted"));
+                let why = format!("variable {name} is not granted");
+                denied.push(Denied { field: "variables", variable: Some(name.clone()), why });
             }
         }
-        let command = plan.recording.as_ref().and_then(|recording| recording.command.as_ref());
-        if command.is_some() && !self.allow_recording_command {
-            deny(&mut denied, "mix_monitor_command", "a command is not granted".to_owned());
-        }
+        denied.extend(plan.recording.as_ref().and_then(|recording| self.check_recording(recording)));
         denied
     }
 
+    /// Why a call may not be recorded so.
+    #[must_use]
+    pub fn check_recording(&self, recording: &Recording) -> Option<Denied> {
+        if recording.command.is_none() || self.allow_recording_command {
+            return None;
+        }
+        Some(Denied { field: "mix_monitor_command", variable: None, why: "a command is not granted".to_owned() })
+    }
+
     fn check_channel(&self, field: &'static str, channel: &str, denied: &mut Vec<Denied>) {
+        if let Some(mark) = arguments::mark(channel) {
+            return deny(denied, field, unclear(mark));
+        }
         let Some((technology, resource)) = channel.split_once('/') else {
             return deny(denied, field, format!("{channel} names no technology, as in PJSIP/1234567890@endpoint1"));
         };
@@ -146,8 +162,8 @@ impl Policy {
 
     /// `Local/100@context/n` runs the dialplan of its context.
     fn check_local(&self, field: &'static str, resource: &str, denied: &mut Vec<Denied>) {
-        let (number, rest) = resource.split_once('@').unwrap_or((resource, "default"));
-        let context = rest.split('/').next().unwrap_or(rest);
+        let extension = resource.split('/').next().unwrap_or(resource);
+        let (number, context) = extension.split_once('@').unwrap_or((extension, "default"));
         if !self.contexts.iter().any(|granted| granted == context) {
             deny(denied, field, format!("context {context} is not granted"));
         }
@@ -177,16 +193,25 @@ impl Policy {
         if is("Dial") {
             self.check_dial(data, denied);
         }
+        if is("Queue") {
+            check_queue(data, denied);
+        }
     }
 
     /// `Tech/resource[&…][,timeout[,options[,URL]]]`
     fn check_dial(&self, data: &str, denied: &mut Vec<Denied>) {
-        let mut arguments = data.split(',');
+        let mut arguments = data.splitn(3, ',');
         for channel in arguments.next().unwrap_or_default().split('&') {
             self.check_channel("Data", channel, denied);
         }
-        let options = data.splitn(3, ',').nth(2).unwrap_or_default();
-        for letter in option_letters(options) {
+        if let Some(mark) = arguments::mark(arguments.next().unwrap_or_default()) {
+            deny(denied, "Data", unclear(mark));
+        }
+        let letters = match arguments::options(arguments.next().unwrap_or_default()) {
+            Ok((letters, _)) => letters,
+            Err(wrong) => return deny(denied, "Data", unclear(wrong)),
+        };
+        for letter in letters {
             if CODE_OPTIONS.contains(letter) {
                 deny(denied, "Data", format!("option {letter} of Dial can be granted to nobody"));
             } else if !self.dial_options.is_empty()
@@ -198,19 +223,29 @@ impl Policy {
     }
 }
 
-/// The letters of an option string, without their arguments in brackets; a comma outside these ends it.
-fn option_letters(options: &str) -> Vec<char> {
-    let (mut letters, mut depth) = (Vec::new(), 0_usize);
-    for character in options.chars() {
-        match character {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => break,
-            letter if depth == 0 => letters.push(letter),
-            _ => {}
-        }
+/// `queue[,options[,URL[,announcement[,timeout[,AGI[,macro[,gosub[,rule[,position]]]]]]]]]`. Asterisk 21 has no macro any
+/// more, so that a rule comes eighth there.
+fn check_queue(data: &str, denied: &mut Vec<Denied>) {
+    let (queue, behind) = data.split_once(',').unwrap_or((data, ""));
+    let (letters, rest) = match arguments::options(behind) {
+        Ok(read) => read,
+        Err(wrong) => return deny(denied, "Data", unclear(wrong)),
+    };
+    if let Some(mark) = arguments::mark(queue).or_else(|| arguments::mark(rest)) {
+        return deny(denied, "Data", unclear(mark));
     }
-    letters
+    for letter in letters.into_iter().filter(|letter| QUEUE_CODE_OPTIONS.contains(*letter)) {
+        deny(denied, "Data", format!("option {letter} of Queue can be granted to nobody"));
+    }
+    // The first of the rest is the third of all.
+    if rest.split(',').skip(3).take(3).any(|argument| !argument.is_empty()) {
+        deny(denied, "Data", "arguments 6 to 8 of Queue run code, and can be granted to nobody".to_owned());
+    }
+}
+
+/// Why a text is refused that Asterisk could read otherwise than it looks.
+fn unclear(character: char) -> String {
+    format!("`{character}` could mean something else to Asterisk here, and is not allowed")
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
@@ -221,7 +256,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 fn deny(denied: &mut Vec<Denied>, field: &'static str, why: String) {
-    denied.push(Denied { field, why });
+    denied.push(Denied { field, variable: None, why });
 }
 
 #[cfg(test)]
@@ -269,6 +304,45 @@ mod tests {
     }
 
     #[test]
+    fn what_dial_dials_and_its_options_are_found_where_asterisk_finds_them() {
+        for data in [
+            "PJSIP/2(@endpoint2,&Local/100@any-context/n&PJSIP/3)@endpoint2,30",
+            "PJSIP/1@endpoint2&PJSIP/2(@endpoint2,,)t,30,G(ctx^s^1)",
+            "PJSIP/2[@e,]&Local/1@x,30",
+            "PJSIP/2\"@e,\"&Local/1@x,30",
+            r"PJSIP/2\,&Local/1@x,30",
+            "PJSIP/1@e,3(,)0,G(ctx^s^1)",
+            "PJSIP/1@e,30,t[,]G(ctx^s^1)",
+        ] {
+            let fields = fields(&Policy::default(), &plan("PJSIP/1@e", "Dial", data));
+            assert!(!fields.is_empty() && fields.iter().all(|field| *field == "Data"), "{data}: {fields:?}");
+        }
+        for channel in ["PJSIP/2(@e", "PJSIP/2)@e", "PJSIP/[2]@e", "PJSIP/\"2@e", r"PJSIP/\2@e"] {
+            assert_eq!(fields(&Policy::default(), &plan(channel, "Wait", "1")), ["Channel"], "{channel}");
+        }
+        let fine = "PJSIP/2@e&PJSIP/3@e,30,tL(60000:30000)f(Ä, <1>),http://example.com/(x)";
+        assert!(fields(&Policy::default(), &plan("PJSIP/1@e", "Dial", fine)).is_empty());
+    }
+
+    #[test]
+    fn a_queue_runs_no_code() {
+        for data in [
+            "support,,,,,agi://host/x",
+            "support,t,,,60,,macro",
+            "support,,,,,,,context^s^1",
+            "support,b(context^s^1)",
+            "support,tB(context^s^1),,,60",
+            "support,,(,),,,x.agi",
+            "sup[,]port,b(x)",
+        ] {
+            assert_eq!(fields(&Policy::default(), &plan("PJSIP/1@e", "Queue", data)), ["Data"], "{data}");
+        }
+        for data in ["support", "support,tTn,,,60", "support,C,http://example.com,hello,60,,,,rule,1"] {
+            assert!(fields(&Policy::default(), &plan("PJSIP/1@e", "Queue", data)).is_empty(), "{data}");
+        }
+    }
+
+    #[test]
     fn uris_addresses_and_other_technologies_are_denied_in_both_legs() {
         for channel in ["PJSIP/endpoint/sip:1@host", "PJSIP/1@10.0.0.1", "PJSIP/1@a@b", "DAHDI/1", "Local/1@secret/n"] {
             assert_eq!(fields(&Policy::default(), &plan(channel, "Wait", "1")), ["Channel"], "{channel}");
@@ -300,6 +374,16 @@ mod tests {
         let policy =
             Policy { technologies: vec!["Local".into()], contexts: vec!["answer".into()], ..Policy::default() };
         assert!(fields(&policy, &plan("Local/100@answer/n", "Wait", "1")).is_empty());
-        assert_eq!(fields(&policy, &plan("Local/100@busy/n", "Wait", "1")), ["Channel"]);
+        for other in ["Local/100@busy/n", "Local/100/n@answer"] {
+            assert_eq!(fields(&policy, &plan(other, "Wait", "1")), ["Channel"], "{other}");
+        }
+    }
+
+    #[test]
+    fn a_denied_number_stays_denied_whatever_follows_it() {
+        let policy = Policy { deny_prefixes: vec!["+44900".into()], ..Policy::default() };
+        for channel in ["PJSIP/+44900123;x@e", "PJSIP/+44-900 1x@e", "PJSIP/44900@e"] {
+            assert_eq!(fields(&policy, &plan(channel, "Wait", "1")), ["Channel"], "{channel}");
+        }
     }
 }

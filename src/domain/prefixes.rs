@@ -10,7 +10,7 @@ use super::number;
 pub struct Prefixes(HashSet<String>);
 
 impl Prefixes {
-    /// The length of the longest of these that `number` begins with. Both are reduced to their digits by the caller.
+    /// The length of the longest of these that `number` begins with. Both come without separators.
     fn longest(&self, number: &str) -> Option<usize> {
         if self.0.is_empty() {
             return None;
@@ -39,9 +39,9 @@ pub fn allowed(number: &str, allow: &[String], deny: &[String], platform: &Prefi
     }
 }
 
-/// What of a number is compared: its digits, or all of it where it holds more than a number does.
+/// What of a number is compared: all but what it is only written with. What follows its digits hides none of them.
 fn compared(number: &str) -> String {
-    number::digits(number).unwrap_or_else(|| number.to_owned())
+    number.chars().filter(|character| !number::SEPARATORS.contains(character)).collect()
 }
 
 /// How many characters of `number` a prefix matches, if all of them; `+` and spaces are passed over.
@@ -81,6 +81,8 @@ mod tests {
             ("+44 900 12 34", true),
             ("331", false),
             ("1800", false),
+            ("+44900x1", false),
+            ("+1;ext=2", false),
             ("alice", false),
         ] {
             assert_eq!(allowed(number, &allow, &deny, &platform), may, "{number}");

@@ -19,6 +19,40 @@ pub enum PathError {
     Outside(String),
 }
 
+/// Why a recording cannot be made with the options that were asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// It names a file anywhere, a mailbox, or a variable to write; or it is none.
+    #[error("option {0} of MixMonitor is not allowed, only {OPTIONS}")]
+    Letter(char),
+    /// What stands in `()` is no number.
+    #[error("an argument of MixMonitor's options must be a number in `()`")]
+    Argument,
+}
+
+/// MixMonitor's options that name no file, mailbox or variable: `r` and `t` would record to any file, `i` may write
+/// through a function.
+const OPTIONS: &str = "abBcdDnpSvVW";
+
+/// Whether MixMonitor's options keep to the recording's own file, as `bv(2)` does.
+pub fn check_options(options: &str) -> Result<(), OptionsError> {
+    let mut rest = options;
+    while let Some(letter) = rest.chars().next() {
+        if !OPTIONS.contains(letter) {
+            return Err(OptionsError::Letter(letter));
+        }
+        rest = &rest[letter.len_utf8()..];
+        if let Some(argument) = rest.strip_prefix('(') {
+            let (number, behind) = argument.split_once(')').ok_or(OptionsError::Argument)?;
+            if !number.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
+                return Err(OptionsError::Argument);
+            }
+            rest = behind;
+        }
+    }
+    Ok(())
+}
+
 /// `path`, if it is a plain file below one of `dirs`.
 pub fn check(path: &str, dirs: &[String]) -> Result<(), PathError> {
     if !path.starts_with('/') {
@@ -52,6 +86,18 @@ mod tests {
     fn a_file_below_a_recording_directory_is_fine() {
         assert_eq!(check("/recordings/call_123.wav", &dirs()), Ok(()));
         assert_eq!(check("/var/spool/asterisk/monitor/a/b.wav", &dirs()), Ok(()));
+    }
+
+    #[test]
+    fn options_name_no_other_file() {
+        for fine in ["b", "abpv(-2)V(4)W(1)", "B(1.5)d", ""] {
+            assert_eq!(check_options(fine), Ok(()), "{fine}");
+        }
+        for wrong in
+            ["r(/etc/passwd)", "bt(/tmp/x)", "i(SHELL(x))", "m(100)", "v(r(/tmp/x))", "v(2", "b\\r", "b,x", "\"b"]
+        {
+            assert!(check_options(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub enum BatchResult {
     NoSuchQueue,
     /// The client has completed the queue.
     QueueCompleted,
+    /// The queue is a quick call's own.
+    QuickQueue,
 }
 
 /// A quick call that is about to be stored.
@@ -97,12 +99,23 @@ const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What an earlier batch of that number makes of this one; None where there is none.
 pub async fn replay(conn: &mut Conn, new: &NewBatch) -> Result<Option<BatchResult>> {
+    earlier(conn, new.client_id, new.batch_id, || new.content_sha256).await
+}
+
+/// The same before anything was made of the request but its `content`, its SHA-256, which is asked for only where an
+/// earlier batch has that number.
+pub async fn earlier(
+    conn: &mut Conn,
+    client_id: i64,
+    batch_id: i64,
+    content: impl FnOnce() -> [u8; 32],
+) -> Result<Option<BatchResult>> {
     let earlier: Option<Batch> = with_conn!(conn, |c| {
-        batches::table.find((new.client_id, new.batch_id)).select(Batch::as_select()).first(c).await.optional()
+        batches::table.find((client_id, batch_id)).select(Batch::as_select()).first(c).await.optional()
     })?;
     let Some(earlier) = earlier else { return Ok(None) };
     let queue_id = earlier.queue_id;
-    if earlier.content_sha256 != new.content_sha256 {
+    if earlier.content_sha256 != content() {
         return Ok(Some(BatchResult::OtherContent { queue_id }));
     }
     let warnings = serde_json::from_str(&earlier.warnings)?;
@@ -115,10 +128,11 @@ pub async fn insert(tx: &mut Tx, new: &NewBatch, now: Millis) -> Result<Option<B
         None => queues::create(tx, new.client_id, QueueKind::Bulk, now).await?,
         Some(id) => id,
     };
-    let position = match take_positions(tx, new.client_id, queue_id, new.calls.len(), now).await? {
+    let position = match take_bulk_positions(tx, new.client_id, queue_id, new.calls.len(), now).await? {
         Positions::From(position) => position,
         Positions::NoSuchQueue => return Ok(Some(BatchResult::NoSuchQueue)),
         Positions::QueueCompleted => return Ok(Some(BatchResult::QueueCompleted)),
+        Positions::QuickQueue => return Ok(Some(BatchResult::QuickQueue)),
     };
     let batch = Batch {
         client_id: new.client_id,
@@ -154,7 +168,7 @@ pub async fn insert_quick(tx: &mut Tx, new: &NewQuickCall, now: Millis) -> Resul
         return Ok(Some(earlier));
     }
     let queue_id = queues::create(tx, new.client_id, QueueKind::Quick, now).await?;
-    let Positions::From(position) = take_positions(tx, new.client_id, queue_id, 1, now).await? else {
+    let (Positions::From(position), _) = take_positions(tx, new.client_id, queue_id, 1, now).await? else {
         return Ok(None);
     };
     if let Some((key, content)) = &new.idempotency {
@@ -197,9 +211,23 @@ async fn replay_quick(
         let old = idempotency::table.find((client_id, key)).filter(idempotency::created_at.lt(now.0 - IDEMPOTENCY_MS));
         diesel::delete(old).execute(c).await
     })?;
-    let earlier: Option<(Vec<u8>, Id, i64)> = with_conn!(&mut **tx, |c| {
+    earlier_quick(tx, client_id, key, content, now).await
+}
+
+/// What an earlier quick call of that key makes of one with that `content`; None where there is none, or where it is
+/// too long ago.
+pub async fn earlier_quick(
+    conn: &mut Conn,
+    client_id: i64,
+    key: &str,
+    content: &[u8; 32],
+    now: Millis,
+) -> Result<Option<QuickResult>> {
+    let known = idempotency::created_at.ge(now.0 - IDEMPOTENCY_MS);
+    let earlier: Option<(Vec<u8>, Id, i64)> = with_conn!(conn, |c| {
         idempotency::table
             .find((client_id, key))
+            .filter(known)
             .select((idempotency::content_sha256, idempotency::call_id, idempotency::queue_id))
             .first(c)
             .await
@@ -222,31 +250,52 @@ pub(super) enum Positions {
     NoSuchQueue,
     /// The client has completed it.
     QueueCompleted,
+    /// It is a quick call's own.
+    QuickQueue,
 }
 
-/// Makes room for `calls` more in a queue, and puts one that completed by itself back to work.
-pub(super) async fn take_positions(
+/// Makes room for `calls` more in a queue that takes any number, and puts one that completed by itself back to work.
+pub(super) async fn take_bulk_positions(
     tx: &mut Tx,
     client_id: i64,
     queue_id: i64,
     calls: usize,
     now: Millis,
 ) -> Result<Positions> {
+    let (positions, kind) = take_positions(tx, client_id, queue_id, calls, now).await?;
+    Ok(if kind == QueueKind::Quick.code() { Positions::QuickQueue } else { positions })
+}
+
+/// The same of a queue of any kind, with its kind.
+async fn take_positions(
+    tx: &mut Tx,
+    client_id: i64,
+    queue_id: i64,
+    calls: usize,
+    now: Millis,
+) -> Result<(Positions, i16)> {
     let calls = i64::from(count(calls));
     // The row is locked from here on, so positions are taken one batch after the other.
-    let taken: Option<(i64, i16, bool)> = with_conn!(&mut **tx, |c| {
+    let taken: Option<(i64, i16, bool, i16)> = with_conn!(&mut **tx, |c| {
         diesel::update(queues_table::table.find(queue_id))
             .filter(queues_table::client_id.eq(client_id))
             .set((queues_table::total_calls.eq(queues_table::total_calls + calls), queues_table::updated_at.eq(now.0)))
-            .returning((queues_table::total_calls, queues_table::status, queues_table::completed_by_client))
+            .returning((
+                queues_table::total_calls,
+                queues_table::status,
+                queues_table::completed_by_client,
+                queues_table::kind,
+            ))
             .get_result(c)
             .await
             .optional()
     })?;
-    let Some((total, status, by_client)) = taken else { return Ok(Positions::NoSuchQueue) };
+    let Some((total, status, by_client, kind)) = taken else {
+        return Ok((Positions::NoSuchQueue, QueueKind::Bulk.code()));
+    };
     if status == QueueStatus::Completed.code() {
         if by_client {
-            return Ok(Positions::QueueCompleted);
+            return Ok((Positions::QueueCompleted, kind));
         }
         if calls > 0 {
             with_conn!(&mut **tx, |c| {
@@ -257,7 +306,7 @@ pub(super) async fn take_positions(
             })?;
         }
     }
-    Ok(Positions::From(total - calls))
+    Ok((Positions::From(total - calls), kind))
 }
 
 /// Stores calls behind a position of their queue, with what is `told` of them.

@@ -40,6 +40,8 @@ pub enum StreamResult {
     NoSuchQueue,
     /// The client has completed the queue.
     QueueCompleted,
+    /// The queue is a quick call's own.
+    QuickQueue,
     /// Another connection has taken it over.
     TakenOver,
 }
@@ -61,10 +63,11 @@ pub async fn begin(
     }
     let queue_id = match queue_id {
         None => queues::create(tx, client_id, QueueKind::Bulk, now).await?,
-        Some(id) => match batches::take_positions(tx, client_id, id, 0, now).await? {
+        Some(id) => match batches::take_bulk_positions(tx, client_id, id, 0, now).await? {
             Positions::From(_) => id,
             Positions::NoSuchQueue => return Ok(Some(StreamResult::NoSuchQueue)),
             Positions::QueueCompleted => return Ok(Some(StreamResult::QueueCompleted)),
+            Positions::QuickQueue => return Ok(Some(StreamResult::QuickQueue)),
         },
     };
     let stream = ItemStream { client_id, stream_id: stream_id.to_owned(), queue_id, stored: 0, connection: 1 };
@@ -119,10 +122,11 @@ pub async fn append(tx: &mut Tx, stream: &ItemStream, new: &[NewCall], now: Mill
         return Ok(StreamResult::TakenOver);
     }
     let (client_id, queue_id) = (stream.client_id, stream.queue_id);
-    let position = match batches::take_positions(tx, client_id, queue_id, new.len(), now).await? {
+    let position = match batches::take_bulk_positions(tx, client_id, queue_id, new.len(), now).await? {
         Positions::From(position) => position,
         Positions::NoSuchQueue => return Ok(StreamResult::NoSuchQueue),
         Positions::QueueCompleted => return Ok(StreamResult::QueueCompleted),
+        Positions::QuickQueue => return Ok(StreamResult::QuickQueue),
     };
     let inserted =
         NewEvent { count: Some(count), ..NewEvent::of_queue(EventKind::BatchInserted, client_id, queue_id, now) };

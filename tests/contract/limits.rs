@@ -53,3 +53,15 @@ async fn a_call_that_breaks_the_dial_policy_is_403_at_its_field_when_inserted() 
     }
     client.insert(1, vec![dials("44800")]).await;
 }
+
+#[tokio::test]
+async fn a_keys_end_without_an_offset_is_taken_as_utc_with_a_warning() {
+    let sandbox = Sandbox::start();
+    let admin = Api::admin(&sandbox.server);
+    let client_id = sandbox.api.get("clients/test-connection").await.data()["client_id"].clone();
+    let keys = format!("admin/clients/{client_id}/keys");
+    let key = admin.post(&keys, json!({"expires_at": "2999-01-01T00:00:00"})).await.data();
+    assert_eq!(key["warnings"], json!(["expires_at: has no offset, taken as UTC"]), "{key}");
+    let key = admin.post(&keys, json!({"expires_at": "2999-01-01T00:00:00Z"})).await.data();
+    assert!(key.get("warnings").is_none(), "{key}");
+}

@@ -10,6 +10,7 @@ use trunkline::pb;
 use trunkline::pb::queue_service_client::QueueServiceClient;
 
 use crate::sandbox::{Sandbox, dials, names, with};
+use crate::support::api::Api;
 
 fn id(reply: &Value) -> i64 {
     reply["queue_id"].as_i64().unwrap()
@@ -235,4 +236,41 @@ async fn an_event_of_the_stream_has_the_fields_of_the_contract_and_its_seq_is_th
         assert_eq!(ended[name], value, "{ended}");
     }
     assert!(ended["call_id"].is_string());
+}
+
+#[tokio::test]
+async fn a_quick_calls_own_queue_takes_no_other_calls() {
+    let sandbox = Sandbox::start();
+    let quick = json!({
+        "asterisk_server_code": "server1", "customer_name": "Ada", "number1": "4900", "number2": "4900",
+        "action": {"Action": "Originate", "Application": "Dial"},
+    });
+    let queue_id = id(sandbox.post("queues/insertquickcall", quick).await.data());
+    let reply = sandbox.insert(json!({"queue_id": queue_id, "batch_id": 1, "data": [dials("4900")]})).await;
+    reply.error(409, "FAILED_PRECONDITION");
+    assert_eq!(sandbox.api.queue(queue_id).await["total_calls"], 1);
+}
+
+#[tokio::test]
+async fn a_null_beside_the_paths_queue_id_is_as_good_as_absent() {
+    let sandbox = Sandbox::start();
+    let queue_id = sandbox.api.insert(1, vec![dials("4906")]).await;
+    let queue = sandbox.update(queue_id, json!({"queue_id": null, "queue_status": "paused"})).await;
+    assert_eq!((&queue["queue_id"], &queue["queue_status"]), (&json!(queue_id), &json!("paused")));
+    let given = json!({"queue_id": queue_id, "queue_status": "in-progress"});
+    sandbox.put(&format!("queues/updatequeuemaster/{queue_id}"), given).await.error(400, "INVALID_ARGUMENT");
+}
+
+#[tokio::test]
+async fn a_batch_is_replayed_also_when_its_client_may_not_dial_it_any_more() {
+    let sandbox = Sandbox::start();
+    let admin = Api::admin(&sandbox.server);
+    let client = sandbox.other_client("restricted", json!({})).await;
+    let batch = json!({"batch_id": 1, "data": [dials("4900")]});
+    let first = client.post("queues/insertdataincallqueue", batch.clone()).await.data();
+    let client_id = client.get("clients/test-connection").await.data()["client_id"].clone();
+    admin.delete(&format!("admin/clients/{client_id}/grants/server1")).await.data();
+    assert_eq!(client.post("queues/insertdataincallqueue", batch).await.data(), first);
+    let new = json!({"batch_id": 2, "data": [dials("4900")]});
+    assert_eq!(client.post("queues/insertdataincallqueue", new).await.status, 400);
 }

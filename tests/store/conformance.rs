@@ -11,6 +11,7 @@ use trunkline::store::events::{EventKind, Filter};
 use trunkline::store::journal::{Change, Claim, Expiry, Group, LaneRef, What, commit};
 use trunkline::store::lanes::Place;
 use trunkline::store::queues::{QueueFilter, QueueUpdate};
+use trunkline::store::streams::{self, StreamResult};
 use trunkline::store::{StoreError, call_lists, calls, events, keys, lanes, leases, queues, retries, servers};
 
 use super::book::{Book, NOW, SERVER, claim, new_call, withdrawal};
@@ -22,6 +23,7 @@ on_both_engines!(
     two_identical_batches_at_once_are_stored_once,
     a_transaction_that_is_dropped_leaves_nothing,
     a_foreign_queue_is_none,
+    a_quick_calls_own_queue_takes_no_batch_and_no_stream,
     what_a_client_completed_takes_no_more_calls,
     a_queue_completes_by_itself_and_reopens,
     a_claim_is_granted_once_and_only_as_read,
@@ -132,6 +134,21 @@ async fn a_foreign_queue_is_none(book: Book) {
     foreign.client_id = other;
     assert!(matches!(book.insert_batch(&foreign).await, BatchResult::NoSuchQueue));
     assert!(matches!(book.insert(9, Some(12_345), 1).await, BatchResult::NoSuchQueue));
+}
+
+async fn a_quick_calls_own_queue_takes_no_batch_and_no_stream(book: Book) {
+    let new = NewQuickCall { client_id: book.client, call: new_call(), idempotency: None };
+    let mut tx = book.tx().await;
+    let quick = insert_quick(&mut tx, &new, NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    let Some(QuickResult::Stored { queue_id }) = quick else { panic!("{quick:?}") };
+    assert!(matches!(book.insert(1, Some(queue_id), 2).await, BatchResult::QuickQueue));
+    let mut tx = book.tx().await;
+    let begun = streams::begin(&mut tx, book.client, "s", Some(queue_id), NOW).await.unwrap();
+    assert_eq!(begun, Some(StreamResult::QuickQueue));
+    drop(tx);
+    let queue = queue_of(&book, queue_id).await;
+    assert_eq!((queue.total_calls, queue.queued), (1, 1));
 }
 
 pub async fn update(book: &Book, id: i64, update: QueueUpdate) -> queues::Queue {

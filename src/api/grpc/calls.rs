@@ -6,6 +6,7 @@ use tonic::{Request, Response, Status};
 use super::watch::{self, Events};
 use super::{App, convert, insert, whole};
 use crate::api::auth::{Caller, CallerKind};
+use crate::api::validate::batch::content;
 use crate::api::validate::{Rules, quick};
 use crate::api::{Error, Reason};
 use crate::domain::ids::CallId;
@@ -35,6 +36,13 @@ impl pb::call_service_server::CallService for Calls {
         let (app, request) = (self.0.clone(), request.into_inner());
         let done = whole(async move {
             let mut conn = app.db.read().await?;
+            // A replay is answered as the first time, whatever the client may do by now.
+            if let Some(key) = &key
+                && let Some(QuickResult::Replayed { call, queue_id }) =
+                    batches::earlier_quick(&mut conn, client_id, key, &content(&request), Millis::now()).await?
+            {
+                return Ok((pb::CreateQuickCallResponse { call_id: call.to_string(), queue_id }, true));
+            }
             let rules = app.rules(&mut conn, client_id).await?;
             let new = quick::quick_call(&request, key, &rules)?;
             let called = quick::called(&request, &new);

@@ -212,6 +212,7 @@ pub fn key(key: Key) -> pb::Key {
         revoked_at: key.revoked_at.and_then(time),
         last_used_at: key.last_used_at.and_then(time),
         api_key: None,
+        warnings: Vec::new(),
     }
 }
 

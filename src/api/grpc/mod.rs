@@ -89,6 +89,11 @@ fn queue_completed(id: i64) -> Error {
     Error::FailedPrecondition { reason: Reason::QueueCompleted, message }
 }
 
+fn quick_queue(id: i64) -> Error {
+    let message = format!("queue {id} is a quick call's own, and takes no other calls");
+    Error::FailedPrecondition { reason: Reason::QueueKind, message }
+}
+
 /// How many there are in a list that is answered whole.
 fn count<T>(list: &[T]) -> i64 {
     i64::try_from(list.len()).unwrap_or(i64::MAX)

@@ -3,10 +3,10 @@
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
-use super::{App, convert, explain, insert, no_queue, queue_completed, stream_items, whole};
+use super::{App, convert, explain, insert, no_queue, queue_completed, quick_queue, stream_items, whole};
 use crate::api::auth::Caller;
 use crate::api::rest::ParseWarnings;
-use crate::api::validate::{Rules, batch, filters, paging::Page, rules};
+use crate::api::validate::{Rules, batch, filters, rules};
 use crate::api::{At, Error, Violations};
 use crate::domain::retry::{MAX_GAP_SECONDS, MAX_RETRIES};
 use crate::domain::status::QueueStatus;
@@ -33,6 +33,13 @@ impl pb::queue_service_server::QueueService for Queues {
         let (app, request) = (self.0.clone(), request.into_inner());
         let done = whole(async move {
             let mut conn = app.db.read().await?;
+            // A replay is answered as the first time, whatever the client may do by now.
+            if let Some(batch_id) = request.batch_id
+                && let Some(earlier @ BatchResult::Replayed { .. }) =
+                    batches::earlier(&mut conn, client_id, batch_id, || batch::content(&request)).await?
+            {
+                return answer(batch_id, request.queue_id, 0, Vec::new(), earlier);
+            }
             let rules = app.rules(&mut conn, client_id).await?;
             let now = Millis::now();
             let mut new = batch::batch(&request, &rules, warnings, now)?;
@@ -41,7 +48,7 @@ impl pb::queue_service_server::QueueService for Queues {
             new.warnings.extend(canceled);
             drop(conn);
             let result = store(&app, &rules, &new, now).await?;
-            answer(new, result)
+            answer(new.batch_id, new.queue_id, new.calls.len(), new.warnings, result)
         });
         let (metadata, (answer, replayed), extensions) = done.await?.into_parts();
         let mut response = Response::from_parts(metadata, answer, extensions);
@@ -58,8 +65,7 @@ impl pb::queue_service_server::QueueService for Queues {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
         whole(async move {
-            let page = Page::new(request.page, request.page_size)?;
-            let filter = filters::queues(&request)?;
+            let (filter, page) = filters::queues(&request)?;
             let mut conn = app.db.read().await?;
             let (found, count) = queues::list(&mut conn, client_id, filter, page.offset(), page.limit()).await?;
             let ids: Vec<i64> = found.iter().map(|queue| queue.id).collect();
@@ -78,11 +84,7 @@ impl pb::queue_service_server::QueueService for Queues {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
         whole(async move {
-            let page = Page::new(request.page, request.page_size)?;
-            let Some(queue_id) = request.master_queue_id else {
-                return Err(Error::invalid("master_queue_id", "required"));
-            };
-            let filter = filters::calls(&request)?;
+            let (queue_id, filter, page) = filters::calls(&request)?;
             let mut conn = app.db.read().await?;
             let queue = queues::get(&mut conn, client_id, queue_id).await?.ok_or_else(|| no_queue(queue_id))?;
             let (found, count) = call_lists::page(&mut conn, &queue, filter, page.offset(), page.limit()).await?;
@@ -225,12 +227,18 @@ async fn store(app: &App, rules: &Rules, new: &NewBatch, now: Millis) -> Result<
     }
 }
 
-fn answer(new: NewBatch, result: BatchResult) -> Result<(pb::InsertBatchResponse, bool), Error> {
-    let batch_id = new.batch_id;
+/// The answer to a batch of so many calls for `queue_id`.
+fn answer(
+    batch_id: i64,
+    queue_id: Option<i64>,
+    calls: usize,
+    warnings: Vec<String>,
+    result: BatchResult,
+) -> Result<(pb::InsertBatchResponse, bool), Error> {
     match result {
         BatchResult::Stored { queue_id } => {
-            let inserted_count = i32::try_from(new.calls.len()).unwrap_or(i32::MAX);
-            Ok((pb::InsertBatchResponse { queue_id, inserted_count, batch_id, warnings: new.warnings }, false))
+            let inserted_count = i32::try_from(calls).unwrap_or(i32::MAX);
+            Ok((pb::InsertBatchResponse { queue_id, inserted_count, batch_id, warnings }, false))
         }
         BatchResult::Replayed { queue_id, inserted_count, warnings } => {
             Ok((pb::InsertBatchResponse { queue_id, inserted_count, batch_id, warnings }, true))
@@ -239,8 +247,9 @@ fn answer(new: NewBatch, result: BatchResult) -> Result<(pb::InsertBatchResponse
             message: format!("batch_id {batch_id} is in queue {queue_id} with other content"),
             metadata: vec![("queue_id", queue_id.to_string())],
         }),
-        BatchResult::NoSuchQueue => Err(no_queue(new.queue_id.unwrap_or_default())),
-        BatchResult::QueueCompleted => Err(queue_completed(new.queue_id.unwrap_or_default())),
+        BatchResult::NoSuchQueue => Err(no_queue(queue_id.unwrap_or_default())),
+        BatchResult::QueueCompleted => Err(queue_completed(queue_id.unwrap_or_default())),
+        BatchResult::QuickQueue => Err(quick_queue(queue_id.unwrap_or_default())),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use super::{App, insert, no_queue, queue_completed};
+use super::{App, insert, no_queue, queue_completed, quick_queue};
 use crate::api::Error;
 use crate::api::auth::Caller;
 use crate::api::validate::batch::MAX_ITEMS;
@@ -268,6 +268,7 @@ async fn open(tx: Tx, result: StreamResult, queue_id: i64) -> Result<ItemStream,
         }
         StreamResult::NoSuchQueue => no_queue(queue_id),
         StreamResult::QueueCompleted => queue_completed(queue_id),
+        StreamResult::QuickQueue => quick_queue(queue_id),
         StreamResult::TakenOver => Error::Aborted("another stream of this stream_id goes on".to_owned()),
     };
     tx.rollback().await?;

@@ -6,6 +6,8 @@ use prost_reflect::{Kind, MessageDescriptor};
 use serde_json::Value;
 
 use crate::api::Error;
+use crate::api::rest::field_rules::json_field;
+use crate::api::rest::params::Params;
 
 /// The field of a request that names the fields to change.
 pub const UPDATE_MASK: &str = "update_mask";
@@ -30,15 +32,21 @@ pub fn of(input: &MessageDescriptor, body: &[u8]) -> Result<Option<Vec<String>>,
     }
 }
 
-/// `body` without a mask that is `null`, where it holds one: what stands in its place is not to be given twice.
-pub fn without_null(input: &MessageDescriptor, body: &[u8]) -> Option<Vec<u8>> {
-    if !takes_one(input) {
+/// `body` without what is `null` in it and set from elsewhere, a mask or a field of the path or query, where it holds
+/// such: what stands in its place is not to be given twice.
+pub fn without_null(input: &MessageDescriptor, params: &Params, body: &[u8]) -> Option<Vec<u8>> {
+    let takes_mask = takes_one(input);
+    if !takes_mask && params.is_empty() {
         return None;
     }
+    let set_elsewhere = |name: &str| {
+        let by_params = || json_field(input, name).is_some_and(|field| params.set(field.json_name()));
+        (takes_mask && name == UPDATE_MASK) || by_params()
+    };
     let mut fields: serde_json::Map<String, Value> = serde_json::from_slice(body).ok()?;
-    fields.get(UPDATE_MASK).filter(|mask| mask.is_null())?;
-    fields.remove(UPDATE_MASK);
-    serde_json::to_vec(&fields).ok()
+    let all = fields.len();
+    fields.retain(|name, value| !(value.is_null() && set_elsewhere(name)));
+    if fields.len() == all { None } else { serde_json::to_vec(&fields).ok() }
 }
 
 fn takes_one(input: &MessageDescriptor) -> bool {
@@ -60,9 +68,10 @@ mod tests {
         assert_eq!(named, Some(vec!["limits".to_owned(), "servers".to_owned()]));
         assert_eq!(mask("trunkline.v1.UpdateClientRequest", "{}"), Some(Vec::new()));
         let update = DESCRIPTORS.get_message_by_name("trunkline.v1.UpdateClientRequest").unwrap();
-        let spare = without_null(&update, br#"{"update_mask": null, "name": "x"}"#);
+        let none = Params::default();
+        let spare = without_null(&update, &none, br#"{"update_mask": null, "name": "x"}"#);
         assert_eq!(spare.as_deref(), Some(br#"{"name":"x"}"#.as_slice()));
-        assert_eq!(without_null(&update, br#"{"name": "x"}"#), None);
+        assert_eq!(without_null(&update, &none, br#"{"name": "x"}"#), None);
     }
 
     #[test]

@@ -75,9 +75,19 @@ impl Params {
         WithParams { params: self, body }
     }
 
+    /// Whether the path or the query sets the field that JSON calls `name`.
+    pub fn set(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
+    /// Whether they set none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The violation that a body makes by a field that is set already.
     pub fn given_twice(&self, name: &str) -> Option<FieldViolation> {
-        self.0.iter().any(|(known, _)| known == name).then(|| FieldViolation {
+        self.set(name).then(|| FieldViolation {
             field: name.to_owned(),
             message: "is given in the path or query already".to_owned(),
         })

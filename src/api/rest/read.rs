@@ -23,7 +23,7 @@ pub fn message<Req: DeserializeOwned>(
     body: &[u8],
 ) -> Result<(Req, ParseWarnings), Error> {
     let body = if body.is_empty() { b"{}" } else { body };
-    let without_null = mask::without_null(input, body);
+    let without_null = mask::without_null(input, &params, body);
     let body = without_null.as_deref().unwrap_or(body);
     let masked = mask::of(input, body)?.map_or_else(|| params.clone(), |fields| params.clone().with_mask(fields));
     let (parsed, assumed_utc) = pb::noticing_assumed_utc(|| typed(masked, body));

@@ -120,7 +120,7 @@ fn prefixes(list: &[String], most: usize, at: &At<'_>, violations: &mut Violatio
         violations.invalid(at, format_args!("must hold at most {most}, and holds {}", list.len()));
     }
     for (index, prefix) in list.iter().enumerate() {
-        if number::digits(prefix).is_none_or(|digits| digits.len() > *number::DIGITS.end()) {
+        if number::only_digits(prefix).is_none_or(|digits| digits.len() > *number::DIGITS.end()) {
             violations.invalid(&at.index(index), format_args!("must be 1 to {} digits", number::DIGITS.end()));
         }
     }

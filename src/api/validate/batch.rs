@@ -3,16 +3,18 @@
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-use super::Rules;
 use super::originate::{Around, RecordingFields, given, plan, recording};
 use super::rules::{retry_rules, time_zone};
-use super::text::{label, plain_if_given};
+use super::text::{fits, label, plain_if_given, variable_if_given};
+use super::{Rules, ServerRules};
+use crate::ami::MAX_BYTES;
 use crate::api::{At, Error, Violations};
 use crate::domain::ids::CallId;
+use crate::domain::originate::Recording;
 use crate::domain::retry::MAX_RETRIES;
 use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
-use crate::pb::{InsertBatchRequest, QueueItem};
+use crate::pb::{InsertBatchRequest, OriginateAction, QueueItem};
 use crate::store::batches::NewBatch;
 use crate::store::calls::NewCall;
 
@@ -85,7 +87,7 @@ pub fn dids(dids: &[String], at: &At<'_>, violations: &mut Violations) {
         violations.invalid(at, format_args!("must hold at most {MAX_ITEMS}, and holds {}", dids.len()));
     }
     for (index, did) in dids.iter().take(MAX_ITEMS).enumerate() {
-        plain_if_given(Some(did), &at.index(index), violations);
+        variable_if_given("__DID", Some(did), &at.index(index), violations);
     }
 }
 
@@ -110,21 +112,13 @@ pub fn item(
     let retry_rules = retry_rules(&item.retry_rules, &at.then("retry_rules"), violations);
     let server = server(&item.asterisk_server_code, rules, at, violations);
     let deadline = deadline(item, at, violations);
+    let id = CallId::new();
+    let recording = recording_of(item, id, rules, server, at, violations);
     let Some(action) = &item.action else {
         violations.required(&at.then("action"));
         return None;
     };
-    let id = CallId::new();
-    let server = server?;
-    let fields = RecordingFields { path: item.recording_path.as_deref(), command: item.mix_monitor_command.as_deref() };
-    // What is said of a recording has to be right also where none is made.
-    let recording = if item.create_recording || fields != RecordingFields::default() {
-        Some(recording(fields, id, server, at, violations)?).filter(|_| item.create_recording)
-    } else {
-        None
-    };
-    let own = given(action.caller_id.as_deref()).or(item.caller_id.as_deref());
-    let caller_id = rules.policy.did_policy.caller_id(own, did.map(String::as_str));
+    let caller_id = caller_id(item, action, did, rules, at, violations);
     let time_zone = item.time_zone.clone();
     let around = Around { at: *at, channel: None, data: None, caller_id, recording, time_zone, retry_rules };
     let plan = plan(action, around, rules, violations)?;
@@ -143,13 +137,52 @@ pub fn item(
     })
 }
 
-/// The granted server of that code.
-pub fn server<'r>(
-    code: &str,
-    rules: &'r Rules,
+fn recording_of(
+    item: &QueueItem,
+    call: CallId,
+    rules: &Rules,
+    server: Option<&ServerRules>,
     at: &At<'_>,
     violations: &mut Violations,
-) -> Option<&'r super::ServerRules> {
+) -> Option<Recording> {
+    let fields = RecordingFields { path: item.recording_path.as_deref(), command: item.mix_monitor_command.as_deref() };
+    if item.create_recording {
+        return recording(fields, call, server, at, violations);
+    }
+    // What is said of a recording has to be right, and granted, also where none is made.
+    if fields != RecordingFields::default()
+        && let Some(unmade) = recording(fields, call, server, at, violations)
+        && let Some(denied) = rules.policy.check_recording(&unmade)
+    {
+        violations.denied(&at.then(denied.field), denied.why);
+    }
+    None
+}
+
+/// The action's caller id, else the item's, under what the client's dids are to it.
+fn caller_id(
+    item: &QueueItem,
+    action: &OriginateAction,
+    did: Option<&String>,
+    rules: &Rules,
+    at: &At<'_>,
+    violations: &mut Violations,
+) -> Option<String> {
+    let (at_action, of_action) = (at.then("action"), given(action.caller_id.as_deref()));
+    let own_at = if of_action.is_some() { at_action.then("CallerID") } else { at.then("caller_id") };
+    let own = of_action.or(item.caller_id.as_deref());
+    let made = rules.policy.did_policy.caller_id(own, did.map(String::as_str));
+    // A name with a did in the place of its number may be longer than both were.
+    if let Some(made) = &made
+        && own.is_some_and(|own| own.len() <= MAX_BYTES)
+    {
+        fits(made, &own_at, violations);
+    }
+    made
+}
+
+/// The granted server of that code.
+pub fn server<'r>(code: &str, rules: &'r Rules, at: &At<'_>, violations: &mut Violations) -> Option<&'r ServerRules> {
     let at = at.then("asterisk_server_code");
     if code.is_empty() {
         violations.required(&at);
@@ -178,10 +211,8 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::api::validate::ServerRules;
     use crate::domain::did::DidPolicy;
     use crate::domain::policy::Policy;
-    use crate::pb::OriginateAction;
     use crate::store::clients::Client;
 
     fn rules(did_policy: DidPolicy) -> Rules {

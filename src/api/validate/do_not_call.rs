@@ -86,7 +86,7 @@ fn digits(text: &str, at: &At<'_>, violations: &mut Violations) -> Option<String
         violations.required(at);
         return None;
     }
-    let digits = number::digits(text).filter(|digits| DIGITS.contains(&digits.len()));
+    let digits = number::only_digits(text).filter(|digits| DIGITS.contains(&digits.len()));
     if digits.is_none() {
         violations.invalid(at, format_args!("must be {} to {} digits", DIGITS.start(), DIGITS.end()));
     }

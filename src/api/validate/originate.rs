@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{label, plain_if_given};
+use super::text::{fits, not_longer, plain, plain_if_given, variable_if_given};
 use super::{Rules, ServerRules};
 use crate::ami::Variable;
 use crate::api::{At, Violations};
@@ -15,14 +15,22 @@ use crate::pb::OriginateAction;
 /// Longest channel id of a client: with `-r100` behind it, it still fits Asterisk's 150 (`AST_MAX_UNIQUEID`).
 const CHANNEL_ID: usize = 128;
 
+/// A text that is made of another field of the request than the action's own.
+pub struct Made {
+    /// Which field; what is wrong with the text is wrong there.
+    pub field: &'static str,
+    /// As it goes into the plan.
+    pub text: String,
+}
+
 /// How the parts of a request that are not in its `action` enter the plan.
 pub struct Around<'a> {
     /// Where its violations are told.
     pub at: At<'a>,
     /// What is dialed, where `action.Channel` does not say.
-    pub channel: Option<String>,
+    pub channel: Option<Made>,
     /// What Dial dials, where `action.Data` does not say.
-    pub data: Option<String>,
+    pub data: Option<Made>,
     /// The caller id; `action.CallerID` has had its say.
     pub caller_id: Option<String>,
     /// Where the call is recorded.
@@ -45,11 +53,13 @@ pub fn plan(action: &OriginateAction, around: Around<'_>, rules: &Rules, violati
     texts(action, &at, violations);
     let timeout_ms = timeout(action, &at, violations);
     let variables = variables(action, &at, violations);
-    let target = target(action, around.data, &at, violations);
+    let (at_data, data) = own_or_made(action.data.as_deref(), around.data, (&root, &at), "Data", violations);
+    let target = target(action, data, &at, violations);
     let account = account(action, rules, &at, violations);
-    let channel = given(action.channel.as_deref()).map(str::to_owned).or(around.channel);
+    let (at_channel, channel) =
+        own_or_made(action.channel.as_deref(), around.channel, (&root, &at), "Channel", violations);
     let Some(channel) = channel else {
-        violations.required(&at.then("Channel"));
+        violations.required(&at_channel);
         return None;
     };
     let plan = Plan {
@@ -68,15 +78,42 @@ pub fn plan(action: &OriginateAction, around: Around<'_>, rules: &Rules, violati
         retry_rules: around.retry_rules,
     };
     for denied in rules.policy.check(&plan) {
-        // Only the recording's command stands beside the action.
-        let field = if denied.field == "mix_monitor_command" { root.then(denied.field) } else { at.then(denied.field) };
+        let in_object = |name: &String| action.variables.contains_key(name);
+        let field = match denied.field {
+            "Channel" => at_channel,
+            "Data" => at_data,
+            "variables" if !denied.variable.as_ref().is_some_and(in_object) => at.then("Variable"),
+            // It stands beside the action.
+            "mix_monitor_command" => root.then(denied.field),
+            field => at.then(field),
+        };
         violations.denied(&field, denied.why);
     }
     Some(plan)
 }
 
+/// A text of the action, else what was made in its place, and where what is wrong with it is told.
+fn own_or_made<'a>(
+    own: Option<&str>,
+    made: Option<Made>,
+    (root, at): (&'a At<'a>, &'a At<'a>),
+    name: &'static str,
+    violations: &mut Violations,
+) -> (At<'a>, Option<String>) {
+    match (given(own), made) {
+        (None, Some(Made { field, text })) => {
+            let at = root.then(field);
+            fits(&text, &at, violations);
+            (at, Some(text))
+        }
+        (own, _) => (at.then(name), own.map(str::to_owned)),
+    }
+}
+
 fn texts(action: &OriginateAction, at: &At<'_>, violations: &mut Violations) {
-    label(action.action_id.as_deref(), &at.then("ActionID"), violations);
+    let at_id = at.then("ActionID");
+    variable_if_given("__TRUNKLINE_ACTION_ID", action.action_id.as_deref(), &at_id, violations);
+    not_longer(action.action_id.as_deref(), &at_id, violations);
     for (name, text) in [
         ("Channel", &action.channel),
         ("Application", &action.application),
@@ -151,7 +188,7 @@ fn target(action: &OriginateAction, data: Option<String>, at: &At<'_>, violation
             None
         }
         (Some(name), None) => {
-            let data = given(action.data.as_deref()).map(str::to_owned).or(data).unwrap_or_default();
+            let data = data.unwrap_or_default();
             if data.is_empty() && name.eq_ignore_ascii_case("Dial") {
                 violations.invalid(&at.then("Data"), "required with Application \"Dial\"");
             }
@@ -195,11 +232,11 @@ pub struct RecordingFields<'a> {
 pub fn recording(
     fields: RecordingFields<'_>,
     call: CallId,
-    server: &ServerRules,
+    server: Option<&ServerRules>,
     at: &At<'_>,
     violations: &mut Violations,
 ) -> Option<Recording> {
-    let at_command = at.then("mix_monitor_command");
+    let (at_command, at_path) = (at.then("mix_monitor_command"), at.then("recording_path"));
     let (file, options, command) = match given(fields.command) {
         None => (None, None, None),
         Some(text) => {
@@ -215,18 +252,31 @@ pub fn recording(
     if let Some(file) = file {
         check_path(file, server, &at_command, violations);
     }
+    if let Some(error) = options.and_then(|options| recording::check_options(options).err()) {
+        violations.invalid(&at_command, error);
+    }
     if let Some(path) = given(fields.path) {
-        check_path(path, server, &at.then("recording_path"), violations);
+        plain(path, &at_path, violations);
+        check_path(path, server, &at_path, violations);
     }
     let path = given(fields.path).or(file).map(str::to_owned);
-    let Some(path) = path.or_else(|| recording::default_path(call, &server.recording_dirs)) else {
-        violations.invalid(&at.then("recording_path"), "required: the server has no recording directory");
-        return None;
+    let path = match path {
+        Some(path) => path,
+        None => {
+            let Some(path) = recording::default_path(call, &server?.recording_dirs) else {
+                violations.invalid(&at_path, "required: the server has no recording directory");
+                return None;
+            };
+            fits(&path, &at_path, violations);
+            path
+        }
     };
     Some(Recording { path, options: options.map(str::to_owned), command: command.map(str::to_owned) })
 }
 
-fn check_path(path: &str, server: &ServerRules, at: &At<'_>, violations: &mut Violations) {
+/// Of an unknown server nothing is known that could be told.
+fn check_path(path: &str, server: Option<&ServerRules>, at: &At<'_>, violations: &mut Violations) {
+    let Some(server) = server else { return };
     if let Err(error) = recording::check(path, &server.recording_dirs) {
         violations.invalid(at, error);
     }

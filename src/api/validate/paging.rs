@@ -17,16 +17,22 @@ impl Page {
     /// # Errors
     /// What is out of these ranges.
     pub fn new(page: Option<i32>, page_size: Option<i32>) -> Result<Self, Error> {
-        let (number, size) = (page.unwrap_or(1), page_size.unwrap_or(100));
         let mut violations = Violations::default();
+        let page = Self::check(page, page_size, &mut violations);
+        violations.finish()?;
+        Ok(page)
+    }
+
+    /// The same where the request has more that may be wrong.
+    pub fn check(page: Option<i32>, page_size: Option<i32>, violations: &mut Violations) -> Self {
+        let (number, size) = (page.unwrap_or(1), page_size.unwrap_or(100));
         if number < 1 {
             violations.invalid(&At::field("page"), "must be at least 1");
         }
         if !(1..=1000).contains(&size) {
             violations.invalid(&At::field("page_size"), "must be 1 to 1000");
         }
-        violations.finish()?;
-        Ok(Self { number, size })
+        Self { number, size }
     }
 
     /// Rows before the page.

@@ -2,15 +2,16 @@
 
 use std::collections::HashSet;
 
+use super::Rules;
 use super::batch::{content, server};
-use super::originate::{Around, RecordingFields, given, plan, recording};
-use super::text::{label, plain_if_given};
-use super::{Rules, ServerRules};
+use super::originate::{Around, Made, RecordingFields, given, plan, recording};
+use super::text::{fits, label, variable_if_given};
+use crate::ami::MAX_BYTES;
 use crate::api::{At, Error, Violations};
 use crate::domain::ids::CallId;
 use crate::domain::number;
 use crate::domain::status::CallStatus;
-use crate::pb::CreateQuickCallRequest;
+use crate::pb::{CreateQuickCallRequest, OriginateAction};
 use crate::store::batches::NewQuickCall;
 use crate::store::calls::NewCall;
 
@@ -80,7 +81,7 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
     if request.customer_name.chars().count() > MAX_NAME {
         violations.invalid(&at_name, format_args!("has more than {MAX_NAME} characters"));
     }
-    plain_if_given(request.did.as_deref(), &root.then("did"), violations);
+    variable_if_given("__DID", request.did.as_deref(), &root.then("did"), violations);
     let server = server(&request.asterisk_server_code, rules, &root, violations);
     let numbers = [("number1", request.number1.as_deref()), ("number2", request.number2.as_deref())];
     for (name, number) in numbers {
@@ -93,27 +94,24 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
     let is_empty = |text: &Option<String>| text.as_deref().unwrap_or_default().is_empty();
     if is_empty(&action.channel) && is_empty(&request.number1) {
         violations.invalid(&root.then("number1"), "required, unless action.Channel is given");
-        return None;
     }
     let dials = action.application.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("Dial"));
     if dials && is_empty(&action.data) && is_empty(&request.number2) {
         violations.invalid(&root.then("number2"), "required, unless action.Data is given");
-        return None;
     }
-    let server = server?;
     let id = CallId::new();
-    let recording = if request.create_recording.unwrap_or(true) {
-        Some(recording(RecordingFields::default(), id, server, &root, violations)?)
-    } else {
-        None
-    };
+    let recorded = request.create_recording.unwrap_or(true);
+    let recording = recorded.then(|| recording(RecordingFields::default(), id, server, &root, violations)).flatten();
+    // Where a number or the server is missing, which is noted, something stands in for it: the rest is checked too.
+    let template = server.map_or("{number}", |server| server.dial_template.as_str());
+    let dialed = |number: &Option<String>| template.replace("{number}", number.as_deref().unwrap_or_default());
+    let second = dials || given(request.number2.as_deref()).is_some();
     let around = Around {
         at: root,
-        channel: request.number1.as_deref().map(|number| dialed(number, server)),
-        data: request.number2.as_deref().map(|number| format!("{},{SECOND_LEG_SECONDS}", dialed(number, server))),
-        caller_id: given(action.caller_id.as_deref())
-            .map(str::to_owned)
-            .or_else(|| Some(caller_id(&request.customer_name, request.did.as_deref()))),
+        channel: Some(Made { field: "number1", text: dialed(&request.number1) }),
+        data: second
+            .then(|| Made { field: "number2", text: format!("{},{SECOND_LEG_SECONDS}", dialed(&request.number2)) }),
+        caller_id: Some(caller_id(request, action, violations)),
         recording,
         time_zone: None,
         retry_rules: Vec::new(),
@@ -142,12 +140,16 @@ fn check_number(number: Option<&str>, at: &At<'_>, violations: &mut Violations) 
     }
 }
 
-fn dialed(number: &str, server: &ServerRules) -> String {
-    server.dial_template.replace("{number}", number)
-}
-
-/// `"Name" <did>`, as Asterisk parses it (`ast_callerid_parse`).
-fn caller_id(name: &str, did: Option<&str>) -> String {
-    let name: String = name.chars().filter(|c| !matches!(c, '"' | '<' | '>')).collect();
-    format!("\"{name}\" <{}>", did.unwrap_or_default())
+/// The action's own, else `"Name" <did>`, as Asterisk parses it (`ast_callerid_parse`).
+fn caller_id(request: &CreateQuickCallRequest, action: &OriginateAction, violations: &mut Violations) -> String {
+    if let Some(own) = given(action.caller_id.as_deref()) {
+        return own.to_owned();
+    }
+    let name: String = request.customer_name.chars().filter(|c| !matches!(c, '"' | '<' | '>')).collect();
+    let did = request.did.as_deref().unwrap_or_default();
+    let made = format!("\"{name}\" <{did}>");
+    if did.len() <= MAX_BYTES && name.chars().count() <= MAX_NAME {
+        fits(&made, &At::field("did"), violations);
+    }
+    made
 }

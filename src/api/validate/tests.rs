@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Rules, ServerRules, batch, quick};
+use crate::api::Error;
+use crate::domain::did::DidPolicy;
 use crate::domain::limits::ClientLimits;
 use crate::domain::originate::{Plan, Target};
 use crate::domain::policy::Policy;
@@ -88,4 +90,125 @@ fn a_quick_call_makes_its_caller_id_and_its_second_leg_of_its_own_fields() {
     assert_eq!((plan.channel.as_str(), plan.target), ("PJSIP/123@endpoint1", dial));
     assert_eq!(plan.caller_id.as_deref(), Some("\"John Doe\" <+789>"));
     assert!(plan.recording.is_some(), "quick calls are recorded unless they say otherwise");
+}
+
+fn broken<T>(result: Result<T, Error>) -> Vec<String> {
+    match result {
+        Err(Error::InvalidArgument(list) | Error::PermissionDenied(list)) => {
+            list.into_iter().map(|broken| broken.field).collect()
+        }
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => Vec::new(),
+    }
+}
+
+fn broken_item(item: QueueItem, dids: &[&str], rules: &Rules) -> Vec<String> {
+    let dids = dids.iter().map(|did| (*did).to_owned()).collect();
+    let request = InsertBatchRequest { batch_id: Some(1), dids, data: vec![item], ..InsertBatchRequest::default() };
+    broken(batch::batch(&request, rules, Vec::new(), Millis::now()))
+}
+
+fn item(action: OriginateAction) -> QueueItem {
+    QueueItem { asterisk_server_code: "server1".to_owned(), action: Some(action), ..QueueItem::default() }
+}
+
+fn quick(number1: &str, number2: &str) -> CreateQuickCallRequest {
+    CreateQuickCallRequest {
+        asterisk_server_code: "server1".to_owned(),
+        customer_name: "Ada".to_owned(),
+        number1: Some(number1.to_owned()),
+        number2: Some(number2.to_owned()),
+        did: None,
+        action: Some(OriginateAction {
+            action: "Originate".to_owned(),
+            application: Some("Dial".to_owned()),
+            ..OriginateAction::default()
+        }),
+        create_recording: None,
+    }
+}
+
+#[test]
+fn all_broken_rules_are_told_at_once() {
+    let item = QueueItem { asterisk_server_code: "nope".to_owned(), ..item(OriginateAction::default()) };
+    assert_eq!(
+        broken_item(item, &[], &rules()),
+        [
+            "data[0].asterisk_server_code",
+            "data[0].action.Action",
+            "data[0].action.Application",
+            "data[0].action.Channel",
+        ]
+    );
+    let command = Some("Record".to_owned());
+    let item = QueueItem { asterisk_server_code: String::new(), mix_monitor_command: command, ..QueueItem::default() };
+    assert_eq!(
+        broken_item(item, &[], &rules()),
+        ["data[0].asterisk_server_code", "data[0].mix_monitor_command", "data[0].action"]
+    );
+    let mut call = quick("", "");
+    call.asterisk_server_code = "nope".to_owned();
+    call.action = Some(OriginateAction { application: Some("Dial".to_owned()), ..OriginateAction::default() });
+    let fields = broken(quick::quick_call(&call, None, &rules()));
+    assert_eq!(fields, ["asterisk_server_code", "number1", "number2", "action.Action"]);
+    call.action = Some(OriginateAction::default());
+    let fields = broken(quick::quick_call(&call, None, &rules()));
+    assert_eq!(fields, ["asterisk_server_code", "number1", "action.Action", "action.Application"]);
+}
+
+#[test]
+fn what_is_denied_is_told_at_the_field_that_the_client_sent() {
+    let policy = Policy { deny_prefixes: vec!["+44900".into()], variables: vec!["LEAD_*".into()], ..Policy::default() };
+    let rules = Rules { policy, ..rules() };
+    for (call, fields) in [
+        (quick("+449001", "456"), vec!["number1"]),
+        (quick("123", "449001"), vec!["number2"]),
+        (quick("+44900123x", "44-9001"), vec!["number1", "number2"]),
+    ] {
+        assert_eq!(broken(quick::quick_call(&call, None, &rules)), fields);
+    }
+    let mut own = quick("123", "456");
+    own.action.as_mut().unwrap().channel = Some("PJSIP/449001@endpoint1".to_owned());
+    assert_eq!(broken(quick::quick_call(&own, None, &rules)), ["action.Channel"]);
+    let variables = BTreeMap::from([("OTHER".to_owned(), "1".to_owned())]);
+    let action = OriginateAction { variable: Some("LEAD_ID=1,MORE=2".to_owned()), variables, ..action() };
+    let fields = broken_item(item(action), &[], &rules);
+    assert_eq!(fields, ["data[0].action.Variable", "data[0].action.variables"]);
+}
+
+#[test]
+fn what_grows_on_its_way_to_asterisk_is_measured_as_it_goes_out() {
+    let long = "x".repeat(970);
+    let escaped = "(".repeat(600);
+    let fields = broken_item(item(action()), &[&long, &long[..900], &escaped], &rules());
+    assert_eq!(fields, ["dids[2]"]);
+    let fields = broken_item(item(action()), &[&"x".repeat(978)], &rules());
+    assert_eq!(fields, ["dids[0]"]);
+    let id = OriginateAction { action_id: Some("\u{10348}".repeat(241)), ..action() };
+    assert_eq!(broken_item(item(id), &[], &rules()), ["data[0].action.ActionID"]);
+    let path = Some(format!("/recordings/{long}"));
+    let recorded = QueueItem { create_recording: true, recording_path: path, ..item(action()) };
+    assert_eq!(broken_item(recorded, &[], &rules()), ["data[0].recording_path"]);
+    let mut call = quick("123", "456");
+    call.did = Some(long.clone());
+    call.customer_name = "A".repeat(80);
+    assert_eq!(broken(quick::quick_call(&call, None, &rules())), ["did"]);
+    let forced = Rules { policy: Policy { did_policy: DidPolicy::Force, ..Policy::default() }, ..rules() };
+    let named = OriginateAction { caller_id: Some(format!("{} <1>", "A".repeat(80))), ..action() };
+    assert_eq!(broken_item(item(named), &[&long], &forced), ["data[0].action.CallerID"]);
+}
+
+#[test]
+fn a_recording_keeps_to_its_file_and_needs_its_grant_also_where_none_is_made() {
+    for create_recording in [true, false] {
+        for (command, fields) in [
+            ("MixMonitor /recordings/a.wav,b", vec![]),
+            ("MixMonitor /recordings/a.wav,br(/etc/passwd)", vec!["data[0].mix_monitor_command"]),
+            ("MixMonitor /recordings/a.wav,b,touch /tmp/x", vec!["data[0].mix_monitor_command"]),
+        ] {
+            let command = Some(command.to_owned());
+            let item = QueueItem { create_recording, mix_monitor_command: command, ..item(action()) };
+            assert_eq!(broken_item(item, &[], &rules()), fields);
+        }
+    }
 }

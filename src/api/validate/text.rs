@@ -1,6 +1,6 @@
 //! Rules that hold for any text on its way to Asterisk.
 
-use crate::ami::HeaderValue;
+use crate::ami::{HeaderValue, InvalidValue, Variable};
 use crate::api::{At, Violations};
 
 /// Longest label of a client: ActionID, project, names.
@@ -24,9 +24,30 @@ pub fn plain_if_given(text: Option<&str>, at: &At<'_>, violations: &mut Violatio
     }
 }
 
+/// Notes a text that was made of several fields, each of which fits into a line to Asterisk, where it does not fit itself.
+pub fn fits(made: &str, at: &At<'_>, violations: &mut Violations) {
+    if let Err(error @ InvalidValue::TooLong(_)) = HeaderValue::try_from(made) {
+        violations.invalid(at, format_args!("together with what it goes out with, it {error}"));
+    }
+}
+
+/// A plain text, where it is given, that reaches the dialplan as channel variable `name`: escaped, it is longer.
+pub fn variable_if_given(name: &str, text: Option<&str>, at: &At<'_>, violations: &mut Violations) {
+    plain_if_given(text, at, violations);
+    let Some(text) = text.filter(|text| HeaderValue::try_from(*text).is_ok()) else { return };
+    if let Err(error) = Variable::new(name, text) {
+        violations.invalid(at, format_args!("as a channel variable it {error}"));
+    }
+}
+
 /// A label of at most [`LABEL`] characters.
 pub fn label(text: Option<&str>, at: &At<'_>, violations: &mut Violations) {
     plain_if_given(text, at, violations);
+    not_longer(text, at, violations);
+}
+
+/// Notes what is longer than a label.
+pub fn not_longer(text: Option<&str>, at: &At<'_>, violations: &mut Violations) {
     if text.is_some_and(|text| text.chars().count() > LABEL) {
         violations.invalid(at, format_args!("has more than {LABEL} characters"));
     }

@@ -11,6 +11,7 @@ use crate::api::auth::Caller;
 use crate::api::context::RequestId;
 use crate::api::grpc::{App, convert};
 use crate::api::port::Peer;
+use crate::api::rest::ParseWarnings;
 use crate::api::validate::paging::Page;
 use crate::api::{Error, context};
 use crate::domain::time::Millis;
@@ -26,6 +27,8 @@ pub struct Change {
     pub app: App,
     /// When it was asked for.
     pub now: Millis,
+    /// What was read but may not have been meant.
+    pub warnings: Vec<String>,
     entry: audit::NewEntry,
 }
 
@@ -50,7 +53,8 @@ impl Change {
             request_id: id,
             detail: detail(request.get_ref())?,
         };
-        Ok(Self { app, now, entry })
+        let warnings = request.extensions().get::<ParseWarnings>().cloned().unwrap_or_default().0;
+        Ok(Self { app, now, warnings, entry })
     }
 
     /// Begins to change.

@@ -25,7 +25,8 @@ pub async fn create(change: Change, request: pb::CreateKeyRequest) -> Result<pb:
     let new = make(&change, &mut tx, client_id, expires_at).await?;
     tx.commit(target(client_id, &new.key_id)).await?;
     let stored = convert::key(stored(&new, client_id, expires_at, now));
-    let key = pb::Key { api_key: Some(new.plaintext.expose_secret().to_owned()), ..stored };
+    let api_key = Some(new.plaintext.expose_secret().to_owned());
+    let key = pb::Key { api_key, warnings: change.warnings, ..stored };
     Ok(pb::CreateKeyResponse { key: Some(key) })
 }
 
