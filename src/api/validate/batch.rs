@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::originate::{Around, RecordingFields, given, plan, recording};
 use super::rules::{retry_rules, time_zone};
-use super::text::{fits, label, plain_if_given, variable_if_given};
+use super::text::{fits, label, label_and_variable, plain_if_given};
 use super::{Rules, ServerRules};
 use crate::ami::MAX_BYTES;
 use crate::api::{At, Error, Violations};
@@ -87,7 +87,7 @@ pub fn dids(dids: &[String], at: &At<'_>, violations: &mut Violations) {
         violations.invalid(at, format_args!("must hold at most {MAX_ITEMS}, and holds {}", dids.len()));
     }
     for (index, did) in dids.iter().take(MAX_ITEMS).enumerate() {
-        variable_if_given("__DID", Some(did), &at.index(index), violations);
+        label_and_variable("__DID", Some(did), &at.index(index), violations);
     }
 }
 

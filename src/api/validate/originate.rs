@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{fits, not_longer, plain, plain_if_given, variable_if_given};
+use super::text::{fits, label_and_variable, plain, plain_if_given};
 use super::{Rules, ServerRules};
 use crate::ami::Variable;
 use crate::api::{At, Violations};
@@ -112,8 +112,7 @@ fn own_or_made<'a>(
 
 fn texts(action: &OriginateAction, at: &At<'_>, violations: &mut Violations) {
     let at_id = at.then("ActionID");
-    variable_if_given("__TRUNKLINE_ACTION_ID", action.action_id.as_deref(), &at_id, violations);
-    not_longer(action.action_id.as_deref(), &at_id, violations);
+    label_and_variable("__TRUNKLINE_ACTION_ID", action.action_id.as_deref(), &at_id, violations);
     for (name, text) in [
         ("Channel", &action.channel),
         ("Application", &action.application),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::Rules;
 use super::batch::{content, server};
 use super::originate::{Around, Made, RecordingFields, given, plan, recording};
-use super::text::{fits, label, variable_if_given};
+use super::text::{fits, label, label_and_variable};
 use crate::ami::MAX_BYTES;
 use crate::api::{At, Error, Violations};
 use crate::domain::ids::CallId;
@@ -81,7 +81,7 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
     if request.customer_name.chars().count() > MAX_NAME {
         violations.invalid(&at_name, format_args!("has more than {MAX_NAME} characters"));
     }
-    variable_if_given("__DID", request.did.as_deref(), &root.then("did"), violations);
+    label_and_variable("__DID", request.did.as_deref(), &root.then("did"), violations);
     let server = server(&request.asterisk_server_code, rules, &root, violations);
     let numbers = [("number1", request.number1.as_deref()), ("number2", request.number2.as_deref())];
     for (name, number) in numbers {

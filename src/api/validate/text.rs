@@ -31,10 +31,11 @@ pub fn fits(made: &str, at: &At<'_>, violations: &mut Violations) {
     }
 }
 
-/// A plain text, where it is given, that reaches the dialplan as channel variable `name`: escaped, it is longer.
-pub fn variable_if_given(name: &str, text: Option<&str>, at: &At<'_>, violations: &mut Violations) {
-    plain_if_given(text, at, violations);
-    let Some(text) = text.filter(|text| HeaderValue::try_from(*text).is_ok()) else { return };
+/// A label, where it is given, that reaches the dialplan as channel variable `name`: escaped, it is longer.
+pub fn label_and_variable(name: &str, text: Option<&str>, at: &At<'_>, violations: &mut Violations) {
+    label(text, at, violations);
+    let fits_alone = |text: &&str| HeaderValue::try_from(*text).is_ok() && text.chars().count() <= LABEL;
+    let Some(text) = text.filter(fits_alone) else { return };
     if let Err(error) = Variable::new(name, text) {
         violations.invalid(at, format_args!("as a channel variable it {error}"));
     }
