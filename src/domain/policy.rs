@@ -79,11 +79,11 @@ const NEVER: [&str; 21] = [
     "Stasis",
 ];
 
-/// Options of Dial that run dialplan code: `G` goes somewhere, `M` and `U` call routines, `b` and `B` run handlers.
-const CODE_OPTIONS: &str = "GMUbB";
+/// Options of Dial that run dialplan code: `F` and `G` go somewhere, `M` and `U` call routines, `b` and `B` run handlers.
+const CODE_OPTIONS: &str = "FGMUbB";
 
 /// The same of Queue.
-const QUEUE_CODE_OPTIONS: &str = "bB";
+const QUEUE_CODE_OPTIONS: &str = "FbB";
 
 impl Policy {
     /// The same under what the platform denies to all clients.
@@ -297,7 +297,7 @@ mod tests {
     fn what_runs_code_can_be_granted_to_nobody() {
         let granted = Policy { applications: vec!["System".into(), "Dial".into()], ..Policy::default() };
         assert_eq!(fields(&granted, &plan("PJSIP/1@e", "sYsTeM", "rm")), ["Application"]);
-        for option in ["M(x)", "tU(x)", "G(a^b^1)", "b(x)", "B(x)"] {
+        for option in ["M(x)", "tU(x)", "F(a^b^1)", "F", "G(a^b^1)", "b(x)", "B(x)"] {
             let data = format!("PJSIP/1@e,30,{option}");
             assert_eq!(fields(&granted, &plan("PJSIP/1@e", "Dial", &data)), ["Data"], "{option}");
         }
@@ -331,6 +331,7 @@ mod tests {
             "support,t,,,60,,macro",
             "support,,,,,,,context^s^1",
             "support,b(context^s^1)",
+            "support,F(context^s^1)",
             "support,tB(context^s^1),,,60",
             "support,,(,),,,x.agi",
             "sup[,]port,b(x)",
