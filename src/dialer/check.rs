@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::ready::{Ready, call_ref, numbers};
+use super::ready::{Ready, call_ref, checks};
 use super::rules::Rules;
+use crate::domain::number;
 use crate::domain::status::Outcome;
 use crate::domain::time::Millis;
 use crate::store::calls::Call;
@@ -36,7 +37,7 @@ pub struct Lists {
 pub fn read(mut call: Call) -> Result<Ready> {
     let (plan, from) = (call.plan()?, call.status()?);
     call.plan = String::new();
-    let checks = numbers(&call, &plan);
+    let checks = checks(&call, &plan);
     Ok(Ready { call, plan, from, trunk: None, checks, generation: 0 })
 }
 
@@ -50,13 +51,12 @@ pub async fn look_up(conn: &mut Conn, calls: &[Ready], rules: &Rules, now: Milli
     }
     for (client, calls) in by_client {
         if rules.some_listed {
-            let all = |call: &&Ready| [call.checks.dialed.clone(), call.checks.contact.clone()];
-            let numbers: Vec<String> = calls.iter().flat_map(all).flatten().collect();
+            let numbers: Vec<String> = calls.iter().flat_map(|call| &call.checks.numbers).cloned().collect();
             let listed = do_not_call::listed(conn, client, &numbers).await?;
             lists.listed.extend(listed.into_iter().map(|number| (client, number)));
         }
         if daily_limit(rules, client).is_some() {
-            let numbers: Vec<String> = calls.iter().filter_map(|call| destination(call).map(str::to_owned)).collect();
+            let numbers: Vec<String> = calls.iter().filter_map(|call| destination(call)).collect();
             for numbers in numbers.chunks(10_000) {
                 let called = destinations::counts(conn, client, numbers, day).await?;
                 lists.called.extend(called.into_iter().map(|(number, calls)| ((client, number), calls)));
@@ -74,17 +74,16 @@ pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Chec
         let (call, from) = (call_ref(&call.call), call.from);
         Checked::Refused(Refusal { call, from, at: now, outcome, why })
     };
-    for number in [&call.checks.dialed, &call.checks.contact].into_iter().flatten() {
-        if lists.listed.contains(&(client_id, number.clone())) {
-            return refused(Outcome::Canceled, format!("{number} is on a do-not-call list"));
-        }
+    let listed = |number: &&String| lists.listed.contains(&(client_id, (*number).clone()));
+    if let Some(number) = call.checks.numbers.iter().find(listed) {
+        return refused(Outcome::Canceled, format!("{number} is on a do-not-call list"));
     }
     if let Some(denied) = client.policy.check(&call.plan).into_iter().next() {
         let why = format!("the dial policy forbids it by now: {}: {}", denied.field, denied.why);
         return refused(Outcome::Rejected, why);
     }
     if let Some(limit) = client.limits.max_calls_per_destination_per_day
-        && let Some(number) = destination(&call).map(str::to_owned)
+        && let Some(number) = destination(&call)
     {
         let called = lists.called.get(&(client_id, number.clone())).copied().unwrap_or(0);
         if called >= limit {
@@ -101,6 +100,7 @@ fn daily_limit(rules: &Rules, client: i64) -> Option<i32> {
 }
 
 /// The number that a daily limit counts: the person's, where it was given, else the one that is dialed.
-fn destination(call: &Ready) -> Option<&str> {
-    call.checks.contact.as_deref().or(call.checks.dialed.as_deref())
+fn destination(call: &Ready) -> Option<String> {
+    let dialed = || number::dialed(&call.plan.channel).0.and_then(number::digits);
+    call.call.contact_number.map(|contact| contact.to_string()).or_else(dialed)
 }

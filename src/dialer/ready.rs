@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::domain::number;
 use crate::domain::originate::Plan;
 use crate::domain::status::CallStatus;
 use crate::store::calls::Call;
@@ -39,10 +38,8 @@ pub fn call_ref(call: &Call) -> CallRef {
     CallRef { id: call.id.into(), client_id: call.client_id, queue_id: call.queue_id }
 }
 
-/// The digits that a call dials and those of the person called, without what depends on the day.
+/// What the claim of a call is held against, without what depends on the day.
 #[must_use]
-pub fn numbers(call: &Call, plan: &Plan) -> Checks {
-    let dialed = number::dialed(&plan.channel).0.and_then(number::digits);
-    let contact = call.contact_number.map(|contact| contact.to_string());
-    Checks { dialed, contact, destination: None }
+pub fn checks(call: &Call, plan: &Plan) -> Checks {
+    Checks { numbers: plan.reaches(call.contact_number), destination: None }
 }

@@ -40,9 +40,25 @@ pub fn dialed(channel: &str) -> (Option<&str>, Option<&str>) {
     }
 }
 
+/// The digits that a dial string calls, which may be all that names its endpoint: `PJSIP/49123`.
+#[must_use]
+pub fn called(channel: &str) -> Option<String> {
+    match dialed(channel) {
+        (Some(number), _) => digits(number),
+        (None, endpoint) => only_digits(endpoint?),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_that_is_named_by_a_number_is_called_by_it() {
+        assert_eq!(called("PJSIP/+49123").as_deref(), Some("49123"));
+        assert_eq!(called("PJSIP/49123@trunk").as_deref(), Some("49123"));
+        assert_eq!((called("PJSIP/agent7"), called("nonsense")), (None, None));
+    }
 
     #[test]
     fn one_number_is_the_same_however_it_is_written() {

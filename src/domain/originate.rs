@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::number;
 use super::retry::RetryRule;
 
 /// What runs when the first leg answers.
@@ -89,7 +90,49 @@ impl Plan {
     pub fn dials(&self) -> bool {
         matches!(&self.target, Target::Application { name, .. } if name.eq_ignore_ascii_case("Dial"))
     }
+
+    /// The digits of every number that it would call: of the person it is for, of the first leg, and of the second.
+    #[must_use]
+    pub fn reaches(&self, contact: Option<i64>) -> Vec<String> {
+        let contact = contact.map(|number| number.to_string());
+        contact.into_iter().chain(number::called(&self.channel)).chain(self.second_leg()).collect()
+    }
+
+    /// The digits of the numbers that follow on the answer: those that `Dial` calls, or the extension, which is what the
+    /// dialplan will call in all likelihood.
+    #[must_use]
+    pub fn second_leg(&self) -> Vec<String> {
+        match &self.target {
+            Target::Application { data, .. } if self.dials() => {
+                let channels = data.split(',').next().unwrap_or_default();
+                channels.split('&').filter_map(number::called).collect()
+            }
+            Target::Application { .. } => Vec::new(),
+            Target::Extension { exten, .. } => number::only_digits(exten).into_iter().collect(),
+        }
+    }
 }
 
 /// How long the far end may ring where nobody said otherwise: Asterisk's own default for Originate.
 pub const DEFAULT_TIMEOUT_MS: u32 = 30_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_reaches_the_numbers_of_both_legs_and_of_its_person() {
+        let plan = |target: serde_json::Value| -> Plan {
+            let plan = serde_json::json!({ "channel": "PJSIP/+491@trunk", "target": target, "timeout_ms": 1 });
+            serde_json::from_value(plan).unwrap()
+        };
+        let dial = serde_json::json!({ "application": { "name": "dial", "data": "PJSIP/2@a&SIP/a/+3&PJSIP/4,30,t" } });
+        assert_eq!(plan(dial).reaches(Some(5)), ["5", "491", "2", "3", "4"]);
+        let wait = serde_json::json!({ "application": { "name": "Wait", "data": "PJSIP/2@a" } });
+        assert_eq!(plan(wait).reaches(None), ["491"]);
+        for (exten, called) in [("+49 6", ["491", "496"].as_slice()), ("s", &["491"])] {
+            let there = serde_json::json!({ "extension": { "context": "out", "exten": exten, "priority": "1" } });
+            assert_eq!(plan(there).reaches(None), called);
+        }
+    }
+}

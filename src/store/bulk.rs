@@ -133,7 +133,8 @@ pub async fn execute<R: Serialize>(conn: &mut Conn, statement: &str, columns: &[
     Ok(())
 }
 
-/// Runs `statement`, which ends in `RETURNING … AS id`, and answers the ids of the rows that it touched.
+/// Runs `statement`, which ends in `RETURNING … AS id` or selects them, and answers the ids of the rows that it touched or
+/// found.
 pub async fn execute_returning<R: Serialize>(
     conn: &mut Conn,
     statement: &str,

@@ -10,6 +10,7 @@ use super::commands;
 use super::counters::Moves;
 use super::db::{Db, Tx, with_conn};
 use super::destinations::{self, Deferral, Destination};
+use super::do_not_call;
 use super::error::Result;
 use super::events::{self, EventKind, NewEvent};
 use super::leases::{self, GroupState};
@@ -59,10 +60,8 @@ pub struct Claim {
 /// What is looked up again when a call is claimed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checks {
-    /// The digits that are dialed: not if they are on a do-not-call list.
-    pub dialed: Option<String>,
-    /// The digits of the person called, likewise.
-    pub contact: Option<String>,
+    /// The digits of every number that is called: not if one of them is on a do-not-call list.
+    pub numbers: Vec<String>,
     /// How often the number may be called on this day, where the client has such a limit.
     pub destination: Option<Destination>,
 }
@@ -189,11 +188,18 @@ row! {
         number: i32 = Integer,
         channel_id: String = Text,
         at: i64 = BigInt,
-        dialed: Option<String> = Text,
-        contact: Option<String> = Text,
         destination: Option<String> = Text,
         day: Option<i32> = Integer,
         day_limit: Option<i32> = Integer,
+    }
+}
+
+row! {
+    /// A number that a claimed call would reach.
+    struct NumberRow {
+        id: Hex = Uuid,
+        client_id: i64 = BigInt,
+        number: String = Text,
     }
 }
 
@@ -251,11 +257,12 @@ const CLAIM: &str = "UPDATE calls SET status = 2, attempts = u.number, channel_i
      AND (SELECT queues.status FROM queues WHERE queues.id = calls.queue_id) = 1 \
      AND NOT EXISTS (SELECT 1 FROM settings WHERE settings.name = 'kill_switch' \
      AND settings.value LIKE '{\"engaged\":true%') \
-     AND NOT EXISTS (SELECT 1 FROM do_not_call AS d WHERE d.client_id IN (0, calls.client_id) \
-     AND d.number IN (u.dialed, u.contact)) \
      AND (u.day_limit IS NULL OR COALESCE((SELECT d.calls FROM destination_days AS d \
      WHERE d.client_id = calls.client_id AND d.number = u.destination AND d.day = u.day), 0) < u.day_limit) \
      RETURNING calls.id AS id";
+
+const LISTED: &str = "SELECT DISTINCT u.id AS id FROM {rows} AS u WHERE EXISTS (SELECT 1 FROM do_not_call AS d \
+     WHERE d.client_id IN (0, u.client_id) AND d.number = u.number)";
 
 const EXPIRE: &str = "UPDATE calls SET status = 8, outcome = 8, ended_at = u.at \
      FROM {rows} AS u WHERE calls.id = u.id AND calls.status IN (1, 5) RETURNING calls.id AS id";
@@ -304,7 +311,9 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     let mut moves = Moves::default();
 
     destinations::count(&mut tx, &counted(&group.claims), 0).await?;
-    let claims: Vec<ClaimRow> = group.claims.iter().map(claim_row).collect();
+    let listed = listed(&mut tx, &group.claims).await?;
+    let claims = group.claims.iter().filter(|claim| !listed.contains(&claim.call.id));
+    let claims: Vec<ClaimRow> = claims.map(claim_row).collect();
     let claimed = ids(bulk::execute_returning(&mut tx, CLAIM, ClaimRow::COLUMNS, &claims).await?);
     let granted = || group.claims.iter().filter(|claim| claimed.contains(&claim.call.id));
     destinations::count(&mut tx, &counted(granted()), 1).await?;
@@ -350,6 +359,19 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     events::append(&mut tx, told).await?;
     tx.commit().await?;
     Ok(claimed)
+}
+
+/// Those of the claims that would call a number on a do-not-call list.
+async fn listed(tx: &mut Tx, claims: &[Claim]) -> Result<HashSet<CallId>> {
+    if claims.is_empty() || !do_not_call::any(tx).await? {
+        return Ok(HashSet::new());
+    }
+    let numbers = claims.iter().flat_map(|claim| {
+        let CallRef { id, client_id, .. } = claim.call;
+        claim.checks.numbers.iter().map(move |number| NumberRow { id: Hex(id.0), client_id, number: number.clone() })
+    });
+    let numbers: Vec<NumberRow> = numbers.collect();
+    Ok(ids(bulk::execute_returning(tx, LISTED, NumberRow::COLUMNS, &numbers).await?))
 }
 
 /// Puts calls back as they were before their claim: nothing of them was sent, or Asterisk took nothing of it, so no
@@ -468,17 +490,15 @@ fn counted<'a>(claims: impl IntoIterator<Item = &'a Claim>) -> Vec<(i64, &'a Des
 }
 
 fn claim_row(claim: &Claim) -> ClaimRow {
-    let Checks { dialed, contact, destination } = &claim.checks;
+    let destination = claim.checks.destination.as_ref();
     ClaimRow {
         id: Hex(claim.call.id.0),
         number: claim.number,
         channel_id: claim.channel_id.clone(),
         at: claim.at.0,
-        dialed: dialed.clone(),
-        contact: contact.clone(),
-        destination: destination.as_ref().map(|destination| destination.number.clone()),
-        day: destination.as_ref().map(|destination| destination.day),
-        day_limit: destination.as_ref().map(|destination| destination.limit),
+        destination: destination.map(|destination| destination.number.clone()),
+        day: destination.map(|destination| destination.day),
+        day_limit: destination.map(|destination| destination.limit),
     }
 }
 

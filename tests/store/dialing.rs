@@ -52,7 +52,7 @@ async fn an_engaged_kill_switch_grants_no_claim(book: Book) {
 async fn a_number_that_is_listed_grants_no_claim(book: Book) {
     let id = book.queue(1, 1).await;
     let lane = book.lane("a").await.unwrap();
-    let dialed = Checks { dialed: Some("491".into()), contact: Some("492".into()), destination: None };
+    let dialed = Checks { numbers: vec!["491".into(), "492".into()], destination: None };
     let claims = claims(&book, id, dialed).await;
     let mut number = 0;
     let other = book.another_client().await;

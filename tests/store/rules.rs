@@ -55,7 +55,7 @@ async fn set(rule: Rule, tx: &mut Tx, client: i64, queue: i64) {
 
 /// A lane's commit that claims the queue's calls, on its way.
 async fn claiming(book: &Book, lane: &LaneRef, queue: i64) -> JoinHandle<HashSet<CallId>> {
-    let checks = Checks { dialed: Some("491".into()), ..Checks::default() };
+    let checks = Checks { numbers: vec!["491".into()], ..Checks::default() };
     let claims: Vec<Claim> =
         due(book, queue).await.iter().map(|call| Claim { checks: checks.clone(), ..claim(call) }).collect();
     assert!(!claims.is_empty());

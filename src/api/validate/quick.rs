@@ -50,13 +50,18 @@ pub fn quick_call(
 pub fn called(request: &CreateQuickCallRequest, new: &NewQuickCall) -> Vec<(&'static str, String)> {
     let action = request.action.as_ref();
     let first = match action.and_then(|action| given(action.channel.as_deref())) {
-        Some(channel) => ("action.Channel", number::dialed(channel).0),
-        None => ("number1", request.number1.as_deref()),
+        Some(channel) => ("action.Channel", number::called(channel)),
+        None => ("number1", request.number1.as_deref().and_then(number::digits)),
     };
-    // `Data` goes before the second number, which then is not called.
-    let second = action.is_none_or(|action| given(action.data.as_deref()).is_none());
-    let second = ("number2", request.number2.as_deref().filter(|_| second && new.call.plan.dials()));
-    [first, second].into_iter().filter_map(|(field, number)| Some((field, number::digits(number?)?))).collect()
+    let (plan, has_data) = (&new.call.plan, action.is_some_and(|action| given(action.data.as_deref()).is_some()));
+    let second = match (plan.dials(), has_data) {
+        // `Data` goes before the second number, which then is not called.
+        (true, true) => ("action.Data", plan.second_leg()),
+        (true, false) => ("number2", request.number2.as_deref().and_then(number::digits).into_iter().collect()),
+        (false, _) => ("action.Exten", plan.second_leg()),
+    };
+    let first = first.1.map(|number| (first.0, number));
+    first.into_iter().chain(second.1.into_iter().map(|number| (second.0, number))).collect()
 }
 
 /// Refuses a quick call that would reach a listed number.

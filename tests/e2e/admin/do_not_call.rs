@@ -40,25 +40,29 @@ async fn a_call_to_a_listed_number_is_stored_as_canceled_with_a_warning() {
     setup.client.post("clients/do-not-call", numbers("1234567802")).await.data();
     let mut for_contact = to("1234567899");
     for_contact["contact_number"] = json!(491_512_345);
-    let items = vec![to("1234567801"), for_contact, to("1234567802")];
+    let mut second_leg = to("1234567801");
+    second_leg["action"]["Application"] = json!("Dial");
+    second_leg["action"]["Data"] = json!("PJSIP/1@endpoint2&PJSIP/+491512345@endpoint2,30");
+    let items = vec![to("1234567801"), for_contact, to("1234567802"), second_leg];
     let answer = setup.client.post(INSERT, batch(1, items.clone())).await.data();
     let warnings = json!([
         "data[1]: 491512345 is on the do-not-call list, the call is canceled",
         "data[2]: 1234567802 is on the do-not-call list, the call is canceled",
+        "data[3]: 491512345 is on the do-not-call list, the call is canceled",
     ]);
     assert_eq!(answer["warnings"], warnings);
-    assert_eq!(answer["inserted_count"], 3);
+    assert_eq!(answer["inserted_count"], 4);
 
     let queue = answer["queue_id"].as_i64().expect("an id");
     let calls = setup.client.calls(queue).await;
     let statuses: Vec<&Value> = calls.iter().map(|call| &call["status"]).collect();
-    assert_eq!(statuses, ["queued", "canceled", "canceled"]);
+    assert_eq!(statuses, ["queued", "canceled", "canceled", "canceled"]);
     let call = setup.client.get(&format!("calls/{}", calls[1]["call_id"].as_str().expect("an id"))).await.data();
     assert_eq!((&call["outcome"], &call["attempts"]), (&json!("canceled"), &json!(0)));
     let event = &call["timeline"][0];
     assert_eq!((&event["type"], &event["detail"]), (&json!("ended"), &json!("on the do-not-call list")));
     let counts = setup.client.queue(queue).await["counts"].clone();
-    assert_eq!((&counts["queued"], &counts["canceled"]), (&json!(1), &json!(2)));
+    assert_eq!((&counts["queued"], &counts["canceled"]), (&json!(1), &json!(3)));
     let replayed = setup.client.post(INSERT, batch(1, items)).await.data();
     assert_eq!(replayed["warnings"], warnings, "a replay answers as the first time");
 }
@@ -71,7 +75,12 @@ async fn a_quick_call_to_a_listed_number_is_403_at_its_field() {
     second["number2"] = json!("491512345");
     let mut channel = quick("1234567801");
     channel["action"]["Channel"] = json!("PJSIP/491512345@endpoint1");
-    for (call, field) in [(quick("491512345"), "number1"), (second, "number2"), (channel, "action.Channel")] {
+    let mut data = quick("1234567801");
+    data["action"]["Application"] = json!("Dial");
+    data["action"]["Data"] = json!("PJSIP/491512345@endpoint2,30");
+    for (call, field) in
+        [(quick("491512345"), "number1"), (second, "number2"), (channel, "action.Channel"), (data, "action.Data")]
+    {
         let answer = setup.client.post(QUICK, call).await;
         answer.error(403, "PERMISSION_DENIED");
         assert_eq!(answer.body["errors"][0]["field"], field, "{}", answer.body);
