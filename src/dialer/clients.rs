@@ -16,10 +16,32 @@ pub struct Clients(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    gates: Mutex<HashMap<i64, Gate>>,
+    gates: Mutex<Gates>,
     /// A lane was refused, and wants to know when a slot gets free.
     wanted: AtomicBool,
     freed: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct Gates {
+    by_client: HashMap<i64, Gate>,
+    /// How many [`Uncounted`] there are.
+    uncounted: usize,
+}
+
+/// Calls may live that hold no slot yet. As long as this exists, no call begins of a client whose live calls are
+/// limited.
+#[derive(Debug)]
+pub struct Uncounted(Arc<Shared>);
+
+impl Drop for Uncounted {
+    fn drop(&mut self) {
+        let mut gates = self.0.lock();
+        gates.uncounted -= 1;
+        if gates.uncounted == 0 {
+            self.0.freed.send_replace(());
+        }
+    }
 }
 
 /// One live call of a client.
@@ -57,27 +79,32 @@ impl Default for Clients {
 impl Clients {
     /// Another limit from now on.
     pub fn set(&self, client_id: i64, set: Set, now: Instant) {
-        self.with(client_id, now, |gate| gate.set(set, now));
+        self.0.lock().of(client_id, now).set(set, now);
     }
 
     /// Begins a call of the client, if it may have one more.
     pub fn begin(&self, client_id: i64, now: Instant) -> Result<ClientSlot, Reached> {
-        let slot = self.with(client_id, now, |gate| {
-            self.0.ask(gate, now)?;
-            Ok(gate.begin(now))
-        })?;
+        let mut gates = self.0.lock();
+        self.0.ask(&mut gates, client_id, now)?;
+        let slot = gates.of(client_id, now).begin(now);
         Ok(self.slot(slot))
     }
 
     /// Whether the client may have one more, for now: another lane may take it.
     pub fn check(&self, client_id: i64, now: Instant) -> Result<(), Reached> {
-        self.with(client_id, now, |gate| self.0.ask(gate, now))
+        self.0.ask(&mut self.0.lock(), client_id, now)
     }
 
     /// A call of the client is live that began before.
     pub fn hold(&self, client_id: i64, now: Instant) -> ClientSlot {
-        let slot = self.with(client_id, now, |gate| gate.hold());
-        self.slot(slot)
+        self.slot(self.0.lock().of(client_id, now).hold())
+    }
+
+    /// Calls of any client may live that [`Clients::hold`] was not told of yet.
+    #[must_use]
+    pub fn uncounted(&self) -> Uncounted {
+        self.0.lock().uncounted += 1;
+        Uncounted(Arc::clone(&self.0))
     }
 
     /// Changes when a slot gets free that a lane had wanted.
@@ -89,22 +116,36 @@ impl Clients {
     fn slot(&self, slot: Slot) -> ClientSlot {
         ClientSlot { slot: Some(slot), shared: Arc::clone(&self.0) }
     }
-
-    fn with<T>(&self, client_id: i64, now: Instant, work: impl FnOnce(&mut Gate) -> T) -> T {
-        let mut gates: MutexGuard<'_, _> = self.0.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        work(gates.entry(client_id).or_insert_with(|| Gate::new(Set::default(), 1.0, now)))
-    }
 }
 
 impl Shared {
-    fn ask(&self, gate: &mut Gate, now: Instant) -> Result<(), Reached> {
-        let first = gate.check(now);
+    fn lock(&self) -> MutexGuard<'_, Gates> {
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, gates: &mut Gates, client_id: i64, now: Instant) -> Result<(), Reached> {
+        let first = gates.check(client_id, now);
         if !matches!(first, Err(Reached::Live { .. })) {
             return first;
         }
         // Wanted first, then looked at again: a slot that gets free in between is either seen or told.
         self.wanted.store(true, Ordering::SeqCst);
-        gate.check(now)
+        gates.check(client_id, now)
+    }
+}
+
+impl Gates {
+    fn of(&mut self, client_id: i64, now: Instant) -> &mut Gate {
+        self.by_client.entry(client_id).or_insert_with(|| Gate::new(Set::default(), 1.0, now))
+    }
+
+    fn check(&mut self, client_id: i64, now: Instant) -> Result<(), Reached> {
+        let some_uncounted = self.uncounted > 0;
+        let gate = self.of(client_id, now);
+        match gate.max_live().filter(|_| some_uncounted) {
+            Some(most) => Err(Reached::Live { most }),
+            None => gate.check(now),
+        }
     }
 }
 
@@ -150,5 +191,25 @@ mod tests {
         let _all: Vec<ClientSlot> = (0..10).map(|_| clients.begin(1, now).unwrap()).collect();
         assert!(clients.begin(1, now).is_err());
         assert!(clients.begin(2, now).is_ok());
+    }
+
+    #[tokio::test]
+    async fn no_slot_is_given_away_before_all_live_calls_are_counted() {
+        let clients = Clients::default();
+        let now = Instant::now();
+        clients.set(1, Set { max_live: Some(1), per_second: None }, now);
+        let mut freed = clients.freed();
+        let (one, other) = (clients.uncounted(), clients.uncounted());
+        assert_eq!(clients.check(1, now), Err(Reached::Live { most: 1 }));
+        assert!(clients.begin(1, now).is_err());
+        assert!(clients.begin(2, now).is_ok(), "nothing is to be counted where nothing limits");
+        drop(one);
+        assert!(clients.begin(1, now).is_err());
+        let live = clients.hold(1, now);
+        drop(other);
+        freed.changed().await.unwrap();
+        assert!(clients.begin(1, now).is_err(), "the call that was counted last holds the only slot");
+        drop(live);
+        assert!(clients.begin(1, now).is_ok());
     }
 }

@@ -171,6 +171,12 @@ impl Dispatch {
         self.scheduler.lengths()
     }
 
+    /// The queues whose lines are filled with what is stuck, and the trunks that stand in the way there.
+    #[must_use]
+    pub fn jams(&self) -> HashMap<i64, HashSet<Arc<str>>> {
+        self.scheduler.jams()
+    }
+
     /// All calls at hand.
     #[must_use]
     pub fn known(&self) -> HashSet<CallId> {

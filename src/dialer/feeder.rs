@@ -19,7 +19,7 @@ use crate::domain::window::Windows;
 use crate::store::calls::Call;
 use crate::store::commands::{self, Command};
 use crate::store::destinations::{self, Deferral};
-use crate::store::lanes::{self, LaneQueue, Place};
+use crate::store::lanes::{self, LaneQueue, Mark, Place};
 use crate::store::queues::Queue;
 use crate::store::refusals::Refusal;
 use crate::store::{Conn, Db, Result};
@@ -34,6 +34,8 @@ const OVERDUE: usize = 512;
 const AT_HAND: usize = 4096;
 const MOST_OF_ONE: usize = 512;
 const LEAST_OF_ONE: usize = 16;
+/// How many lines are read at once behind one that is filled with what is stuck: most of it is passed over.
+const BEHIND_A_JAM: usize = 8;
 /// Clients' wishes that are read at once: more than a server has channels, for they stay until they are carried out.
 const COMMANDS: usize = 10_000;
 
@@ -42,6 +44,9 @@ const COMMANDS: usize = 10_000;
 pub struct Ask {
     /// How many calls of each queue are at hand; those claimed but not committed yet count too.
     pub at_hand: HashMap<i64, Length>,
+    /// Queues of which so much is at hand that is stuck that only what lies far behind it might go, and the trunks that
+    /// stand in the way: calls through others are wanted.
+    pub jams: HashMap<i64, HashSet<Arc<str>>>,
     /// The same calls, which need not be looked at again.
     pub known: HashSet<CallId>,
     /// Queues of live calls, whose retry rules must be known when these end.
@@ -116,8 +121,15 @@ pub fn start(
 ) -> (mpsc::UnboundedSender<Ask>, mpsc::UnboundedReceiver<Option<Feed>>) {
     let (ask, mut asks) = mpsc::unbounded_channel::<Ask>();
     let (feed, feeds) = mpsc::unbounded_channel();
-    let mut feeder =
-        Feeder { db, server, clients, rules: Rules::default(), trunks: HashMap::new(), spoilt: HashSet::new() };
+    let mut feeder = Feeder {
+        db,
+        server,
+        clients,
+        rules: Rules::default(),
+        trunks: HashMap::new(),
+        spoilt: HashSet::new(),
+        marks: HashMap::new(),
+    };
     tokio::spawn(async move {
         loop {
             let asked = tokio::select! {
@@ -146,6 +158,8 @@ struct Feeder {
     trunks: HashMap<String, Arc<str>>,
     /// Calls that cannot be read, so that each is told once.
     spoilt: HashSet<CallId>,
+    /// How far was read behind jams, by queue and time zone; None at the beginning.
+    marks: HashMap<(i64, String), Option<Mark>>,
 }
 
 impl Feeder {
@@ -164,6 +178,7 @@ impl Feeder {
         let mut runnable = lanes::runnable(&mut conn, &self.server).await?;
         self.rules.keep_windows(&runnable);
         let known: HashSet<i64> = runnable.iter().map(|queue| queue.queue.id).collect();
+        self.marks.retain(|(queue, _), _| known.contains(queue));
         let unknown: Vec<i64> = asked.rules_of.iter().copied().filter(|id| !known.contains(id)).collect();
         if !unknown.is_empty() {
             feed.others = lanes::queues(&mut conn, &unknown).await?;
@@ -207,6 +222,7 @@ impl Feeder {
                 calls.push(call);
             }
         }
+        let calls = self.parse(calls);
         feed.quick = self.check(conn, calls, now, feed).await?;
         Ok(())
     }
@@ -249,32 +265,67 @@ impl Feeder {
         if !wanted {
             return Ok(runnable);
         }
-        // What is at hand is read again, for the store still calls it waiting; it is left out below.
-        let limit = (feed.line / open.len().max(1)).max(LEAST_OF_ONE) + at_hand.all;
-        let (mut calls, mut more) = (Vec::new(), false);
-        for zone in &open {
-            let place = Place { server: &self.server, queue_id: id, time_zone: zone };
-            let due = lanes::due(conn, place, now, rows(limit)).await?;
-            more |= due.len() == limit;
-            calls.extend(due);
-        }
-        if open.len() > 1 {
-            calls.sort_by_key(|call| (call.due_at, call.position));
-        }
-        calls.retain(|call| !asked.known.contains(&call.id.into()));
+        let (calls, more) = self.read_due(conn, id, open, asked, now, feed.line).await?;
         let calls = self.check(conn, calls, now, feed).await?;
         feed.due.push(Due { queue_id: id, calls, more });
         Ok(runnable)
     }
 
-    /// Holds calls against the rules of now. What may not go, or not today, goes into the feed on its own.
-    async fn check(&mut self, conn: &mut Conn, calls: Vec<Call>, now: Millis, feed: &mut Feed) -> Result<Vec<Ready>> {
-        let mut ready = Vec::with_capacity(calls.len());
-        let mut read = Vec::with_capacity(calls.len());
+    /// The next calls of a queue in these time zones that may go by their time, and whether there are more. Where the
+    /// queue is jammed, those alone that lie behind the jam and do not belong to it.
+    async fn read_due(
+        &mut self,
+        conn: &mut Conn,
+        queue_id: i64,
+        open: Vec<String>,
+        asked: &Ask,
+        now: Millis,
+        line: usize,
+    ) -> Result<(Vec<Ready>, bool)> {
+        let jam = asked.jams.get(&queue_id);
+        let zones = open.len().max(1);
+        let share = |rows: usize| (rows / zones).max(LEAST_OF_ONE);
+        let limit = match jam {
+            // What is at hand is read again, for the store still calls it waiting; it is left out below.
+            None => share(line) + asked.at_hand.get(&queue_id).map_or(0, |at_hand| at_hand.all),
+            Some(_) => share(BEHIND_A_JAM * line),
+        };
+        let (mut calls, mut more) = (Vec::new(), false);
+        for zone in open {
+            let place = Place { server: &self.server, queue_id, time_zone: &zone };
+            let mark = jam.map(|_| self.marks.entry((queue_id, zone.clone())).or_default());
+            let after = mark.as_ref().and_then(|mark| **mark);
+            let due = lanes::due(conn, place, after, now, rows(limit)).await?;
+            let last = due.last().filter(|_| due.len() == limit).map(|call| (call.due_at, call.position));
+            more |= last.is_some();
+            if let Some(mark) = mark {
+                // Behind the end it begins anew.
+                *mark = last;
+            }
+            calls.extend(due);
+        }
+        if zones > 1 {
+            calls.sort_by_key(|call| (call.due_at, call.position));
+        }
+        calls.retain(|call| !asked.known.contains(&call.id.into()));
+        let mut calls = self.parse(calls);
+        if let Some(full) = jam {
+            calls.retain(|call| call.trunk.as_ref().is_none_or(|trunk| !full.contains(trunk)));
+            // Else the next look is due in a second.
+            more &= !calls.is_empty();
+        }
+        Ok((calls, more))
+    }
+
+    fn parse(&mut self, calls: Vec<Call>) -> Vec<Ready> {
+        let mut parsed = Vec::with_capacity(calls.len());
         for call in calls {
             let id = CallId::from(call.id);
             match check::read(call) {
-                Ok(call) => read.push(call),
+                Ok(mut call) => {
+                    call.trunk = self.trunk(&call.plan.channel);
+                    parsed.push(call);
+                }
                 Err(error) => {
                     if self.spoilt.insert(id) {
                         error!(call = %id, %error, "a stored call cannot be dialed");
@@ -282,13 +333,16 @@ impl Feeder {
                 }
             }
         }
-        let lists = check::look_up(conn, &read, &self.rules, now).await?;
-        for call in read {
+        parsed
+    }
+
+    /// Holds calls against the rules of now. What may not go, or not today, goes into the feed on its own.
+    async fn check(&self, conn: &mut Conn, calls: Vec<Ready>, now: Millis, feed: &mut Feed) -> Result<Vec<Ready>> {
+        let mut ready = Vec::with_capacity(calls.len());
+        let lists = check::look_up(conn, &calls, &self.rules, now).await?;
+        for call in calls {
             match check::check(call, &self.rules, &lists, now) {
-                Checked::Ready(mut call) => {
-                    call.trunk = self.trunk(&call.plan.channel);
-                    ready.push(*call);
-                }
+                Checked::Ready(call) => ready.push(*call),
                 Checked::Refused(refusal) => feed.refusals.push(refusal),
                 Checked::Deferred(deferral) => feed.deferrals.push(deferral),
                 Checked::Foreign => {}

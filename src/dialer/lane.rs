@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 
 use super::ask::{self, Found};
 use super::claim::{Claiming, is_free};
-use super::clients::Clients;
+use super::clients::{Clients, Uncounted};
 use super::dispatch::Dispatch;
 use super::feeder::{self, Ask, Feed};
 use super::journal::{self, Committed, Entry};
@@ -100,8 +100,9 @@ struct Running {
 }
 
 impl Lane {
-    /// Runs until it is stopped, or until another node owns the lane. Live calls go on without it.
-    pub async fn run(self) {
+    /// Runs until it is stopped, or until another node owns the lane. Live calls go on without it. `uncounted` are
+    /// those that a lane before this one left.
+    pub async fn run(self, uncounted: Uncounted) {
         let lane = LaneRef { server: self.server.code.clone(), epoch: self.epoch };
         let tasks = CancellationToken::new();
         // The lease is kept until the last commit.
@@ -145,6 +146,7 @@ impl Lane {
             out_of_date: false,
         };
         running.resume().await;
+        drop(uncounted);
         running.run(lost).await;
     }
 }
@@ -328,7 +330,7 @@ impl Running {
                         let withdrawn = self.tracker.withdraw(id);
                         self.withdraw(withdrawn.into_iter().collect(), UNSENT);
                     }
-                    self.tracker.connection_lost();
+                    self.tracker.connection_lost(now);
                 }
             }
         }

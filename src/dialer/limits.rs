@@ -153,6 +153,12 @@ impl Gate {
         }
     }
 
+    /// How many calls may be live.
+    #[must_use]
+    pub fn max_live(&self) -> Option<i32> {
+        self.set.max_live
+    }
+
     /// How many calls are live.
     #[must_use]
     pub fn live(&self) -> usize {

@@ -1,14 +1,21 @@
 //! Which call goes next: quick calls first, then the queues' in turn. What it costs is bounded by what is at hand.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use super::feeder::Runnable;
 use super::ready::Ready;
 use crate::domain::fairness::{Contender, Share, Turns};
 use crate::domain::ids::CallId;
 
-/// How many times over a line may be filled where most of it is stuck.
+/// How many times over a line may be filled where most of it is stuck; from then on what is stuck for the same reason
+/// is passed over, so that it takes no more room, and what lies behind it has as much again.
 const STUCK: usize = 4;
+const BEHIND_STUCK: usize = 2 * STUCK;
+
+/// How many calls of a trunk are stuck in a jammed line where it is the trunk that is full, and not only a call's own
+/// channel id that is taken.
+const FULL: usize = 16;
 
 /// What stands in a call's way.
 pub trait May {
@@ -70,10 +77,15 @@ pub struct Length {
 }
 
 impl Length {
-    /// Fewer than half of `most` may go, and there is room for more. What is stuck takes so much room at most.
+    /// Fewer than half of `most` may go, and there is room for more.
     #[must_use]
     pub fn is_low(self, most: usize) -> bool {
-        self.all.saturating_sub(self.stuck) < most / 2 && self.all < STUCK * most
+        self.all.saturating_sub(self.stuck) < most / 2 && self.all < BEHIND_STUCK * most
+    }
+
+    /// So much is stuck that only what lies far behind it might go.
+    fn is_jammed(self, most: usize) -> bool {
+        self.is_low(most) && self.all >= STUCK * most
     }
 }
 
@@ -113,6 +125,14 @@ impl Line {
         };
         Length { all: self.calls.len(), stuck }
     }
+
+    fn full_trunks(&self) -> HashSet<Arc<str>> {
+        let mut stuck: HashMap<&Arc<str>, usize> = HashMap::new();
+        for trunk in self.calls.iter().take(self.length().stuck).filter_map(|call| call.trunk.as_ref()) {
+            *stuck.entry(trunk).or_default() += 1;
+        }
+        stuck.into_iter().filter(|(_, calls)| *calls >= FULL).map(|(trunk, _)| Arc::clone(trunk)).collect()
+    }
 }
 
 impl Scheduler {
@@ -120,6 +140,13 @@ impl Scheduler {
     #[must_use]
     pub fn lengths(&self) -> HashMap<i64, Length> {
         self.lines.iter().map(|line| (line.queue_id, line.length())).collect()
+    }
+
+    /// The queues whose lines are filled with what is stuck, and the trunks that stand in the way there.
+    #[must_use]
+    pub fn jams(&self) -> HashMap<i64, HashSet<Arc<str>>> {
+        let jammed = self.lines.iter().filter(|line| line.length().is_jammed(self.most));
+        jammed.map(|line| (line.queue_id, line.full_trunks())).collect()
     }
 
     /// All calls at hand.

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::clients::Clients;
+use super::clients::{Clients, Uncounted};
 use super::lane::Lane;
 use crate::ami;
 use crate::domain::time::Millis;
@@ -42,6 +42,8 @@ pub struct Dialer {
     /// What limits clients, on all lanes together.
     clients: Clients,
     lanes: HashMap<String, Running>,
+    /// There are lanes that this node may have run before and does not run yet, whose live calls nobody counts.
+    uncounted: Option<Uncounted>,
     /// The day on which counts of older days were last forgotten.
     day: i32,
 }
@@ -58,7 +60,9 @@ impl Dialer {
     /// Nothing runs yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { options, clients: Clients::default(), lanes: HashMap::new(), day: 0 }
+        let clients = Clients::default();
+        let uncounted = Some(clients.uncounted());
+        Self { options, clients, lanes: HashMap::new(), uncounted, day: 0 }
     }
 
     /// Runs lanes until `stop`; then lets each go, and ends when the last commit of each is durable.
@@ -102,12 +106,16 @@ impl Dialer {
             })
             .map(|(code, _)| code.clone())
             .collect();
+        if !ended.is_empty() {
+            self.uncounted.get_or_insert_with(|| self.clients.uncounted());
+        }
         for code in ended {
             if let Some(lane) = self.lanes.remove(&code) {
                 lane.stop.cancel();
                 let_go(&self.options.db, &code, lane).await;
             }
         }
+        let mut all = true;
         for server in servers {
             if let Some(lane) = self.lanes.get_mut(&server.code)
                 && lane.server != server
@@ -119,7 +127,12 @@ impl Dialer {
                 && let Err(error) = self.start(server).await
             {
                 warn!(%error, "cannot take a lane");
+                all = false;
             }
+        }
+        if all {
+            // Each new lane has its own until it has counted.
+            self.uncounted = None;
         }
     }
 
@@ -170,7 +183,7 @@ impl Dialer {
             wake: Arc::clone(&wake),
             stop: stop.clone(),
         };
-        let task = tokio::spawn(lane.run());
+        let task = tokio::spawn(lane.run(self.clients.uncounted()));
         self.lanes.insert(server.code.clone(), Running { server, epoch, wake, stop, task });
         Ok(())
     }

@@ -141,6 +141,8 @@ pub struct Tracker {
     maybe_taken: BTreeSet<AttemptId>,
     /// Originates in the order in which they were sent; those that were answered are taken off at the front.
     unanswered: VecDeque<(AttemptId, Instant)>,
+    /// Since when nothing is seen: the connection was lost, and no look has told yet what lives.
+    blind_since: Option<Now>,
     finished: Finished,
 }
 
@@ -201,6 +203,7 @@ impl Tracker {
 
     /// Follows an attempt that a node before this one left.
     pub fn resume(&mut self, id: AttemptId, live: Live, now: Now) {
+        self.blind_since.get_or_insert(now);
         self.insert(id, live, now.instant, Doubt::Look { lost: true });
     }
 
@@ -235,7 +238,8 @@ impl Tracker {
     }
 
     /// The connection is gone: what happens from here on is not seen.
-    pub fn connection_lost(&mut self) {
+    pub fn connection_lost(&mut self, now: Now) {
+        self.blind_since.get_or_insert(now);
         self.unanswered.clear();
         for tracked in self.live.values_mut() {
             tracked.doubt = Doubt::Look { lost: true };

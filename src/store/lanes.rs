@@ -69,6 +69,9 @@ pub struct Place<'a> {
     pub time_zone: &'a str,
 }
 
+/// How far the calls of a place were read: what is due then, and its position.
+pub type Mark = (i64, i64);
+
 #[derive(diesel::QueryableByName)]
 struct ZoneRow {
     #[diesel(sql_type = Text)]
@@ -154,13 +157,20 @@ pub async fn time_zones(conn: &mut Conn, server: &str, queue_id: i64) -> Result<
     Ok(rows.into_iter().map(|row| row.time_zone).collect())
 }
 
-/// The next calls of a queue in one time zone that are due on a server, in their order.
-pub async fn due(conn: &mut Conn, place: Place<'_>, now: Millis, limit: i64) -> Result<Vec<Call>> {
+/// The next calls of a queue in one time zone that are due on a server, in their order; those behind `after` alone.
+pub async fn due(conn: &mut Conn, place: Place<'_>, after: Option<Mark>, now: Millis, limit: i64) -> Result<Vec<Call>> {
+    let (due_at, position) = after.unwrap_or((i64::MIN, i64::MIN));
+    // As a pair, which both engines look up in the index: calls of one batch are all due at one time.
+    let behind = diesel::dsl::sql::<Bool>("(calls.due_at, calls.position) > (")
+        .bind::<BigInt, _>(due_at)
+        .sql(", ")
+        .bind::<BigInt, _>(position)
+        .sql(")");
     Ok(with_conn!(conn, |c| {
         calls::table
             .filter(calls::server_code.eq(place.server).and(calls::queue_id.eq(place.queue_id)))
             .filter(calls::time_zone.eq(place.time_zone).and(waits()))
-            .filter(calls::due_at.le(now.0))
+            .filter(calls::due_at.le(now.0).and(behind))
             .order((calls::due_at, calls::position))
             .limit(limit)
             .select(Call::as_select())

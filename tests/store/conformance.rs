@@ -46,7 +46,7 @@ pub async fn queue_of(book: &Book, id: i64) -> queues::Queue {
 
 pub async fn due(book: &Book, queue: i64) -> Vec<calls::Call> {
     let place = Place { server: SERVER, queue_id: queue, time_zone: "" };
-    lanes::due(&mut book.db.read().await.unwrap(), place, NOW, 1000).await.unwrap()
+    lanes::due(&mut book.db.read().await.unwrap(), place, None, NOW, 1000).await.unwrap()
 }
 
 pub async fn claim_all(book: &Book, lane: &LaneRef, number: i64, queue: i64) -> Vec<Claim> {

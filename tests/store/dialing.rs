@@ -20,12 +20,28 @@ on_both_engines!(
     calls_of_another_day_wait_and_are_released_when_the_limit_changes,
     a_forbidden_call_ends_and_is_told,
     calls_are_read_by_their_time_zone,
+    calls_are_read_on_from_where_a_look_ended,
     only_clients_that_were_granted_the_server_may_dial,
 );
 
 async fn due(book: &Book, queue_id: i64, time_zone: &str, now: Millis) -> Vec<Call> {
     let place = Place { server: SERVER, queue_id, time_zone };
-    lanes::due(&mut book.db.read().await.unwrap(), place, now, 1000).await.unwrap()
+    lanes::due(&mut book.db.read().await.unwrap(), place, None, now, 1000).await.unwrap()
+}
+
+async fn calls_are_read_on_from_where_a_look_ended(book: Book) {
+    // All of one batch, and so due at one time.
+    let id = book.queue(1, 5).await;
+    let all: Vec<_> = due(&book, id, "", NOW).await.iter().map(|call| call.id).collect();
+    let place = Place { server: SERVER, queue_id: id, time_zone: "" };
+    let (mut after, mut read) = (None, Vec::new());
+    for rows in [2, 2, 1, 0] {
+        let next = lanes::due(&mut book.db.read().await.unwrap(), place, after, NOW, 2).await.unwrap();
+        assert_eq!(next.len(), rows);
+        after = next.last().map(|call| (call.due_at, call.position)).or(after);
+        read.extend(next.iter().map(|call| call.id));
+    }
+    assert_eq!(read, all);
 }
 
 async fn claims(book: &Book, queue: i64, checks: Checks) -> Vec<Claim> {

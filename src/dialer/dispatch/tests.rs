@@ -162,9 +162,14 @@ fn calls_that_a_full_trunk_holds_up_do_not_keep_those_behind_them_from_being_rea
     lane.feed(more(feed(vec![(queue(1), calls(1, "PJSIP/123@gw2", 100))])));
     assert!(!lane.dispatch.runs_low());
     assert_eq!(lane.round().len(), 100);
+    assert_eq!(lane.dispatch.jams(), HashMap::new());
     lane.feed(more(feed(vec![(queue(1), calls(1, TRUNK, 300))])));
     lane.round();
-    assert!(!lane.dispatch.runs_low(), "what is stuck takes so much room and no more");
+    assert!(lane.dispatch.runs_low(), "others may stand behind all that is stuck");
+    assert_eq!(lane.dispatch.jams(), [(1, [Arc::from("gw1")].into())].into(), "what is stuck takes no more room");
+    lane.feed(more(feed(vec![(queue(1), calls(1, "PJSIP/123@gw2", 100))])));
+    assert_eq!(lane.dispatch.jams(), HashMap::new(), "there is enough that may go");
+    assert_eq!(lane.round().len(), 100);
 }
 
 const TRUNKS: &str = r#"[{"trunk":"gw1","max_channels":2}]"#;

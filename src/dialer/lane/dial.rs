@@ -24,6 +24,7 @@ impl Running {
             return;
         }
         let (mut at_hand, mut known) = (self.dispatch.lengths(), self.dispatch.known());
+        let jams = self.dispatch.jams();
         for claiming in self.claiming.values() {
             at_hand.entry(claiming.claim.call.queue_id).or_default().all += 1;
         }
@@ -31,7 +32,7 @@ impl Running {
         let rules_of = self.tracker.queues().into_iter().collect();
         let anew = std::mem::take(&mut self.out_of_date);
         self.hungry = false;
-        self.feeding = self.asks.send(Ask { at_hand, known, rules_of, anew }).is_ok();
+        self.feeding = self.asks.send(Ask { at_hand, jams, known, rules_of, anew }).is_ok();
     }
 
     pub(super) fn take_feed(&mut self, feed: Option<Feed>) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::looks::Doubt;
 use super::{Output, Tracked, change, wishes};
 use crate::domain::ids::AttemptId;
 use crate::domain::retry::{EndedTry, OwnRetries, Retries};
@@ -63,8 +64,10 @@ impl Tracked {
             (None, Some(at)) => format!("it rang at {}", at.to_rfc3339()),
             (None, None) => "no event of it ever came".to_owned(),
         };
-        format!(
-            "nobody can tell how this attempt ended: its Originate was due at {began}, {last}, and none of its channels lives any more"
-        )
+        let now = match self.doubt {
+            Doubt::Forsaken => "and its server was not reached for an hour after this",
+            _ => "and none of its channels lives any more",
+        };
+        format!("nobody can tell how this attempt ended: its Originate was due at {began}, {last}, {now}")
     }
 }

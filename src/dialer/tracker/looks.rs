@@ -11,6 +11,11 @@ use crate::store::events::EventKind;
 /// How often a look is taken for a call that is answered, or longer alive than it should be.
 pub(super) const LONG_LIFE: Duration = Duration::from_secs(600);
 
+/// How long a server may be away until nobody waits any more for what lived on it. Longer than nearly all calls, so that
+/// one which still lives when its server is seen again is rare; short enough that a server which is gone for good can be
+/// removed, and that limits of clients which its calls fill hold nobody up for ever.
+const FORSAKEN: Duration = Duration::from_secs(3600);
+
 /// Whether an attempt still lives is in doubt: the connection was lost, or it takes too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
@@ -23,11 +28,14 @@ pub(super) enum Doubt {
     MissedOnce {
         lost: bool,
     },
+    /// No look will tell any more.
+    Forsaken,
 }
 
 impl Tracker {
     /// The channels that live now, all of them: decides about every attempt in doubt.
     pub fn looked(&mut self, channels: &[Channel], now: Now, out: &mut Output) {
+        self.blind_since = None;
         self.decide_about_taken_ids(channels, now, out);
         let mut doubtful: Vec<AttemptId> =
             self.live.iter().filter(|(_, tracked)| tracked.doubt != Doubt::None).map(|(id, _)| *id).collect();
@@ -45,7 +53,7 @@ impl Tracker {
         let belongs = |channel: &&Channel| channel.uniqueid == own || channel.linkedid == own || known(channel);
         let legs: Vec<&Channel> = channels.iter().filter(belongs).collect();
         let (lost, missed) = match tracked.doubt {
-            Doubt::None => return,
+            Doubt::None | Doubt::Forsaken => return,
             Doubt::Look { lost } => (lost, false),
             Doubt::MissedOnce { lost } => (lost, true),
         };
@@ -83,6 +91,9 @@ impl Tracker {
     /// Time passes: attempts that take too long come in doubt, and what was hung up and still lives is hung up again.
     /// True where a look is due.
     pub fn tick(&mut self, now: Now, out: &mut Output) -> bool {
+        if let Some(since) = self.blind_since.filter(|since| since.instant + FORSAKEN <= now.instant) {
+            self.forsake(since, now, out);
+        }
         let mut look = !self.maybe_taken.is_empty();
         for tracked in self.live.values_mut() {
             if tracked.doubt == Doubt::None && tracked.look_at <= now.instant {
@@ -93,5 +104,17 @@ impl Tracker {
         self.hang_up_again(now, out);
         self.finished.drop_old(now.instant);
         look
+    }
+
+    /// Ends all that lived when the server was seen last, as of that moment: nobody is billed for the time since.
+    fn forsake(&mut self, since: Now, now: Now, out: &mut Output) {
+        let mut forsaken: Vec<AttemptId> = self.live.keys().copied().collect();
+        forsaken.sort_unstable();
+        for id in forsaken {
+            if let Some(tracked) = self.live.get_mut(&id) {
+                tracked.doubt = Doubt::Forsaken;
+            }
+            self.apply(id, Signal::Missing, Now { wall: since.wall, ..now }, out);
+        }
     }
 }

@@ -127,7 +127,7 @@ impl World {
                     known.wished = true;
                 }
             }
-            Step::ConnectionLost => self.bench.tracker.connection_lost(),
+            Step::ConnectionLost => self.bench.tracker.connection_lost(self.bench.now),
             Step::Look => {
                 let tries = self.calls.iter().flat_map(|(_, known)| &known.tries);
                 let live: Vec<Channel> = tries

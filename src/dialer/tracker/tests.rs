@@ -405,7 +405,7 @@ fn one_in_doubt_is_unknown_with_the_evidence_beside_it() {
     let mut bench = Bench::new();
     let claim = bench.begin(None);
     bench.see(Event::Newchannel(channel(&claim.channel_id, 0)));
-    bench.tracker.connection_lost();
+    bench.tracker.connection_lost(bench.now);
     bench.look(&[]);
     assert_eq!(end(&bench.out), None, "its channel may appear behind the first look");
     bench.look(&[]);
@@ -420,11 +420,58 @@ fn a_late_call_record_takes_no_dead_call_out_of_doubt() {
     let mut bench = Bench::new();
     let claim = bench.begin(None);
     bench.answer(&claim);
-    bench.tracker.connection_lost();
+    bench.tracker.connection_lost(bench.now);
     bench.look(&[]);
     bench.see(record(&claim.channel_id, Disposition::Answered, 8));
     bench.look(&[]);
     assert_eq!(end(&bench.out), Some((Outcome::Answered, Some(8), false)));
+}
+
+#[test]
+fn a_server_that_does_not_come_back_holds_its_calls_for_an_hour() {
+    let mut bench = Bench::new();
+    let (answered, begun) = (bench.begin(None), bench.begin(None));
+    bench.answer(&answered);
+    bench.pass(Duration::from_secs(8));
+    let lost_at = bench.now.wall;
+    bench.taken();
+    for _ in 0..59 {
+        bench.tracker.connection_lost(bench.now);
+        bench.pass(Duration::from_secs(60));
+        bench.tracker.tick(bench.now, &mut bench.out);
+    }
+    assert_eq!((bench.tracker.len(), end(&bench.out)), (2, None));
+    bench.pass(Duration::from_secs(60));
+    bench.tracker.tick(bench.now, &mut bench.out);
+    assert!(bench.tracker.is_empty());
+    let mut ends: Vec<_> =
+        bench.out.changes.iter().filter(|change| matches!(change.what, What::Ended { .. })).collect();
+    ends.sort_by_key(|change| change.attempt);
+    assert!(ends.iter().all(|change| change.at == lost_at), "nobody is billed for the time since: {ends:?}");
+    let outcomes: Vec<_> = ends
+        .iter()
+        .map(|change| match &change.what {
+            What::Ended { outcome, billable_seconds, .. } => (change.attempt, *outcome, *billable_seconds),
+            what => panic!("{what:?}"),
+        })
+        .collect();
+    let (answered, begun) = (answered.attempt, begun.attempt);
+    assert_eq!(outcomes, [(answered, Outcome::Answered, Some(8)), (begun, Outcome::Unknown, None)]);
+    assert!(told(&bench.out)[0].1.ends_with("its server was not reached for an hour after this"));
+}
+
+#[test]
+fn a_server_that_is_seen_again_in_time_keeps_its_calls() {
+    let mut bench = Bench::new();
+    let claim = bench.begin(None);
+    bench.answer(&claim);
+    for _ in 0..3 {
+        bench.tracker.connection_lost(bench.now);
+        bench.pass(Duration::from_secs(3_000));
+        bench.look(&[channel(&claim.channel_id, UP)]);
+        bench.tracker.tick(bench.now, &mut bench.out);
+    }
+    assert_eq!((bench.tracker.len(), end(&bench.out)), (1, None));
 }
 
 #[test]

@@ -93,6 +93,58 @@ async fn limits_are_never_exceeded_and_no_slot_leaks() {
     assert!((4..=8).contains(&most), "the client's limit is used, and kept: {most}");
 }
 
+#[tokio::test]
+async fn thousands_of_calls_of_a_full_trunk_keep_none_of_another_waiting() {
+    let server = start();
+    let client = Api::sandbox(&server);
+    change(&server, r#"UPDATE servers SET trunks = '[{"trunk":"endpoint1","max_channels":1}]'"#);
+    until_it_holds().await;
+    // Twice what a lane keeps at hand of a queue that is stuck.
+    let queue = client.insert(1, vec![item("server1", FOREVER, "1000"); 1000]).await;
+    let more = async |batch: i64, items: Vec<Value>| {
+        let batch = json!({ "queue_id": queue, "batch_id": batch, "data": items });
+        client.post("queues/insertdataincallqueue", batch).await.data();
+    };
+    for batch in 2..=4 {
+        more(batch, vec![item("server1", FOREVER, "1000"); 1000]).await;
+    }
+    more(5, vec![item("server1", "PJSIP/1234567890@endpoint2", "0"); 20]).await;
+    wait::until_async("all of the other trunk have ended", async || {
+        (client.queue(queue).await["counts"]["completed"] == 20).then_some(())
+    })
+    .await;
+    assert_eq!(begun(&client, queue).await, 21);
+}
+
+#[tokio::test]
+async fn a_lane_that_begins_anew_gives_away_no_slot_of_a_client() {
+    let server = start();
+    let (client, admin) = (Api::sandbox(&server), Api::admin(&server));
+    change(
+        &server,
+        r#"CREATE TEMP TABLE other AS SELECT * FROM servers;
+           UPDATE other SET code = 'server2';
+           INSERT INTO servers SELECT * FROM other;
+           INSERT INTO grants (client_id, server_code) SELECT client_id, 'server2' FROM grants;
+           UPDATE clients SET limits = '{"max_live_calls":2}'"#,
+    );
+    let held = client.insert(1, vec![item("server2", FOREVER, "1000")]).await;
+    wait::until_async("one is live on the other server", async || {
+        (client.queue(held).await["counts"]["answered"] == 1).then_some(())
+    })
+    .await;
+    let queue = client.insert(2, vec![item("server1", SHORT, "0.5"); 40]).await;
+    // Its lane is let go and begun again while the first server's has calls for every slot.
+    for host in ["localhost", "127.0.0.1"].into_iter().cycle().take(6) {
+        let before = begun(&client, queue).await;
+        admin.patch("admin/servers/server2", json!({ "host": host })).await.data();
+        wait::until_async("calls go on", async || (begun(&client, queue).await > before + 1).then_some(())).await;
+    }
+    client.wait_until_completed(queue).await;
+    assert_eq!(client.queue(held).await["counts"]["answered"], 1, "the first call lived all the time");
+    assert_eq!(most_at_once(&client.calls(queue).await), 1, "beside the one on the other server");
+}
+
 /// The most calls between their first and their last moment at one time; one that ends as another begins makes room.
 fn most_at_once(calls: &[Value]) -> i64 {
     let mut changes: Vec<(String, i64)> = Vec::new();
