@@ -19,6 +19,7 @@ mod nodes;
 mod output;
 mod paging;
 mod policies;
+mod ports;
 mod queues;
 mod quick;
 mod reload;
