@@ -29,7 +29,8 @@ pub enum Action {
     GetConfig { file: HeaderValue, category: HeaderValue },
     /// Records a channel.
     MixMonitor { channel: HeaderValue, file: HeaderValue, options: Option<HeaderValue>, command: Option<HeaderValue> },
-    /// Lets only events pass that match this or an earlier filter. Needs write permission `system`.
+    /// Lets only events pass that match this or an earlier filter, and none that match one with a `!` before it. Needs
+    /// write permission `system`.
     AddFilter { filter: HeaderValue },
 }
 

@@ -59,7 +59,7 @@ pub struct Channel {
 pub const USER_EVENT: &str = "Trunkline";
 
 /// Classes of events that a session asks for; without the permission to read one, its events do not come. `system` is
-/// for `FullyBooted` at its begin; the [`filter`] keeps the rest of it out.
+/// for `FullyBooted` at its begin; the [`filters`] keep the rest of it out.
 pub const CLASSES: &str = "system,call,cdr,user";
 
 /// Names of the events that a lane wants, for filters. Each one costs Asterisk and us for every call, so each has its
@@ -94,12 +94,15 @@ pub fn is_known(name: &[u8]) -> bool {
     name == b"CoreShowChannel" || WANTED.iter().any(|wanted| wanted.as_bytes() == name)
 }
 
-/// The filter that lets only [`WANTED`] pass. One for all of them: Asterisk holds every event against every filter
-/// until one matches, by `regexec`, so that ten cost it several times as much as one that is anchored. And one is
-/// refused or taken as a whole. The end keeps `HangupRequest` out, which `Event: Hangup` would let in.
+/// The filters that let only [`WANTED`] pass: what may, and what of that may not.
+///
+/// One for all of them, and of nothing but letters: Asterisk holds each of a call's 20 events or so against every filter
+/// until one matches, by `regexec`. In a UTF-8 locale that takes 0.1 us for this one. It would take 1.9 us with a
+/// `[[:space:]]` behind it, which makes glibc decode the text first; hence the second filter, for `Hangup` alone lets
+/// `HangupRequest` pass, too.
 #[must_use]
-pub fn filter() -> String {
-    format!("^Event: ({})[[:space:]]", WANTED.join("|"))
+pub fn filters() -> [String; 2] {
+    [format!("^Event: ({})", WANTED.join("|")), "!^Event: HangupRequest".to_owned()]
 }
 
 impl Event {

@@ -184,11 +184,14 @@ impl Live {
 
     /// Asks for only those events that a lane wants; that is left out where the user may not.
     pub(super) async fn narrow(&mut self, options: &Options) -> Result<(), SessionError> {
-        let filter = Action::AddFilter { filter: event::filter().try_into()? };
-        let answer = self.answer(&filter, "filter", "Filter", options.answer_deadline).await?;
-        self.session.filtered = answer.is_success();
-        if !self.session.filtered {
-            debug!("this manager user may not set filters; all call events will come");
+        for filter in event::filters() {
+            let filter = Action::AddFilter { filter: filter.try_into()? };
+            let answer = self.answer(&filter, "filter", "Filter", options.answer_deadline).await?;
+            self.session.filtered = answer.is_success();
+            if !self.session.filtered {
+                debug!("this manager user may not set filters; all call events will come");
+                break;
+            }
         }
         Ok(())
     }

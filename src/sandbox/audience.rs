@@ -33,12 +33,14 @@ pub enum Mask {
     Classes(Vec<String>),
 }
 
-/// An including filter by the event's name, in the regular expressions that matter here: `Event: Hangup`, which also
-/// matches `HangupRequest` for it is searched for anywhere, and `^Event: (Hangup|Newstate)[[:space:]]`, which does not.
+/// A filter by the event's name, in the regular expressions that matter here: `Event: Hangup`, which also matches
+/// `HangupRequest` for it is searched for anywhere, and `^Event: (Hangup|Newstate)[[:space:]]`, which does not. With a `!`
+/// before it, it keeps out what it matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     names: Vec<String>,
     exact: bool,
+    keeps_out: bool,
 }
 
 impl Mask {
@@ -61,7 +63,11 @@ impl Mask {
 impl Filter {
     /// `None` for what this server cannot read as a filter by name.
     pub fn parse(text: &str) -> Option<Self> {
-        let rest = text.trim().trim_start_matches('^').strip_prefix("Event: ")?;
+        let (keeps_out, text) = match text.trim().strip_prefix('!') {
+            Some(text) => (true, text),
+            None => (false, text.trim()),
+        };
+        let rest = text.trim_start_matches('^').strip_prefix("Event: ")?;
         let (names, behind) = match rest.strip_prefix('(') {
             Some(group) => group.split_once(')')?,
             None => rest.split_at(rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len())),
@@ -73,7 +79,7 @@ impl Filter {
             "[[:space:]]" | "[^A-Za-z]" | "\\s" => true,
             _ => return None,
         };
-        plain.then_some(Self { names, exact })
+        plain.then_some(Self { names, exact, keeps_out })
     }
 
     fn matches(&self, event: &str) -> bool {
@@ -84,7 +90,9 @@ impl Filter {
 impl Listener {
     fn wants(&mut self, event: &'static str, class: &str) -> bool {
         *self.wants.entry(event).or_insert_with(|| {
-            self.mask.has(class) && (self.filters.is_empty() || self.filters.iter().any(|filter| filter.matches(event)))
+            let (out, into): (Vec<_>, Vec<_>) = self.filters.iter().partition(|filter| filter.keeps_out);
+            let any = |filters: &[&Filter]| filters.iter().any(|filter| filter.matches(event));
+            self.mask.has(class) && (into.is_empty() || any(&into)) && !any(&out)
         })
     }
 }
@@ -200,5 +208,11 @@ mod tests {
         assert_eq!(heard("call,cdr", &["Event: Hangup"]), "Hangup HangupRequest");
         assert_eq!(heard("call,cdr", &["^Event: (Hangup|Cdr)[[:space:]]"]), "Hangup Cdr");
         assert_eq!(Filter::parse("Event: (Hangup"), None);
+    }
+
+    #[test]
+    fn a_filter_with_a_mark_keeps_out() {
+        assert_eq!(heard("call,cdr", &["^Event: (Hangup|Cdr)", "!^Event: HangupRequest"]), "Hangup Cdr");
+        assert_eq!(heard("call,cdr", &["!Event: Cdr"]), "Hangup HangupRequest");
     }
 }

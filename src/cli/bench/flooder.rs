@@ -17,7 +17,7 @@ use super::dial::{Args, Taken};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Only what tells of an end.
-const FILTER: &str = "^Event: (OriginateResponse|Hangup)[[:space:]]";
+const FILTERS: [&str; 2] = ["^Event: (OriginateResponse|Hangup)", "!^Event: HangupRequest"];
 
 /// Begins every ChannelId. All have one length: Asterisk 22 refuses one that a live id begins with.
 const PREFIX: &str = "flood-";
@@ -45,10 +45,9 @@ pub async fn run(args: &Args) -> anyhow::Result<Taken> {
 impl Flooder<'_> {
     async fn log_in(&mut self) -> anyhow::Result<()> {
         let Args { username, secret, .. } = self.args;
-        for action in [
-            format!("Action: Login\r\nUsername: {username}\r\nSecret: {secret}\r\nEvents: call\r\n\r\n"),
-            format!("Action: Filter\r\nOperation: Add\r\nFilter: {FILTER}\r\n\r\n"),
-        ] {
+        let login = format!("Action: Login\r\nUsername: {username}\r\nSecret: {secret}\r\nEvents: call\r\n\r\n");
+        let filters = FILTERS.map(|filter| format!("Action: Filter\r\nOperation: Add\r\nFilter: {filter}\r\n\r\n"));
+        for action in [login].into_iter().chain(filters) {
             self.stream.write_all(action.as_bytes()).await?;
             loop {
                 let message = self.message().await?;
@@ -122,7 +121,7 @@ fn is_answer(message: &[u8]) -> bool {
 
 /// The hangup of a first leg, or the failure of an Originate that never had one.
 fn ends_a_call(message: &[u8]) -> anyhow::Result<bool> {
-    if message.starts_with(b"Event: Hangup") {
+    if message.starts_with(b"Event: Hangup\r") {
         let Some(at) = memmem::find(message, b"\r\nUniqueid: ") else { return Ok(false) };
         let id = message[at + 12..].split(|byte| *byte == b'\r').next().unwrap_or_default();
         return Ok(id.starts_with(PREFIX.as_bytes()) && !id.contains(&b';'));
