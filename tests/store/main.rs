@@ -14,6 +14,7 @@
 mod support;
 
 mod book;
+mod compiled;
 mod conformance;
 mod dialing;
 mod engines;

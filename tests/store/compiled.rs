@@ -1,0 +1,23 @@
+//! SQLite is compiled as `.cargo/config.toml` says, and not as its crate would have it.
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+#[derive(QueryableByName)]
+struct Compiled {
+    #[diesel(sql_type = Text, column_name = "compile_options")]
+    with: String,
+}
+
+#[test]
+fn sqlite_is_compiled_for_speed_and_not_for_debugging() {
+    let mut book = SqliteConnection::establish(":memory:").expect("a book");
+    let options: Vec<Compiled> = diesel::sql_query("PRAGMA compile_options").load(&mut book).expect("options");
+    let has = |option: &str| options.iter().any(|compiled| compiled.with == option);
+    for wanted in ["DEFAULT_MEMSTATUS=0", "LIKE_DOESNT_MATCH_BLOBS", "THREADSAFE=2"] {
+        assert!(has(wanted), "{wanted}");
+    }
+    for costly in ["ENABLE_API_ARMOR", "ENABLE_LOAD_EXTENSION", "ENABLE_MEMORY_MANAGEMENT", "ENABLE_STAT4"] {
+        assert!(!has(costly), "{costly}");
+    }
+}
