@@ -33,11 +33,12 @@ pub struct Remote {
     /// Where the server is: http:// or https://
     #[arg(long, global = true, env = "TRUNKLINE_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// An API key; better in the environment, where other users of the machine do not see it
-    #[arg(long, global = true, env = "TRUNKLINE_API_KEY", value_name = "KEY", hide_env_values = true)]
+    // Not with clap's `env`: what a flag says goes before either variable, and not only before its own.
+    /// An API key; better in TRUNKLINE_API_KEY, where other users of the machine do not see it
+    #[arg(long, global = true, value_name = "KEY", conflicts_with = "api_key_file")]
     api_key: Option<String>,
-    /// A file with the API key
-    #[arg(long, global = true, env = "TRUNKLINE_API_KEY_FILE", value_name = "FILE")]
+    /// A file with the API key, or TRUNKLINE_API_KEY_FILE
+    #[arg(long, global = true, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
     /// Print JSON, as the REST API answers it
     #[arg(long, global = true)]
@@ -112,9 +113,16 @@ impl Remote {
     }
 
     fn key(&self) -> Result<String, Fault> {
-        match (&self.api_key, &self.api_key_file) {
+        let flags = (self.api_key.clone(), self.api_key_file.clone());
+        let given = match flags {
+            (None, None) => {
+                (std::env::var("TRUNKLINE_API_KEY").ok(), std::env::var_os("TRUNKLINE_API_KEY_FILE").map(PathBuf::from))
+            }
+            flags => flags,
+        };
+        match given {
             (Some(key), None) if !key.trim().is_empty() => Ok(key.trim().to_owned()),
-            (None, Some(path)) => read_text(path),
+            (None, Some(path)) => read_text(&path),
             (Some(_), Some(_)) => {
                 Err(Fault::Usage("TRUNKLINE_API_KEY and TRUNKLINE_API_KEY_FILE are both set; set one".to_owned()))
             }

@@ -67,6 +67,11 @@ fn a_secret_can_come_from_a_file() {
     let mut command = trunkline();
     command.args(["clients", "list"]).env("TRUNKLINE_URL", server.url("")).env("TRUNKLINE_API_KEY_FILE", &file);
     assert!(run(&mut command).ok().starts_with("CLIENT_ID"));
+    // A client's key stays exported while somebody does one thing as an administrator.
+    let mut command = trunkline();
+    command.args(["clients", "list", "--api-key-file"]).arg(&file);
+    command.env("TRUNKLINE_URL", server.url("")).env("TRUNKLINE_API_KEY", "another");
+    assert!(run(&mut command).ok().starts_with("CLIENT_ID"));
 }
 
 #[test]
