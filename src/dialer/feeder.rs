@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -36,6 +38,8 @@ const MOST_OF_ONE: usize = 512;
 const LEAST_OF_ONE: usize = 16;
 /// How many lines are read at once behind one that is filled with what is stuck: most of it is passed over.
 const BEHIND_A_JAM: usize = 8;
+/// How long none is, where the last one had found nothing.
+const REST: Duration = Duration::from_millis(500);
 /// Clients' wishes that are read at once: more than a server has channels, for they stay until they are carried out.
 const COMMANDS: usize = 10_000;
 
@@ -128,7 +132,7 @@ pub fn start(
         rules: Rules::default(),
         trunks: HashMap::new(),
         spoilt: HashSet::new(),
-        marks: HashMap::new(),
+        jams: HashMap::new(),
     };
     tokio::spawn(async move {
         loop {
@@ -158,8 +162,19 @@ struct Feeder {
     trunks: HashMap<String, Arc<str>>,
     /// Calls that cannot be read, so that each is told once.
     spoilt: HashSet<CallId>,
-    /// How far was read behind jams, by queue and time zone; None at the beginning.
-    marks: HashMap<(i64, String), Option<Mark>>,
+    /// By queue.
+    jams: HashMap<i64, Jam>,
+}
+
+/// How far was read behind calls that are stuck.
+#[derive(Default)]
+struct Jam {
+    /// The trunks that they are stuck for, and whose calls are passed over.
+    full: HashSet<Arc<str>>,
+    /// By time zone; none at the beginning.
+    marks: HashMap<String, Mark>,
+    /// There was nothing else, and no look is taken before this.
+    rests_until: Option<Instant>,
 }
 
 impl Feeder {
@@ -178,7 +193,7 @@ impl Feeder {
         let mut runnable = lanes::runnable(&mut conn, &self.server).await?;
         self.rules.keep_windows(&runnable);
         let known: HashSet<i64> = runnable.iter().map(|queue| queue.queue.id).collect();
-        self.marks.retain(|(queue, _), _| known.contains(queue));
+        self.jams.retain(|queue, _| known.contains(queue));
         let unknown: Vec<i64> = asked.rules_of.iter().copied().filter(|id| !known.contains(id)).collect();
         if !unknown.is_empty() {
             feed.others = lanes::queues(&mut conn, &unknown).await?;
@@ -246,7 +261,9 @@ impl Feeder {
             }
         };
         let at_hand = asked.at_hand.get(&id).copied().unwrap_or_default();
-        let wanted = !feed.stopped && at_hand.is_low(feed.line);
+        let rests = self.jams.get(&id).filter(|jam| asked.jams.get(&id) == Some(&jam.full));
+        let rests = rests.and_then(|jam| jam.rests_until).is_some_and(|until| Instant::now() < until);
+        let wanted = !feed.stopped && at_hand.is_low(feed.line) && !rests;
         // Without windows, time zones matter only to how calls are read.
         if windows.is_none() && !wanted {
             runnable.some_open = true;
@@ -282,7 +299,7 @@ impl Feeder {
         now: Millis,
         line: usize,
     ) -> Result<(Vec<Ready>, bool)> {
-        let jam = asked.jams.get(&queue_id);
+        let mut jam = self.jam(queue_id, asked, line);
         let zones = open.len().max(1);
         let share = |rows: usize| (rows / zones).max(LEAST_OF_ONE);
         let limit = match jam {
@@ -293,28 +310,50 @@ impl Feeder {
         let (mut calls, mut more) = (Vec::new(), false);
         for zone in open {
             let place = Place { server: &self.server, queue_id, time_zone: &zone };
-            let mark = jam.map(|_| self.marks.entry((queue_id, zone.clone())).or_default());
-            let after = mark.as_ref().and_then(|mark| **mark);
-            let due = lanes::due(conn, place, after, now, rows(limit)).await?;
-            let last = due.last().filter(|_| due.len() == limit).map(|call| (call.due_at, call.position));
-            more |= last.is_some();
-            if let Some(mark) = mark {
-                // Behind the end it begins anew.
-                *mark = last;
+            let after = jam.as_ref().and_then(|jam| jam.marks.get(&zone).copied());
+            let mut due = lanes::due(conn, place, after, now, rows(limit)).await?;
+            let mut last = due.last().filter(|_| due.len() == limit).map(mark);
+            due.retain(|call| !asked.known.contains(&call.id.into()));
+            let mut due = self.parse(due);
+            if let Some(jam) = &mut jam {
+                due.retain(|call| call.trunk.as_ref().is_none_or(|trunk| !jam.full.contains(trunk)));
+                // Only some: their trunk may be the next one that is full.
+                if due.len() > share(line / 4) {
+                    due.truncate(share(line / 4));
+                    last = due.last().map(|call| mark(&call.call));
+                }
+                match last {
+                    Some(mark) => jam.marks.insert(zone, mark),
+                    // Behind the end it begins anew.
+                    None => jam.marks.remove(&zone),
+                };
             }
+            more |= last.is_some();
             calls.extend(due);
         }
         if zones > 1 {
-            calls.sort_by_key(|call| (call.due_at, call.position));
+            calls.sort_by_key(|call| mark(&call.call));
         }
-        calls.retain(|call| !asked.known.contains(&call.id.into()));
-        let mut calls = self.parse(calls);
-        if let Some(full) = jam {
-            calls.retain(|call| call.trunk.as_ref().is_none_or(|trunk| !full.contains(trunk)));
-            // Else the next look is due in a second.
-            more &= !calls.is_empty();
+        if let Some(mut jam) = jam {
+            let in_vain = calls.is_empty();
+            jam.rests_until = in_vain.then(|| Instant::now() + REST);
+            more &= !in_vain;
+            self.jams.insert(queue_id, jam);
         }
         Ok((calls, more))
+    }
+
+    /// How far was read behind the jam of a queue, where it is jammed. From the beginning where a trunk has room again.
+    fn jam(&mut self, queue_id: i64, asked: &Ask, line: usize) -> Option<Jam> {
+        let Some(full) = asked.jams.get(&queue_id) else {
+            // Nothing is left of the jam, or what was at hand was forgotten for another policy.
+            if asked.at_hand.get(&queue_id).is_none_or(|at_hand| at_hand.all < line) {
+                self.jams.remove(&queue_id);
+            }
+            return None;
+        };
+        let known = self.jams.remove(&queue_id).filter(|jam| jam.full.is_subset(full));
+        Some(Jam { full: full.clone(), ..known.unwrap_or_default() })
     }
 
     fn parse(&mut self, calls: Vec<Call>) -> Vec<Ready> {
@@ -371,6 +410,10 @@ impl Feeder {
 fn opens(windows: Option<&Windows>, zone: Option<String>, now: Millis) -> Option<Option<Millis>> {
     let opens = windows?.next_open(zone.as_deref(), now);
     (opens != Some(now)).then_some(opens)
+}
+
+fn mark(call: &Call) -> Mark {
+    (call.due_at, call.position)
 }
 
 fn rows(count: usize) -> i64 {

@@ -106,7 +106,8 @@ impl Dialer {
             })
             .map(|(code, _)| code.clone())
             .collect();
-        if !ended.is_empty() {
+        // A node that was drained follows nothing, too.
+        if !ended.is_empty() || self.lanes.is_empty() {
             self.uncounted.get_or_insert_with(|| self.clients.uncounted());
         }
         for code in ended {

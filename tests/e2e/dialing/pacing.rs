@@ -97,23 +97,27 @@ async fn limits_are_never_exceeded_and_no_slot_leaks() {
 async fn thousands_of_calls_of_a_full_trunk_keep_none_of_another_waiting() {
     let server = start();
     let client = Api::sandbox(&server);
-    change(&server, r#"UPDATE servers SET trunks = '[{"trunk":"endpoint1","max_channels":1}]'"#);
+    let full = r#"[{"trunk":"endpoint1","max_channels":1},{"trunk":"endpoint3","max_channels":1}]"#;
+    change(&server, &format!("UPDATE servers SET trunks = '{full}'"));
     until_it_holds().await;
-    // Twice what a lane keeps at hand of a queue that is stuck.
+    // Of each of two trunks more than a lane keeps at hand of a queue that is stuck, one behind the other.
     let queue = client.insert(1, vec![item("server1", FOREVER, "1000"); 1000]).await;
     let more = async |batch: i64, items: Vec<Value>| {
         let batch = json!({ "queue_id": queue, "batch_id": batch, "data": items });
         client.post("queues/insertdataincallqueue", batch).await.data();
     };
-    for batch in 2..=4 {
+    for batch in 2..=3 {
         more(batch, vec![item("server1", FOREVER, "1000"); 1000]).await;
     }
-    more(5, vec![item("server1", "PJSIP/1234567890@endpoint2", "0"); 20]).await;
+    for batch in 4..=8 {
+        more(batch, vec![item("server1", "PJSIP/1234567806@endpoint3", "1000"); 1000]).await;
+    }
+    more(9, vec![item("server1", "PJSIP/1234567890@endpoint2", "0"); 20]).await;
     wait::until_async("all of the other trunk have ended", async || {
         (client.queue(queue).await["counts"]["completed"] == 20).then_some(())
     })
     .await;
-    assert_eq!(begun(&client, queue).await, 21);
+    assert_eq!(begun(&client, queue).await, 22);
 }
 
 #[tokio::test]
