@@ -34,7 +34,7 @@ pub enum Action {
     AddFilter { filter: HeaderValue },
 }
 
-/// What runs when the first leg answers.
+/// What runs when the A leg answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A dialplan application.
@@ -48,7 +48,7 @@ pub enum Target {
 pub struct Originate {
     /// What is dialed.
     pub channel: HeaderValue,
-    /// Becomes the first leg's Uniqueid and Linkedid.
+    /// Becomes the A leg's Uniqueid and Linkedid.
     pub channel_id: HeaderValue,
     /// Becomes the Uniqueid of a Local channel's second half.
     pub other_channel_id: Option<HeaderValue>,

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::message::Message;
 use crate::domain::cause::Cause;
+use crate::domain::cdr::{Cdr, Disposition};
 use crate::domain::outcome::DialStatus;
-use crate::domain::record::{CallRecord, Disposition};
 
 /// `ChannelState` of a channel that rings (`enum ast_channel_state`).
 pub const RINGING: u8 = 5;
@@ -31,7 +31,7 @@ pub enum Event {
     /// A channel is gone.
     Hangup { uniqueid: String, linkedid: String, cause: Cause },
     /// A channel's call record: behind its Hangup or ahead of it. Needs `cdr_manager`, and read permission `cdr`.
-    Cdr { uniqueid: String, record: CallRecord },
+    Cdr { uniqueid: String, record: Cdr },
     /// A recording was stopped by somebody. Not told of one that ends with its channel.
     MixMonitorStop { uniqueid: String },
     /// `UserEvent(Trunkline,…)` of a dialplan, with its headers. Needs read permission `user`.
@@ -148,7 +148,7 @@ impl Event {
             b"Cdr" => {
                 let [uniqueid, disposition, billable, answered, ended] =
                     fields(message, ["UniqueID", "Disposition", "BillableSeconds", "AnswerTime", "EndTime"]);
-                let record = CallRecord {
+                let record = Cdr {
                     disposition: self::disposition(&disposition),
                     billable_seconds: number(&billable),
                     answered: seconds(&answered),

@@ -199,7 +199,7 @@ mod tests {
     #[tokio::test]
     async fn a_sqlite_file_has_one_server_until_that_has_ended() {
         let dir = tempfile::tempdir().unwrap();
-        let database = dir.path().join("book.db");
+        let database = dir.path().join("trunkline.db");
         let first = lock(&database, Duration::ZERO).await.unwrap();
         let refused = lock(&database, Duration::ZERO).await.unwrap_err();
         assert!(matches!(&refused, NameError::Served(path) if *path == database), "{refused}");

@@ -35,10 +35,10 @@ pub struct Lists {
 
 /// Parses what is stored of a call.
 pub fn read(mut call: Call) -> Result<Ready> {
-    let (plan, from) = (call.plan()?, call.status()?);
-    call.plan = String::new();
-    let checks = checks(&call, &plan);
-    Ok(Ready { call, plan, from, trunk: None, checks, generation: 0 })
+    let (spec, from) = (call.originate_spec()?, call.status()?);
+    call.spec = String::new();
+    let checks = checks(&call, &spec);
+    Ok(Ready { call, spec, from, trunk: None, checks, generation: 0 })
 }
 
 /// Asks the store about the numbers of calls, where any rule depends on it.
@@ -78,7 +78,7 @@ pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Chec
     if let Some(number) = call.checks.numbers.iter().find(listed) {
         return refused(Outcome::Canceled, format!("{number} is on a do-not-call list"));
     }
-    if let Some(denied) = client.policy.check(&call.plan).into_iter().next() {
+    if let Some(denied) = client.policy.check(&call.spec).into_iter().next() {
         let why = format!("the dial policy forbids it by now: {}: {}", denied.field, denied.why);
         return refused(Outcome::Rejected, why);
     }
@@ -101,6 +101,6 @@ fn daily_limit(rules: &Rules, client: i64) -> Option<i32> {
 
 /// The number that a daily limit counts: the person's, where it was given, else the one that is dialed.
 fn destination(call: &Ready) -> Option<String> {
-    let dialed = || number::dialed(&call.plan.channel).0.and_then(number::digits);
+    let dialed = || number::dialed(&call.spec.channel).0.and_then(number::digits);
     call.call.contact_number.map(|contact| contact.to_string()).or_else(dialed)
 }

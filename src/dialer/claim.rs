@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::limits::Hold;
+use super::limiter::Permits;
 use super::ready::Ready;
 use super::tracker::Tracker;
 use super::wire;
@@ -14,78 +14,78 @@ use crate::store::destinations;
 use crate::store::journal::Claim;
 
 /// A claim on its way through the store, with what its Originate needs.
-pub struct Claiming {
+pub struct UnconfirmedClaim {
     pub claim: Claim,
     pub ready: Ready,
     pub originate: Originate,
-    /// The slots that it holds.
-    pub hold: Hold,
+    /// The permits that it holds.
+    pub permits: Permits,
     /// When it was picked.
     pub picked: Instant,
 }
 
 /// Nothing on its way stands in the way of the call: neither a live channel that its own id would begin, nor another
 /// call to a number that may be called only so often a day.
-pub fn is_free(tracker: &Tracker, claiming: &HashMap<CallId, Claiming>, ready: &Ready) -> bool {
+pub fn is_free(tracker: &Tracker, unconfirmed: &HashMap<CallId, UnconfirmedClaim>, ready: &Ready) -> bool {
     let takes_id = || {
-        let own = ready.plan.channel_id.as_deref()?;
+        let own = ready.spec.channel_id.as_deref()?;
         let id = channel_id(Some(own), AttemptId(uuid::Uuid::nil()), ready.call.attempts + 1);
-        let blocked =
-            tracker.blocks(&id) || claiming.values().any(|claiming| claiming.claim.channel_id.starts_with(&id));
+        let blocked = tracker.blocks(&id)
+            || unconfirmed.values().any(|unconfirmed| unconfirmed.claim.channel_id.starts_with(&id));
         blocked.then_some(())
     };
     let takes_number = || {
         let own = ready.checks.destination.as_ref()?;
-        let same = |other: &Claiming| {
+        let same = |other: &UnconfirmedClaim| {
             other.claim.call.client_id == ready.call.client_id
                 && other.claim.checks.destination.as_ref().is_some_and(|other| other.number == own.number)
         };
-        claiming.values().any(same).then_some(())
+        unconfirmed.values().any(same).then_some(())
     };
     takes_id().is_none() && takes_number().is_none()
 }
 
 /// How long after it was picked a call may still go out: limits, windows and switches were looked at then.
-const FRESH: Duration = Duration::from_secs(2);
+const MAX_CLAIM_AGE: Duration = Duration::from_secs(2);
 
-impl Claiming {
+impl UnconfirmedClaim {
     /// It was held up for so long that its rules must be looked at again, or its deadline has passed.
     #[must_use]
     pub fn is_stale(&self, at: Millis, now: Instant) -> bool {
-        now.saturating_duration_since(self.picked) > FRESH
+        now.saturating_duration_since(self.picked) > MAX_CLAIM_AGE
             || self.ready.call.deadline.is_some_and(|deadline| deadline <= at.0)
     }
 }
 
 /// Makes a claim of a call that was picked `now`. An error is what Asterisk would not read.
-pub fn claim(ready: Ready, hold: Hold, at: Millis, now: Instant) -> Result<Claiming, InvalidValue> {
+pub fn claim(ready: Ready, permits: Permits, at: Millis, now: Instant) -> Result<UnconfirmedClaim, InvalidValue> {
     let attempt = AttemptId::new();
     let number = ready.call.attempts + 1;
-    let channel_id = channel_id(ready.plan.channel_id.as_deref(), attempt, number);
-    let originate = wire::originate(&ready.call, &ready.plan, &channel_id)?;
+    let channel_id = channel_id(ready.spec.channel_id.as_deref(), attempt, number);
+    let originate = wire::originate(&ready.call, &ready.spec, &channel_id)?;
     let mut checks = ready.checks.clone();
     if let Some(destination) = &mut checks.destination {
         // It may have been read before midnight.
         destination.day = destinations::day(at).0;
     }
     let claim = Claim { call: ready.call_ref(), from: ready.from, attempt, number, channel_id, at, checks };
-    Ok(Claiming { claim, ready, originate, hold, picked: now })
+    Ok(UnconfirmedClaim { claim, ready, originate, permits, picked: now })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialer::sample;
+    use crate::dialer::fixtures;
 
     #[test]
     fn a_claim_that_was_held_up_is_stale_and_so_is_one_behind_its_deadline() {
         let (picked, at) = (Instant::now(), Millis(1_000));
-        let mut ready = sample::ready(1, "PJSIP/1@gw1");
+        let mut ready = fixtures::ready(1, "PJSIP/1@gw1");
         ready.call.deadline = Some(2_000);
-        let claiming = claim(ready, Hold::default(), at, picked).unwrap();
-        assert!(!claiming.is_stale(at, picked + FRESH));
-        assert!(claiming.is_stale(at, picked + FRESH + Duration::from_millis(1)));
-        assert!(!claiming.is_stale(Millis(1_999), picked));
-        assert!(claiming.is_stale(Millis(2_000), picked));
+        let unconfirmed = claim(ready, Permits::default(), at, picked).unwrap();
+        assert!(!unconfirmed.is_stale(at, picked + MAX_CLAIM_AGE));
+        assert!(unconfirmed.is_stale(at, picked + MAX_CLAIM_AGE + Duration::from_millis(1)));
+        assert!(!unconfirmed.is_stale(Millis(1_999), picked));
+        assert!(unconfirmed.is_stale(Millis(2_000), picked));
     }
 }

@@ -6,22 +6,22 @@ use std::time::Instant;
 
 use super::clients::Clients;
 use super::feeder::{Due, Feed};
-use super::gates::Gates;
-use super::limits::{Hold, Set};
+use super::limiter::{Limits, Permits};
+use super::limiters::Limiters;
 use super::ready::Ready;
-use super::scheduler::{Length, Line, May, Scheduler};
-use crate::domain::held::{Held, LaneHeld, QueueHeld, Reason};
+use super::scheduler::{Buffer, Length, May, Scheduler};
 use crate::domain::ids::CallId;
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
+use crate::domain::wait_reasons::{LaneWaits, QueueWaits, Reason, WaitReason};
 use crate::store::calls::Call;
 
 /// What was picked.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "taken apart at once; the rare one is the large one")]
 pub enum Picked {
-    /// A call that begins, with the slots that are its own now.
-    Begins(Box<Ready>, Hold),
+    /// A call that begins, with the permits that are its own now.
+    Begins(Box<Ready>, Permits),
     /// A call whose deadline has passed.
     Overdue(Call),
 }
@@ -30,37 +30,37 @@ pub enum Picked {
 #[derive(Debug)]
 pub struct Dispatch {
     scheduler: Scheduler,
-    gates: Gates,
+    limiters: Limiters,
     stopped: bool,
     /// What the feeder says of each queue's windows.
-    queues: BTreeMap<i64, QueueHeld>,
+    queues: BTreeMap<i64, QueueWaits>,
     /// Nothing at hand may go before something else happens.
     stalled: bool,
 }
 
 struct Now<'a, F> {
-    gates: &'a mut Gates,
+    limiters: &'a mut Limiters,
     instant: Instant,
     is_free: F,
 }
 
 impl<F: FnMut(&Ready) -> bool> May for Now<'_, F> {
     fn queue(&mut self, queue_id: i64, client_id: i64) -> bool {
-        self.gates.queue(queue_id, client_id, self.instant)
+        self.limiters.queue(queue_id, client_id, self.instant)
     }
 
     fn call(&mut self, call: &Ready) -> bool {
-        self.gates.trunk(call, self.instant) && (self.is_free)(call)
+        self.limiters.trunk(call, self.instant) && (self.is_free)(call)
     }
 }
 
 impl Dispatch {
     /// Of a server with these limits, with no call at hand.
     #[must_use]
-    pub fn new(server: Set, clients: Clients, now: Instant) -> Self {
+    pub fn new(server: Limits, clients: Clients, now: Instant) -> Self {
         Self {
             scheduler: Scheduler::default(),
-            gates: Gates::new(server, clients, now),
+            limiters: Limiters::new(server, clients, now),
             stopped: false,
             queues: BTreeMap::new(),
             stalled: false,
@@ -70,11 +70,11 @@ impl Dispatch {
     /// Takes in what was read. A call in `taken` is on its way already.
     pub fn take_feed(&mut self, feed: &mut Feed, taken: impl Fn(CallId) -> bool, now: Instant) {
         self.stopped = feed.stopped;
-        self.gates.set(feed, now);
+        self.limiters.set(feed, now);
         let generation = |client: i64| feed.grants.get(&client).map(|(_, generation)| *generation);
         let closed: HashSet<i64> = feed.quick_closed.iter().map(|(queue, _)| *queue).collect();
         // What was held against another policy is read again.
-        self.scheduler.keep_only(&feed.runnable, feed.line, |call| {
+        self.scheduler.keep_only(&feed.runnable, feed.buffer, |call| {
             generation(call.call.client_id) == Some(call.generation) && !closed.contains(&call.call.queue_id)
         });
         self.queues = feed
@@ -82,12 +82,12 @@ impl Dispatch {
             .iter()
             .map(|runnable| {
                 let (closed, some_open) = (runnable.closed.clone(), runnable.some_open && !runnable.closed.is_empty());
-                (runnable.queue.queue.id, QueueHeld { closed, some_open, ..QueueHeld::default() })
+                (runnable.queue.queue.id, QueueWaits { closed, some_open, ..QueueWaits::default() })
             })
             .collect();
         for (queue, opens) in &feed.quick_closed {
             let closed = [(String::new(), opens.map(|at| at.0))].into();
-            self.queues.insert(*queue, QueueHeld { closed, ..QueueHeld::default() });
+            self.queues.insert(*queue, QueueWaits { closed, ..QueueWaits::default() });
         }
         let fresh = |calls: Vec<Ready>| calls.into_iter().filter(|call| !taken(call.call.id.into())).collect();
         self.scheduler.offer_quick(fresh(std::mem::take(&mut feed.quick)), feed.more_quick);
@@ -101,7 +101,7 @@ impl Dispatch {
     pub fn begin_round(&mut self) {
         self.stalled = false;
         self.scheduler.begin_round();
-        self.gates.begin_round();
+        self.limiters.begin_round();
     }
 
     /// The next call of the round that begins at `now`; None where the round is over. `is_free` says that nothing on
@@ -110,14 +110,14 @@ impl Dispatch {
         if self.stopped || self.scheduler.is_empty() {
             return None;
         }
-        while self.gates.server(now) {
-            let mut may = Now { gates: &mut self.gates, instant: now, is_free: &mut is_free };
+        while self.limiters.server(now) {
+            let mut may = Now { limiters: &mut self.limiters, instant: now, is_free: &mut is_free };
             let Some(call) = self.scheduler.pick(&mut may) else { break };
             if call.call.deadline.is_some_and(|deadline| deadline <= at.0) {
                 return Some(Picked::Overdue(call.call));
             }
-            match self.gates.begin(&call, now) {
-                Ok(hold) => return Some(Picked::Begins(Box::new(call), hold)),
+            match self.limiters.begin(&call, now) {
+                Ok(permits) => return Some(Picked::Begins(Box::new(call), permits)),
                 Err(_) => self.scheduler.put_back(call),
             }
         }
@@ -128,7 +128,7 @@ impl Dispatch {
     /// When the next round should begin though nothing happened; None where only an event can change anything.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
-        self.gates.next().filter(|_| self.stalled && !self.scheduler.is_empty())
+        self.limiters.next().filter(|_| self.stalled && !self.scheduler.is_empty())
     }
 
     /// There is nothing to dial, or nothing that may be dialed, until something happens.
@@ -140,23 +140,23 @@ impl Dispatch {
     /// Nothing begins until something happens, or a second passes.
     pub fn rest(&mut self) {
         self.stalled = true;
-        self.gates.begin_round();
+        self.limiters.begin_round();
     }
 
     /// Something happened that may let calls go.
-    pub fn stir(&mut self) {
+    pub fn wake(&mut self) {
         self.stalled = false;
     }
 
     /// A call ended so.
     pub fn saw(&mut self, trunk: Option<&Arc<str>>, outcome: Outcome, now: Instant) {
-        self.gates.saw(trunk, outcome, now);
+        self.limiters.saw(trunk, outcome, now);
         self.stalled = false;
     }
 
-    /// The slots of a call that began before this lane did.
-    pub fn hold(&mut self, call: &Call, trunk: Option<&str>, now: Instant) -> Hold {
-        self.gates.hold(call.queue_id, call.client_id, trunk, now)
+    /// The permits of a call that began before this lane did.
+    pub fn adopt(&mut self, call: &Call, trunk: Option<&str>, now: Instant) -> Permits {
+        self.limiters.adopt(call.queue_id, call.client_id, trunk, now)
     }
 
     /// Few calls are at hand, and the store has more.
@@ -173,47 +173,47 @@ impl Dispatch {
 
     /// The queues whose lines are filled with what is stuck, and the trunks that stand in the way there.
     #[must_use]
-    pub fn jams(&self) -> HashMap<i64, HashSet<Arc<str>>> {
-        self.scheduler.jams()
+    pub fn head_of_line_blocks(&self) -> HashMap<i64, HashSet<Arc<str>>> {
+        self.scheduler.head_of_line_blocks()
     }
 
     /// All calls at hand.
     #[must_use]
-    pub fn known(&self) -> HashSet<CallId> {
-        self.scheduler.known()
+    pub fn buffered(&self) -> HashSet<CallId> {
+        self.scheduler.buffered()
     }
 
     /// A second passes: what keeps calls from going out since the last one.
-    pub fn tick(&mut self, now: Instant, mut is_free: impl FnMut(&Ready) -> bool) -> LaneHeld {
+    pub fn tick(&mut self, now: Instant, mut is_free: impl FnMut(&Ready) -> bool) -> LaneWaits {
         let mut queues = self.queues.clone();
-        for line in self.scheduler.lines() {
-            let told = queues.entry(line.queue_id).or_default();
-            told.rest = self.gates.in_the_way(line.queue_id, line.client_id);
-            told.due_retries = retries(line.calls.iter());
-            told.some = self.some(line, &mut is_free);
+        for buffer in self.scheduler.buffers() {
+            let told = queues.entry(buffer.queue_id).or_default();
+            told.rest = self.limiters.in_the_way(buffer.queue_id, buffer.client_id);
+            told.due_retries = retries(buffer.calls.iter());
+            told.some = self.some(buffer, &mut is_free);
             // What was not read will meet with what all that was read meets with.
             let blocked: i64 = told.some.iter().map(|(_, calls)| calls).sum();
-            if told.rest.is_none() && usize::try_from(blocked) == Ok(line.calls.len()) && blocked > 0 {
+            if told.rest.is_none() && usize::try_from(blocked) == Ok(buffer.calls.len()) && blocked > 0 {
                 told.rest = told.some.iter().max_by_key(|(_, calls)| *calls).map(|(held, _)| held.clone());
             }
         }
         for call in self.scheduler.quick() {
             let told = queues.entry(call.call.queue_id).or_default();
             told.rest = self
-                .gates
+                .limiters
                 .in_the_way(call.call.queue_id, call.call.client_id)
-                .or_else(|| self.held_alone(call, &mut is_free));
+                .or_else(|| self.own_wait_reason(call, &mut is_free));
             told.due_retries += i64::from(call.from == CallStatus::Retrying);
         }
-        self.gates.forget_reached();
-        self.gates.recover(now);
+        self.limiters.forget_reached();
+        self.limiters.recover(now);
         self.stalled = false;
-        LaneHeld { queues }
+        LaneWaits { queues }
     }
 
-    fn some(&self, line: &Line, is_free: &mut impl FnMut(&Ready) -> bool) -> Vec<(Held, i64)> {
-        let mut some: Vec<(Held, i64)> = Vec::new();
-        for held in line.calls.iter().filter_map(|call| self.held_alone(call, is_free)) {
+    fn some(&self, buffer: &Buffer, is_free: &mut impl FnMut(&Ready) -> bool) -> Vec<(WaitReason, i64)> {
+        let mut some: Vec<(WaitReason, i64)> = Vec::new();
+        for held in buffer.calls.iter().filter_map(|call| self.own_wait_reason(call, is_free)) {
             match some.iter_mut().find(|(known, _)| *known == held) {
                 Some((_, calls)) => *calls += 1,
                 None => some.push((held, 1)),
@@ -223,11 +223,11 @@ impl Dispatch {
     }
 
     /// What holds this call, whatever holds its queue.
-    fn held_alone(&self, call: &Ready, is_free: &mut impl FnMut(&Ready) -> bool) -> Option<Held> {
-        let trunk = call.trunk.as_ref().and_then(|trunk| self.gates.in_the_way_of(trunk));
+    fn own_wait_reason(&self, call: &Ready, is_free: &mut impl FnMut(&Ready) -> bool) -> Option<WaitReason> {
+        let trunk = call.trunk.as_ref().and_then(|trunk| self.limiters.in_the_way_of(trunk));
         trunk.or_else(|| {
             let busy = !is_free(call);
-            busy.then_some(Held { reason: Reason::ChannelIdBusy, limit: None, trunk: None })
+            busy.then_some(WaitReason { reason: Reason::ChannelIdBusy, limit: None, trunk: None })
         })
     }
 }

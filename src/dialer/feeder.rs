@@ -11,7 +11,7 @@ use tracing::{error, warn};
 
 use super::check::{self, Checked};
 use super::clients::Clients;
-use super::limits::Set;
+use super::limiter::Limits;
 use super::ready::Ready;
 use super::rules::{Rules, ServerSet};
 use super::scheduler::Length;
@@ -33,11 +33,11 @@ const QUICK: usize = 256;
 const OVERDUE: usize = 512;
 
 /// How many calls of all queues together are at hand, and of one queue at most and at least.
-const AT_HAND: usize = 4096;
+const BUFFERED: usize = 4096;
 const MOST_OF_ONE: usize = 512;
 const LEAST_OF_ONE: usize = 16;
 /// How many lines are read at once behind one that is filled with what is stuck: most of it is passed over.
-const BEHIND_A_JAM: usize = 8;
+const BEYOND_BLOCK: usize = 8;
 /// How long none is, where the last one had found nothing.
 const REST: Duration = Duration::from_millis(500);
 /// Clients' wishes that are read at once: more than a server has channels, for they stay until they are carried out.
@@ -47,10 +47,10 @@ const COMMANDS: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct Ask {
     /// How many calls of each queue are at hand; those claimed but not committed yet count too.
-    pub at_hand: HashMap<i64, Length>,
+    pub buffered: HashMap<i64, Length>,
     /// Queues of which so much is at hand that is stuck that only what lies far behind it might go, and the trunks that
     /// stand in the way: calls through others are wanted.
-    pub jams: HashMap<i64, HashSet<Arc<str>>>,
+    pub head_of_line_blocks: HashMap<i64, HashSet<Arc<str>>>,
     /// The same calls, which need not be looked at again.
     pub known: HashSet<CallId>,
     /// Queues of live calls, whose retry rules must be known when these end.
@@ -67,13 +67,13 @@ pub struct Feed {
     /// What limits the server.
     pub server: Option<ServerSet>,
     /// Clients that may dial, with what they were granted and the generation of their policy.
-    pub grants: HashMap<i64, (Set, u64)>,
+    pub grants: HashMap<i64, (Limits, u64)>,
     /// Queues that may be dialed now.
     pub runnable: Vec<Runnable>,
     /// The queues asked for besides.
     pub others: Vec<Queue>,
     /// How many calls of one queue are kept at hand.
-    pub line: usize,
+    pub buffer: usize,
     /// Due calls by queue.
     pub due: Vec<Due>,
     /// Due quick calls, oldest first.
@@ -131,8 +131,8 @@ pub fn start(
         clients,
         rules: Rules::default(),
         trunks: HashMap::new(),
-        spoilt: HashSet::new(),
-        jams: HashMap::new(),
+        unreadable: HashSet::new(),
+        head_of_line_blocks: HashMap::new(),
     };
     tokio::spawn(async move {
         loop {
@@ -161,14 +161,14 @@ struct Feeder {
     /// Names of trunks, so that all calls of one share it.
     trunks: HashMap<String, Arc<str>>,
     /// Calls that cannot be read, so that each is told once.
-    spoilt: HashSet<CallId>,
+    unreadable: HashSet<CallId>,
     /// By queue.
-    jams: HashMap<i64, Jam>,
+    head_of_line_blocks: HashMap<i64, HeadOfLineBlock>,
 }
 
 /// How far was read behind calls that are stuck.
 #[derive(Default)]
-struct Jam {
+struct HeadOfLineBlock {
     /// The trunks that they are stuck for, and whose calls are passed over.
     full: HashSet<Arc<str>>,
     /// By time zone; none at the beginning.
@@ -193,13 +193,13 @@ impl Feeder {
         let mut runnable = lanes::runnable(&mut conn, &self.server).await?;
         self.rules.keep_windows(&runnable);
         let known: HashSet<i64> = runnable.iter().map(|queue| queue.queue.id).collect();
-        self.jams.retain(|queue, _| known.contains(queue));
+        self.head_of_line_blocks.retain(|queue, _| known.contains(queue));
         let unknown: Vec<i64> = asked.rules_of.iter().copied().filter(|id| !known.contains(id)).collect();
         if !unknown.is_empty() {
             feed.others = lanes::queues(&mut conn, &unknown).await?;
         }
         runnable.retain(|queue| self.rules.client(queue.queue.client_id).is_some());
-        feed.line = (AT_HAND / runnable.len().max(1)).clamp(LEAST_OF_ONE, MOST_OF_ONE);
+        feed.buffer = (BUFFERED / runnable.len().max(1)).clamp(LEAST_OF_ONE, MOST_OF_ONE);
         feed.overdue = lanes::overdue(&mut conn, &self.server, now, rows(OVERDUE)).await?;
         feed.more = feed.overdue.len() == OVERDUE;
         feed.commands = commands::of_lane(&mut conn, &self.server, rows(COMMANDS)).await?;
@@ -215,14 +215,16 @@ impl Feeder {
 
     async fn read_quick(&mut self, conn: &mut Conn, asked: &Ask, now: Millis, feed: &mut Feed) -> Result<()> {
         // Some of them may not go: those are read in vain, and must not keep the others from being read.
-        let limit = QUICK + asked.known.len().min(AT_HAND);
+        let limit = QUICK + asked.known.len().min(BUFFERED);
         let found = lanes::due_quick(conn, &self.server, now, rows(limit)).await?;
         feed.more_quick = found.len() == limit;
         let mut calls = Vec::new();
         for (call, windows) in found {
             if windows.is_some() {
                 let opens = match self.rules.windows(call.queue_id, windows.as_deref()) {
-                    Ok(windows) => opens(windows.as_deref(), call.plan().ok().and_then(|plan| plan.time_zone), now),
+                    Ok(windows) => {
+                        opens(windows.as_deref(), call.originate_spec().ok().and_then(|spec| spec.time_zone), now)
+                    }
                     Err(error) => {
                         warn!(queue = call.queue_id, %error, "its calling windows cannot be read, and are closed");
                         Some(None)
@@ -260,10 +262,15 @@ impl Feeder {
                 return Ok(runnable);
             }
         };
-        let at_hand = asked.at_hand.get(&id).copied().unwrap_or_default();
-        let rests = self.jams.get(&id).filter(|jam| asked.jams.get(&id) == Some(&jam.full));
-        let rests = rests.and_then(|jam| jam.rests_until).is_some_and(|until| Instant::now() < until);
-        let wanted = !feed.stopped && at_hand.is_low(feed.line) && !rests;
+        let buffered = asked.buffered.get(&id).copied().unwrap_or_default();
+        let rests = self
+            .head_of_line_blocks
+            .get(&id)
+            .filter(|head_of_line_block| asked.head_of_line_blocks.get(&id) == Some(&head_of_line_block.full));
+        let rests = rests
+            .and_then(|head_of_line_block| head_of_line_block.rests_until)
+            .is_some_and(|until| Instant::now() < until);
+        let wanted = !feed.stopped && buffered.is_low(feed.buffer) && !rests;
         // Without windows, time zones matter only to how calls are read.
         if windows.is_none() && !wanted {
             runnable.some_open = true;
@@ -282,14 +289,14 @@ impl Feeder {
         if !wanted {
             return Ok(runnable);
         }
-        let (calls, more) = self.read_due(conn, id, open, asked, now, feed.line).await?;
+        let (calls, more) = self.read_due(conn, id, open, asked, now, feed.buffer).await?;
         let calls = self.check(conn, calls, now, feed).await?;
         feed.due.push(Due { queue_id: id, calls, more });
         Ok(runnable)
     }
 
     /// The next calls of a queue in these time zones that may go by their time, and whether there are more. Where the
-    /// queue is jammed, those alone that lie behind the jam and do not belong to it.
+    /// queue is blocked, those alone that lie behind the jam and do not belong to it.
     async fn read_due(
         &mut self,
         conn: &mut Conn,
@@ -297,35 +304,36 @@ impl Feeder {
         open: Vec<String>,
         asked: &Ask,
         now: Millis,
-        line: usize,
+        buffer: usize,
     ) -> Result<(Vec<Ready>, bool)> {
-        let mut jam = self.jam(queue_id, asked, line);
+        let mut head_of_line_block = self.head_of_line_block(queue_id, asked, buffer);
         let zones = open.len().max(1);
         let share = |rows: usize| (rows / zones).max(LEAST_OF_ONE);
-        let limit = match jam {
+        let limit = match head_of_line_block {
             // What is at hand is read again, for the store still calls it waiting; it is left out below.
-            None => share(line) + asked.at_hand.get(&queue_id).map_or(0, |at_hand| at_hand.all),
-            Some(_) => share(BEHIND_A_JAM * line),
+            None => share(buffer) + asked.buffered.get(&queue_id).map_or(0, |buffered| buffered.all),
+            Some(_) => share(BEYOND_BLOCK * buffer),
         };
         let (mut calls, mut more) = (Vec::new(), false);
         for zone in open {
             let place = Place { server: &self.server, queue_id, time_zone: &zone };
-            let after = jam.as_ref().and_then(|jam| jam.marks.get(&zone).copied());
+            let after =
+                head_of_line_block.as_ref().and_then(|head_of_line_block| head_of_line_block.marks.get(&zone).copied());
             let mut due = lanes::due(conn, place, after, now, rows(limit)).await?;
             let mut last = due.last().filter(|_| due.len() == limit).map(mark);
             due.retain(|call| !asked.known.contains(&call.id.into()));
             let mut due = self.parse(due);
-            if let Some(jam) = &mut jam {
-                due.retain(|call| call.trunk.as_ref().is_none_or(|trunk| !jam.full.contains(trunk)));
+            if let Some(head_of_line_block) = &mut head_of_line_block {
+                due.retain(|call| call.trunk.as_ref().is_none_or(|trunk| !head_of_line_block.full.contains(trunk)));
                 // Only some: their trunk may be the next one that is full.
-                if due.len() > share(line / 4) {
-                    due.truncate(share(line / 4));
+                if due.len() > share(buffer / 4) {
+                    due.truncate(share(buffer / 4));
                     last = due.last().map(|call| mark(&call.call));
                 }
                 match last {
-                    Some(mark) => jam.marks.insert(zone, mark),
+                    Some(mark) => head_of_line_block.marks.insert(zone, mark),
                     // Behind the end it begins anew.
-                    None => jam.marks.remove(&zone),
+                    None => head_of_line_block.marks.remove(&zone),
                 };
             }
             more |= last.is_some();
@@ -334,26 +342,29 @@ impl Feeder {
         if zones > 1 {
             calls.sort_by_key(|call| mark(&call.call));
         }
-        if let Some(mut jam) = jam {
+        if let Some(mut head_of_line_block) = head_of_line_block {
             let in_vain = calls.is_empty();
-            jam.rests_until = in_vain.then(|| Instant::now() + REST);
+            head_of_line_block.rests_until = in_vain.then(|| Instant::now() + REST);
             more &= !in_vain;
-            self.jams.insert(queue_id, jam);
+            self.head_of_line_blocks.insert(queue_id, head_of_line_block);
         }
         Ok((calls, more))
     }
 
-    /// How far was read behind the jam of a queue, where it is jammed. From the beginning where a trunk has room again.
-    fn jam(&mut self, queue_id: i64, asked: &Ask, line: usize) -> Option<Jam> {
-        let Some(full) = asked.jams.get(&queue_id) else {
+    /// How far was read behind the jam of a queue, where it is blocked. From the beginning where a trunk has room again.
+    fn head_of_line_block(&mut self, queue_id: i64, asked: &Ask, buffer: usize) -> Option<HeadOfLineBlock> {
+        let Some(full) = asked.head_of_line_blocks.get(&queue_id) else {
             // Nothing is left of the jam, or what was at hand was forgotten for another policy.
-            if asked.at_hand.get(&queue_id).is_none_or(|at_hand| at_hand.all < line) {
-                self.jams.remove(&queue_id);
+            if asked.buffered.get(&queue_id).is_none_or(|buffered| buffered.all < buffer) {
+                self.head_of_line_blocks.remove(&queue_id);
             }
             return None;
         };
-        let known = self.jams.remove(&queue_id).filter(|jam| jam.full.is_subset(full));
-        Some(Jam { full: full.clone(), ..known.unwrap_or_default() })
+        let known = self
+            .head_of_line_blocks
+            .remove(&queue_id)
+            .filter(|head_of_line_block| head_of_line_block.full.is_subset(full));
+        Some(HeadOfLineBlock { full: full.clone(), ..known.unwrap_or_default() })
     }
 
     fn parse(&mut self, calls: Vec<Call>) -> Vec<Ready> {
@@ -362,11 +373,11 @@ impl Feeder {
             let id = CallId::from(call.id);
             match check::read(call) {
                 Ok(mut call) => {
-                    call.trunk = self.trunk(&call.plan.channel);
+                    call.trunk = self.trunk(&call.spec.channel);
                     parsed.push(call);
                 }
                 Err(error) => {
-                    if self.spoilt.insert(id) {
+                    if self.unreadable.insert(id) {
                         error!(call = %id, %error, "a stored call cannot be dialed");
                     }
                 }
@@ -396,7 +407,7 @@ impl Feeder {
             return Some(Arc::clone(known));
         }
         // Endpoints can be dialed directly, and may be many.
-        if self.trunks.len() >= AT_HAND {
+        if self.trunks.len() >= BUFFERED {
             self.trunks.clear();
         }
         let shared: Arc<str> = Arc::from(name);

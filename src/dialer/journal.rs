@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, warn};
 
-use super::meter;
+use super::metrics;
 use crate::domain::ids::CallId;
 use crate::store::destinations::Deferral;
 use crate::store::journal::{Change, Claim, Expiry, Group, LaneRef, Withdrawal, commit};
@@ -80,7 +80,7 @@ pub fn start(db: Db, lane: LaneRef) -> (mpsc::UnboundedSender<Entry>, mpsc::Unbo
                 let _ = committed.send(Committed::Fenced);
                 return;
             };
-            meter::committed(&lane.server, &group, granted.len(), began.elapsed());
+            metrics::committed(&lane.server, &group, granted.len(), began.elapsed());
             if !(group.claims.is_empty() && group.expiries.is_empty()) {
                 let answer = Committed::Group { claims: group.claims, granted, expired: group.expiries };
                 // The lane may have ended first; the commit stands.
@@ -121,8 +121,8 @@ fn group(entries: impl Iterator<Item = Entry>) -> Group {
 async fn commit_surely(db: &Db, lane: &LaneRef, number: i64, mut group: Group) -> Option<(Group, HashSet<CallId>)> {
     let mut wait = Duration::from_millis(20);
     loop {
-        let (book, owned) = (db.clone(), lane.clone());
-        let committed = async move { (commit(&book, &owned, number, &group).await, group) };
+        let (store, owned) = (db.clone(), lane.clone());
+        let committed = async move { (commit(&store, &owned, number, &group).await, group) };
         let (result, back) = db.run(committed).await;
         group = back;
         match result {

@@ -12,23 +12,23 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::ask::{self, Found};
-use super::claim::{Claiming, is_free};
+use super::claim::{UnconfirmedClaim, is_free};
 use super::clients::{Clients, Uncounted};
 use super::dispatch::Dispatch;
 use super::feeder::{self, Ask, Feed};
 use super::journal::{self, Committed, Entry};
-use super::keeper::{self, LaneStatus};
-use super::limits::Set;
+use super::lease::{self, LaneStatus};
+use super::limiter::Limits;
+use super::requests::{self, Reply};
 use super::resume;
 use super::tracker::{Live, Now, Output, Tracker};
 use crate::ami::{self, Action, Event, HeaderValue, Incoming, Link};
 use crate::domain::attempt::Attempt;
-use crate::domain::held::LaneHeld;
 use crate::domain::ids::CallId;
 use crate::domain::retry::Tally;
 use crate::domain::status::ServerStatus;
 use crate::domain::time::Millis;
+use crate::domain::wait_reasons::LaneWaits;
 use crate::store::Db;
 use crate::store::journal::{Claim, Expiry, LaneRef};
 use crate::store::queues::Queue;
@@ -38,13 +38,13 @@ use crate::store::servers::Server;
 const TICK: Duration = Duration::from_secs(1);
 
 /// Between two looks for attempts in doubt: time for a channel to appear whose Originate was just sent.
-const LOOK_AGAIN: Duration = Duration::from_secs(3);
+const SNAPSHOT_RETRY: Duration = Duration::from_secs(3);
 
 /// Why a claim is taken back whose Originate is known never to have left.
 const UNSENT: &str = "the connection to Asterisk was lost before the Originate was sent";
 
 /// How long a lane that stops waits for its last commit.
-const LET_GO: Duration = Duration::from_secs(10);
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a lane is started with.
 pub struct Lane {
@@ -72,29 +72,29 @@ struct Running {
     committed: mpsc::UnboundedReceiver<Committed>,
     asks: mpsc::UnboundedSender<Ask>,
     feeds: mpsc::UnboundedReceiver<Option<Feed>>,
-    found: (mpsc::UnboundedSender<Found>, mpsc::UnboundedReceiver<Found>),
+    replies: (mpsc::UnboundedSender<Reply>, mpsc::UnboundedReceiver<Reply>),
     status: watch::Sender<LaneStatus>,
-    held: watch::Sender<LaneHeld>,
+    held: watch::Sender<LaneWaits>,
     /// As long as the lease surely lasts.
     may_dial_until: watch::Receiver<Instant>,
-    /// Changes when a client has a free slot again that this or another lane had wanted.
+    /// Changes when a client has a free permit again that this or another lane had wanted.
     freed: watch::Receiver<()>,
 
     tracker: Tracker,
     dispatch: Dispatch,
-    claiming: HashMap<CallId, Claiming>,
+    unconfirmed: HashMap<CallId, UnconfirmedClaim>,
     expiring: HashSet<CallId>,
     online: bool,
     /// Dialing waits for the first look of a session: what lives must be known before anything is added.
-    looked: bool,
+    reconciled: bool,
     /// Events that came while a look was on its way; they are newer than, or in, its answer.
-    held_back: Option<Vec<Event>>,
-    look_at: Option<Instant>,
+    buffered_events: Option<Vec<Event>>,
+    snapshot_at: Option<Instant>,
     /// How many looks were begun: an answer to an earlier one is of an earlier session.
-    looks: u64,
+    snapshots: u64,
     /// The feeder is reading; `hungry` asks it to read again behind that.
     feeding: bool,
-    hungry: bool,
+    needs_feed: bool,
     /// A claim was refused: what was read is out of date.
     out_of_date: bool,
 }
@@ -110,13 +110,13 @@ impl Lane {
         let _ends_tasks = tasks.clone().drop_guard();
         let (status, statuses) =
             watch::channel(LaneStatus { status: ServerStatus::Connecting, asterisk_version: None, last_error: None });
-        let (held, helds) = watch::channel(LaneHeld::default());
-        let may_dial_until = keeper::start(self.db.clone(), lane.clone(), statuses, helds, lost.clone());
+        let (held, helds) = watch::channel(LaneWaits::default());
+        let may_dial_until = lease::start(self.db.clone(), lane.clone(), statuses, helds, lost.clone());
         let (link, incoming) = Link::start(self.ami.clone(), tasks.clone());
         let (entries, committed) = journal::start(self.db.clone(), lane);
         let (asks, feeds) =
             feeder::start(self.db.clone(), self.server.code.clone(), self.clients.clone(), tasks.clone());
-        let set = Set { max_live: Some(self.server.max_channels), per_second: Some(self.server.calls_per_second) };
+        let set = Limits { max_live: Some(self.server.max_channels), per_second: Some(self.server.calls_per_second) };
         let dispatch = Dispatch::new(set, self.clients.clone(), Instant::now().into_std());
         let freed = self.clients.freed();
         let mut running = Running {
@@ -127,22 +127,22 @@ impl Lane {
             committed,
             asks,
             feeds,
-            found: mpsc::unbounded_channel(),
+            replies: mpsc::unbounded_channel(),
             status,
             held,
             may_dial_until,
             freed,
             tracker: Tracker::default(),
             dispatch,
-            claiming: HashMap::new(),
+            unconfirmed: HashMap::new(),
             expiring: HashSet::new(),
             online: false,
-            looked: false,
-            held_back: None,
-            look_at: None,
-            looks: 0,
+            reconciled: false,
+            buffered_events: None,
+            snapshot_at: None,
+            snapshots: 0,
             feeding: false,
-            hungry: true,
+            needs_feed: true,
             out_of_date: false,
         };
         running.resume().await;
@@ -198,41 +198,42 @@ impl Running {
                     Some(feed) => self.take_feed(feed),
                     None => break self.without("its feeder"),
                 },
-                Some(found) = self.found.1.recv() => self.take_found(found),
-                () = woken => self.hungry = true,
-                () = sleep_until_some(self.dispatch.wake_at()), if self.may_dial() => self.dispatch.stir(),
-                Ok(()) = self.freed.changed() => self.dispatch.stir(),
-                Ok(()) = self.may_dial_until.changed() => self.dispatch.stir(),
+                Some(reply) = self.replies.1.recv() => self.take_reply(reply),
+                () = woken => self.needs_feed = true,
+                () = sleep_until_some(self.dispatch.wake_at()), if self.may_dial() => self.dispatch.wake(),
+                Ok(()) = self.freed.changed() => self.dispatch.wake(),
+                Ok(()) = self.may_dial_until.changed() => self.dispatch.wake(),
                 () = sleep_until_some(self.tracker.next_grace()) => self.end_graces(),
                 _ = tick.tick() => self.tick(),
             }
         }
-        self.let_go().await;
+        self.release().await;
     }
 
     /// Commits what is known, so that the next owner finds the book up to date.
-    async fn let_go(mut self) {
+    async fn release(mut self) {
         let server = self.lane.server.code.clone();
         // What the store grants from here on is not sent any more; it goes back to where it was.
-        while !self.claiming.is_empty() {
-            let Ok(Some(Committed::Group { claims, granted, .. })) = timeout(LET_GO, self.committed.recv()).await
+        while !self.unconfirmed.is_empty() {
+            let Ok(Some(Committed::Group { claims, granted, .. })) =
+                timeout(RELEASE_TIMEOUT, self.committed.recv()).await
             else {
                 break;
             };
             let (granted, refused): (Vec<Claim>, Vec<Claim>) =
                 claims.into_iter().partition(|claim| granted.contains(&claim.call.id));
             for claim in granted.iter().chain(&refused) {
-                self.claiming.remove(&claim.call.id);
+                self.unconfirmed.remove(&claim.call.id);
             }
             self.withdraw(granted, "the lane was let go before the Originate was sent");
         }
         let Self { entries, mut committed, .. } = self;
         drop(entries);
         // The journal ends behind its last commit.
-        let flushed = timeout(LET_GO, async { while committed.recv().await.is_some() {} }).await;
+        let flushed = timeout(RELEASE_TIMEOUT, async { while committed.recv().await.is_some() {} }).await;
         match flushed {
             Ok(()) => info!(%server, "the lane is let go"),
-            Err(_) => warn!(%server, "the store is away; what was seen last will be looked for at the next start"),
+            Err(_) => warn!(%server, "the store is away; what was seen last will be reconciled for at the next start"),
         }
     }
 
@@ -242,7 +243,7 @@ impl Running {
     }
 
     fn may_dial(&self) -> bool {
-        self.online && self.looked && self.owns_surely()
+        self.online && self.reconciled && self.owns_surely()
     }
 
     fn owns_surely(&self) -> bool {
@@ -256,43 +257,43 @@ impl Running {
             self.expiring.remove(&expiry.call.id);
         }
         for claim in claims {
-            let Some(claiming) = self.claiming.remove(&claim.call.id) else { continue };
+            let Some(unconfirmed) = self.unconfirmed.remove(&claim.call.id) else { continue };
             if !granted.contains(&claim.call.id) {
                 // Some rule is another one by now, or the call is: what was read is out of date.
-                (self.hungry, self.out_of_date) = (true, true);
+                (self.needs_feed, self.out_of_date) = (true, true);
                 continue;
             }
-            if !self.owns_surely() || claiming.is_stale(now.wall, now.instant) {
+            if !self.owns_surely() || unconfirmed.is_stale(now.wall, now.instant) {
                 self.out_of_date = true;
                 stale.push(claim);
-            } else if !self.may_dial() || !self.originate(claiming) {
+            } else if !self.may_dial() || !self.originate(unconfirmed) {
                 unsent.push(claim);
             }
         }
         self.withdraw(stale, "the commit took too long to dial by what was read before it");
         self.withdraw(unsent, UNSENT);
-        self.dispatch.stir();
+        self.dispatch.wake();
     }
 
-    fn originate(&mut self, claiming: Claiming) -> bool {
-        let Claiming { claim, ready, originate, mut hold, .. } = claiming;
-        let plan = ready.plan;
+    fn originate(&mut self, unconfirmed: UnconfirmedClaim) -> bool {
+        let UnconfirmedClaim { claim, ready, originate, mut permits, .. } = unconfirmed;
+        let spec = ready.spec;
         let Ok(action_id) = HeaderValue::try_from(claim.attempt.to_string()) else { return false };
         if self.link.post(action_id, Action::Originate(Box::new(originate))).is_err() {
             return false;
         }
-        hold.sent();
+        permits.sent();
         let attempt = claim.attempt;
         let live = Live {
             claim,
             max_retries: ready.call.max_retries,
-            retry_rules: plan.retry_rules,
+            retry_rules: spec.retry_rules,
             tally: Tally(ready.call.tally),
-            recording: plan.recording,
+            recording: spec.recording,
             recording_begun: false,
-            timeout: Duration::from_millis(plan.timeout_ms.into()),
+            timeout: Duration::from_millis(spec.timeout_ms.into()),
             attempt: Attempt::new(),
-            hold,
+            permits,
         };
         self.tracker.begin(attempt, live, now());
         true
@@ -303,8 +304,8 @@ impl Running {
         let mut out = Output::default();
         for incoming in batch {
             match incoming {
-                Incoming::Event(event) => match &mut self.held_back {
-                    Some(held_back) => held_back.push(event),
+                Incoming::Event(event) => match &mut self.buffered_events {
+                    Some(buffered_events) => buffered_events.push(event),
                     None => self.tracker.event(event, now, &mut out),
                 },
                 Incoming::Response { action_id, success, text } => {
@@ -314,14 +315,14 @@ impl Running {
                 }
                 Incoming::Online(session) => {
                     self.online = true;
-                    self.looked = false;
+                    self.reconciled = false;
                     self.set_status(ServerStatus::Online, session.asterisk_version, None);
-                    self.look();
+                    self.request_snapshot();
                 }
                 Incoming::Offline { reason, unauthorized, unsent } => {
                     self.online = false;
-                    self.look_at = None;
-                    for event in self.held_back.take().into_iter().flatten() {
+                    self.snapshot_at = None;
+                    for event in self.buffered_events.take().into_iter().flatten() {
                         self.tracker.event(event, now, &mut out);
                     }
                     let status = if unauthorized { ServerStatus::Unauthorized } else { ServerStatus::Offline };
@@ -342,38 +343,40 @@ impl Running {
     }
 
     /// Asks which channels live. Until the answer is there, events are held back: they belong behind it.
-    fn look(&mut self) {
-        if self.held_back.is_some() {
+    fn request_snapshot(&mut self) {
+        if self.buffered_events.is_some() {
             return;
         }
-        self.held_back = Some(Vec::new());
-        self.look_at = None;
-        self.looks += 1;
-        ask::channels(&self.link, self.looks, &self.found.0);
+        self.buffered_events = Some(Vec::new());
+        self.snapshot_at = None;
+        self.snapshots += 1;
+        requests::channels(&self.link, self.snapshots, &self.replies.0);
     }
 
-    fn take_found(&mut self, found: Found) {
+    fn take_reply(&mut self, reply: Reply) {
         let now = now();
         let mut out = Output::default();
-        match found {
-            Found::Recorded { attempt, kind, detail } => self.tracker.recorded(attempt, kind, detail, now, &mut out),
-            Found::Channels { look, channels } => {
-                if look != self.looks || !self.online {
+        match reply {
+            Reply::MixMonitor { attempt, kind, detail } => {
+                self.tracker.mixmonitor_result(attempt, kind, detail, now, &mut out)
+            }
+            Reply::Channels { snapshot, channels } => {
+                if snapshot != self.snapshots || !self.online {
                     return;
                 }
-                let held_back = self.held_back.take().unwrap_or_default();
+                let buffered_events = self.buffered_events.take().unwrap_or_default();
                 match channels {
                     Some(channels) => {
-                        self.looked = true;
-                        self.dispatch.stir();
-                        self.tracker.looked(&channels, now, &mut out);
+                        self.reconciled = true;
+                        self.dispatch.wake();
+                        self.tracker.reconcile(&channels, now, &mut out);
                     }
                     None => warn!(server = %self.lane.server.code, "no answer to CoreShowChannels, and asks again"),
                 }
-                for event in held_back {
+                for event in buffered_events {
                     self.tracker.event(event, now, &mut out);
                 }
-                self.look_at = Some(Instant::now() + LOOK_AGAIN);
+                self.snapshot_at = Some(Instant::now() + SNAPSHOT_RETRY);
             }
         }
         self.act(out);
@@ -389,19 +392,19 @@ impl Running {
         let mut out = Output::default();
         let in_doubt = self.tracker.tick(now(), &mut out);
         self.act(out);
-        let may_look = self.look_at.is_none_or(|at| at <= Instant::now());
-        if self.online && may_look && (in_doubt || !self.looked) {
-            self.look();
+        let may_look = self.snapshot_at.is_none_or(|at| at <= Instant::now());
+        if self.online && may_look && (in_doubt || !self.reconciled) {
+            self.request_snapshot();
         }
-        let (tracker, claiming) = (&self.tracker, &self.claiming);
-        let held = self.dispatch.tick(now().instant, |ready| is_free(tracker, claiming, ready));
+        let (tracker, unconfirmed) = (&self.tracker, &self.unconfirmed);
+        let held = self.dispatch.tick(now().instant, |ready| is_free(tracker, unconfirmed, ready));
         self.held.send_if_modified(|told| {
             let is_other = *told != held;
             *told = held;
             is_other
         });
         // Deadlines, due retries, and whatever wake-up was lost.
-        self.hungry = true;
+        self.needs_feed = true;
     }
 }
 

@@ -1,31 +1,31 @@
 //! Places the calls: one lane per Asterisk server.
 //!
 //! A [`lane`] never waits for the store. It is one task that holds all its state, with three beside it that do:
-//! the [`feeder`] reads what is due, the [`journal`] commits what happens in groups, and the [`keeper`] holds the lease.
-//! What it asks Asterisk besides originating is in [`ask`], what makes a waiting call an attempt in [`claim`].
+//! the [`feeder`] reads what is due, the [`journal`] commits what happens in groups, and the [`lease`] holds the lease.
+//! What it asks Asterisk besides originating is in [`requests`], what makes a waiting call an attempt in [`claim`].
 //! What follows from an AMI message is decided in the [`tracker`].
 //!
 //! Which calls begin now is decided in [`dispatch`]: whose turn it is by the [`scheduler`], and whether anything stands
-//! in the way by the [`gates`], one [`limits::Gate`] for each limit; [`clients`] holds those that lanes share. What the
+//! in the way by the [`limiters`], one [`limiter::Limiter`] for each limit; [`clients`] holds those that lanes share. What the
 //! feeder reads it holds against the [`rules`] of now ([`check`]), so that the lane gets only calls that are [`ready`].
 
-pub mod ask;
 pub mod check;
 pub mod claim;
 pub mod clients;
 pub mod dispatch;
 pub mod feeder;
-pub mod gates;
+#[cfg(test)]
+mod fixtures;
 pub mod journal;
-pub mod keeper;
 pub mod lane;
-pub mod limits;
-pub mod meter;
+pub mod lease;
+pub mod limiter;
+pub mod limiters;
+pub mod metrics;
 pub mod ready;
+pub mod requests;
 pub mod resume;
 pub mod rules;
-#[cfg(test)]
-mod sample;
 pub mod scheduler;
 pub mod service;
 pub mod tracker;

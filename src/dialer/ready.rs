@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::originate::Plan;
+use crate::domain::originate::OriginateSpec;
 use crate::domain::status::CallStatus;
 use crate::store::calls::Call;
 use crate::store::journal::{CallRef, Checks};
@@ -13,10 +13,10 @@ pub struct Ready {
     /// The call; its plan stands beside it, parsed.
     pub call: Call,
     /// What is asked of Asterisk.
-    pub plan: Plan,
+    pub spec: OriginateSpec,
     /// Where it stands.
     pub from: CallStatus,
-    /// The trunk that its first leg goes through.
+    /// The trunk that its A leg goes through.
     pub trunk: Option<Arc<str>>,
     /// What the claim's commit holds it against.
     pub checks: Checks,
@@ -40,6 +40,6 @@ pub fn call_ref(call: &Call) -> CallRef {
 
 /// What the claim of a call is held against, without what depends on the day.
 #[must_use]
-pub fn checks(call: &Call, plan: &Plan) -> Checks {
-    Checks { numbers: plan.reaches(call.contact_number), destination: None }
+pub fn checks(call: &Call, spec: &OriginateSpec) -> Checks {
+    Checks { numbers: spec.reaches(call.contact_number), destination: None }
 }

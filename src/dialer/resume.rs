@@ -60,10 +60,10 @@ async fn read(db: &Db, server: &str) -> Result<(Vec<Left>, Vec<Queue>)> {
     Ok((attempts.into_iter().map(left).collect(), queues))
 }
 
-/// Follows an attempt that was left. It holds its slots again before anything is dialed.
+/// Follows an attempt that was left. It holds its permits again before anything is dialed.
 pub fn follow(tracker: &mut Tracker, dispatch: &mut Dispatch, left: Left, now: Now) {
     let Left { attempt, call, recording_begun } = left;
-    let plan = call.plan().ok();
+    let spec = call.originate_spec().ok();
     let state = Attempt::resumed(attempt.ringing_at.map(Millis), attempt.answered_at.map(Millis));
     let claim = Claim {
         call: call_ref(&call),
@@ -74,18 +74,18 @@ pub fn follow(tracker: &mut Tracker, dispatch: &mut Dispatch, left: Left, now: N
         at: Millis(attempt.started_at),
         checks: Checks::default(),
     };
-    let trunk = plan.as_ref().and_then(|plan| number::dialed(&plan.channel).1);
-    let hold = dispatch.hold(&call, trunk, now.instant);
+    let trunk = spec.as_ref().and_then(|spec| number::dialed(&spec.channel).1);
+    let permits = dispatch.adopt(&call, trunk, now.instant);
     let live = Live {
         claim,
         max_retries: call.max_retries,
-        retry_rules: plan.as_ref().map(|plan| plan.retry_rules.clone()).unwrap_or_default(),
+        retry_rules: spec.as_ref().map(|spec| spec.retry_rules.clone()).unwrap_or_default(),
         tally: Tally(call.tally),
-        recording: plan.as_ref().and_then(|plan| plan.recording.clone()),
+        recording: spec.as_ref().and_then(|spec| spec.recording.clone()),
         recording_begun,
-        timeout: Duration::from_millis(plan.map_or(0, |plan| plan.timeout_ms.into())),
+        timeout: Duration::from_millis(spec.map_or(0, |spec| spec.timeout_ms.into())),
         attempt: state,
-        hold,
+        permits,
     };
     tracker.resume(attempt.id.into(), live, now);
 }

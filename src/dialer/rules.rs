@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::clients::Clients;
-use super::limits::Set;
+use super::limiter::Limits;
 use crate::domain::limits::{ClientLimits, TrunkLimits};
 use crate::domain::policy::Policy;
 use crate::domain::window::Windows;
@@ -17,7 +17,7 @@ use crate::store::settings::{self, KillSwitch, PlatformPolicy};
 use crate::store::{Conn, Result, do_not_call};
 
 /// How old rules may be: a change holds within a second, whatever a look at the store takes.
-const FRESH: Duration = Duration::from_millis(500);
+const RULES_MAX_AGE: Duration = Duration::from_millis(500);
 
 /// What holds on one server.
 #[derive(Default)]
@@ -40,7 +40,7 @@ pub struct Rules {
 pub struct ServerSet {
     row: ServerLimits,
     /// The server itself.
-    pub set: Set,
+    pub set: Limits,
     /// Its trunks.
     pub trunks: Arc<Vec<TrunkLimits>>,
 }
@@ -54,7 +54,7 @@ pub struct ClientRules {
     /// On all servers.
     pub limits: ClientLimits,
     /// On this one.
-    pub grant: Set,
+    pub grant: Limits,
     /// Another number for every other policy.
     pub generation: u64,
 }
@@ -67,7 +67,7 @@ impl ServerSet {
             warn!(server = code, %error, "the limits of its trunks cannot be read, and do not hold");
             Vec::new()
         });
-        let set = Set { max_live: Some(row.max_channels), per_second: Some(row.calls_per_second) };
+        let set = Limits { max_live: Some(row.max_channels), per_second: Some(row.calls_per_second) };
         Self { row, set, trunks: Arc::new(trunks) }
     }
 }
@@ -76,7 +76,7 @@ impl Rules {
     /// Reads what may have changed; `anew` however fresh it is. Answers the clients whose daily limit is another one.
     pub async fn read(&mut self, conn: &mut Conn, server: &str, shared: &Clients, anew: bool) -> Result<Vec<i64>> {
         let now = Instant::now();
-        if !anew && self.read_at.is_some_and(|at| now - at < FRESH) {
+        if !anew && self.read_at.is_some_and(|at| now - at < RULES_MAX_AGE) {
             return Ok(Vec::new());
         }
         self.stopped = settings::get::<KillSwitch>(conn).await?.0.engaged;
@@ -87,7 +87,7 @@ impl Rules {
         self.set_server(server, limits);
         let other_days = self.set_clients(clients, platform);
         for (id, client) in &self.clients {
-            let set = Set { max_live: client.limits.max_live_calls, per_second: client.limits.calls_per_second };
+            let set = Limits { max_live: client.limits.max_live_calls, per_second: client.limits.calls_per_second };
             shared.set(*id, set, now.into_std());
         }
         self.read_at = Some(now);
@@ -176,7 +176,7 @@ impl ClientRules {
             }
         };
         let policy = policy.under(platform.denied_prefixes.iter().collect());
-        let grant = Set { max_live: row.max_live_calls, per_second: row.calls_per_second };
+        let grant = Limits { max_live: row.max_live_calls, per_second: row.calls_per_second };
         Some(Self { row, policy, limits, grant, generation })
     }
 }

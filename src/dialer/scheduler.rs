@@ -8,12 +8,12 @@ use super::ready::Ready;
 use crate::domain::fairness::{Contender, Share, Turns};
 use crate::domain::ids::CallId;
 
-/// How many times over a line may be filled where most of it is stuck; from then on what is stuck for the same reason
+/// How many times over a line may be filled where most of it is blocked; from then on what is blocked for the same reason
 /// is passed over, so that it takes no more room, and what lies behind it has as much again.
-const STUCK: usize = 4;
-const BEHIND_STUCK: usize = 2 * STUCK;
+const BLOCKED: usize = 4;
+const BEYOND_BLOCKED: usize = 2 * BLOCKED;
 
-/// How many calls of a trunk are stuck in a jammed line where it is the trunk that is full, and not only a call's own
+/// How many calls of a trunk are blocked in a blocked line where it is the trunk that is full, and not only a call's own
 /// channel id that is taken.
 const FULL: usize = 16;
 
@@ -30,17 +30,17 @@ pub trait May {
 pub struct Scheduler {
     quick: VecDeque<Ready>,
     more_quick: bool,
-    lines: Vec<Line>,
+    buffers: Vec<Buffer>,
     turns: Turns,
     /// How many calls a line is filled up to.
     most: usize,
     /// Every call in a line, so that none is taken in twice.
-    at_hand: HashSet<CallId>,
+    buffered: HashSet<CallId>,
 }
 
 /// The calls of one queue.
 #[derive(Debug)]
-pub struct Line {
+pub struct Buffer {
     /// The queue.
     pub queue_id: i64,
     /// Its client.
@@ -53,7 +53,7 @@ pub struct Line {
     state: State,
 }
 
-/// What is known of a line in this round: as slots and tokens are only taken in a round, who may not go may not go
+/// What is known of a line in this round: as permits and tokens are only taken in a round, who may not go may not go
 /// until its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -61,9 +61,9 @@ enum State {
     /// The call at this index may go, or might when it was looked at.
     Able(usize),
     /// The queue as a whole may not go.
-    Blocked,
+    QueueBlocked,
     /// The queue may go, but none of its calls at hand.
-    Stuck,
+    CallsBlocked,
 }
 
 /// How many calls of a queue are at hand.
@@ -73,23 +73,23 @@ pub struct Length {
     pub all: usize,
     /// Those that could not go at the last look for something of their own, as a trunk that is full: others behind them
     /// might.
-    pub stuck: usize,
+    pub blocked: usize,
 }
 
 impl Length {
     /// Fewer than half of `most` may go, and there is room for more.
     #[must_use]
     pub fn is_low(self, most: usize) -> bool {
-        self.all.saturating_sub(self.stuck) < most / 2 && self.all < BEHIND_STUCK * most
+        self.all.saturating_sub(self.blocked) < most / 2 && self.all < BEYOND_BLOCKED * most
     }
 
-    /// So much is stuck that only what lies far behind it might go.
-    fn is_jammed(self, most: usize) -> bool {
-        self.is_low(most) && self.all >= STUCK * most
+    /// So much is blocked that only what lies far behind it might go.
+    fn is_head_of_line_blocked(self, most: usize) -> bool {
+        self.is_low(most) && self.all >= BLOCKED * most
     }
 }
 
-impl Contender for Line {
+impl Contender for Buffer {
     fn share(&self) -> &Share {
         &self.share
     }
@@ -103,7 +103,7 @@ impl Contender for Line {
     }
 }
 
-impl Line {
+impl Buffer {
     fn may_go(&self, may: &mut impl May) -> bool {
         let State::Able(index) = self.state else { return false };
         may.queue(self.queue_id, self.client_id) && self.calls.get(index).is_some_and(|call| may.call(call))
@@ -111,27 +111,27 @@ impl Line {
 
     fn look(&mut self, may: &mut impl May) {
         self.state = if self.calls.is_empty() || !may.queue(self.queue_id, self.client_id) {
-            State::Blocked
+            State::QueueBlocked
         } else {
-            self.calls.iter().position(|call| may.call(call)).map_or(State::Stuck, State::Able)
+            self.calls.iter().position(|call| may.call(call)).map_or(State::CallsBlocked, State::Able)
         };
     }
 
     fn length(&self) -> Length {
-        let stuck = match self.state {
+        let blocked = match self.state {
             State::Able(index) => index,
-            State::Stuck => self.calls.len(),
-            State::Unknown | State::Blocked => 0,
+            State::CallsBlocked => self.calls.len(),
+            State::Unknown | State::QueueBlocked => 0,
         };
-        Length { all: self.calls.len(), stuck }
+        Length { all: self.calls.len(), blocked }
     }
 
     fn full_trunks(&self) -> HashSet<Arc<str>> {
-        let mut stuck: HashMap<&Arc<str>, usize> = HashMap::new();
-        for trunk in self.calls.iter().take(self.length().stuck).filter_map(|call| call.trunk.as_ref()) {
-            *stuck.entry(trunk).or_default() += 1;
+        let mut blocked: HashMap<&Arc<str>, usize> = HashMap::new();
+        for trunk in self.calls.iter().take(self.length().blocked).filter_map(|call| call.trunk.as_ref()) {
+            *blocked.entry(trunk).or_default() += 1;
         }
-        stuck.into_iter().filter(|(_, calls)| *calls >= FULL).map(|(trunk, _)| Arc::clone(trunk)).collect()
+        blocked.into_iter().filter(|(_, calls)| *calls >= FULL).map(|(trunk, _)| Arc::clone(trunk)).collect()
     }
 }
 
@@ -139,38 +139,38 @@ impl Scheduler {
     /// How many calls of each queue are at hand.
     #[must_use]
     pub fn lengths(&self) -> HashMap<i64, Length> {
-        self.lines.iter().map(|line| (line.queue_id, line.length())).collect()
+        self.buffers.iter().map(|buffer| (buffer.queue_id, buffer.length())).collect()
     }
 
-    /// The queues whose lines are filled with what is stuck, and the trunks that stand in the way there.
+    /// The queues whose lines are filled with what is blocked, and the trunks that stand in the way there.
     #[must_use]
-    pub fn jams(&self) -> HashMap<i64, HashSet<Arc<str>>> {
-        let jammed = self.lines.iter().filter(|line| line.length().is_jammed(self.most));
-        jammed.map(|line| (line.queue_id, line.full_trunks())).collect()
+    pub fn head_of_line_blocks(&self) -> HashMap<i64, HashSet<Arc<str>>> {
+        let blocked = self.buffers.iter().filter(|buffer| buffer.length().is_head_of_line_blocked(self.most));
+        blocked.map(|buffer| (buffer.queue_id, buffer.full_trunks())).collect()
     }
 
     /// All calls at hand.
     #[must_use]
-    pub fn known(&self) -> HashSet<CallId> {
-        self.at_hand.clone()
+    pub fn buffered(&self) -> HashSet<CallId> {
+        self.buffered.clone()
     }
 
     /// There is no call at hand.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.at_hand.is_empty()
+        self.buffered.is_empty()
     }
 
     /// A line has few left, and the store has more for it.
     #[must_use]
     pub fn runs_low(&self) -> bool {
-        let low = |line: &Line| line.more && line.length().is_low(self.most);
-        (self.more_quick && self.quick.is_empty()) || self.lines.iter().any(low)
+        let low = |buffer: &Buffer| buffer.more && buffer.length().is_low(self.most);
+        (self.more_quick && self.quick.is_empty()) || self.buffers.iter().any(low)
     }
 
     /// The lines.
-    pub fn lines(&self) -> impl Iterator<Item = &Line> {
-        self.lines.iter()
+    pub fn buffers(&self) -> impl Iterator<Item = &Buffer> {
+        self.buffers.iter()
     }
 
     /// The quick calls.
@@ -182,7 +182,7 @@ impl Scheduler {
     pub fn offer_quick(&mut self, calls: Vec<Ready>, more: bool) {
         self.more_quick = more;
         for call in calls {
-            if self.at_hand.insert(call.call.id.into()) {
+            if self.buffered.insert(call.call.id.into()) {
                 self.quick.push_back(call);
             }
         }
@@ -191,13 +191,13 @@ impl Scheduler {
     /// Takes in calls of a queue, behind those at hand; `more` where the store has more that are due. Those of a queue
     /// that may not be dialed are left out.
     pub fn offer(&mut self, queue_id: i64, calls: Vec<Ready>, more: bool) {
-        let Some(line) = self.lines.iter_mut().find(|line| line.queue_id == queue_id) else { return };
-        line.more = more;
+        let Some(buffer) = self.buffers.iter_mut().find(|buffer| buffer.queue_id == queue_id) else { return };
+        buffer.more = more;
         // Any of the new ones may be able to go.
-        line.state = State::Unknown;
+        buffer.state = State::Unknown;
         for call in calls {
-            if self.at_hand.insert(call.call.id.into()) {
-                line.calls.push_back(call);
+            if self.buffered.insert(call.call.id.into()) {
+                buffer.calls.push_back(call);
             }
         }
     }
@@ -208,30 +208,30 @@ impl Scheduler {
         self.most = most;
         let mut wanted: HashMap<i64, &Runnable> =
             runnable.iter().map(|runnable| (runnable.queue.queue.id, runnable)).collect();
-        let at_hand = &mut self.at_hand;
+        let buffered = &mut self.buffered;
         let mut keep = |call: &Ready, fits: bool| {
             let keep = fits && pass(call);
             if !keep {
-                at_hand.remove(&call.call.id.into());
+                buffered.remove(&call.call.id.into());
             }
             keep
         };
         self.quick.retain(|call| keep(call, true));
-        self.lines.retain_mut(|line| {
-            let runnable = wanted.remove(&line.queue_id);
+        self.buffers.retain_mut(|buffer| {
+            let runnable = wanted.remove(&buffer.queue_id);
             let is_open = |call: &Ready| {
-                let zone = call.plan.time_zone.as_deref().unwrap_or_default();
+                let zone = call.spec.time_zone.as_deref().unwrap_or_default();
                 runnable.is_some_and(|runnable| !runnable.closed.contains_key(zone))
             };
-            line.calls.retain(|call| keep(call, is_open(call)));
+            buffer.calls.retain(|call| keep(call, is_open(call)));
             if let Some(runnable) = runnable {
-                line.share.set(runnable.queue.priority, runnable.queue.weight);
+                buffer.share.set(runnable.queue.priority, runnable.queue.weight);
             }
             runnable.is_some()
         });
         let mut new: Vec<&Runnable> = wanted.into_values().collect();
         new.sort_unstable_by_key(|runnable| runnable.queue.queue.id);
-        self.lines.extend(new.into_iter().map(|runnable| Line {
+        self.buffers.extend(new.into_iter().map(|runnable| Buffer {
             queue_id: runnable.queue.queue.id,
             client_id: runnable.queue.queue.client_id,
             calls: VecDeque::new(),
@@ -241,10 +241,10 @@ impl Scheduler {
         }));
     }
 
-    /// A round begins: slots and tokens may have come free since the last one.
+    /// A round begins: permits and tokens may have come free since the last one.
     pub fn begin_round(&mut self) {
-        for line in &mut self.lines {
-            line.state = State::Unknown;
+        for buffer in &mut self.buffers {
+            buffer.state = State::Unknown;
         }
     }
 
@@ -254,35 +254,35 @@ impl Scheduler {
         if let Some(index) = self.quick.iter().position(quick)
             && let Some(call) = self.quick.remove(index)
         {
-            self.at_hand.remove(&call.call.id.into());
+            self.buffered.remove(&call.call.id.into());
             return Some(call);
         }
         loop {
-            for line in self.lines.iter_mut().filter(|line| line.state == State::Unknown) {
-                line.look(may);
+            for buffer in self.buffers.iter_mut().filter(|buffer| buffer.state == State::Unknown) {
+                buffer.look(may);
             }
-            let index = self.turns.next(&self.lines)?;
+            let index = self.turns.next(&self.buffers)?;
             // Another line may have taken since what both need.
-            if !self.lines[index].may_go(may) {
-                self.lines[index].look(may);
+            if !self.buffers[index].may_go(may) {
+                self.buffers[index].look(may);
                 continue;
             }
-            self.turns.take(&mut self.lines, index);
-            let line = &mut self.lines[index];
-            let State::Able(at) = std::mem::replace(&mut line.state, State::Unknown) else { continue };
-            let call = line.calls.remove(at)?;
-            self.at_hand.remove(&call.call.id.into());
+            self.turns.take(&mut self.buffers, index);
+            let buffer = &mut self.buffers[index];
+            let State::Able(at) = std::mem::replace(&mut buffer.state, State::Unknown) else { continue };
+            let call = buffer.calls.remove(at)?;
+            self.buffered.remove(&call.call.id.into());
             return Some(call);
         }
     }
 
     /// A call that was picked could not go: it stands first again, and nothing of its queue goes in this round.
     pub fn put_back(&mut self, call: Ready) {
-        self.at_hand.insert(call.call.id.into());
-        match self.lines.iter_mut().find(|line| line.queue_id == call.call.queue_id) {
-            Some(line) => {
-                line.calls.push_front(call);
-                line.state = State::Blocked;
+        self.buffered.insert(call.call.id.into());
+        match self.buffers.iter_mut().find(|buffer| buffer.queue_id == call.call.queue_id) {
+            Some(buffer) => {
+                buffer.calls.push_front(call);
+                buffer.state = State::QueueBlocked;
             }
             None => self.quick.push_front(call),
         }

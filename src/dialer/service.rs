@@ -85,7 +85,7 @@ impl Dialer {
             lane.stop.cancel();
         }
         for (code, lane) in self.lanes.drain() {
-            let_go(&self.options.db, &code, lane).await;
+            release(&self.options.db, &code, lane).await;
         }
     }
 
@@ -113,7 +113,7 @@ impl Dialer {
         for code in ended {
             if let Some(lane) = self.lanes.remove(&code) {
                 lane.stop.cancel();
-                let_go(&self.options.db, &code, lane).await;
+                release(&self.options.db, &code, lane).await;
             }
         }
         let mut all = true;
@@ -196,7 +196,7 @@ fn connects_as(one: &Server, other: &Server) -> bool {
     place(one) == place(other) && one.username == other.username && one.secret == other.secret
 }
 
-async fn let_go(db: &Db, code: &str, lane: Running) {
+async fn release(db: &Db, code: &str, lane: Running) {
     if let Err(error) = lane.task.await {
         error!(server = %code, %error, "the lane ended badly");
     }

@@ -1,32 +1,32 @@
 //! The live attempts of a lane: which one an AMI message belongs to, and what follows from it. No IO.
 
+mod channel_id_conflict;
 mod end;
+mod end_requests;
 mod events;
 mod finished;
-mod looks;
 #[cfg(test)]
 mod model;
+mod reconcile;
 mod recordings;
 mod reports;
-mod taken;
 #[cfg(test)]
 mod tests;
-mod wishes;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::channel_id_conflict::ChannelIdConflict;
+use self::end_requests::EndRequested;
 use self::finished::Finished;
-use self::looks::{Doubt, LONG_LIFE};
+use self::reconcile::{LONG_LIFE, Liveness};
 use self::recordings::Recorder;
-use self::taken::Taken;
-use self::wishes::Wished;
-use super::limits::Hold;
+use super::limiter::Permits;
 use crate::domain::attempt::{Attempt, Effect, Signal};
+use crate::domain::cdr::Billing;
 use crate::domain::ids::{self, AttemptId, CallId};
 use crate::domain::originate::Recording;
-use crate::domain::record::Billing;
 use crate::domain::retry::{Retries, RetryRule, Tally};
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
@@ -39,7 +39,7 @@ const BEYOND_RINGING: Duration = Duration::from_secs(10);
 
 /// How long the direct answer to an Originate may take before nothing more is sent: Asterisk gives it at once, so that
 /// one which does not is stuck, or its machine is. Shorter than a Ping's deadline, which ends the connection.
-const STUCK: Duration = Duration::from_secs(2);
+const UNANSWERED_LIMIT: Duration = Duration::from_secs(2);
 
 /// An attempt that holds a channel, or may.
 #[derive(Debug)]
@@ -60,8 +60,8 @@ pub struct Live {
     pub timeout: Duration,
     /// What is known of it.
     pub attempt: Attempt,
-    /// The slots that it holds as long as it lives.
-    pub hold: Hold,
+    /// The permits that it holds as long as it lives.
+    pub permits: Permits,
 }
 
 #[derive(Debug)]
@@ -73,14 +73,14 @@ struct Tracked {
     appeared: bool,
     /// Asterisk answered its Originate, or showed in another way that it took it.
     accepted: bool,
-    first_leg_gone_at: Option<Millis>,
+    a_leg_gone_at: Option<Millis>,
     /// When nothing more is expected.
     grace_until: Option<Instant>,
     /// When a look is due.
-    look_at: Instant,
-    doubt: Doubt,
-    taken: Taken,
-    wished: Option<Wished>,
+    snapshot_at: Instant,
+    liveness: Liveness,
+    channel_id_conflict: ChannelIdConflict,
+    end_requested: Option<EndRequested>,
     recorder: Recorder,
     billing: Billing,
     /// Notes that the dialplan left.
@@ -120,10 +120,10 @@ pub struct Output {
     pub notes: Vec<Note>,
     /// Claims to take back.
     pub withdrawn: Vec<Withdrawal>,
-    /// Calls that ended as their clients wished; to commit behind the changes.
+    /// Calls that ended as their clients end_requested; to commit behind the changes.
     pub settled: Vec<CallId>,
     /// Only a look at the live channels can tell what follows.
-    pub look: bool,
+    pub request_snapshot: bool,
 }
 
 /// All live attempts of one lane.
@@ -131,14 +131,14 @@ pub struct Output {
 pub struct Tracker {
     live: HashMap<AttemptId, Tracked>,
     by_call: HashMap<CallId, AttemptId>,
-    /// By every known leg's Uniqueid, and by the first leg's before it is seen.
+    /// By every known leg's Uniqueid, and by the A leg's before it is seen.
     by_leg: HashMap<String, AttemptId>,
     channel_ids: BTreeSet<String>,
     rules: HashMap<i64, Retries>,
     /// No grace ends before this.
     next_grace: Option<Instant>,
     /// Attempts whose channel id may be another call's.
-    maybe_taken: BTreeSet<AttemptId>,
+    maybe_conflicting: BTreeSet<AttemptId>,
     /// Originates in the order in which they were sent; those that were answered are taken off at the front.
     unanswered: VecDeque<(AttemptId, Instant)>,
     /// Since when nothing is seen: the connection was lost, and no look has told yet what lives.
@@ -184,10 +184,10 @@ impl Tracker {
     }
 
     /// An Originate has been without an answer for too long: Asterisk is stuck, and nothing more should be sent.
-    pub fn is_stuck(&mut self, now: Instant) -> bool {
+    pub fn is_unresponsive(&mut self, now: Instant) -> bool {
         while let Some((id, sent)) = self.unanswered.front() {
             if self.live.get(id).is_some_and(|tracked| !tracked.accepted) {
-                return *sent + STUCK <= now;
+                return *sent + UNANSWERED_LIMIT <= now;
             }
             self.unanswered.pop_front();
         }
@@ -196,18 +196,18 @@ impl Tracker {
 
     /// Follows an attempt whose Originate is about to leave.
     pub fn begin(&mut self, id: AttemptId, live: Live, now: Now) {
-        let look_at = now.instant + live.timeout + BEYOND_RINGING;
+        let snapshot_at = now.instant + live.timeout + BEYOND_RINGING;
         self.unanswered.push_back((id, now.instant));
-        self.insert(id, live, look_at, Doubt::None);
+        self.insert(id, live, snapshot_at, Liveness::None);
     }
 
     /// Follows an attempt that a node before this one left.
     pub fn resume(&mut self, id: AttemptId, live: Live, now: Now) {
         self.blind_since.get_or_insert(now);
-        self.insert(id, live, now.instant, Doubt::Look { lost: true });
+        self.insert(id, live, now.instant, Liveness::Look { lost: true });
     }
 
-    fn insert(&mut self, id: AttemptId, live: Live, look_at: Instant, doubt: Doubt) {
+    fn insert(&mut self, id: AttemptId, live: Live, snapshot_at: Instant, liveness: Liveness) {
         self.by_leg.insert(live.claim.channel_id.clone(), id);
         self.channel_ids.insert(live.claim.channel_id.clone());
         self.by_call.insert(live.claim.call.id, id);
@@ -218,12 +218,12 @@ impl Tracker {
             legs: Vec::new(),
             appeared: false,
             accepted: false,
-            first_leg_gone_at: None,
+            a_leg_gone_at: None,
             grace_until: None,
-            look_at,
-            doubt,
-            taken: Taken::No,
-            wished: None,
+            snapshot_at,
+            liveness,
+            channel_id_conflict: ChannelIdConflict::No,
+            end_requested: None,
             recorder,
             billing: Billing::default(),
             notes: 0,
@@ -242,7 +242,7 @@ impl Tracker {
         self.blind_since.get_or_insert(now);
         self.unanswered.clear();
         for tracked in self.live.values_mut() {
-            tracked.doubt = Doubt::Look { lost: true };
+            tracked.liveness = Liveness::Look { lost: true };
         }
     }
 
@@ -261,8 +261,8 @@ impl Tracker {
             if let Some(tracked) = self.live.get_mut(&id) {
                 tracked.grace_until = None;
             }
-            if self.maybe_taken.contains(&id) {
-                self.ask_who_has_it(id, out);
+            if self.maybe_conflicting.contains(&id) {
+                self.request_snapshot(id, out);
             } else {
                 self.apply(id, Signal::GraceOver, now, out);
             }
@@ -297,8 +297,8 @@ impl Tracker {
         self.live.get(&id).filter(own).map(|_| id)
     }
 
-    /// The attempt whose first leg a channel is.
-    fn first_leg(&self, uniqueid: &str) -> Option<AttemptId> {
+    /// The attempt whose A leg a channel is.
+    fn a_leg(&self, uniqueid: &str) -> Option<AttemptId> {
         let id = *self.by_leg.get(uniqueid)?;
         let first = |tracked: &&Tracked| tracked.live.claim.channel_id == uniqueid && tracked.is_told_of(id);
         self.live.get(&id).filter(first).map(|_| id)
@@ -317,8 +317,8 @@ impl Tracker {
         // Whatever Asterisk says of it takes it out of doubt, but for a call record: that comes behind the end, too.
         if !matches!(signal, Signal::Missing | Signal::GraceOver) {
             tracked.accepted = true;
-            if !matches!(signal, Signal::Recorded(_)) {
-                tracked.doubt = Doubt::None;
+            if !matches!(signal, Signal::CdrReceived(_)) {
+                tracked.liveness = Liveness::None;
             }
         }
         for effect in tracked.live.attempt.apply(signal, now.wall) {
@@ -328,7 +328,7 @@ impl Tracker {
                     out.changes.push(change(id, &tracked.live, now.wall, what));
                 }
                 Effect::Answered => {
-                    tracked.look_at = now.instant + LONG_LIFE;
+                    tracked.snapshot_at = now.instant + LONG_LIFE;
                     let what = What::Moved { from, to: CallStatus::Answered };
                     out.changes.push(change(id, &tracked.live, now.wall, what));
                 }
@@ -344,7 +344,7 @@ impl Tracker {
                 }
                 Effect::Ended { outcome, cause } => {
                     let retries = self.rules.get(&tracked.live.claim.call.queue_id).cloned().unwrap_or_default();
-                    out.ended.push((tracked.live.hold.trunk_name(), outcome));
+                    out.ended.push((tracked.live.permits.trunk_name(), outcome));
                     tracked.end(id, &retries, outcome, cause, now.wall, out);
                 }
             }
@@ -367,7 +367,7 @@ impl Tracker {
         let claim = &tracked.live.claim;
         self.channel_ids.remove(&claim.channel_id);
         self.by_call.remove(&claim.call.id);
-        self.maybe_taken.remove(&id);
+        self.maybe_conflicting.remove(&id);
         self.by_leg.remove(&claim.channel_id);
         for leg in &tracked.legs {
             self.by_leg.remove(&leg.uniqueid);
@@ -387,7 +387,7 @@ impl Tracked {
         self.live.claim.channel_id == ids::channel_id(None, id, 1)
     }
 
-    fn first_leg(&self) -> Option<&Leg> {
+    fn a_leg(&self) -> Option<&Leg> {
         self.legs.iter().find(|leg| leg.uniqueid == self.live.claim.channel_id)
     }
 }

@@ -3,24 +3,24 @@
 use std::time::Duration;
 
 use crate::ami::{HeaderValue, InvalidValue, Originate, Target, Variable};
-use crate::domain::originate::{self, Plan};
+use crate::domain::originate::{self, OriginateSpec};
 use crate::store::calls::Call;
 
 /// The Originate of a call's next attempt. Everything was checked when the call was stored; an error here is a row that
 /// another version wrote.
-pub fn originate(call: &Call, plan: &Plan, channel_id: &str) -> Result<Originate, InvalidValue> {
+pub fn originate(call: &Call, spec: &OriginateSpec, channel_id: &str) -> Result<Originate, InvalidValue> {
     let some = |text: &Option<String>| text.as_deref().map(HeaderValue::try_from).transpose();
     Ok(Originate {
-        channel: plan.channel.as_str().try_into()?,
+        channel: spec.channel.as_str().try_into()?,
         channel_id: channel_id.try_into()?,
-        other_channel_id: some(&plan.other_channel_id)?,
-        target: target(&plan.target)?,
-        timeout: Duration::from_millis(plan.timeout_ms.into()),
-        caller_id: some(&plan.caller_id)?,
-        account: some(&plan.account)?,
-        early_media: plan.early_media,
-        codecs: some(&plan.codecs)?,
-        variables: variables(call, plan)?,
+        other_channel_id: some(&spec.other_channel_id)?,
+        target: target(&spec.target)?,
+        timeout: Duration::from_millis(spec.timeout_ms.into()),
+        caller_id: some(&spec.caller_id)?,
+        account: some(&spec.account)?,
+        early_media: spec.early_media,
+        codecs: some(&spec.codecs)?,
+        variables: variables(call, spec)?,
     })
 }
 
@@ -39,7 +39,7 @@ fn target(target: &originate::Target) -> Result<Target, InvalidValue> {
 
 /// The client's own variables, and those that tell the dialplan which call this is. They are inherited by the legs
 /// that the call makes (`__`).
-fn variables(call: &Call, plan: &Plan) -> Result<Vec<Variable>, InvalidValue> {
+fn variables(call: &Call, spec: &OriginateSpec) -> Result<Vec<Variable>, InvalidValue> {
     let mut variables = vec![
         Variable::new("__TRUNKLINE_CALL_ID", &call.id.0.to_string())?,
         Variable::new("__TRUNKLINE_QUEUE_ID", &call.queue_id.to_string())?,
@@ -50,7 +50,7 @@ fn variables(call: &Call, plan: &Plan) -> Result<Vec<Variable>, InvalidValue> {
     if let Some(did) = &call.did {
         variables.push(Variable::new("__DID", did)?);
     }
-    for (name, value) in &plan.variables {
+    for (name, value) in &spec.variables {
         variables.push(Variable::new(name, value)?);
     }
     Ok(variables)

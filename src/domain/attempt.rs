@@ -9,7 +9,7 @@
 //! | --- | --- | --- |
 //! | any | `Refused` | ended, rejected |
 //! | dialing | `Ringing` | ringing |
-//! | dialing, ringing | first leg up, `DialEnd ANSWER`, a successful OriginateResponse or a record of an answer | answered |
+//! | dialing, ringing | A leg up, `DialEnd ANSWER`, a successful OriginateResponse or a record of an answer | answered |
 //! | failed OriginateResponse | its legs are gone, or the grace is over | ended by the evidence |
 //! | all legs gone | answered, or OriginateResponse is there, or the grace is over | ended by the evidence |
 //! | any | `Missing` in a look | ended: by the evidence if it proves anything, else unknown |
@@ -18,8 +18,8 @@
 use std::time::Duration;
 
 use super::cause::{self, Cause};
+use super::cdr::Disposition;
 use super::outcome::{DialStatus, Evidence, OriginateResult, judge};
-use super::record::Disposition;
 use super::status::{CallStatus, Outcome};
 use super::time::Millis;
 
@@ -38,11 +38,11 @@ pub enum Signal {
     Refused,
     /// A channel of the call exists.
     LegAppeared { uniqueid: String },
-    /// The first leg rings.
+    /// The A leg rings.
     Ringing,
-    /// The first leg is up.
+    /// The A leg is up.
     Up,
-    /// Dialing the first leg ended.
+    /// Dialing the A leg ended.
     DialEnded(DialStatus),
     /// OriginateResponse came.
     Originated(OriginateResult),
@@ -50,9 +50,9 @@ pub enum Signal {
     Bridged,
     /// A channel of the call is gone.
     LegGone { uniqueid: String, cause: Cause },
-    /// The first leg's call record came. It tells how the leg went, not that it is gone.
-    Recorded(Disposition),
-    /// A look at the live channels found it, with these legs; `up` where its first leg is answered.
+    /// The A leg's call record came. It tells how the leg went, not that it is gone.
+    CdrReceived(Disposition),
+    /// A look at the live channels found it, with these legs; `up` where its A leg is answered.
     Found { legs: Vec<String>, up: bool, ringing: bool },
     /// A look at the live channels did not find it.
     Missing,
@@ -80,7 +80,7 @@ pub enum Effect {
 pub struct Attempt {
     evidence: Evidence,
     legs: Vec<String>,
-    a_leg_is_gone: bool,
+    some_leg_is_gone: bool,
     bridged: bool,
     ended: bool,
     ringing_at: Option<Millis>,
@@ -104,7 +104,7 @@ impl Attempt {
                 ..Evidence::default()
             },
             legs: Vec::new(),
-            a_leg_is_gone: false,
+            some_leg_is_gone: false,
             bridged: false,
             ended: false,
             ringing_at,
@@ -122,13 +122,13 @@ impl Attempt {
         }
     }
 
-    /// When the first leg began to ring, where that was seen.
+    /// When the A leg began to ring, where that was seen.
     #[must_use]
     pub fn ringing_at(&self) -> Option<Millis> {
         self.ringing_at
     }
 
-    /// When the first leg answered.
+    /// When the A leg answered.
     #[must_use]
     pub fn answered_at(&self) -> Option<Millis> {
         self.answered_at
@@ -181,10 +181,10 @@ impl Attempt {
                 self.evidence.had_channel = true;
                 self.evidence.cause = Some(cause::most_telling(self.evidence.cause, cause));
                 self.legs.retain(|leg| *leg != uniqueid);
-                self.a_leg_is_gone = true;
+                self.some_leg_is_gone = true;
             }
-            Signal::Recorded(disposition) => {
-                // The first leg of a call that was transferred has several; an answer is not taken back.
+            Signal::CdrReceived(disposition) => {
+                // The A leg of a call that was transferred has several; an answer is not taken back.
                 if self.evidence.record != Some(Disposition::Answered) {
                     self.evidence.record = Some(disposition);
                 }
@@ -236,7 +236,7 @@ impl Attempt {
     }
 
     fn all_legs_are_gone(&self) -> bool {
-        self.a_leg_is_gone && self.legs.is_empty()
+        self.some_leg_is_gone && self.legs.is_empty()
     }
 
     /// The end is near but not proved: a hangup or the OriginateResponse should still come.
@@ -375,7 +375,7 @@ mod tests {
             (any::<bool>(), 0..9_u8).prop_map(|(success, reason)| originated(success, reason)),
             Just(Signal::Bridged),
             prop_oneof![Just(Disposition::Answered), Just(Disposition::NoAnswer), Just(Disposition::Busy)]
-                .prop_map(Signal::Recorded),
+                .prop_map(Signal::CdrReceived),
             (id, prop_oneof![Just(0), Just(16), Just(17), Just(19)])
                 .prop_map(|(uniqueid, cause)| Signal::LegGone { uniqueid, cause }),
             Just(Signal::Missing),
@@ -394,7 +394,7 @@ mod tests {
                     signal,
                     Signal::Up
                         | Signal::DialEnded(DialStatus::Answer)
-                        | Signal::Recorded(Disposition::Answered)
+                        | Signal::CdrReceived(Disposition::Answered)
                         | Signal::Originated(OriginateResult { success: true, .. })
                 );
                 answered |= tells && !attempt.has_ended();

@@ -1,8 +1,8 @@
 //! Why the calls of a queue wait: each counted once, under the first reason that holds it.
 
-use super::held::{Held, Limit, QueueHeld, Reason};
 use super::status::QueueStatus;
 use super::time::Millis;
+use super::wait_reasons::{Limit, QueueWaits, Reason, WaitReason};
 
 /// What holds for a whole queue.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ pub struct OnServer {
     /// Calls in time zones in which the window is closed. Needed only where it is open in others.
     pub outside_window: i64,
     /// What the lane tells, once it has read the queue.
-    pub held: Option<QueueHeld>,
+    pub held: Option<QueueWaits>,
 }
 
 /// Waiting calls with one reason.
@@ -82,7 +82,7 @@ fn on_server(queue: &QueueState, server: &OnServer) -> Vec<Waiting> {
         split.rest(reason, text);
         return split.out;
     }
-    let none = QueueHeld::default();
+    let none = QueueWaits::default();
     let held = server.held.as_ref().unwrap_or(&none);
     let later = "waits for a further try".to_owned();
     split.part(Reason::RetryLater, server.retrying - held.due_retries, server.next_due, None, later);
@@ -156,7 +156,7 @@ impl Split<'_> {
         self.part(reason, self.left, None, None, text);
     }
 
-    fn held(&mut self, held: &Held, calls: i64) {
+    fn held(&mut self, held: &WaitReason, calls: i64) {
         let text = text(held, &self.server.code);
         let server = self.server.code.clone();
         let limit = held.limit.clone();
@@ -173,7 +173,7 @@ impl Split<'_> {
 }
 
 /// What a lane holds calls with, in words.
-fn text(held: &Held, server: &str) -> String {
+fn text(held: &WaitReason, server: &str) -> String {
     let trunk = held.trunk.as_deref().unwrap_or("its trunk");
     let (who, live) = match held.reason {
         Reason::ServerChannels => (server.to_owned(), true),
@@ -196,7 +196,7 @@ fn text(held: &Held, server: &str) -> String {
     format!("{who} {has}{}", shown(held))
 }
 
-fn shown(held: &Held) -> String {
+fn shown(held: &WaitReason) -> String {
     held.limit.as_ref().map_or_else(String::new, |limit| format!(": {} ({})", limit.value, limit.name))
 }
 
@@ -207,7 +207,7 @@ mod tests {
 
     const RUNS: QueueState = QueueState { kill_switch: None, client_disabled: false, status: QueueStatus::InProgress };
 
-    fn server(waiting: i64, retrying: i64, held: Option<QueueHeld>) -> OnServer {
+    fn server(waiting: i64, retrying: i64, held: Option<QueueWaits>) -> OnServer {
         OnServer {
             code: "server1".into(),
             state: ServerState::Online,
@@ -220,8 +220,8 @@ mod tests {
         }
     }
 
-    fn held(reason: Reason) -> Held {
-        Held { reason, limit: Some(Limit { name: "max_live_calls".into(), value: 5.0 }), trunk: None }
+    fn held(reason: Reason) -> WaitReason {
+        WaitReason { reason, limit: Some(Limit { name: "max_live_calls".into(), value: 5.0 }), trunk: None }
     }
 
     fn reasons(server: OnServer) -> Vec<(Reason, i64)> {
@@ -230,14 +230,14 @@ mod tests {
 
     #[test]
     fn a_queue_that_nothing_holds_is_ready_and_one_that_nobody_read_is_not() {
-        assert_eq!(reasons(server(5, 0, Some(QueueHeld::default()))), [(Reason::Ready, 5)]);
+        assert_eq!(reasons(server(5, 0, Some(QueueWaits::default()))), [(Reason::Ready, 5)]);
         assert_eq!(reasons(server(5, 1, None)), [(Reason::NotReadYet, 4), (Reason::RetryLater, 1)]);
         assert_eq!(reasons(server(0, 0, None)), []);
     }
 
     #[test]
     fn what_holds_the_whole_queue_goes_before_what_its_lane_says() {
-        let lane = server(5, 2, Some(QueueHeld { rest: Some(held(Reason::QueueLiveCalls)), ..QueueHeld::default() }));
+        let lane = server(5, 2, Some(QueueWaits { rest: Some(held(Reason::QueueLiveCalls)), ..QueueWaits::default() }));
         let told = |queue: QueueState| explain(&queue, std::slice::from_ref(&lane)).remove(0);
         let engaged = told(QueueState { kill_switch: Some(Some("fire".into())), client_disabled: true, ..RUNS });
         assert_eq!((engaged.reason, engaged.calls), (Reason::KillSwitch, 5));
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn calls_are_told_apart_by_what_holds_each() {
-        let queue = QueueHeld {
+        let queue = QueueWaits {
             rest: Some(held(Reason::QueueLiveCalls)),
             some: vec![(held(Reason::TrunkChannels), 3)],
             due_retries: 1,
@@ -275,9 +275,9 @@ mod tests {
     #[test]
     fn a_full_server_holds_calls_outside_their_window_too() {
         let closed = [(String::new(), None)].into();
-        let full = QueueHeld { rest: Some(held(Reason::ServerChannels)), closed, ..QueueHeld::default() };
+        let full = QueueWaits { rest: Some(held(Reason::ServerChannels)), closed, ..QueueWaits::default() };
         assert_eq!(reasons(server(7, 0, Some(full.clone()))), [(Reason::ServerChannels, 7)]);
-        assert_eq!(reasons(server(7, 0, Some(QueueHeld { rest: None, ..full }))), [(Reason::OutsideWindow, 7)]);
+        assert_eq!(reasons(server(7, 0, Some(QueueWaits { rest: None, ..full }))), [(Reason::OutsideWindow, 7)]);
     }
 
     proptest! {
@@ -287,7 +287,7 @@ mod tests {
             (outside_window, another_day, some) in (0_i64..2000, 0_i64..2000, 0_i64..2000),
             (some_open, has_rest, is_read) in any::<(bool, bool, bool)>(),
         ) {
-            let queue = QueueHeld {
+            let queue = QueueWaits {
                 rest: has_rest.then(|| held(Reason::ClientPace)),
                 some: vec![(held(Reason::TrunkPace), some)],
                 due_retries,

@@ -16,24 +16,24 @@ pub struct Share {
     /// 1 to 100.
     weight: i32,
     /// Calls that it was entitled to and did not get, below 0 where it got more. Between -1 and 1.
-    owed: f64,
+    deficit: f64,
 }
 
 impl Share {
     /// Of a queue that was given nothing yet. A weight below 1 counts as 1.
     #[must_use]
     pub fn new(priority: i32, weight: i32) -> Self {
-        Self { priority, weight: weight.max(1), owed: 0.0 }
+        Self { priority, weight: weight.max(1), deficit: 0.0 }
     }
 
     /// Another priority and weight from now on; what is owed stays.
     pub fn set(&mut self, priority: i32, weight: i32) {
-        *self = Self { owed: self.owed, ..Self::new(priority, weight) };
+        *self = Self { deficit: self.deficit, ..Self::new(priority, weight) };
     }
 
     /// How late its next call would be, in picks of a lane of its own: the smaller, the sooner it must go.
     fn deadline(&self) -> f64 {
-        (1.0 - self.owed) / f64::from(self.weight)
+        (1.0 - self.deficit) / f64::from(self.weight)
     }
 }
 
@@ -62,15 +62,16 @@ impl Turns {
         let total = total(contenders, group);
         let mut best: Option<(usize, bool, f64)> = None;
         for (index, contender) in contenders.iter().enumerate().filter(|(_, contender)| group.has(*contender)) {
-            let share = owed_after(contender.share(), total);
-            let (is_owed, deadline) = (share.owed > 0.0, share.deadline());
-            let sooner = best.is_none_or(
-                |(_, best_is_owed, best_deadline)| {
-                    if is_owed == best_is_owed { deadline < best_deadline } else { is_owed }
-                },
-            );
+            let share = deficit_after(contender.share(), total);
+            let (has_deficit, deadline) = (share.deficit > 0.0, share.deadline());
+            let sooner =
+                best.is_none_or(
+                    |(_, best_has_deficit, best_deadline)| {
+                        if has_deficit == best_has_deficit { deadline < best_deadline } else { has_deficit }
+                    },
+                );
             if sooner {
-                best = Some((index, is_owed, deadline));
+                best = Some((index, has_deficit, deadline));
             }
         }
         best.map(|(index, ..)| index)
@@ -81,11 +82,11 @@ impl Turns {
         let Some(group) = self.group(contenders) else { return };
         let total = total(contenders, group);
         for contender in contenders.iter_mut().filter(|contender| group.has(*contender)) {
-            *contender.share_mut() = owed_after(contender.share(), total);
+            *contender.share_mut() = deficit_after(contender.share(), total);
         }
         if let Some(taker) = contenders.get_mut(index) {
             let share = taker.share_mut();
-            share.owed = (share.owed - 1.0).max(-1.0);
+            share.deficit = (share.deficit - 1.0).max(-1.0);
         }
         self.since_lower = match group {
             Group::Only(_) => self.since_lower,
@@ -137,8 +138,8 @@ fn total<C: Contender>(contenders: &[C], group: Group) -> f64 {
 
 /// The share once a pick of its group was owed to all. Nobody saves up more than one call: a queue that could not go
 /// for an hour does not have the next hour to itself.
-fn owed_after(share: &Share, total: f64) -> Share {
-    Share { owed: (share.owed + f64::from(share.weight) / total).min(1.0), ..*share }
+fn deficit_after(share: &Share, total: f64) -> Share {
+    Share { deficit: (share.deficit + f64::from(share.weight) / total).min(1.0), ..*share }
 }
 
 #[cfg(test)]
@@ -201,7 +202,7 @@ mod tests {
                 prop_assert!(pick(&mut turns, &mut queues).is_some());
             }
             prop_assert!(pick(&mut turns, &mut queues).is_none());
-            prop_assert!(queues.iter().all(|queue| queue.left == 0 && queue.share.owed.abs() <= 1.0));
+            prop_assert!(queues.iter().all(|queue| queue.left == 0 && queue.share.deficit.abs() <= 1.0));
         }
     }
 

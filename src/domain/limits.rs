@@ -28,7 +28,7 @@ pub struct ClientLimits {
 pub struct TrunkLimits {
     /// The part of a dial string behind `@`.
     pub trunk: String,
-    /// Calls between Originate and hangup whose first leg goes through it, from 1.
+    /// Calls between Originate and hangup whose A leg goes through it, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_channels: Option<i32>,
     /// Calls begun a second, above 0.

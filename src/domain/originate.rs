@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::number;
 use super::retry::RetryRule;
 
-/// What runs when the first leg answers.
+/// What runs when the A leg answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -45,7 +45,7 @@ pub struct Recording {
 
 /// One call's Originate, without what each attempt adds (its ids).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct OriginateSpec {
     /// What is dialed first.
     pub channel: String,
     /// What runs on the answer.
@@ -84,14 +84,14 @@ pub struct Plan {
     pub retry_rules: Vec<RetryRule>,
 }
 
-impl Plan {
+impl OriginateSpec {
     /// The answer is connected to a second leg that `Dial` calls.
     #[must_use]
     pub fn dials(&self) -> bool {
         matches!(&self.target, Target::Application { name, .. } if name.eq_ignore_ascii_case("Dial"))
     }
 
-    /// The digits of every number that it would call: of the person it is for, of the first leg, and of the second.
+    /// The digits of every number that it would call: of the person it is for, of the A leg, and of the second.
     #[must_use]
     pub fn reaches(&self, contact: Option<i64>) -> Vec<String> {
         let contact = contact.map(|number| number.to_string());
@@ -122,17 +122,17 @@ mod tests {
 
     #[test]
     fn a_plan_reaches_the_numbers_of_both_legs_and_of_its_person() {
-        let plan = |target: serde_json::Value| -> Plan {
-            let plan = serde_json::json!({ "channel": "PJSIP/+491@trunk", "target": target, "timeout_ms": 1 });
-            serde_json::from_value(plan).unwrap()
+        let spec = |target: serde_json::Value| -> OriginateSpec {
+            let spec = serde_json::json!({ "channel": "PJSIP/+491@trunk", "target": target, "timeout_ms": 1 });
+            serde_json::from_value(spec).unwrap()
         };
         let dial = serde_json::json!({ "application": { "name": "dial", "data": "PJSIP/2@a&SIP/a/+3&PJSIP/4,30,t" } });
-        assert_eq!(plan(dial).reaches(Some(5)), ["5", "491", "2", "3", "4"]);
+        assert_eq!(spec(dial).reaches(Some(5)), ["5", "491", "2", "3", "4"]);
         let wait = serde_json::json!({ "application": { "name": "Wait", "data": "PJSIP/2@a" } });
-        assert_eq!(plan(wait).reaches(None), ["491"]);
+        assert_eq!(spec(wait).reaches(None), ["491"]);
         for (exten, called) in [("+49 6", ["491", "496"].as_slice()), ("s", &["491"])] {
             let there = serde_json::json!({ "extension": { "context": "out", "exten": exten, "priority": "1" } });
-            assert_eq!(plan(there).reaches(None), called);
+            assert_eq!(spec(there).reaches(None), called);
         }
     }
 }

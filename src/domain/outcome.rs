@@ -1,10 +1,10 @@
 //! How an attempt ended, judged from all evidence together, because no single AMI message can be trusted to tell.
 
 use super::cause::Cause;
-use super::record::Disposition;
+use super::cdr::Disposition;
 use super::status::Outcome;
 
-/// What DialEnd said about the first leg.
+/// What DialEnd said about the A leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialStatus {
     /// It answered.
@@ -39,15 +39,15 @@ pub struct Evidence {
     pub refused: bool,
     /// OriginateResponse, once it came.
     pub originate: Option<OriginateResult>,
-    /// DialEnd of the first leg, once it came.
+    /// DialEnd of the A leg, once it came.
     pub dial: Option<DialStatus>,
-    /// The first leg was seen in state Up.
+    /// The A leg was seen in state Up.
     pub answered: bool,
     /// The most telling cause of all legs that hung up.
     pub cause: Option<Cause>,
     /// A channel was seen.
     pub had_channel: bool,
-    /// What the first leg's call record said, where one came in time.
+    /// What the A leg's call record said, where one came in time.
     pub record: Option<Disposition>,
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How often a lane looks: at rates above one a look, what came due since the last look begins together.
-const LOOK: Duration = Duration::from_millis(1);
+const RESOLUTION: Duration = Duration::from_millis(1);
 
 /// The slowest pace: one call a day. A slower rate counts as this one.
 const SLOWEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -39,7 +39,7 @@ impl Pace {
         if now < self.next {
             return 0;
         }
-        let behind = (now - self.next).min(LOOK - Duration::from_nanos(1));
+        let behind = (now - self.next).min(RESOLUTION - Duration::from_nanos(1));
         1 + usize::try_from(behind.as_nanos() / self.interval.as_nanos().max(1)).unwrap_or(0)
     }
 
@@ -55,7 +55,7 @@ impl Pace {
     /// Takes the tokens of `calls` that begin now.
     pub fn take(&mut self, calls: usize, now: Instant) {
         // Time in which nothing was dialed is not saved up, but for the last look: that makes up for a late timer.
-        let floor = now.checked_sub(LOOK).unwrap_or(now);
+        let floor = now.checked_sub(RESOLUTION).unwrap_or(now);
         let taken = self.interval.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX));
         let from = self.next.max(floor);
         self.next = from.checked_add(taken).unwrap_or(from + SLOWEST);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::arguments;
 use super::did::DidPolicy;
 use super::number;
-use super::originate::{Plan, Recording, Target};
+use super::originate::{OriginateSpec, Recording, Target};
 use super::prefixes::{self, Prefixes};
 
 /// What a client was granted; an empty list stands for the default that its doc names.
@@ -94,10 +94,10 @@ impl Policy {
 
     /// Every reason why `plan` may not be dialed.
     #[must_use]
-    pub fn check(&self, plan: &Plan) -> Vec<Denied> {
+    pub fn check(&self, spec: &OriginateSpec) -> Vec<Denied> {
         let mut denied = Vec::new();
-        self.check_channel("Channel", &plan.channel, &mut denied);
-        match &plan.target {
+        self.check_channel("Channel", &spec.channel, &mut denied);
+        match &spec.target {
             Target::Application { name, data } => self.check_application(name, data, &mut denied),
             Target::Extension { context, .. } => {
                 if !self.contexts.contains(context) {
@@ -105,14 +105,14 @@ impl Policy {
                 }
             }
         }
-        for name in plan.variables.keys() {
+        for name in spec.variables.keys() {
             let granted = self.variables.is_empty() || self.variables.iter().any(|pattern| matches(pattern, name));
             if !granted {
                 let why = format!("variable {name} is not granted");
                 denied.push(Denied { field: "variables", variable: Some(name.clone()), why });
             }
         }
-        denied.extend(plan.recording.as_ref().and_then(|recording| self.check_recording(recording)));
+        denied.extend(spec.recording.as_ref().and_then(|recording| self.check_recording(recording)));
         denied
     }
 
@@ -265,8 +265,8 @@ mod tests {
 
     use super::*;
 
-    fn plan(channel: &str, name: &str, data: &str) -> Plan {
-        Plan {
+    fn spec(channel: &str, name: &str, data: &str) -> OriginateSpec {
+        OriginateSpec {
             channel: channel.into(),
             target: Target::Application { name: name.into(), data: data.into() },
             caller_id: None,
@@ -283,23 +283,23 @@ mod tests {
         }
     }
 
-    fn fields(policy: &Policy, plan: &Plan) -> Vec<&'static str> {
-        policy.check(plan).into_iter().map(|denied| denied.field).collect()
+    fn fields(policy: &Policy, spec: &OriginateSpec) -> Vec<&'static str> {
+        policy.check(spec).into_iter().map(|denied| denied.field).collect()
     }
 
     #[test]
     fn the_guides_examples_need_no_grant() {
-        let plan = plan("PJSIP/1234567890@endpoint1", "Dial", "PJSIP/0987654321@endpoint2,30");
-        assert!(Policy::default().check(&plan).is_empty());
+        let spec = spec("PJSIP/1234567890@endpoint1", "Dial", "PJSIP/0987654321@endpoint2,30");
+        assert!(Policy::default().check(&spec).is_empty());
     }
 
     #[test]
     fn what_runs_code_can_be_granted_to_nobody() {
         let granted = Policy { applications: vec!["System".into(), "Dial".into()], ..Policy::default() };
-        assert_eq!(fields(&granted, &plan("PJSIP/1@e", "sYsTeM", "rm")), ["Application"]);
+        assert_eq!(fields(&granted, &spec("PJSIP/1@e", "sYsTeM", "rm")), ["Application"]);
         for option in ["M(x)", "tU(x)", "F(a^b^1)", "F", "G(a^b^1)", "b(x)", "B(x)"] {
             let data = format!("PJSIP/1@e,30,{option}");
-            assert_eq!(fields(&granted, &plan("PJSIP/1@e", "Dial", &data)), ["Data"], "{option}");
+            assert_eq!(fields(&granted, &spec("PJSIP/1@e", "Dial", &data)), ["Data"], "{option}");
         }
     }
 
@@ -314,14 +314,14 @@ mod tests {
             "PJSIP/1@e,3(,)0,G(ctx^s^1)",
             "PJSIP/1@e,30,t[,]G(ctx^s^1)",
         ] {
-            let fields = fields(&Policy::default(), &plan("PJSIP/1@e", "Dial", data));
+            let fields = fields(&Policy::default(), &spec("PJSIP/1@e", "Dial", data));
             assert!(!fields.is_empty() && fields.iter().all(|field| *field == "Data"), "{data}: {fields:?}");
         }
         for channel in ["PJSIP/2(@e", "PJSIP/2)@e", "PJSIP/[2]@e", "PJSIP/\"2@e", r"PJSIP/\2@e"] {
-            assert_eq!(fields(&Policy::default(), &plan(channel, "Wait", "1")), ["Channel"], "{channel}");
+            assert_eq!(fields(&Policy::default(), &spec(channel, "Wait", "1")), ["Channel"], "{channel}");
         }
         let fine = "PJSIP/2@e&PJSIP/3@e,30,tL(60000:30000)f(Ä, <1>),http://example.com/(x)";
-        assert!(fields(&Policy::default(), &plan("PJSIP/1@e", "Dial", fine)).is_empty());
+        assert!(fields(&Policy::default(), &spec("PJSIP/1@e", "Dial", fine)).is_empty());
     }
 
     #[test]
@@ -336,19 +336,19 @@ mod tests {
             "support,,(,),,,x.agi",
             "sup[,]port,b(x)",
         ] {
-            assert_eq!(fields(&Policy::default(), &plan("PJSIP/1@e", "Queue", data)), ["Data"], "{data}");
+            assert_eq!(fields(&Policy::default(), &spec("PJSIP/1@e", "Queue", data)), ["Data"], "{data}");
         }
         for data in ["support", "support,tTn,,,60", "support,C,http://example.com,hello,60,,,,rule,1"] {
-            assert!(fields(&Policy::default(), &plan("PJSIP/1@e", "Queue", data)).is_empty(), "{data}");
+            assert!(fields(&Policy::default(), &spec("PJSIP/1@e", "Queue", data)).is_empty(), "{data}");
         }
     }
 
     #[test]
     fn uris_addresses_and_other_technologies_are_denied_in_both_legs() {
         for channel in ["PJSIP/endpoint/sip:1@host", "PJSIP/1@10.0.0.1", "PJSIP/1@a@b", "DAHDI/1", "Local/1@secret/n"] {
-            assert_eq!(fields(&Policy::default(), &plan(channel, "Wait", "1")), ["Channel"], "{channel}");
+            assert_eq!(fields(&Policy::default(), &spec(channel, "Wait", "1")), ["Channel"], "{channel}");
             let data = format!("PJSIP/2@endpoint2&{channel},30");
-            assert_eq!(fields(&Policy::default(), &plan("PJSIP/1@e", "Dial", &data)), ["Data"], "{channel}");
+            assert_eq!(fields(&Policy::default(), &spec("PJSIP/1@e", "Dial", &data)), ["Data"], "{channel}");
         }
     }
 
@@ -356,27 +356,27 @@ mod tests {
     fn the_longest_prefix_decides() {
         let policy =
             Policy { allow_prefixes: vec!["44".into()], deny_prefixes: vec!["44900".into()], ..Policy::default() };
-        assert!(fields(&policy, &plan("PJSIP/4420@e", "Wait", "1")).is_empty());
-        assert_eq!(fields(&policy, &plan("PJSIP/449001@e", "Wait", "1")), ["Channel"]);
-        assert_eq!(fields(&policy, &plan("PJSIP/331@e", "Wait", "1")), ["Channel"]);
+        assert!(fields(&policy, &spec("PJSIP/4420@e", "Wait", "1")).is_empty());
+        assert_eq!(fields(&policy, &spec("PJSIP/449001@e", "Wait", "1")), ["Channel"]);
+        assert_eq!(fields(&policy, &spec("PJSIP/331@e", "Wait", "1")), ["Channel"]);
     }
 
     #[test]
     fn what_the_platform_denies_a_longer_rule_of_the_client_allows() {
         let policy = Policy::default().under(["+44900"].iter().collect());
-        assert_eq!(fields(&policy, &plan("PJSIP/449001@e", "Wait", "1")), ["Channel"]);
-        assert!(fields(&policy, &plan("PJSIP/4420@e", "Wait", "1")).is_empty());
+        assert_eq!(fields(&policy, &spec("PJSIP/449001@e", "Wait", "1")), ["Channel"]);
+        assert!(fields(&policy, &spec("PJSIP/4420@e", "Wait", "1")).is_empty());
         let policy = Policy { allow_prefixes: vec!["449001".into()], ..policy };
-        assert!(fields(&policy, &plan("PJSIP/449001@e", "Wait", "1")).is_empty());
+        assert!(fields(&policy, &spec("PJSIP/449001@e", "Wait", "1")).is_empty());
     }
 
     #[test]
     fn a_local_channel_needs_its_context() {
         let policy =
             Policy { technologies: vec!["Local".into()], contexts: vec!["answer".into()], ..Policy::default() };
-        assert!(fields(&policy, &plan("Local/100@answer/n", "Wait", "1")).is_empty());
+        assert!(fields(&policy, &spec("Local/100@answer/n", "Wait", "1")).is_empty());
         for other in ["Local/100@busy/n", "Local/100/n@answer"] {
-            assert_eq!(fields(&policy, &plan(other, "Wait", "1")), ["Channel"], "{other}");
+            assert_eq!(fields(&policy, &spec(other, "Wait", "1")), ["Channel"], "{other}");
         }
     }
 
@@ -384,7 +384,7 @@ mod tests {
     fn a_denied_number_stays_denied_whatever_follows_it() {
         let policy = Policy { deny_prefixes: vec!["+44900".into()], ..Policy::default() };
         for channel in ["PJSIP/+44900123;x@e", "PJSIP/+44-900 1x@e", "PJSIP/44900@e"] {
-            assert_eq!(fields(&policy, &plan(channel, "Wait", "1")), ["Channel"], "{channel}");
+            assert_eq!(fields(&policy, &spec(channel, "Wait", "1")), ["Channel"], "{channel}");
         }
     }
 }

@@ -28,7 +28,7 @@ pub enum CallStatus {
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The first leg answered.
+    /// The A leg answered.
     Answered = 1,
     /// Busy.
     Busy = 2,

@@ -73,9 +73,9 @@ impl Hub {
     }
 
     async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let told = self.db.told();
+        let told = self.db.events_appended();
         let shared = self.db.shared_url().map(str::to_owned);
-        let mut listen = std::pin::pin!(listen::listen_if_shared(shared, self.db.told()));
+        let mut listen = std::pin::pin!(listen::listen_if_shared(shared, self.db.events_appended()));
         loop {
             // Armed before the look, so that no commit falls between the two.
             let news = told.notified();

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use tokio::time::Instant;
 
 use super::Originated;
-use super::audience::{Filter, Mask};
 use super::call::{Asked, Call, Leg, Party};
 use super::exchange::Exchange;
 use super::outcome::Dialed;
 use super::render::{self, put};
 use super::script::{self, Side};
+use super::subscribers::{Filter, Mask};
 use crate::ami::Message;
 
 /// Applications that run programs: refused to a user without write permission `system`, as the sandbox's is. Parts of
@@ -57,7 +57,7 @@ impl Request<'_> {
 
 impl Exchange {
     pub(super) fn act(&mut self, session: u64, action: &Message) {
-        if self.audience.muted {
+        if self.subscribers.muted {
             return;
         }
         let request = Request { session, id: action.action_id().unwrap_or_default().into_owned(), action };
@@ -80,7 +80,7 @@ impl Exchange {
             "login" => self.say(&request, "Success", &[("Message", "Already authenticated")]),
             "logoff" => {
                 self.say(&request, "Goodbye", &[("Message", "Thanks for all the fish.")]);
-                self.audience.leave(session);
+                self.subscribers.leave(session);
             }
             "" => self.refuse(&request, "Missing action in request"),
             _ => {
@@ -99,7 +99,7 @@ impl Exchange {
         }
         put(&mut text, fields);
         text.push_str("\r\n");
-        self.audience.say(request.session, &text);
+        self.subscribers.say(request.session, &text);
     }
 
     fn refuse(&mut self, request: &Request, why: &str) {
@@ -114,7 +114,7 @@ impl Exchange {
     fn events(&mut self, request: &Request) {
         let mask = Mask::parse(&request.field("EventMask"));
         let on = if mask == Mask::Classes(Vec::new()) { "Off" } else { "On" };
-        self.audience.set_mask(request.session, mask);
+        self.subscribers.set_mask(request.session, mask);
         self.say(request, "Success", &[("Events", on)]);
     }
 
@@ -124,7 +124,7 @@ impl Exchange {
         }
         match Filter::parse(&request.field("Filter")) {
             Some(filter) => {
-                self.audience.add_filter(request.session, filter);
+                self.subscribers.add_filter(request.session, filter);
                 self.say(request, "Success", &[("Message", "Filter Added Successfully")]);
             }
             None => self.refuse(request, "Filter did not compile.  Check the syntax of the filter given."),
@@ -269,7 +269,7 @@ impl Exchange {
         put(&mut text, &[("Event", "CoreShowChannelsComplete"), ("ActionID", &request.id), ("EventList", "Complete")]);
         put(&mut text, &[("ListItems", &items.to_string())]);
         text.push_str("\r\n");
-        self.audience.say(request.session, &text);
+        self.subscribers.say(request.session, &text);
     }
 
     fn status(&mut self, request: &Request) {
@@ -301,7 +301,7 @@ impl Exchange {
         put(&mut text, &[("Event", "StatusComplete"), ("ActionID", &request.id), ("EventList", "Complete")]);
         put(&mut text, &[("ListItems", &items), ("Items", &items)]);
         text.push_str("\r\n");
-        self.audience.say(request.session, &text);
+        self.subscribers.say(request.session, &text);
     }
 
     fn record(&mut self, request: &Request, event: &'static str, fields: &[(&str, &str)]) {
@@ -310,7 +310,7 @@ impl Exchange {
         if let Some(call) = self.calls.get(&id)
             && let Some(leg) = call.leg(side)
         {
-            self.audience.tell(event, "call", |out| render::channel(out, leg, &call.id, ""));
+            self.subscribers.tell(event, "call", |out| render::channel(out, leg, &call.id, ""));
         }
     }
 

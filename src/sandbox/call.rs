@@ -55,7 +55,7 @@ pub struct Call {
     pub legs: [Option<Leg>; 3],
     /// What is known of the legs that Cdr needs after they hung up.
     pub gone: [Option<Leg>; 3],
-    /// The first leg's Uniqueid.
+    /// The A leg's Uniqueid.
     pub id: String,
     pub second_id: String,
     pub script: VecDeque<Step>,

@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::time::DelayQueue;
 
-use super::audience::{Audience, Mask};
 use super::call::{Bridge, Call, Leg, Party};
 use super::outcome::{Dialed, Outcome};
 use super::render::{self, Clock};
 use super::script::{self, Side, Step};
+use super::subscribers::{Mask, Subscribers};
 use super::timing::Timing;
 use super::{Options, Seen};
 use crate::ami::Message;
@@ -37,7 +37,7 @@ pub enum Order {
 
 /// All calls and sessions. Actions are in `actions.rs`.
 pub struct Exchange {
-    pub(super) audience: Audience,
+    pub(super) subscribers: Subscribers,
     pub(super) timing: Timing,
     pub(super) calls: HashMap<u64, Call>,
     /// Live channels by Uniqueid. In order, because a new id must be no prefix of a live one.
@@ -53,7 +53,7 @@ pub struct Exchange {
 impl Exchange {
     pub fn new(options: &Options, seen: Arc<Seen>) -> Self {
         Self {
-            audience: Audience::default(),
+            subscribers: Subscribers::default(),
             timing: Timing::new(options.seed, options.speed),
             calls: HashMap::new(),
             ids: BTreeMap::new(),
@@ -87,17 +87,17 @@ impl Exchange {
                     }
                 }
             }
-            self.audience.flush();
+            self.subscribers.flush();
         }
     }
 
     fn take(&mut self, order: Order) {
         match order {
-            Order::Join { session, out, mask } => self.audience.join(session, out, mask),
-            Order::Leave { session } => self.audience.leave(session),
+            Order::Join { session, out, mask } => self.subscribers.join(session, out, mask),
+            Order::Leave { session } => self.subscribers.leave(session),
             Order::Act { session, action } => self.act(session, &action),
-            Order::Cut => self.audience.cut(),
-            Order::Mute(muted) => self.audience.muted = muted,
+            Order::Cut => self.subscribers.cut(),
+            Order::Mute(muted) => self.subscribers.muted = muted,
             Order::Live(answer) => {
                 let _ = answer.send(self.ids.keys().cloned().collect());
             }
@@ -176,7 +176,7 @@ impl Exchange {
             && let Some((event, class)) = render::event(step)
         {
             let clock = self.clock();
-            self.audience.tell(event, class, |out| render::fields(out, call, step, &clock));
+            self.subscribers.tell(event, class, |out| render::fields(out, call, step, &clock));
         }
         match step {
             Step::Hangup(side, _) => {
@@ -225,7 +225,7 @@ impl Exchange {
     }
 }
 
-/// The first leg is answered: what it was originated for begins.
+/// The A leg is answered: what it was originated for begins.
 fn run_application(call: &mut Call) {
     if let Some(leg) = &mut call.legs[Side::First.index()] {
         leg.application.clone_from(&call.asked.application);

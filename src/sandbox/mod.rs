@@ -5,13 +5,13 @@
 //! out of the traces: `TestEvent`, `VarSet` and `DeviceStateChange`, which no dialer reads and every filter drops.
 
 mod actions;
-mod audience;
 mod call;
 mod exchange;
 pub mod outcome;
 mod render;
 mod script;
 mod session;
+mod subscribers;
 mod timing;
 
 use std::collections::VecDeque;

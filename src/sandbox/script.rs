@@ -46,7 +46,7 @@ pub enum Step {
     /// The dialplan's `UserEvent(Trunkline,…)`.
     Report,
     Wait(Pause),
-    /// The first leg is answered: run the application.
+    /// The A leg is answered: run the application.
     Run,
 }
 

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::debug;
 
-use super::audience::Mask;
 use super::exchange::Order;
+use super::subscribers::Mask;
 use super::{Options, Seen};
 use crate::ami::Message;
 use crate::ami::codec::Decoder;

@@ -315,7 +315,7 @@ pub(super) async fn store_calls(
     owner: Owner,
     position: i64,
     new: &[NewCall],
-    mut told: Vec<NewEvent>,
+    mut events: Vec<NewEvent>,
     now: Millis,
 ) -> Result<()> {
     calls::insert(tx, owner, position, new, now).await?;
@@ -323,7 +323,7 @@ pub(super) async fn store_calls(
     for call in new {
         moves.moved(owner.queue_id, &call.server_code, None, call.status);
         if let Some(outcome) = calls::ended_at_once(call.status) {
-            told.push(NewEvent {
+            events.push(NewEvent {
                 call: Some(call.id),
                 status: Some(call.status),
                 outcome: Some(outcome),
@@ -333,8 +333,8 @@ pub(super) async fn store_calls(
         }
     }
     moves.apply(tx, now).await?;
-    told.extend(queues::complete_ended(tx, &[owner.queue_id], now).await?);
-    events::append(tx, told).await
+    events.extend(queues::complete_ended(tx, &[owner.queue_id], now).await?);
+    events::append(tx, events).await
 }
 
 pub(super) fn count(calls: usize) -> i32 {

@@ -156,12 +156,12 @@ mod tests {
     #[tokio::test]
     async fn who_waits_for_the_writer_leaves_its_thread_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let db = crate::store::open(&format!("sqlite://{}", dir.path().join("book.db").display())).unwrap();
+        let db = crate::store::open(&format!("sqlite://{}", dir.path().join("store.db").display())).unwrap();
         let open = db.begin().await.unwrap();
         let waiting: Vec<_> = (0..4)
             .map(|_| {
-                let (db, book) = (db.clone(), db.clone());
-                task::spawn(async move { db.run(async move { book.begin().await?.commit().await }).await })
+                let (db, store) = (db.clone(), db.clone());
+                task::spawn(async move { db.run(async move { store.begin().await?.commit().await }).await })
             })
             .collect();
         // All of them have come as far as they can.

@@ -9,7 +9,7 @@ use super::error::Result;
 use super::schema::{attempts, calls};
 use super::types::Id;
 use crate::domain::ids::CallId;
-use crate::domain::originate::Plan;
+use crate::domain::originate::OriginateSpec;
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
 
@@ -23,7 +23,7 @@ pub struct NewCall {
     /// Queued; expired where its deadline has passed already; canceled where its number is on a do-not-call list.
     pub status: CallStatus,
     /// What is asked of Asterisk.
-    pub plan: Plan,
+    pub spec: OriginateSpec,
     /// The item's own `retry`.
     pub max_retries: i32,
     /// As given.
@@ -54,8 +54,8 @@ pub struct Call {
     pub outcome: Option<i16>,
     pub attempts: i32,
     pub max_retries: i32,
-    /// A [`Plan`] as JSON.
-    pub plan: String,
+    /// A [`OriginateSpec`] as JSON.
+    pub spec: String,
     pub contact_number: Option<i64>,
     pub project: Option<String>,
     pub action_id: Option<String>,
@@ -85,8 +85,8 @@ impl Call {
     }
 
     /// What is asked of Asterisk.
-    pub fn plan(&self) -> Result<Plan> {
-        Ok(serde_json::from_str(&self.plan)?)
+    pub fn originate_spec(&self) -> Result<OriginateSpec> {
+        Ok(serde_json::from_str(&self.spec)?)
     }
 }
 
@@ -171,17 +171,17 @@ pub async fn insert(tx: &mut Tx, owner: Owner, position: i64, new: &[NewCall], n
             outcome: ended.map(Outcome::code),
             attempts: 0,
             max_retries: call.max_retries,
-            plan: serde_json::to_string(&call.plan)?,
+            plan: serde_json::to_string(&call.spec)?,
             contact_number: call.contact_number,
             project: call.project.clone(),
             action_id: call.action_id.clone(),
-            channel_id: call.plan.channel_id.clone(),
+            channel_id: call.spec.channel_id.clone(),
             did: call.did.clone(),
             created_at: now.0,
             due_at: now.0,
             deadline: call.deadline.map(|deadline| deadline.0),
             ended_at: ended.map(|_| now.0),
-            time_zone: call.plan.time_zone.clone().unwrap_or_default(),
+            time_zone: call.spec.time_zone.clone().unwrap_or_default(),
         });
     }
     bulk::insert(tx, "calls", Row::COLUMNS, &rows).await

@@ -12,10 +12,10 @@ use super::events::{self, EventKind, NewEvent};
 use super::queues;
 use super::schema::{call_commands, calls as rows};
 use super::types::Id;
+use crate::domain::end_request::EndRequest;
 use crate::domain::ids::CallId;
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
-use crate::domain::wish::Wish;
 
 /// What a wish comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Command {
     /// The call.
     pub call: CallId,
     /// What is wanted of it.
-    pub wish: Wish,
+    pub request: EndRequest,
 }
 
 /// Takes a wish about a client's call, of any client where `client_id` is None: all of it in one transaction, which the
@@ -44,34 +44,34 @@ pub struct Command {
 ///
 /// A claim of the same moment is decided by the call's row: whichever of the two changes it first wins, and the other
 /// finds it changed.
-pub async fn wish(
+pub async fn request_end(
     tx: &mut Tx,
     client_id: Option<i64>,
     id: CallId,
-    wish: Wish,
+    request: EndRequest,
     now: Millis,
 ) -> Result<Option<(Answer, Call)>> {
     loop {
         let Some(call) = calls::get(tx, client_id, id).await? else { return Ok(None) };
         let status = call.status()?;
-        let answer = match (wish, status) {
-            (Wish::Cancel, status) if status.waits() => {
+        let answer = match (request, status) {
+            (EndRequest::Cancel, status) if status.waits() => {
                 if !end(tx, &call, status, now).await? {
                     // A lane claimed it, or gave it back, since it was read.
                     continue;
                 }
                 Answer::Canceled
             }
-            (Wish::Cancel, CallStatus::Canceled) => Answer::AlreadyCanceled,
-            (Wish::Cancel, CallStatus::Dialing | CallStatus::Ringing) => {
-                tell_lane(tx, &call, wish, now).await?;
+            (EndRequest::Cancel, CallStatus::Canceled) => Answer::AlreadyCanceled,
+            (EndRequest::Cancel, CallStatus::Dialing | CallStatus::Ringing) => {
+                tell_lane(tx, &call, request, now).await?;
                 Answer::HangingUp
             }
-            (Wish::HangUp, status) if status.is_live() => {
-                tell_lane(tx, &call, wish, now).await?;
+            (EndRequest::HangUp, status) if status.is_live() => {
+                tell_lane(tx, &call, request, now).await?;
                 Answer::HangingUp
             }
-            (Wish::Cancel | Wish::HangUp, status) => Answer::Refused(status),
+            (EndRequest::Cancel | EndRequest::HangUp, status) => Answer::Refused(status),
         };
         let call = calls::get(tx, client_id, id).await?;
         return Ok(call.map(|call| (answer, call)));
@@ -83,9 +83,9 @@ async fn end(tx: &mut Tx, call: &Call, from: CallStatus, now: Millis) -> Result<
     let mut moves = Moves::default();
     let Some(ended) = cancel(tx, call, from, now, &mut moves).await? else { return Ok(false) };
     moves.apply(tx, now).await?;
-    let mut told = vec![ended];
-    told.extend(queues::complete_ended(tx, &[call.queue_id], now).await?);
-    events::append(tx, told).await?;
+    let mut events = vec![ended];
+    events.extend(queues::complete_ended(tx, &[call.queue_id], now).await?);
+    events::append(tx, events).await?;
     Ok(true)
 }
 
@@ -123,11 +123,11 @@ async fn cancel(
 
 /// Leaves the wish for the call's lane; once, however often it is asked for. The event wakes the lane, on whichever
 /// node it is.
-async fn tell_lane(tx: &mut Tx, call: &Call, wish: Wish, now: Millis) -> Result<()> {
+async fn tell_lane(tx: &mut Tx, call: &Call, request: EndRequest, now: Millis) -> Result<()> {
     let known: Option<i64> = with_conn!(&mut **tx, |c| {
         call_commands::table
             .filter(call_commands::server_code.eq(&call.server_code).and(call_commands::call_id.eq(call.id)))
-            .filter(call_commands::kind.eq(wish.code()))
+            .filter(call_commands::kind.eq(request.code()))
             .select(call_commands::id)
             .first(c)
             .await
@@ -141,7 +141,7 @@ async fn tell_lane(tx: &mut Tx, call: &Call, wish: Wish, now: Millis) -> Result<
             .values((
                 call_commands::server_code.eq(&call.server_code),
                 call_commands::call_id.eq(call.id),
-                call_commands::kind.eq(wish.code()),
+                call_commands::kind.eq(request.code()),
                 call_commands::created_at.eq(now.0),
             ))
             .execute(c)
@@ -151,7 +151,7 @@ async fn tell_lane(tx: &mut Tx, call: &Call, wish: Wish, now: Millis) -> Result<
     let note = NewEvent {
         call: Some(call.id.into()),
         status: Some(call.status()?),
-        detail: Some(wish.told().to_owned()),
+        detail: Some(request.event_text().to_owned()),
         ..note
     };
     events::append(tx, vec![note]).await
@@ -168,7 +168,10 @@ pub async fn of_lane(conn: &mut Conn, server: &str, limit: i64) -> Result<Vec<Co
             .load(c)
             .await
     })?;
-    found.into_iter().map(|(call, kind)| Ok(Command { call: call.into(), wish: Wish::try_from(kind)? })).collect()
+    found
+        .into_iter()
+        .map(|(call, kind)| Ok(Command { call: call.into(), request: EndRequest::try_from(kind)? }))
+        .collect()
 }
 
 /// Carries out, within a lane's group commit, what is left of the wishes about these calls: one that waits for a
@@ -179,7 +182,7 @@ pub(super) async fn settle(
     ids: &[CallId],
     now: Millis,
     moves: &mut Moves,
-    told: &mut Vec<NewEvent>,
+    events: &mut Vec<NewEvent>,
 ) -> Result<()> {
     let mut done = Vec::new();
     for id in ids {
@@ -189,7 +192,7 @@ pub(super) async fn settle(
             && status.waits()
         {
             let Some(ended) = cancel(tx, call, status, now, moves).await? else { continue };
-            told.push(ended);
+            events.push(ended);
         }
         if status.is_none_or(|status| !status.is_live()) {
             done.push(Id::from(*id));

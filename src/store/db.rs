@@ -34,7 +34,7 @@ pub(super) use with_conn;
 pub struct Db {
     pub(super) engine: Engine,
     /// Notified when this process has committed events.
-    told: Arc<Notify>,
+    events: Arc<Notify>,
 }
 
 /// The engine behind it.
@@ -71,13 +71,13 @@ pub enum Conn {
 
 impl Db {
     pub(super) fn new(engine: Engine) -> Self {
-        Self { engine, told: Arc::default() }
+        Self { engine, events: Arc::default() }
     }
 
     /// Is notified when this process has committed events.
     #[must_use]
-    pub fn told(&self) -> Arc<Notify> {
-        Arc::clone(&self.told)
+    pub fn events_appended(&self) -> Arc<Notify> {
+        Arc::clone(&self.events)
     }
 
     /// Where to listen for the commits of other nodes; None where there can be none.
@@ -124,7 +124,7 @@ impl Db {
             Engine::Postgres { pool, .. } => Conn::Postgres(pool.get().await?),
         };
         with_conn!(&mut conn, |c| begin(c).await)?;
-        Ok(Tx { conn: Some(conn), tells: false, told: self.told() })
+        Ok(Tx { conn: Some(conn), tells: false, events: self.events_appended() })
     }
 }
 
@@ -134,7 +134,7 @@ pub struct Tx {
     /// None once it is committed or rolled back.
     conn: Option<Conn>,
     tells: bool,
-    told: Arc<Notify>,
+    events: Arc<Notify>,
 }
 
 impl Tx {
@@ -148,7 +148,7 @@ impl Tx {
         with_conn!(&mut *self, |c| commit(c).await)?;
         self.conn = None;
         if self.tells {
-            self.told.notify_one();
+            self.events.notify_one();
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ pub enum EventKind {
     Dialing = 3,
     /// The far end rings.
     Ringing = 4,
-    /// The first leg answered.
+    /// The A leg answered.
     Answered = 5,
     /// Two legs hear one another.
     Bridged = 6,

@@ -307,7 +307,7 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     if leases::fence(&mut tx, server, lane.epoch, number).await? == GroupState::Committed {
         return granted_before(&mut tx, &group.claims).await;
     }
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     let mut moves = Moves::default();
 
     destinations::count(&mut tx, &counted(&group.claims), 0).await?;
@@ -322,7 +322,7 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     for claim in granted() {
         moves.moved(claim.call.queue_id, server, Some(claim.from), CallStatus::Dialing);
         let dialing = event(EventKind::Dialing, claim.call, claim.at, CallStatus::Dialing);
-        told.push(NewEvent { attempt: Some(claim.number), ..dialing });
+        events.push(NewEvent { attempt: Some(claim.number), ..dialing });
     }
 
     let expiries: Vec<ExpiryRow> =
@@ -331,12 +331,12 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     for expiry in group.expiries.iter().filter(|expiry| expired.contains(&expiry.call.id)) {
         moves.moved(expiry.call.queue_id, server, Some(expiry.from), CallStatus::Expired);
         let ended = event(EventKind::Ended, expiry.call, expiry.at, CallStatus::Expired);
-        told.push(NewEvent { outcome: Some(Outcome::Expired), ..ended });
+        events.push(NewEvent { outcome: Some(Outcome::Expired), ..ended });
     }
 
-    refusals::refuse(&mut tx, server, &group.refusals, &mut moves, &mut told).await?;
+    refusals::refuse(&mut tx, server, &group.refusals, &mut moves, &mut events).await?;
     destinations::defer(&mut tx, &group.deferrals).await?;
-    withdraw(&mut tx, lane, &group.withdrawn, &mut moves, &mut told).await?;
+    withdraw(&mut tx, lane, &group.withdrawn, &mut moves, &mut events).await?;
 
     let mut changed = BTreeMap::new();
     for change in &group.changes {
@@ -344,19 +344,19 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
         if let Some(from) = from {
             moves.moved(change.call.queue_id, server, Some(from), to);
         }
-        told.extend(change_event(change, to));
+        events.extend(change_event(change, to));
     }
     let changed: Vec<ChangeRow> = changed.into_values().collect();
     bulk::execute(&mut tx, CHANGE_CALLS, ChangeRow::COLUMNS, &changed).await?;
     bulk::execute(&mut tx, CHANGE_ATTEMPTS, ChangeRow::COLUMNS, &changed).await?;
-    told.extend(notes::events(&mut tx, server, &group.notes).await?);
-    commands::settle(&mut tx, server, &group.settled, now, &mut moves, &mut told).await?;
-    retries::give_up(&mut tx, &group.tried_again(), now, &mut moves, &mut told).await?;
+    events.extend(notes::events(&mut tx, server, &group.notes).await?);
+    commands::settle(&mut tx, server, &group.settled, now, &mut moves, &mut events).await?;
+    retries::give_up(&mut tx, &group.tried_again(), now, &mut moves, &mut events).await?;
 
     moves.apply(&mut tx, now).await?;
     let touched: Vec<i64> = moves.queue_ids().collect();
-    told.extend(queues::complete_ended(&mut tx, &touched, now).await?);
-    events::append(&mut tx, told).await?;
+    events.extend(queues::complete_ended(&mut tx, &touched, now).await?);
+    events::append(&mut tx, events).await?;
     tx.commit().await?;
     Ok(claimed)
 }
@@ -381,7 +381,7 @@ async fn withdraw(
     lane: &LaneRef,
     withdrawn: &[Withdrawal],
     moves: &mut Moves,
-    told: &mut Vec<NewEvent>,
+    events: &mut Vec<NewEvent>,
 ) -> Result<()> {
     let rows: Vec<WithdrawnRow> = withdrawn
         .iter()
@@ -400,7 +400,7 @@ async fn withdraw(
         moves.moved(claim.call.queue_id, &lane.server, Some(CallStatus::Dialing), claim.from);
         let note = event(EventKind::Note, claim.call, claim.at, claim.from);
         let detail = Some((*why).to_owned());
-        told.push(NewEvent { detail, attempt: Some(claim.number), ..note });
+        events.push(NewEvent { detail, attempt: Some(claim.number), ..note });
     }
     Ok(())
 }

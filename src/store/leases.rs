@@ -8,9 +8,9 @@ use diesel_async::RunQueryDsl;
 use super::db::{Tx, with_conn};
 use super::error::{Result, StoreError};
 use super::schema::{attempts, leases};
-use crate::domain::held::LaneHeld;
 use crate::domain::status::ServerStatus;
 use crate::domain::time::Millis;
+use crate::domain::wait_reasons::LaneWaits;
 
 /// How long a lease lasts unrenewed, and a node may be silent until it is taken for dead.
 pub const TTL: Duration = Duration::from_secs(15);
@@ -163,7 +163,7 @@ pub async fn set_status(
 }
 
 /// What keeps the lane's calls from going out, for everybody to see.
-pub async fn set_held(tx: &mut Tx, server: &str, epoch: i64, held: &LaneHeld) -> Result<()> {
+pub async fn set_waits(tx: &mut Tx, server: &str, epoch: i64, held: &LaneWaits) -> Result<()> {
     let held = serde_json::to_string(held)?;
     with_conn!(&mut **tx, |c| {
         let lease = leases::table.find(server).filter(leases::epoch.eq(epoch));

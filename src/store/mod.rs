@@ -37,7 +37,7 @@ pub mod settings;
 pub mod sqlite;
 pub mod streams;
 pub mod types;
-pub mod waits;
+pub mod wait_reasons;
 pub mod wal;
 pub mod webhooks;
 

@@ -32,9 +32,9 @@ pub struct Note {
 /// The events of these notes. A note about a call that does not exist, or was placed by another server or for another
 /// client than its channel's, is passed over, and so is one too many.
 pub(super) async fn events(tx: &mut Tx, server: &str, notes: &[Note]) -> Result<Vec<NewEvent>> {
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     if notes.is_empty() {
-        return Ok(told);
+        return Ok(events);
     }
     let ids: Vec<Id> = notes.iter().map(|note| note.call.into()).collect();
     let found: Vec<(Id, i64, i64, i16, i32)> = with_conn!(&mut **tx, |c| {
@@ -65,7 +65,7 @@ pub(super) async fn events(tx: &mut Tx, server: &str, notes: &[Note]) -> Result<
             continue;
         }
         *count += 1;
-        told.push(NewEvent {
+        events.push(NewEvent {
             call: Some(note.call),
             // None before the first try. An event without an attempt is one from outside.
             attempt: Some(attempts),
@@ -74,5 +74,5 @@ pub(super) async fn events(tx: &mut Tx, server: &str, notes: &[Note]) -> Result<
             ..NewEvent::of_queue(EventKind::Note, client_id, queue_id, note.at)
         });
     }
-    Ok(told)
+    Ok(events)
 }

@@ -45,7 +45,7 @@ pub(super) async fn refuse(
     server: &str,
     refusals: &[Refusal],
     moves: &mut Moves,
-    told: &mut Vec<NewEvent>,
+    events: &mut Vec<NewEvent>,
 ) -> Result<()> {
     let row = |refusal: &Refusal| RefusalRow {
         id: Hex(refusal.call.id.0),
@@ -59,7 +59,7 @@ pub(super) async fn refuse(
     for refusal in refusals.iter().filter(|refusal| ended.contains(&refusal.call.id)) {
         let (call, to) = (refusal.call, refusal.outcome.final_status());
         moves.moved(call.queue_id, server, Some(refusal.from), to);
-        told.push(NewEvent {
+        events.push(NewEvent {
             call: Some(call.id),
             status: Some(to),
             outcome: Some(refusal.outcome),

@@ -16,7 +16,7 @@ use super::queues::{self, Queue};
 use super::rule_lock;
 use super::schema::{calls, queues as queues_table};
 use super::types::Id;
-use crate::domain::originate::Plan;
+use crate::domain::originate::OriginateSpec;
 use crate::domain::retry::{EndedTry, OwnRetries, Retries, Tally};
 use crate::domain::status::{CallStatus, Outcome, QueueStatus};
 use crate::domain::time::Millis;
@@ -34,7 +34,7 @@ struct Candidate {
     attempts: i32,
     max_retries: i32,
     outcome: Option<i16>,
-    plan: String,
+    spec: String,
     ended_at: Option<i64>,
     tally: i64,
 }
@@ -117,8 +117,8 @@ fn decide<'c>(call: &'c Candidate, retries: &Retries, now: Millis, random: f64) 
     if !retries.retry {
         return Ok(Some(Move { call, outcome, to: outcome.final_status(), due: None }));
     }
-    let plan: Plan = serde_json::from_str(&call.plan)?;
-    let own = OwnRetries { count: call.max_retries, rules: &plan.retry_rules };
+    let spec: OriginateSpec = serde_json::from_str(&call.spec)?;
+    let own = OwnRetries { count: call.max_retries, rules: &spec.retry_rules };
     let at = call.ended_at.map_or(now, Millis);
     let ended = EndedTry { outcome, number: call.attempts, tally: Tally(call.tally), at };
     let due = retries.next_try(own, ended, random);
@@ -132,7 +132,7 @@ pub(super) async fn give_up(
     waiting: &[CallRef],
     now: Millis,
     counters: &mut Moves,
-    told: &mut Vec<NewEvent>,
+    events: &mut Vec<NewEvent>,
 ) -> Result<()> {
     let of_queues: BTreeSet<i64> = waiting.iter().map(|call| call.queue_id).collect();
     if of_queues.is_empty() {
@@ -160,24 +160,24 @@ pub(super) async fn give_up(
         for call in &candidates {
             moves.extend(decide(call, &retries, now, 0.0)?);
         }
-        move_calls(tx, &queue, CallStatus::Retrying, &moves, now, counters, told).await?;
+        move_calls(tx, &queue, CallStatus::Retrying, &moves, now, counters, events).await?;
     }
     Ok(())
 }
 
 async fn carry_out(tx: &mut Tx, queue: &Queue, from: CallStatus, moves: &[Move<'_>], now: Millis) -> Result<()> {
-    let (mut counters, mut told) = (Moves::default(), Vec::with_capacity(moves.len()));
-    move_calls(tx, queue, from, moves, now, &mut counters, &mut told).await?;
-    if told.is_empty() {
+    let (mut counters, mut events) = (Moves::default(), Vec::with_capacity(moves.len()));
+    move_calls(tx, queue, from, moves, now, &mut counters, &mut events).await?;
+    if events.is_empty() {
         return Ok(());
     }
     counters.apply(tx, now).await?;
     if from.has_ended() {
         reopen(tx, queue).await?;
     } else {
-        told.extend(queues::complete_ended(tx, &[queue.id], now).await?);
+        events.extend(queues::complete_ended(tx, &[queue.id], now).await?);
     }
-    events::append(tx, told).await
+    events::append(tx, events).await
 }
 
 /// Moves the calls; the counters' moves and the events are the caller's to write.
@@ -188,7 +188,7 @@ async fn move_calls(
     moves: &[Move<'_>],
     now: Millis,
     counters: &mut Moves,
-    told: &mut Vec<NewEvent>,
+    events: &mut Vec<NewEvent>,
 ) -> Result<()> {
     let rows: Vec<MoveRow> = moves
         .iter()
@@ -206,7 +206,7 @@ async fn move_calls(
     for one in moves.iter().filter(|one| moved.contains(&one.call.id.0)) {
         counters.moved(queue.id, &one.call.server_code, Some(from), one.to);
         let kind = if one.to.has_ended() { EventKind::Ended } else { EventKind::Retrying };
-        told.push(NewEvent {
+        events.push(NewEvent {
             call: Some(one.call.id.into()),
             attempt: Some(one.call.attempts),
             status: Some(one.to),

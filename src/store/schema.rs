@@ -154,7 +154,8 @@ diesel::table! {
         outcome -> Nullable<SmallInt>,
         attempts -> Integer,
         max_retries -> Integer,
-        plan -> Text,
+        #[sql_name = "plan"]
+        spec -> Text,
         contact_number -> Nullable<BigInt>,
         project -> Nullable<Text>,
         action_id -> Nullable<Text>,

@@ -19,7 +19,7 @@ use super::error::Result;
 use super::sqlite::{self, SqliteConn};
 
 /// How often the log is looked at.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Bytes above which it is begun anew. SQLite copies it from 4 MB on.
 const LONG: u64 = 64 * 1024 * 1024;
@@ -37,7 +37,7 @@ struct Checkpoint {
 pub async fn keep_short(db: Db, stop: CancellationToken) {
     let Engine::Sqlite { writer, path, .. } = &db.engine else { return };
     let log = sqlite::beside(path, "-wal");
-    let mut tick = interval(LOOK);
+    let mut tick = interval(POLL_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         if length(&log).await <= LONG {

@@ -1,6 +1,6 @@
 //! Holds a history against what Trunkline promises. Pure: the same history always breaks the same promises.
 
-mod book;
+mod store;
 mod wire;
 
 use super::history::History;
@@ -9,11 +9,11 @@ pub use wire::{pace, peak};
 /// A promise that was broken, with the evidence.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Violation {
-    #[error("batch {batch} was accepted with {accepted} calls, and {stored} are in the book")]
+    #[error("batch {batch} was accepted with {accepted} calls, and {stored} are in the store")]
     BatchLost { batch: i64, accepted: i64, stored: i64 },
     #[error("batch {batch} was stored in part: {stored} of {items} calls")]
     BatchInPart { batch: i64, items: i64, stored: i64 },
-    #[error("quick call {call} was accepted, and is not in the book")]
+    #[error("quick call {call} was accepted, and is not in the store")]
     QuickLost { call: String },
     #[error("the Idempotency-Key {key} gave two calls: {calls:?}")]
     QuickTwice { key: String, calls: Vec<String> },
@@ -69,7 +69,7 @@ pub enum Violation {
 
 /// Every promise that the history breaks.
 pub fn check(history: &History) -> Vec<Violation> {
-    let mut broken = book::check(history);
+    let mut broken = store::check(history);
     broken.extend(wire::check(history));
     broken
 }

@@ -76,10 +76,10 @@ async fn fifty_thousand_calls_end_as_the_dialplan_says() {
     assert!(checker::peak(&live) <= CHANNELS, "{} channels were live", checker::peak(&live));
     let status = server.stop();
     assert!(status.success(), "{status}");
-    let book = reader::of_file(&server.data_dir().join("trunkline.db"));
+    let dump = reader::of_file(&server.data_dir().join("trunkline.db"));
 
     let mut outcomes: BTreeMap<i64, usize> = BTreeMap::new();
-    for call in &book.calls {
+    for call in &dump.calls {
         assert_eq!(call.attempts, 1, "{call:?}");
         *outcomes.entry(call.outcome.expect("an outcome")).or_default() += 1;
     }
@@ -89,7 +89,7 @@ async fn fifty_thousand_calls_end_as_the_dialplan_says() {
 
     // One by one: what Asterisk said of an attempt is what the book says of it.
     let by_attempt: HashMap<&str, i64> =
-        book.attempts.iter().filter_map(|attempt| Some((attempt.id.as_str(), attempt.outcome?))).collect();
+        dump.attempts.iter().filter_map(|attempt| Some((attempt.id.as_str(), attempt.outcome?))).collect();
     for originate in &seen {
         let said = by_attempt[originate.action_id.replace('-', "").as_str()];
         assert_eq!(originate.answered, said == outcome::ANSWERED, "{originate:?}");

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::checker::{Violation, check};
 use crate::history::{
-    AttemptRow, Batch, Book, CallRow, Client, EventRow, Heard, History, LaneRow, Limits, QueueRow, Quick, Sent, Told,
-    kind, outcome, status,
+    AttemptRow, Batch, CallRow, Client, EventRow, Heard, History, LaneRow, Limits, QueueRow, Quick, Sent, StoreDump,
+    Told, kind, outcome, status,
 };
 
 const QUEUE: i64 = 7;
@@ -59,7 +59,7 @@ fn sound() -> History {
         },
         sent: vec![sent(0, "a1"), sent(1, "q1"), sent(2, "a2")],
         heard: ["a1", "q1", "a2"].iter().flat_map(|id| [new(id), gone(id)]).collect(),
-        book: Book {
+        store: StoreDump {
             calls: vec![call("a", Some(BATCH), 2, "talk"), call("q", None, 1, "answer")],
             attempts: vec![
                 attempt("a1", "a", 1, outcome::BUSY),
@@ -78,10 +78,10 @@ fn sound() -> History {
 /// Numbers the log, and tells the client all of it, a minute after the first Originate.
 fn number(history: &mut History) {
     let at = history.sent[0].at + Duration::from_secs(60);
-    for (seq, event) in (1..).zip(&mut history.book.events) {
+    for (seq, event) in (1..).zip(&mut history.store.events) {
         event.seq = seq;
     }
-    let told = history.book.events.iter().map(|event| Told {
+    let told = history.store.events.iter().map(|event| Told {
         at,
         seq: event.seq,
         call_id: event.call_id.clone(),
@@ -116,7 +116,7 @@ fn forged(forge: impl FnOnce(&mut History)) -> Vec<Violation> {
 /// The same where the forger changed the event log, of which the client was told.
 fn relogged(forge: impl FnOnce(&mut Vec<EventRow>)) -> Vec<Violation> {
     forged(|history| {
-        forge(&mut history.book.events);
+        forge(&mut history.store.events);
         number(history);
     })
 }
@@ -183,8 +183,8 @@ fn a_quick_call_that_nobody_asked_for() {
 fn a_call_that_never_ended() {
     caught!(
         forged(|history| {
-            history.book.calls[0].status = status::ANSWERED;
-            history.book.queues[0].counts = [0, 0, 0, 1, 0, 1, 0, 0, 0, 0];
+            history.store.calls[0].status = status::ANSWERED;
+            history.store.queues[0].counts = [0, 0, 0, 1, 0, 1, 0, 0, 0, 0];
         }),
         Violation::NotEnded { .. },
         Violation::LastEventOff { .. },
@@ -203,27 +203,27 @@ fn a_call_that_ended_twice() {
 #[test]
 fn more_attempts_than_were_allowed() {
     caught!(
-        forged(|history| history.book.calls[0].max_retries = 0),
+        forged(|history| history.store.calls[0].max_retries = 0),
         Violation::TooManyAttempts { attempts: 2, allowed: 1, .. }
     );
 }
 
 #[test]
 fn attempts_that_the_call_does_not_know_of() {
-    caught!(forged(|history| history.book.calls[0].attempts = 3), Violation::AttemptsMiscounted { said: 3, .. });
+    caught!(forged(|history| history.store.calls[0].attempts = 3), Violation::AttemptsMiscounted { said: 3, .. });
 }
 
 #[test]
 fn attempts_with_one_number() {
-    caught!(forged(|history| history.book.attempts[1].number = 1), Violation::AttemptsMisnumbered { .. });
+    caught!(forged(|history| history.store.attempts[1].number = 1), Violation::AttemptsMisnumbered { .. });
 }
 
 #[test]
 fn a_slot_that_a_dead_call_holds() {
     caught!(
         forged(|history| {
-            history.book.attempts[2].ended = false;
-            history.book.lanes[0].live = 1;
+            history.store.attempts[2].ended = false;
+            history.store.lanes[0].live = 1;
         }),
         Violation::SlotHeld { .. },
         Violation::LaneOff { live: 1, .. },
@@ -233,7 +233,7 @@ fn a_slot_that_a_dead_call_holds() {
 #[test]
 fn an_outcome_that_the_dialplan_cannot_produce() {
     caught!(
-        forged(|history| history.book.calls[0].destination = Some("busy".into())),
+        forged(|history| history.store.calls[0].destination = Some("busy".into())),
         Violation::ImpossibleOutcome { outcome: outcome::ANSWERED, .. }
     );
 }
@@ -241,11 +241,11 @@ fn an_outcome_that_the_dialplan_cannot_produce() {
 #[test]
 fn counters_that_a_recount_does_not_find() {
     caught!(
-        forged(|history| history.book.queues[0].counts[8] = 1),
+        forged(|history| history.store.queues[0].counts[8] = 1),
         Violation::CounterOff { status: 9, kept: 1, counted: 0, .. }
     );
-    caught!(forged(|history| history.book.queues[0].total = 3), Violation::CounterOff { status: 0, kept: 3, .. });
-    caught!(forged(|history| history.book.lanes[0].waiting = -1), Violation::LaneOff { waiting: -1, .. });
+    caught!(forged(|history| history.store.queues[0].total = 3), Violation::CounterOff { status: 0, kept: 3, .. });
+    caught!(forged(|history| history.store.lanes[0].waiting = -1), Violation::LaneOff { waiting: -1, .. });
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub struct History {
     pub sent: Vec<Sent>,
     /// What Asterisk said it did, in its order.
     pub heard: Vec<Heard>,
-    pub book: Book,
+    pub store: StoreDump,
 }
 
 /// What the lane may not exceed.
@@ -86,7 +86,7 @@ pub enum Heard {
 
 /// What the store holds at the end.
 #[derive(Clone, Debug, Default)]
-pub struct Book {
+pub struct StoreDump {
     pub calls: Vec<CallRow>,
     pub attempts: Vec<AttemptRow>,
     /// In the order of `seq`.

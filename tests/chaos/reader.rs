@@ -7,7 +7,7 @@ use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, QueryableByName, RunQueryDsl};
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 
-use crate::history::{AttemptRow, Book, CallRow, EventRow, LaneRow, QueueRow};
+use crate::history::{AttemptRow, CallRow, EventRow, LaneRow, QueueRow, StoreDump};
 
 /// A row of numbers and texts, whatever it is of.
 #[derive(QueryableByName)]
@@ -47,12 +47,12 @@ const LANES: &str = "SELECT CAST(NULL AS TEXT) AS a, CAST(NULL AS TEXT) AS b, qu
      CAST(NULL AS BIGINT) AS f, CAST(NULL AS BIGINT) AS g, CAST(NULL AS BIGINT) AS h FROM queue_lanes";
 
 /// Reads a file that nobody writes to any more.
-pub fn of_file(path: &Path) -> Book {
-    let mut conn = SqliteConnection::establish(path.to_str().expect("a UTF-8 path")).expect("the book");
+pub fn of_file(path: &Path) -> StoreDump {
+    let mut conn = SqliteConnection::establish(path.to_str().expect("a UTF-8 path")).expect("the store");
     let mut load = |sql: &str| -> Vec<Row> {
-        diesel::sql_query(with_ids(sql, "lower(hex(", "))")).load(&mut conn).expect("a readable book")
+        diesel::sql_query(with_ids(sql, "lower(hex(", "))")).load(&mut conn).expect("a readable store")
     };
-    Book {
+    StoreDump {
         calls: load(CALLS).into_iter().map(call).collect(),
         attempts: load(ATTEMPTS).into_iter().map(attempt).collect(),
         events: load(EVENTS).into_iter().map(event).collect(),
@@ -62,13 +62,13 @@ pub fn of_file(path: &Path) -> Book {
 }
 
 /// Reads a database of PostgreSQL.
-pub async fn of_database(url: &str) -> Book {
+pub async fn of_database(url: &str) -> StoreDump {
     let mut conn = AsyncPgConnection::establish(url).await.expect("the database");
     let mut load = async |sql: &str| -> Vec<Row> {
         let query = diesel::sql_query(with_ids(sql, "replace(CAST(", " AS TEXT), '-', '')"));
-        diesel_async::RunQueryDsl::load(query, &mut conn).await.expect("a readable book")
+        diesel_async::RunQueryDsl::load(query, &mut conn).await.expect("a readable store")
     };
-    Book {
+    StoreDump {
         calls: load(CALLS).await.into_iter().map(call).collect(),
         attempts: load(ATTEMPTS).await.into_iter().map(attempt).collect(),
         events: load(EVENTS).await.into_iter().map(event).collect(),

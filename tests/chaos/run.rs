@@ -65,21 +65,21 @@ impl Run {
         // Where it does not come to rest, the checker says what is left.
         let mut last_peak = None;
         if rests(&caller).await {
-            let from = world.ear.len();
+            let from = world.observer.len();
             self.last_batch(&caller).await;
             rests(&caller).await;
-            last_peak = Some(world.ear.peak_since(from));
+            last_peak = Some(world.observer.peak_since(from));
         }
         stop_watching.cancel();
         watching.await.expect("a watcher");
 
-        let book = world.close().await;
+        let dump = world.close().await;
         let history = History {
             limits: Limits { max_channels: MAX_CHANNELS, calls_per_second: CALLS_PER_SECOND, last_peak },
             client: caller.record(),
             sent: originates::in_log(&world.proxy.log()),
-            heard: world.ear.heard(),
-            book,
+            heard: world.observer.heard(),
+            store: dump,
         };
         let violations = checker::check(&history);
         assert!(!violations.is_empty() || caller.waiting() == 0, "{self:?}: the client waits for what is there");
@@ -88,9 +88,9 @@ impl Run {
         Some(Tally {
             kills: self.kills,
             faults: steps.len(),
-            calls: history.book.calls.len(),
+            calls: history.store.calls.len(),
             originates: history.sent.len(),
-            unknown: history.book.calls.iter().filter(unknown).count(),
+            unknown: history.store.calls.iter().filter(unknown).count(),
         })
     }
 
@@ -120,17 +120,17 @@ fn told(history: &History, violations: &[Violation]) -> String {
     }
     let said = text.clone();
     let attempts: HashMap<&str, &str> =
-        history.book.attempts.iter().map(|attempt| (attempt.id.as_str(), attempt.call_id.as_str())).collect();
+        history.store.attempts.iter().map(|attempt| (attempt.id.as_str(), attempt.call_id.as_str())).collect();
     let is_named = |call: &str| said.contains(call) || attempts.iter().any(|(id, of)| *of == call && said.contains(id));
-    for call in history.book.calls.iter().filter(|call| is_named(&call.id)).take(5) {
+    for call in history.store.calls.iter().filter(|call| is_named(&call.id)).take(5) {
         let _ = writeln!(text, "{call:?}");
-        for attempt in history.book.attempts.iter().filter(|attempt| attempt.call_id == call.id) {
+        for attempt in history.store.attempts.iter().filter(|attempt| attempt.call_id == call.id) {
             let _ = writeln!(text, "  {attempt:?}");
             for sent in history.sent.iter().filter(|sent| sent.action_id == attempt.id) {
                 let _ = writeln!(text, "  {sent:?}");
             }
         }
-        for event in history.book.events.iter().filter(|event| event.call_id.as_ref() == Some(&call.id)) {
+        for event in history.store.events.iter().filter(|event| event.call_id.as_ref() == Some(&call.id)) {
             let _ = writeln!(text, "  {event:?}");
         }
     }

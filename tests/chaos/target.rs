@@ -1,7 +1,7 @@
 //! What stands for the telephone network: the sandbox in a process of its own, or a real Asterisk.
 
 use crate::client::Destination;
-use crate::ear::Ear;
+use crate::observer::Observer;
 use crate::support::asterisk::{self, Asterisk, Version};
 use crate::support::ports::Port;
 use crate::support::process::Process;
@@ -41,12 +41,14 @@ impl Target {
     }
 
     /// Begins to hear what it does.
-    pub fn listen(&self, ear: &Ear) {
+    pub fn listen(&self, observer: &Observer) {
         let user = match self {
             Self::Sandbox { .. } => "dialer",
             Self::Asterisk(_) => "witness",
         };
-        wait::until("Asterisk takes a second session", || ear.listen(self.ami_port(), user, asterisk::SECRET).ok());
+        wait::until("Asterisk takes a second session", || {
+            observer.listen(self.ami_port(), user, asterisk::SECRET).ok()
+        });
     }
 
     pub fn kill(&mut self) {

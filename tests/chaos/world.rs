@@ -1,4 +1,4 @@
-//! All that runs in a run: server, book, proxy, Asterisk and its ear, and how each is broken and mended.
+//! All that runs in a run: server, book, proxy, Asterisk and its observer, and how each is broken and mended.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::disk::{Clock, Disk};
-use crate::ear::Ear;
-use crate::history::Book;
+use crate::history::StoreDump;
+use crate::observer::Observer;
 use crate::plan::{Fault, Means};
 use crate::reader;
 use crate::support::api::{Api, wait_until_online};
@@ -35,7 +35,7 @@ pub struct World {
     pub server: Server,
     pub proxy: Proxy,
     pub target: Target,
-    pub ear: Ear,
+    pub observer: Observer,
     pub address: String,
     disk: Option<Disk>,
     clock: Option<Clock>,
@@ -50,8 +50,8 @@ impl World {
     /// None, said loudly, where something of it cannot run here.
     pub fn start(kind: Kind, engine: Engine) -> Option<Self> {
         let target = Target::start(kind)?;
-        let ear = Ear::default();
-        target.listen(&ear);
+        let observer = Observer::default();
+        target.listen(&observer);
         let proxy = Proxy::start(target.ami_port());
         let port = Port::reserve();
         let address = format!("127.0.0.1:{}", port.number());
@@ -78,7 +78,7 @@ impl World {
             options = options.env(name, value);
         }
         let server = options.start();
-        Some(Self { server, proxy, target, ear, address, disk, clock, database, _port: port })
+        Some(Self { server, proxy, target, observer, address, disk, clock, database, _port: port })
     }
 
     pub fn means(&self) -> Means {
@@ -167,15 +167,17 @@ impl World {
         }
     }
 
-    /// The dialer gets no connection until the ear listens again: nothing happens unheard.
+    /// The dialer gets no connection until the observer listens again: nothing happens unheard.
     async fn kill_asterisk(&mut self, away: Duration) {
-        let sessions = self.ear.sessions_ended();
+        let sessions = self.observer.sessions_ended();
         self.proxy.set_weather(Weather::Closed);
         self.target.kill();
         sleep(away).await;
-        crate::support::wait::until("the ear is deaf", || (self.ear.sessions_ended() > sessions).then_some(()));
+        crate::support::wait::until("the observer is deaf", || {
+            (self.observer.sessions_ended() > sessions).then_some(())
+        });
         self.target.restart();
-        self.target.listen(&self.ear);
+        self.target.listen(&self.observer);
         self.proxy.set_weather(Weather::Clear);
     }
 
@@ -188,7 +190,7 @@ impl World {
     }
 
     /// Stops the server, and reads the book that it leaves.
-    pub async fn close(&mut self) -> Book {
+    pub async fn close(&mut self) -> StoreDump {
         let status = self.server.stop();
         assert!(status.success(), "SIGTERM ended the server with {status}:\n{}", self.server.output().text());
         match &self.database {

@@ -11,8 +11,8 @@ struct Compiled {
 
 #[test]
 fn sqlite_is_compiled_for_speed_and_not_for_debugging() {
-    let mut book = SqliteConnection::establish(":memory:").expect("a book");
-    let options: Vec<Compiled> = diesel::sql_query("PRAGMA compile_options").load(&mut book).expect("options");
+    let mut store = SqliteConnection::establish(":memory:").expect("a store");
+    let options: Vec<Compiled> = diesel::sql_query("PRAGMA compile_options").load(&mut store).expect("options");
     let has = |option: &str| options.iter().any(|compiled| compiled.with == option);
     for wanted in ["DEFAULT_MEMSTATUS=0", "LIKE_DOESNT_MATCH_BLOBS", "THREADSAFE=2"] {
         assert!(has(wanted), "{wanted}");

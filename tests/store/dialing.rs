@@ -10,8 +10,8 @@ use trunkline::store::refusals::Refusal;
 use trunkline::store::settings::{self, KillSwitch};
 use trunkline::store::{calls, do_not_call, events, queues};
 
-use super::book::{Book, NOW, SERVER, claim, withdrawal};
 use super::engines::on_both_engines;
+use super::store::{NOW, SERVER, Store, claim, withdrawal};
 
 on_both_engines!(
     an_engaged_kill_switch_grants_no_claim,
@@ -24,19 +24,19 @@ on_both_engines!(
     only_clients_that_were_granted_the_server_may_dial,
 );
 
-async fn due(book: &Book, queue_id: i64, time_zone: &str, now: Millis) -> Vec<Call> {
+async fn due(store: &Store, queue_id: i64, time_zone: &str, now: Millis) -> Vec<Call> {
     let place = Place { server: SERVER, queue_id, time_zone };
-    lanes::due(&mut book.db.read().await.unwrap(), place, None, now, 1000).await.unwrap()
+    lanes::due(&mut store.db.read().await.unwrap(), place, None, now, 1000).await.unwrap()
 }
 
-async fn calls_are_read_on_from_where_a_look_ended(book: Book) {
+async fn calls_are_read_on_from_where_a_look_ended(store: Store) {
     // All of one batch, and so due at one time.
-    let id = book.queue(1, 5).await;
-    let all: Vec<_> = due(&book, id, "", NOW).await.iter().map(|call| call.id).collect();
+    let id = store.queue(1, 5).await;
+    let all: Vec<_> = due(&store, id, "", NOW).await.iter().map(|call| call.id).collect();
     let place = Place { server: SERVER, queue_id: id, time_zone: "" };
     let (mut after, mut read) = (None, Vec::new());
     for rows in [2, 2, 1, 0] {
-        let next = lanes::due(&mut book.db.read().await.unwrap(), place, after, NOW, 2).await.unwrap();
+        let next = lanes::due(&mut store.db.read().await.unwrap(), place, after, NOW, 2).await.unwrap();
         assert_eq!(next.len(), rows);
         after = next.last().map(|call| (call.due_at, call.position)).or(after);
         read.extend(next.iter().map(|call| call.id));
@@ -44,100 +44,100 @@ async fn calls_are_read_on_from_where_a_look_ended(book: Book) {
     assert_eq!(read, all);
 }
 
-async fn claims(book: &Book, queue: i64, checks: Checks) -> Vec<Claim> {
-    due(book, queue, "", NOW).await.iter().map(|call| Claim { checks: checks.clone(), ..claim(call) }).collect()
+async fn claims(store: &Store, queue: i64, checks: Checks) -> Vec<Claim> {
+    due(store, queue, "", NOW).await.iter().map(|call| Claim { checks: checks.clone(), ..claim(call) }).collect()
 }
 
-async fn granted(book: &Book, lane: &LaneRef, number: i64, claims: &[Claim]) -> usize {
+async fn granted(store: &Store, lane: &LaneRef, number: i64, claims: &[Claim]) -> usize {
     let group = Group { claims: claims.to_vec(), ..Group::default() };
-    commit(&book.db, lane, number, &group).await.unwrap().len()
+    commit(&store.db, lane, number, &group).await.unwrap().len()
 }
 
-async fn an_engaged_kill_switch_grants_no_claim(book: Book) {
-    let id = book.queue(1, 2).await;
-    let lane = book.lane("a").await.unwrap();
-    let claims = claims(&book, id, Checks::default()).await;
+async fn an_engaged_kill_switch_grants_no_claim(store: Store) {
+    let id = store.queue(1, 2).await;
+    let lane = store.lane("a").await.unwrap();
+    let claims = claims(&store, id, Checks::default()).await;
     for (number, engaged, expected) in [(1, true, 0), (2, false, 2)] {
-        let mut tx = book.tx().await;
+        let mut tx = store.tx().await;
         settings::set(&mut tx, &KillSwitch { engaged, reason: Some("drill".into()) }, NOW).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(granted(&book, &lane, number, &claims).await, expected, "engaged: {engaged}");
+        assert_eq!(granted(&store, &lane, number, &claims).await, expected, "engaged: {engaged}");
     }
 }
 
-async fn a_number_that_is_listed_grants_no_claim(book: Book) {
-    let id = book.queue(1, 1).await;
-    let lane = book.lane("a").await.unwrap();
+async fn a_number_that_is_listed_grants_no_claim(store: Store) {
+    let id = store.queue(1, 1).await;
+    let lane = store.lane("a").await.unwrap();
     let dialed = Checks { numbers: vec!["491".into(), "492".into()], destination: None };
-    let claims = claims(&book, id, dialed).await;
+    let claims = claims(&store, id, dialed).await;
     let mut number = 0;
-    let other = book.another_client().await;
+    let other = store.another_client().await;
     for (client, listed, expected) in
-        [(do_not_call::PLATFORM, "491", 0), (book.client, "492", 0), (book.client, "493", 1)]
+        [(do_not_call::PLATFORM, "491", 0), (store.client, "492", 0), (store.client, "493", 1)]
     {
         number += 1;
-        let mut tx = book.tx().await;
+        let mut tx = store.tx().await;
         // Another client's list is nobody else's affair.
         do_not_call::add(&mut tx, other, &[("491".into(), None)], NOW).await.unwrap();
         do_not_call::add(&mut tx, client, &[(listed.into(), None)], NOW).await.unwrap();
         tx.commit().await.unwrap();
-        assert!(do_not_call::any(&mut book.db.read().await.unwrap()).await.unwrap());
-        assert_eq!(granted(&book, &lane, number, &claims).await, expected, "{listed}");
-        let mut tx = book.tx().await;
+        assert!(do_not_call::any(&mut store.db.read().await.unwrap()).await.unwrap());
+        assert_eq!(granted(&store, &lane, number, &claims).await, expected, "{listed}");
+        let mut tx = store.tx().await;
         do_not_call::remove(&mut tx, client, listed).await.unwrap();
         tx.commit().await.unwrap();
     }
 }
 
-async fn a_number_is_called_only_so_often_a_day(book: Book) {
-    let id = book.queue(1, 3).await;
-    let lane = book.lane("a").await.unwrap();
+async fn a_number_is_called_only_so_often_a_day(store: Store) {
+    let id = store.queue(1, 3).await;
+    let lane = store.lane("a").await.unwrap();
     let (day, _) = destinations::day(NOW);
     let destination = Destination { number: "491".into(), day, limit: 1 };
     let checks = Checks { destination: Some(destination.clone()), ..Checks::default() };
-    let claims = claims(&book, id, checks).await;
-    assert_eq!(granted(&book, &lane, 1, &claims[..1]).await, 1);
-    assert_eq!(granted(&book, &lane, 2, &claims[1..2]).await, 0, "it was called once today");
+    let claims = claims(&store, id, checks).await;
+    assert_eq!(granted(&store, &lane, 1, &claims[..1]).await, 1);
+    assert_eq!(granted(&store, &lane, 2, &claims[1..2]).await, 0, "it was called once today");
     let called = async || {
-        let mut conn = book.db.read().await.unwrap();
-        destinations::counts(&mut conn, book.client, &["491".to_owned()], day).await.unwrap()["491"]
+        let mut conn = store.db.read().await.unwrap();
+        destinations::counts(&mut conn, store.client, &["491".to_owned()], day).await.unwrap()["491"]
     };
     assert_eq!(called().await, 1);
     let withdrawn = Group { withdrawn: vec![withdrawal(claims[0].clone())], ..Group::default() };
-    commit(&book.db, &lane, 3, &withdrawn).await.unwrap();
+    commit(&store.db, &lane, 3, &withdrawn).await.unwrap();
     assert_eq!(called().await, 0, "what never left does not count");
-    assert_eq!(granted(&book, &lane, 4, &claims[1..2]).await, 1);
+    assert_eq!(granted(&store, &lane, 4, &claims[1..2]).await, 1);
     let tomorrow = Destination { day: day + 1, ..destination };
     let checks = Checks { destination: Some(tomorrow), ..Checks::default() };
-    assert_eq!(granted(&book, &lane, 5, &[Claim { checks, ..claims[2].clone() }]).await, 1);
-    let mut tx = book.tx().await;
+    assert_eq!(granted(&store, &lane, 5, &[Claim { checks, ..claims[2].clone() }]).await, 1);
+    let mut tx = store.tx().await;
     assert_eq!(destinations::forget(&mut tx, day + 1).await.unwrap(), 1);
 }
 
-async fn calls_of_another_day_wait_and_are_released_when_the_limit_changes(book: Book) {
-    let id = book.queue(1, 3).await;
-    let lane = book.lane("a").await.unwrap();
-    let read = due(&book, id, "", NOW).await;
+async fn calls_of_another_day_wait_and_are_released_when_the_limit_changes(store: Store) {
+    let id = store.queue(1, 3).await;
+    let lane = store.lane("a").await.unwrap();
+    let read = due(&store, id, "", NOW).await;
     let until = destinations::day(NOW).1;
     assert!(until.0 % DAY == 0 && until > NOW);
     let deferrals = read[..2].iter().map(|call| Deferral { call: claim(call).call, until }).collect();
-    commit(&book.db, &lane, 1, &Group { deferrals, ..Group::default() }).await.unwrap();
-    assert_eq!(due(&book, id, "", NOW).await.len(), 1);
-    assert_eq!(due(&book, id, "", until).await.len(), 3, "the next day they are due by themselves");
-    let mut conn = book.db.read().await.unwrap();
+    commit(&store.db, &lane, 1, &Group { deferrals, ..Group::default() }).await.unwrap();
+    assert_eq!(due(&store, id, "", NOW).await.len(), 1);
+    assert_eq!(due(&store, id, "", until).await.len(), 3, "the next day they are due by themselves");
+    let mut conn = store.db.read().await.unwrap();
     assert_eq!(destinations::waiting(&mut conn, SERVER, id, NOW).await.unwrap(), Some((2, until)));
     drop(conn);
-    let mut tx = book.tx().await;
-    assert_eq!(destinations::release(&mut tx, SERVER, &[book.client + 1], NOW).await.unwrap(), 0);
-    assert_eq!(destinations::release(&mut tx, SERVER, &[book.client], NOW).await.unwrap(), 2);
+    let mut tx = store.tx().await;
+    assert_eq!(destinations::release(&mut tx, SERVER, &[store.client + 1], NOW).await.unwrap(), 0);
+    assert_eq!(destinations::release(&mut tx, SERVER, &[store.client], NOW).await.unwrap(), 2);
     tx.commit().await.unwrap();
-    assert_eq!(due(&book, id, "", NOW).await.len(), 3);
+    assert_eq!(due(&store, id, "", NOW).await.len(), 3);
 }
 
-async fn a_forbidden_call_ends_and_is_told(book: Book) {
-    let id = book.queue(1, 3).await;
-    let lane = book.lane("a").await.unwrap();
-    let read = due(&book, id, "", NOW).await;
+async fn a_forbidden_call_ends_and_is_told(store: Store) {
+    let id = store.queue(1, 3).await;
+    let lane = store.lane("a").await.unwrap();
+    let read = due(&store, id, "", NOW).await;
     let refusal = |call: &Call, outcome, why: &str| Refusal {
         call: claim(call).call,
         from: CallStatus::Queued,
@@ -149,43 +149,43 @@ async fn a_forbidden_call_ends_and_is_told(book: Book) {
     // Found twice, because it was read twice: told once.
     for number in 1..=2 {
         let group = Group { refusals: refusals.clone(), ..Group::default() };
-        commit(&book.db, &lane, number, &group).await.unwrap();
+        commit(&store.db, &lane, number, &group).await.unwrap();
     }
-    let mut conn = book.db.read().await.unwrap();
-    let queue = queues::get(&mut conn, book.client, id).await.unwrap().unwrap();
+    let mut conn = store.db.read().await.unwrap();
+    let queue = queues::get(&mut conn, store.client, id).await.unwrap().unwrap();
     assert_eq!((queue.queued, queue.canceled, queue.failed), (1, 1, 1));
     for (call, status, why) in [(&read[0], CallStatus::Canceled, "listed"), (&read[1], CallStatus::Failed, "denied")] {
-        let told = events::of_call(&mut conn, Some(book.client), call.id.into()).await.unwrap();
+        let told = events::of_call(&mut conn, Some(store.client), call.id.into()).await.unwrap();
         assert_eq!(told.iter().map(|event| event.detail.as_deref()).collect::<Vec<_>>(), [Some(why)]);
         let call = calls::get(&mut conn, None, call.id.into()).await.unwrap().unwrap();
         assert_eq!((call.status, call.attempts), (status.code(), 0));
     }
 }
 
-async fn calls_are_read_by_their_time_zone(book: Book) {
-    let mut batch = book.batch(1, None, 5);
-    batch.calls[1].plan.time_zone = Some("Asia/Tokyo".into());
-    batch.calls[3].plan.time_zone = Some("Asia/Tokyo".into());
-    batch.calls[4].plan.time_zone = Some("Europe/Berlin".into());
-    book.insert_batch(&batch).await;
-    let mut conn = book.db.read().await.unwrap();
+async fn calls_are_read_by_their_time_zone(store: Store) {
+    let mut batch = store.batch(1, None, 5);
+    batch.calls[1].spec.time_zone = Some("Asia/Tokyo".into());
+    batch.calls[3].spec.time_zone = Some("Asia/Tokyo".into());
+    batch.calls[4].spec.time_zone = Some("Europe/Berlin".into());
+    store.insert_batch(&batch).await;
+    let mut conn = store.db.read().await.unwrap();
     let runnable = lanes::runnable(&mut conn, SERVER).await.unwrap();
     assert_eq!((runnable.len(), runnable[0].priority, runnable[0].weight), (1, 5, 1));
     let id = runnable[0].queue.id;
     assert_eq!(lanes::time_zones(&mut conn, SERVER, id).await.unwrap(), ["", "Asia/Tokyo", "Europe/Berlin"]);
     assert_eq!(lanes::time_zones(&mut conn, SERVER, id + 1).await.unwrap(), Vec::<String>::new());
     let positions = |calls: Vec<Call>| calls.iter().map(|call| call.position).collect::<Vec<_>>();
-    assert_eq!(positions(due(&book, id, "", NOW).await), [1, 3]);
-    assert_eq!(positions(due(&book, id, "Asia/Tokyo", NOW).await), [2, 4]);
+    assert_eq!(positions(due(&store, id, "", NOW).await), [1, 3]);
+    assert_eq!(positions(due(&store, id, "Asia/Tokyo", NOW).await), [2, 4]);
     let before = Millis(NOW.0 - 1);
     let place = Place { server: SERVER, queue_id: id, time_zone: "Asia/Tokyo" };
     assert_eq!(lanes::next_due(&mut conn, place, before).await.unwrap(), Some(NOW));
 }
 
-async fn only_clients_that_were_granted_the_server_may_dial(book: Book) {
-    let mut conn = book.db.read().await.unwrap();
+async fn only_clients_that_were_granted_the_server_may_dial(store: Store) {
+    let mut conn = store.db.read().await.unwrap();
     let may: Vec<i64> = lanes::clients(&mut conn, SERVER).await.unwrap().iter().map(|client| client.id).collect();
-    assert_eq!(may, [book.client]);
+    assert_eq!(may, [store.client]);
     assert!(lanes::clients(&mut conn, "server2").await.unwrap().is_empty());
     let limits = lanes::server_limits(&mut conn, SERVER).await.unwrap().unwrap();
     assert_eq!((limits.max_channels, limits.trunks.as_str()), (10, "[]"));

@@ -7,14 +7,14 @@ macro_rules! on_both_engines {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
                 crate::plans::note();
-                if let Some(book) = super::Book::sqlite().await { super::$name(book).await }
+                if let Some(store) = super::Store::sqlite().await { super::$name(store).await }
                 crate::plans::check();
             })*
         }
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                if let Some(book) = super::Book::postgres().await { super::$name(book).await }
+                if let Some(store) = super::Store::postgres().await { super::$name(store).await }
             })*
         }
     };

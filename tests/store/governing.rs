@@ -13,9 +13,9 @@ use trunkline::store::servers::{Removal, Server};
 use trunkline::store::settings::{self, KillSwitch, PlatformPolicy};
 use trunkline::store::{audit, calls, clients, events, keys, leases, nodes, queues, servers};
 
-use super::book::{Book, NOW, SERVER, new_call, server};
 use super::conformance::page;
 use super::engines::on_both_engines;
+use super::store::{NOW, SERVER, Store, new_call, server};
 
 on_both_engines!(
     a_client_is_changed_and_a_grant_that_stays_keeps_its_limits,
@@ -45,11 +45,11 @@ fn other_server() -> Server {
     Server { code: "server2".into(), ..server() }
 }
 
-async fn a_client_is_changed_and_a_grant_that_stays_keeps_its_limits(book: Book) {
-    let mut tx = book.tx().await;
+async fn a_client_is_changed_and_a_grant_that_stays_keeps_its_limits(store: Store) {
+    let mut tx = store.tx().await;
     servers::insert(&mut tx, &other_server()).await.unwrap();
     let limited = Grant {
-        client_id: book.client,
+        client_id: store.client,
         server_code: SERVER.into(),
         max_live_calls: Some(3),
         calls_per_second: Some(0.5),
@@ -57,35 +57,35 @@ async fn a_client_is_changed_and_a_grant_that_stays_keeps_its_limits(book: Book)
     clients::set_grant(&mut tx, &limited).await.unwrap();
     let later = Millis(NOW.0 + 1);
     let new = as_new("renamed", &[SERVER, "server2"]);
-    assert!(clients::update(&mut tx, book.client, &new, true, later).await.unwrap());
+    assert!(clients::update(&mut tx, store.client, &new, true, later).await.unwrap());
     assert!(!clients::update(&mut tx, 4711, &as_new("nobody", &[]), true, later).await.unwrap());
     tx.commit().await.unwrap();
-    let mut conn = book.db.read().await.unwrap();
-    let client = clients::get(&mut conn, book.client).await.unwrap().unwrap();
+    let mut conn = store.db.read().await.unwrap();
+    let client = clients::get(&mut conn, store.client).await.unwrap().unwrap();
     assert_eq!((client.name.as_str(), client.disabled, client.updated_at), ("renamed", true, later.0));
-    let grants = clients::grants(&mut conn, book.client).await.unwrap();
+    let grants = clients::grants(&mut conn, store.client).await.unwrap();
     assert_eq!((&grants[0], grants[1].server_code.as_str()), (&limited, "server2"));
     drop(conn);
-    let mut tx = book.tx().await;
-    clients::update(&mut tx, book.client, &as_new("renamed", &[]), false, later).await.unwrap();
-    assert!(clients::grants(&mut tx, book.client).await.unwrap().is_empty());
+    let mut tx = store.tx().await;
+    clients::update(&mut tx, store.client, &as_new("renamed", &[]), false, later).await.unwrap();
+    assert!(clients::grants(&mut tx, store.client).await.unwrap().is_empty());
 }
 
-async fn a_grant_is_set_again_and_taken_back_once(book: Book) {
-    let mut tx = book.tx().await;
+async fn a_grant_is_set_again_and_taken_back_once(store: Store) {
+    let mut tx = store.tx().await;
     let mut grant =
-        Grant { client_id: book.client, server_code: SERVER.into(), max_live_calls: Some(1), calls_per_second: None };
+        Grant { client_id: store.client, server_code: SERVER.into(), max_live_calls: Some(1), calls_per_second: None };
     clients::set_grant(&mut tx, &grant).await.unwrap();
     grant.max_live_calls = None;
     grant.calls_per_second = Some(2.5);
     clients::set_grant(&mut tx, &grant).await.unwrap();
-    assert_eq!(clients::grants(&mut tx, book.client).await.unwrap(), [grant]);
-    assert!(clients::revoke_grant(&mut tx, book.client, SERVER).await.unwrap());
-    assert!(!clients::revoke_grant(&mut tx, book.client, SERVER).await.unwrap());
+    assert_eq!(clients::grants(&mut tx, store.client).await.unwrap(), [grant]);
+    assert!(clients::revoke_grant(&mut tx, store.client, SERVER).await.unwrap());
+    assert!(!clients::revoke_grant(&mut tx, store.client, SERVER).await.unwrap());
 }
 
-async fn a_server_is_changed_only_where_it_is(book: Book) {
-    let mut tx = book.tx().await;
+async fn a_server_is_changed_only_where_it_is(store: Store) {
+    let mut tx = store.tx().await;
     let trunks = r#"[{"trunk":"t","max_channels":2}]"#.to_owned();
     let changed = Server { max_channels: 77, trunks, created_at: 1, updated_at: NOW.0 + 5, ..server() };
     assert!(servers::update(&mut tx, &changed).await.unwrap());
@@ -96,38 +96,38 @@ async fn a_server_is_changed_only_where_it_is(book: Book) {
     assert!(servers::insert(&mut tx, &server()).await.unwrap_err().is_duplicate());
 }
 
-async fn a_server_in_use_is_not_removed(book: Book) {
-    book.queue(1, 2).await;
-    let mut tx = book.tx().await;
+async fn a_server_in_use_is_not_removed(store: Store) {
+    store.queue(1, 2).await;
+    let mut tx = store.tx().await;
     let removal = servers::remove(&mut tx, SERVER, NOW).await.unwrap();
     assert_eq!(removal, Removal::InUse { waiting: 2, live: 0 });
     tx.rollback().await.unwrap();
-    assert!(servers::get(&mut book.db.read().await.unwrap(), SERVER).await.unwrap().is_some());
+    assert!(servers::get(&mut store.db.read().await.unwrap(), SERVER).await.unwrap().is_some());
 }
 
-async fn a_removed_server_leaves_its_name_and_comes_back_anew(book: Book) {
-    let mut new = book.batch(1, None, 1);
+async fn a_removed_server_leaves_its_name_and_comes_back_anew(store: Store) {
+    let mut new = store.batch(1, None, 1);
     new.calls[0].status = CallStatus::Canceled;
-    let BatchResult::Stored { queue_id } = book.insert_batch(&new).await else { panic!("stored") };
-    book.lane("a").await.unwrap();
-    let mut tx = book.tx().await;
+    let BatchResult::Stored { queue_id } = store.insert_batch(&new).await else { panic!("stored") };
+    store.lane("a").await.unwrap();
+    let mut tx = store.tx().await;
     assert_eq!(servers::remove(&mut tx, SERVER, NOW).await.unwrap(), Removal::Done);
     tx.commit().await.unwrap();
-    let mut tx = book.tx().await;
+    let mut tx = store.tx().await;
     assert_eq!(servers::remove(&mut tx, SERVER, NOW).await.unwrap(), Removal::NoSuchServer);
     tx.rollback().await.unwrap();
-    let mut conn = book.db.read().await.unwrap();
+    let mut conn = store.db.read().await.unwrap();
     assert!(servers::list(&mut conn).await.unwrap().is_empty());
     assert!(servers::states(&mut conn, None).await.unwrap().is_empty());
-    assert!(clients::granted_servers(&mut conn, book.client).await.unwrap().is_empty());
-    let past = page(&book, queue_id, 0, 1).await.remove(0);
+    assert!(clients::granted_servers(&mut conn, store.client).await.unwrap().is_empty());
+    let past = page(&store, queue_id, 0, 1).await.remove(0);
     assert_eq!(past.server_code, SERVER);
     drop(conn);
     let anew = Server { username: "anew".into(), created_at: NOW.0 + 9, ..server() };
-    let mut tx = book.tx().await;
+    let mut tx = store.tx().await;
     servers::insert(&mut tx, &anew).await.unwrap();
     tx.commit().await.unwrap();
-    let state = servers::states(&mut book.db.read().await.unwrap(), Some(SERVER)).await.unwrap().remove(0);
+    let state = servers::states(&mut store.db.read().await.unwrap(), Some(SERVER)).await.unwrap().remove(0);
     assert_eq!((state.server, state.lease.is_none()), (anew, true));
 }
 
@@ -143,19 +143,19 @@ fn entry(target: &str) -> audit::NewEntry {
     }
 }
 
-async fn an_audit_entry_is_there_with_its_change_and_not_without(book: Book) {
-    let mut tx = book.tx().await;
+async fn an_audit_entry_is_there_with_its_change_and_not_without(store: Store) {
+    let mut tx = store.tx().await;
     audit::append(&mut tx, &entry("servers/lost")).await.unwrap();
     tx.rollback().await.unwrap();
-    let mut tx = book.tx().await;
+    let mut tx = store.tx().await;
     audit::append(&mut tx, &entry("servers/kept")).await.unwrap();
     tx.commit().await.unwrap();
-    let all = audit::list(&mut book.db.read().await.unwrap(), None, 10).await.unwrap();
+    let all = audit::list(&mut store.db.read().await.unwrap(), None, 10).await.unwrap();
     assert_eq!(all.iter().map(|entry| entry.target.as_str()).collect::<Vec<_>>(), ["servers/kept"]);
 }
 
-async fn the_audit_is_paged_from_the_newest_on(book: Book) {
-    let mut tx = book.tx().await;
+async fn the_audit_is_paged_from_the_newest_on(store: Store) {
+    let mut tx = store.tx().await;
     for target in ["1", "2", "3"] {
         audit::append(&mut tx, &entry(target)).await.unwrap();
     }
@@ -165,8 +165,8 @@ async fn the_audit_is_paged_from_the_newest_on(book: Book) {
     assert_eq!(targets, ["3", "2", "1"]);
 }
 
-async fn a_node_is_heard_of_and_forgotten_after_a_day(book: Book) {
-    let (mut tx, day) = (book.tx().await, 24 * 60 * 60 * 1000);
+async fn a_node_is_heard_of_and_forgotten_after_a_day(store: Store) {
+    let (mut tx, day) = (store.tx().await, 24 * 60 * 60 * 1000);
     nodes::join(&mut tx, "a", "1.0", NOW).await.unwrap();
     nodes::join(&mut tx, "b", "1.0", NOW).await.unwrap();
     assert!(nodes::beat(&mut tx, "a", Millis(NOW.0 + day)).await.unwrap());
@@ -180,8 +180,8 @@ async fn a_node_is_heard_of_and_forgotten_after_a_day(book: Book) {
     assert!(!nodes::beat(&mut tx, "b", NOW).await.unwrap(), "it has to join again");
 }
 
-async fn a_drained_node_stays_so_when_it_joins_again(book: Book) {
-    let mut tx = book.tx().await;
+async fn a_drained_node_stays_so_when_it_joins_again(store: Store) {
+    let mut tx = store.tx().await;
     nodes::join(&mut tx, "a", "1.0", NOW).await.unwrap();
     assert!(nodes::set_draining(&mut tx, "a", true).await.unwrap());
     assert!(!nodes::set_draining(&mut tx, "nosuch", true).await.unwrap());
@@ -192,9 +192,9 @@ async fn a_drained_node_stays_so_when_it_joins_again(book: Book) {
     assert_eq!((node.version.as_str(), node.started_at), ("1.1", NOW.0 + 1));
 }
 
-async fn a_server_is_shown_as_draining_while_its_owner_is(book: Book) {
-    let lane = book.lane("a").await.unwrap();
-    let mut tx = book.tx().await;
+async fn a_server_is_shown_as_draining_while_its_owner_is(store: Store) {
+    let lane = store.lane("a").await.unwrap();
+    let mut tx = store.tx().await;
     nodes::join(&mut tx, "a", "1.0", NOW).await.unwrap();
     nodes::join(&mut tx, "b", "1.0", NOW).await.unwrap();
     assert_eq!(nodes::list(&mut tx, NOW).await.unwrap()[0].1, [SERVER]);
@@ -204,30 +204,30 @@ async fn a_server_is_shown_as_draining_while_its_owner_is(book: Book) {
     leases::release(&mut tx, SERVER, lane.epoch).await.unwrap();
     assert!(nodes::list(&mut tx, NOW).await.unwrap()[0].1.is_empty());
     tx.commit().await.unwrap();
-    book.lane("b").await.unwrap();
-    assert!(!servers::states(&mut book.db.read().await.unwrap(), None).await.unwrap()[0].draining);
+    store.lane("b").await.unwrap();
+    assert!(!servers::states(&mut store.db.read().await.unwrap(), None).await.unwrap()[0].draining);
 }
 
-async fn a_lane_that_a_node_cannot_run_stays_free_and_says_why(book: Book) {
+async fn a_lane_that_a_node_cannot_run_stays_free_and_says_why(store: Store) {
     let pass_over = async |why: &str| {
-        let mut tx = book.tx().await;
+        let mut tx = store.tx().await;
         leases::pass_over(&mut tx, SERVER, "a", why, NOW).await.unwrap();
         tx.commit().await.unwrap();
-        let state = servers::states(&mut book.db.read().await.unwrap(), Some(SERVER)).await.unwrap().remove(0);
+        let state = servers::states(&mut store.db.read().await.unwrap(), Some(SERVER)).await.unwrap().remove(0);
         let lease = state.lease.unwrap();
         (lease.node, ServerStatus::try_from(lease.status).unwrap(), lease.last_error)
     };
     for why in ["wrong key", "wrong key still"] {
         assert_eq!(pass_over(why).await, ("a".to_owned(), ServerStatus::Offline, Some(why.to_owned())));
     }
-    assert_eq!(book.lane("b").await.unwrap().epoch, 1);
+    assert_eq!(store.lane("b").await.unwrap().epoch, 1);
     let owned = ("b".to_owned(), ServerStatus::Connecting);
     let (node, status, _) = pass_over("wrong key").await;
     assert_eq!((node, status), owned, "what another node owns is its to tell");
 }
 
-async fn a_setting_that_was_never_set_has_its_default(book: Book) {
-    let mut tx = book.tx().await;
+async fn a_setting_that_was_never_set_has_its_default(store: Store) {
+    let mut tx = store.tx().await;
     assert_eq!(settings::get::<KillSwitch>(&mut tx).await.unwrap(), (KillSwitch::default(), None));
     let engaged = KillSwitch { engaged: true, reason: Some("a fault".into()) };
     settings::set(&mut tx, &engaged, NOW).await.unwrap();
@@ -236,54 +236,54 @@ async fn a_setting_that_was_never_set_has_its_default(book: Book) {
     assert_eq!(settings::get::<PlatformPolicy>(&mut tx).await.unwrap().1, None, "each has a row of its own");
 }
 
-async fn a_number_is_listed_once_for_a_client_or_for_all(book: Book) {
-    let other = book.another_client().await;
-    let mut tx = book.tx().await;
+async fn a_number_is_listed_once_for_a_client_or_for_all(store: Store) {
+    let other = store.another_client().await;
+    let mut tx = store.tx().await;
     let numbers = |list: &[&str]| list.iter().map(|&number| (number.to_owned(), None)).collect::<Vec<_>>();
     assert_eq!(do_not_call::add(&mut tx, PLATFORM, &numbers(&["111"]), NOW).await.unwrap(), 1);
-    assert_eq!(do_not_call::add(&mut tx, book.client, &numbers(&["333", "222", "333"]), NOW).await.unwrap(), 2);
-    let (page, count) = do_not_call::list(&mut tx, book.client, 0, 1).await.unwrap();
+    assert_eq!(do_not_call::add(&mut tx, store.client, &numbers(&["333", "222", "333"]), NOW).await.unwrap(), 2);
+    let (page, count) = do_not_call::list(&mut tx, store.client, 0, 1).await.unwrap();
     assert_eq!((page[0].number.as_str(), page.len(), count), ("222", 1, 2));
     let asked: Vec<String> = ["111", "222", "444"].map(str::to_owned).to_vec();
-    let found = do_not_call::listed(&mut tx, book.client, &asked).await.unwrap();
+    let found = do_not_call::listed(&mut tx, store.client, &asked).await.unwrap();
     assert_eq!(found, HashSet::from(["111".to_owned(), "222".to_owned()]));
     let found = do_not_call::listed(&mut tx, other, &asked).await.unwrap();
     assert_eq!(found, HashSet::from(["111".to_owned()]), "another client's list is its own");
-    assert!(do_not_call::remove(&mut tx, book.client, "222").await.unwrap());
-    assert!(!do_not_call::remove(&mut tx, book.client, "111").await.unwrap(), "it is the platform's");
+    assert!(do_not_call::remove(&mut tx, store.client, "222").await.unwrap());
+    assert!(!do_not_call::remove(&mut tx, store.client, "111").await.unwrap(), "it is the platform's");
 }
 
-async fn a_call_that_is_stored_as_canceled_is_counted_and_told(book: Book) {
-    let mut new = book.batch(1, None, 1);
+async fn a_call_that_is_stored_as_canceled_is_counted_and_told(store: Store) {
+    let mut new = store.batch(1, None, 1);
     let id = CallId::new();
     new.calls.push(trunkline::store::calls::NewCall { id, status: CallStatus::Canceled, ..new_call() });
-    let BatchResult::Stored { queue_id } = book.insert_batch(&new).await else { panic!("stored") };
-    let mut conn = book.db.read().await.unwrap();
-    let queue = queues::get(&mut conn, book.client, queue_id).await.unwrap().unwrap();
+    let BatchResult::Stored { queue_id } = store.insert_batch(&new).await else { panic!("stored") };
+    let mut conn = store.db.read().await.unwrap();
+    let queue = queues::get(&mut conn, store.client, queue_id).await.unwrap().unwrap();
     assert_eq!((queue.queued, queue.canceled), (1, 1));
-    let call = calls::get(&mut conn, Some(book.client), id).await.unwrap().unwrap();
+    let call = calls::get(&mut conn, Some(store.client), id).await.unwrap().unwrap();
     assert_eq!((call.outcome().unwrap(), call.ended_at), (Some(Outcome::Canceled), Some(NOW.0)));
-    let told = events::of_call(&mut conn, Some(book.client), id).await.unwrap();
+    let told = events::of_call(&mut conn, Some(store.client), id).await.unwrap();
     assert_eq!(told[0].detail.as_deref(), Some(do_not_call::DETAIL));
     let live = calls::live(&mut conn, Filter::default(), 10).await.unwrap();
     assert!(live.is_empty());
 }
 
-async fn what_waits_is_the_sum_over_a_clients_queues(book: Book) {
-    assert_eq!(queues::waiting(&mut book.db.read().await.unwrap(), book.client).await.unwrap(), 0);
-    book.queue(1, 2).await;
-    book.queue(2, 3).await;
-    let other = book.another_client().await;
-    let mut tx = book.tx().await;
-    assert_eq!(queues::waiting_exactly(&mut tx, book.client).await.unwrap(), 5);
+async fn what_waits_is_the_sum_over_a_clients_queues(store: Store) {
+    assert_eq!(queues::waiting(&mut store.db.read().await.unwrap(), store.client).await.unwrap(), 0);
+    store.queue(1, 2).await;
+    store.queue(2, 3).await;
+    let other = store.another_client().await;
+    let mut tx = store.tx().await;
+    assert_eq!(queues::waiting_exactly(&mut tx, store.client).await.unwrap(), 5);
     assert_eq!(queues::waiting_exactly(&mut tx, other).await.unwrap(), 0);
 }
 
-async fn a_transaction_that_is_rolled_back_leaves_nothing(book: Book) {
-    let mut tx = book.tx().await;
+async fn a_transaction_that_is_rolled_back_leaves_nothing(store: Store) {
+    let mut tx = store.tx().await;
     let key = keys::Key {
         id: "k".into(),
-        client_id: book.client,
+        client_id: store.client,
         secret_sha256: vec![0; 32],
         created_at: NOW.0,
         expires_at: None,
@@ -292,7 +292,7 @@ async fn a_transaction_that_is_rolled_back_leaves_nothing(book: Book) {
     };
     keys::insert(&mut tx, &key).await.unwrap();
     tx.rollback().await.unwrap();
-    assert!(keys::find(&mut book.db.read().await.unwrap(), "k").await.unwrap().is_none());
+    assert!(keys::find(&mut store.db.read().await.unwrap(), "k").await.unwrap().is_none());
     // The connection goes on.
-    book.queue(1, 1).await;
+    store.queue(1, 1).await;
 }

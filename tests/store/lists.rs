@@ -7,9 +7,9 @@ use trunkline::store::call_lists::{self, CallFilter};
 use trunkline::store::journal::{Change, Group, What, commit};
 use trunkline::store::queues::{self, QueueFilter, QueueUpdate};
 
-use super::book::{Book, NOW, claim, new_call};
 use super::conformance::{due, ended, queue_of, update};
 use super::engines::on_both_engines;
+use super::store::{NOW, Store, claim, new_call};
 
 on_both_engines!(
     pages_follow_the_order_of_insertion,
@@ -21,57 +21,57 @@ on_both_engines!(
 );
 
 /// Positions on a page, and the count.
-async fn page(book: &Book, id: i64, filter: CallFilter, offset: i64, limit: i64) -> (Vec<i64>, i64) {
-    let queue = queue_of(book, id).await;
-    let mut conn = book.db.read().await.unwrap();
+async fn page(store: &Store, id: i64, filter: CallFilter, offset: i64, limit: i64) -> (Vec<i64>, i64) {
+    let queue = queue_of(store, id).await;
+    let mut conn = store.db.read().await.unwrap();
     let (calls, count) = call_lists::page(&mut conn, &queue, filter, offset, limit).await.unwrap();
     (calls.iter().map(|call| call.position).collect(), count)
 }
 
-async fn pages_follow_the_order_of_insertion(book: Book) {
-    let id = book.queue(1, 30).await;
-    assert!(matches!(book.insert(2, Some(id), 20).await, BatchResult::Stored { .. }));
+async fn pages_follow_the_order_of_insertion(store: Store) {
+    let id = store.queue(1, 30).await;
+    assert!(matches!(store.insert(2, Some(id), 20).await, BatchResult::Stored { .. }));
     let mut positions = Vec::new();
     for number in 0..4 {
-        let (page, count) = page(&book, id, CallFilter::default(), number * 15, 15).await;
+        let (page, count) = page(&store, id, CallFilter::default(), number * 15, 15).await;
         assert_eq!(count, 50);
         positions.extend(page);
     }
     assert_eq!(positions, (1..=50).collect::<Vec<i64>>());
     let queued = CallFilter { status: Some(CallStatus::Queued), ..CallFilter::default() };
-    assert_eq!(page(&book, id, queued, 45, 10).await, (vec![46, 47, 48, 49, 50], 50));
-    assert_eq!(page(&book, id, CallFilter::default(), i64::MAX - 5, 1000).await, (vec![], 50));
+    assert_eq!(page(&store, id, queued, 45, 10).await, (vec![46, 47, 48, 49, 50], 50));
+    assert_eq!(page(&store, id, CallFilter::default(), i64::MAX - 5, 1000).await, (vec![], 50));
 }
 
-async fn the_calls_of_a_batch_stand_side_by_side(book: Book) {
-    let id = book.queue(1, 3).await;
-    book.insert(2, Some(id), 4).await;
-    book.insert(3, None, 2).await;
+async fn the_calls_of_a_batch_stand_side_by_side(store: Store) {
+    let id = store.queue(1, 3).await;
+    store.insert(2, Some(id), 4).await;
+    store.insert(3, None, 2).await;
     let of = |batch_id| CallFilter { batch_id: Some(batch_id), ..CallFilter::default() };
-    assert_eq!(page(&book, id, of(2), 0, 10).await, (vec![4, 5, 6, 7], 4));
-    assert_eq!(page(&book, id, of(2), 3, 2).await, (vec![7], 4));
-    assert_eq!(page(&book, id, of(2), 4, 2).await, (vec![], 4));
-    assert_eq!(page(&book, id, of(3), 0, 10).await, (vec![], 0), "it is in another queue");
-    assert_eq!(page(&book, id, of(9), 0, 10).await, (vec![], 0));
+    assert_eq!(page(&store, id, of(2), 0, 10).await, (vec![4, 5, 6, 7], 4));
+    assert_eq!(page(&store, id, of(2), 3, 2).await, (vec![7], 4));
+    assert_eq!(page(&store, id, of(2), 4, 2).await, (vec![], 4));
+    assert_eq!(page(&store, id, of(3), 0, 10).await, (vec![], 0), "it is in another queue");
+    assert_eq!(page(&store, id, of(9), 0, 10).await, (vec![], 0));
     let both = CallFilter { status: Some(CallStatus::Queued), ..of(2) };
-    assert_eq!(page(&book, id, both, 1, 2).await, (vec![5, 6], 4));
+    assert_eq!(page(&store, id, both, 1, 2).await, (vec![5, 6], 4));
 }
 
-async fn calls_are_found_by_status_outcome_and_number(book: Book) {
-    let mut new = book.batch(1, None, 4);
+async fn calls_are_found_by_status_outcome_and_number(store: Store) {
+    let mut new = store.batch(1, None, 4);
     for (call, number) in new.calls.iter_mut().zip([Some(7), Some(8), None, Some(7)]) {
         call.contact_number = number;
     }
-    let BatchResult::Stored { queue_id: id } = book.insert_batch(&new).await else { panic!("stored") };
-    let lane = book.lane("a").await.unwrap();
-    let claims: Vec<_> = due(&book, id).await.iter().take(3).map(claim).collect();
-    commit(&book.db, &lane, 1, &Group { claims: claims.clone(), ..Group::default() }).await.unwrap();
+    let BatchResult::Stored { queue_id: id } = store.insert_batch(&new).await else { panic!("stored") };
+    let lane = store.lane("a").await.unwrap();
+    let claims: Vec<_> = due(&store, id).await.iter().take(3).map(claim).collect();
+    commit(&store.db, &lane, 1, &Group { claims: claims.clone(), ..Group::default() }).await.unwrap();
     let changes = vec![
         ended(&claims[0], CallStatus::Dialing, Outcome::Busy, None),
         ended(&claims[1], CallStatus::Dialing, Outcome::Busy, Some(Millis(NOW.0 + 1))),
         ended(&claims[2], CallStatus::Dialing, Outcome::Answered, None),
     ];
-    commit(&book.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
+    commit(&store.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
 
     let status = |status| CallFilter { status: Some(status), ..CallFilter::default() };
     for (at, positions) in [
@@ -82,72 +82,72 @@ async fn calls_are_found_by_status_outcome_and_number(book: Book) {
         (CallStatus::Expired, vec![]),
     ] {
         let count = i64::try_from(positions.len()).unwrap();
-        assert_eq!(page(&book, id, status(at), 0, 10).await, (positions, count), "{at:?}");
+        assert_eq!(page(&store, id, status(at), 0, 10).await, (positions, count), "{at:?}");
     }
     let busy = CallFilter { outcome: Some(Outcome::Busy), ..CallFilter::default() };
-    assert_eq!(page(&book, id, busy, 0, 1).await, (vec![1], 2));
-    assert_eq!(page(&book, id, busy, 1, 1).await, (vec![2], 2));
+    assert_eq!(page(&store, id, busy, 0, 1).await, (vec![1], 2));
+    assert_eq!(page(&store, id, busy, 1, 1).await, (vec![2], 2));
     let seven = CallFilter { contact_number: Some(7), ..CallFilter::default() };
-    assert_eq!(page(&book, id, seven, 0, 10).await, (vec![1, 4], 2));
+    assert_eq!(page(&store, id, seven, 0, 10).await, (vec![1, 4], 2));
     let all_at_once = CallFilter { status: Some(CallStatus::Failed), batch_id: Some(1), ..seven };
     let all_at_once = CallFilter { outcome: Some(Outcome::Busy), ..all_at_once };
-    assert_eq!(page(&book, id, all_at_once, 0, 10).await, (vec![1], 1));
+    assert_eq!(page(&store, id, all_at_once, 0, 10).await, (vec![1], 1));
 }
 
-async fn live_calls_are_found_through_their_attempts(book: Book) {
-    let (id, other) = (book.queue(1, 4).await, book.queue(2, 1).await);
-    let lane = book.lane("a").await.unwrap();
-    let mut claims: Vec<_> = due(&book, id).await.iter().take(3).map(claim).collect();
-    claims.push(claim(&due(&book, other).await[0]));
-    commit(&book.db, &lane, 1, &Group { claims: claims.clone(), ..Group::default() }).await.unwrap();
+async fn live_calls_are_found_through_their_attempts(store: Store) {
+    let (id, other) = (store.queue(1, 4).await, store.queue(2, 1).await);
+    let lane = store.lane("a").await.unwrap();
+    let mut claims: Vec<_> = due(&store, id).await.iter().take(3).map(claim).collect();
+    claims.push(claim(&due(&store, other).await[0]));
+    commit(&store.db, &lane, 1, &Group { claims: claims.clone(), ..Group::default() }).await.unwrap();
     let rings = What::Moved { from: CallStatus::Dialing, to: CallStatus::Ringing };
     let changes = vec![Change { call: claims[1].call, attempt: claims[1].attempt, number: 1, at: NOW, what: rings }];
-    commit(&book.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
+    commit(&store.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
     let at = |status| CallFilter { status: Some(status), ..CallFilter::default() };
-    assert_eq!(page(&book, id, at(CallStatus::Dialing), 0, 10).await, (vec![1, 3], 2));
-    assert_eq!(page(&book, id, at(CallStatus::Dialing), 1, 10).await, (vec![3], 2));
-    assert_eq!(page(&book, id, at(CallStatus::Ringing), 0, 10).await, (vec![2], 1));
-    assert_eq!(page(&book, id, at(CallStatus::Answered), 0, 10).await, (vec![], 0));
+    assert_eq!(page(&store, id, at(CallStatus::Dialing), 0, 10).await, (vec![1, 3], 2));
+    assert_eq!(page(&store, id, at(CallStatus::Dialing), 1, 10).await, (vec![3], 2));
+    assert_eq!(page(&store, id, at(CallStatus::Ringing), 0, 10).await, (vec![2], 1));
+    assert_eq!(page(&store, id, at(CallStatus::Answered), 0, 10).await, (vec![], 0));
 }
 
 /// Ids on a page, and the count.
-async fn listed(book: &Book, filter: QueueFilter, offset: i64, limit: i64) -> (Vec<i64>, i64) {
-    let mut conn = book.db.read().await.unwrap();
-    let (queues, count) = queues::list(&mut conn, book.client, filter, offset, limit).await.unwrap();
+async fn listed(store: &Store, filter: QueueFilter, offset: i64, limit: i64) -> (Vec<i64>, i64) {
+    let mut conn = store.db.read().await.unwrap();
+    let (queues, count) = queues::list(&mut conn, store.client, filter, offset, limit).await.unwrap();
     (queues.iter().map(|queue| queue.id).collect(), count)
 }
 
-async fn queues_are_paged_by_their_numbers_newest_first(book: Book) {
-    let other = book.another_client().await;
+async fn queues_are_paged_by_their_numbers_newest_first(store: Store) {
+    let other = store.another_client().await;
     let mut ids = Vec::new();
     for batch in 1..=5 {
-        ids.push(book.queue(batch, 1).await);
+        ids.push(store.queue(batch, 1).await);
         // Queues of others lie between, and leave no gap.
-        let mut tx = book.tx().await;
+        let mut tx = store.tx().await;
         queues::create(&mut tx, other, QueueKind::Bulk, NOW).await.unwrap();
         tx.commit().await.unwrap();
     }
     ids.reverse();
     let all = QueueFilter::default();
-    assert_eq!(listed(&book, all, 0, 2).await, (ids[..2].to_vec(), 5));
-    assert_eq!(listed(&book, all, 2, 2).await, (ids[2..4].to_vec(), 5));
-    assert_eq!(listed(&book, all, 4, 2).await, (ids[4..].to_vec(), 5));
-    assert_eq!(listed(&book, all, 6, 2).await, (vec![], 5));
+    assert_eq!(listed(&store, all, 0, 2).await, (ids[..2].to_vec(), 5));
+    assert_eq!(listed(&store, all, 2, 2).await, (ids[2..4].to_vec(), 5));
+    assert_eq!(listed(&store, all, 4, 2).await, (ids[4..].to_vec(), 5));
+    assert_eq!(listed(&store, all, 6, 2).await, (vec![], 5));
 }
 
-async fn queues_are_found_by_kind_and_status(book: Book) {
-    let (first, second) = (book.queue(1, 1).await, book.queue(2, 1).await);
-    let mut tx = book.tx().await;
-    let quick = NewQuickCall { client_id: book.client, call: new_call(), idempotency: None };
+async fn queues_are_found_by_kind_and_status(store: Store) {
+    let (first, second) = (store.queue(1, 1).await, store.queue(2, 1).await);
+    let mut tx = store.tx().await;
+    let quick = NewQuickCall { client_id: store.client, call: new_call(), idempotency: None };
     insert_quick(&mut tx, &quick, NOW).await.unwrap();
     tx.commit().await.unwrap();
-    update(&book, first, QueueUpdate { status: Some(QueueStatus::Paused), ..QueueUpdate::default() }).await;
+    update(&store, first, QueueUpdate { status: Some(QueueStatus::Paused), ..QueueUpdate::default() }).await;
     let bulk = QueueFilter { kind: Some(QueueKind::Bulk), status: None };
-    assert_eq!(listed(&book, bulk, 0, 10).await, (vec![second, first], 2));
-    assert_eq!(listed(&book, bulk, 1, 10).await, (vec![first], 2));
+    assert_eq!(listed(&store, bulk, 0, 10).await, (vec![second, first], 2));
+    assert_eq!(listed(&store, bulk, 1, 10).await, (vec![first], 2));
     let paused = QueueFilter { kind: None, status: Some(QueueStatus::Paused) };
-    assert_eq!(listed(&book, paused, 0, 10).await, (vec![first], 1));
+    assert_eq!(listed(&store, paused, 0, 10).await, (vec![first], 1));
     let both = QueueFilter { kind: Some(QueueKind::Quick), ..paused };
-    assert_eq!(listed(&book, both, 0, 10).await, (vec![], 0));
-    assert_eq!(listed(&book, QueueFilter { kind: Some(QueueKind::Quick), status: None }, 0, 10).await.1, 1);
+    assert_eq!(listed(&store, both, 0, 10).await, (vec![], 0));
+    assert_eq!(listed(&store, QueueFilter { kind: Some(QueueKind::Quick), status: None }, 0, 10).await.1, 1);
 }

@@ -13,7 +13,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod book;
 mod compiled;
 mod conformance;
 mod dialing;
@@ -24,5 +23,6 @@ mod live_calls;
 mod plans;
 mod retries;
 mod rules;
+mod store;
 mod streams;
 mod webhooks;

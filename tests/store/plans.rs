@@ -51,16 +51,16 @@ impl Instrumentation for Note {
 /// Fails where a statement that was noted goes through a table that grows.
 pub fn check() {
     let sent = SENT.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let mut book = SqliteConnection::establish(":memory:").expect("a book");
-    book.run_pending_migrations(MIGRATIONS).expect("migrations");
-    book.batch_execute("PRAGMA foreign_keys = ON").expect("a setting");
+    let mut store = SqliteConnection::establish(":memory:").expect("a store");
+    store.run_pending_migrations(MIGRATIONS).expect("migrations");
+    store.batch_execute("PRAGMA foreign_keys = ON").expect("a setting");
     let mut slow = Vec::new();
     for sql in sent.iter().filter(|sql| VERBS.iter().any(|verb| sql.starts_with(verb))) {
         // A list that is empty is written as what is never true, and nothing is looked at.
         if sql.contains("(1=0)") || sql.contains(RARE) {
             continue;
         }
-        let plan: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(&mut book).expect("a plan");
+        let plan: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(&mut store).expect("a plan");
         slow.extend(
             plan.iter().filter(|step| grows(&step.detail)).map(|step| format!("{}\n    in {sql}", step.detail)),
         );

@@ -11,9 +11,9 @@ use trunkline::store::journal::{Group, commit};
 use trunkline::store::queues::QueueUpdate;
 use trunkline::store::{call_lists, queue_rules, queues, retries};
 
-use super::book::{Book, NOW};
 use super::conformance::{claim_all, due, ended, kinds, queue_of, update};
 use super::engines::on_both_engines;
+use super::store::{NOW, Store};
 
 on_both_engines!(
     every_failed_call_of_a_large_queue_is_tried_again_once,
@@ -29,109 +29,109 @@ on_both_engines!(
 const RETRY: QueueUpdate = QueueUpdate { status: None, retry: Some(true), retry_count: Some(1), retry_gap: Some(0) };
 
 /// A queue whose calls have all ended so, and are not tried again.
-async fn failed(book: &Book, calls: usize, outcome: Outcome) -> i64 {
-    let id = book.queue(1, calls.min(1000)).await;
+async fn failed(store: &Store, calls: usize, outcome: Outcome) -> i64 {
+    let id = store.queue(1, calls.min(1000)).await;
     for batch in 1..calls.div_ceil(1000) {
         let rest = (calls - batch * 1000).min(1000);
-        book.insert(1 + i64::try_from(batch).unwrap(), Some(id), rest).await;
+        store.insert(1 + i64::try_from(batch).unwrap(), Some(id), rest).await;
     }
-    let lane = book.lane("a").await.unwrap();
+    let lane = store.lane("a").await.unwrap();
     for number in 0..calls.div_ceil(1000) {
         let number = i64::try_from(number).unwrap() * 2 + 1;
-        let claims = claim_all(book, &lane, number, id).await;
+        let claims = claim_all(store, &lane, number, id).await;
         let changes = claims.iter().map(|claim| ended(claim, CallStatus::Dialing, outcome, None)).collect();
-        commit(&book.db, &lane, number + 1, &Group { changes, ..Group::default() }).await.unwrap();
+        commit(&store.db, &lane, number + 1, &Group { changes, ..Group::default() }).await.unwrap();
     }
     id
 }
 
-async fn set(book: &Book, id: i64, rules: &QueueRules) {
-    let mut tx = book.tx().await;
-    let told = queue_rules::set(&mut tx, book.client, id, rules, NOW).await.unwrap().unwrap();
+async fn set(store: &Store, id: i64, rules: &QueueRules) {
+    let mut tx = store.tx().await;
+    let told = queue_rules::set(&mut tx, store.client, id, rules, NOW).await.unwrap().unwrap();
     events::append(&mut tx, vec![told]).await.unwrap();
     tx.commit().await.unwrap();
 }
 
-async fn every_failed_call_of_a_large_queue_is_tried_again_once(book: Book) {
-    let id = failed(&book, 2500, Outcome::Busy).await;
-    assert_eq!(queue_of(&book, id).await.status, QueueStatus::Completed.code());
-    let queue = update(&book, id, RETRY).await;
+async fn every_failed_call_of_a_large_queue_is_tried_again_once(store: Store) {
+    let id = failed(&store, 2500, Outcome::Busy).await;
+    assert_eq!(queue_of(&store, id).await.status, QueueStatus::Completed.code());
+    let queue = update(&store, id, RETRY).await;
     assert_eq!((queue.failed, queue.retrying, queue.status), (0, 2500, QueueStatus::InProgress.code()));
-    let told = kinds(&book).await.iter().filter(|kind| **kind == EventKind::Retrying as i16).count();
+    let told = kinds(&store).await.iter().filter(|kind| **kind == EventKind::Retrying as i16).count();
     assert_eq!(told, 2500);
     // The same again finds nothing to do.
-    assert_eq!(update(&book, id, RETRY).await.retrying, 2500);
-    let queue = update(&book, id, QueueUpdate { retry: Some(false), ..QueueUpdate::default() }).await;
+    assert_eq!(update(&store, id, RETRY).await.retrying, 2500);
+    let queue = update(&store, id, QueueUpdate { retry: Some(false), ..QueueUpdate::default() }).await;
     assert_eq!((queue.failed, queue.retrying, queue.status), (2500, 0, QueueStatus::Completed.code()));
 }
 
-async fn a_rule_that_is_changed_again_meanwhile_decides(book: Book) {
-    let id = failed(&book, 3, Outcome::Busy).await;
-    let mut tx = book.tx().await;
-    let earlier = queues::update(&mut tx, book.client, id, RETRY, NOW).await.unwrap().unwrap();
+async fn a_rule_that_is_changed_again_meanwhile_decides(store: Store) {
+    let id = failed(&store, 3, Outcome::Busy).await;
+    let mut tx = store.tx().await;
+    let earlier = queues::update(&mut tx, store.client, id, RETRY, NOW).await.unwrap().unwrap();
     tx.commit().await.unwrap();
-    update(&book, id, QueueUpdate { retry: Some(false), ..QueueUpdate::default() }).await;
-    retries::apply(&book.db, &earlier, NOW, || 0.5).await.unwrap();
-    assert_eq!(queue_of(&book, id).await.failed, 3);
+    update(&store, id, QueueUpdate { retry: Some(false), ..QueueUpdate::default() }).await;
+    retries::apply(&store.db, &earlier, NOW, || 0.5).await.unwrap();
+    assert_eq!(queue_of(&store, id).await.failed, 3);
 }
 
-async fn a_failure_with_a_rule_of_its_own_comes_back_by_that_rule(book: Book) {
-    let id = failed(&book, 1, Outcome::Congestion).await;
+async fn a_failure_with_a_rule_of_its_own_comes_back_by_that_rule(store: Store) {
+    let id = failed(&store, 1, Outcome::Congestion).await;
     let rule =
         RetryRule { outcome: Failure::Congestion, max_retries: Some(3), delay: Some(100), backoff: 1.0, jitter: 0.5 };
-    set(&book, id, &QueueRules { retry_rules: vec![rule], ..QueueRules::default() }).await;
-    assert_eq!(queue_of(&book, id).await.failed, 1, "rules alone move nothing that has ended");
-    let mut tx = book.tx().await;
-    let queue = queues::update(&mut tx, book.client, id, RETRY, NOW).await.unwrap().unwrap();
+    set(&store, id, &QueueRules { retry_rules: vec![rule], ..QueueRules::default() }).await;
+    assert_eq!(queue_of(&store, id).await.failed, 1, "rules alone move nothing that has ended");
+    let mut tx = store.tx().await;
+    let queue = queues::update(&mut tx, store.client, id, RETRY, NOW).await.unwrap().unwrap();
     tx.commit().await.unwrap();
-    retries::apply(&book.db, &queue, NOW, || 1.0).await.unwrap();
-    let mut conn = book.db.read().await.unwrap();
+    retries::apply(&store.db, &queue, NOW, || 1.0).await.unwrap();
+    let mut conn = store.db.read().await.unwrap();
     let (calls, _) = call_lists::page(&mut conn, &queue, Default::default(), 0, 1).await.unwrap();
     assert_eq!((calls[0].status, calls[0].due_at), (CallStatus::Retrying.code(), NOW.0 + 150_000));
 }
 
-async fn an_items_own_rule_goes_before_the_queues(book: Book) {
-    let mut new = book.batch(1, None, 2);
+async fn an_items_own_rule_goes_before_the_queues(store: Store) {
+    let mut new = store.batch(1, None, 2);
     let none = RetryRule { outcome: Failure::Busy, max_retries: Some(0), delay: None, backoff: 1.0, jitter: 0.0 };
-    new.calls[0].plan.retry_rules = vec![none];
-    let BatchResult::Stored { queue_id: id } = book.insert_batch(&new).await else { panic!("stored") };
-    let lane = book.lane("a").await.unwrap();
-    let claims = claim_all(&book, &lane, 1, id).await;
+    new.calls[0].spec.retry_rules = vec![none];
+    let BatchResult::Stored { queue_id: id } = store.insert_batch(&new).await else { panic!("stored") };
+    let lane = store.lane("a").await.unwrap();
+    let claims = claim_all(&store, &lane, 1, id).await;
     let changes = claims.iter().map(|claim| ended(claim, CallStatus::Dialing, Outcome::Busy, None)).collect();
-    commit(&book.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
-    update(&book, id, RETRY).await;
-    let due: Vec<i64> = due(&book, id).await.iter().map(|call| call.position).collect();
+    commit(&store.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
+    update(&store, id, RETRY).await;
+    let due: Vec<i64> = due(&store, id).await.iter().map(|call| call.position).collect();
     assert_eq!(due, [2]);
 }
 
-async fn giving_up_leaves_calls_in_doubt_unknown(book: Book) {
-    let id = failed(&book, 2, Outcome::Unknown).await;
-    assert_eq!(update(&book, id, RETRY).await.unknown, 2, "nobody is called twice");
-    set(&book, id, &QueueRules { at_least_once: true, ..QueueRules::default() }).await;
-    let queue = update(&book, id, RETRY).await;
+async fn giving_up_leaves_calls_in_doubt_unknown(store: Store) {
+    let id = failed(&store, 2, Outcome::Unknown).await;
+    assert_eq!(update(&store, id, RETRY).await.unknown, 2, "nobody is called twice");
+    set(&store, id, &QueueRules { at_least_once: true, ..QueueRules::default() }).await;
+    let queue = update(&store, id, RETRY).await;
     assert_eq!((queue.unknown, queue.retrying), (0, 2));
-    let queue = update(&book, id, QueueUpdate { retry: Some(false), ..QueueUpdate::default() }).await;
+    let queue = update(&store, id, QueueUpdate { retry: Some(false), ..QueueUpdate::default() }).await;
     assert_eq!((queue.unknown, queue.failed, queue.retrying), (2, 0, 0));
 }
 
-async fn attempts_are_tallied_by_outcome(book: Book) {
-    let id = book.queue(1, 1).await;
-    let lane = book.lane("a").await.unwrap();
+async fn attempts_are_tallied_by_outcome(store: Store) {
+    let id = store.queue(1, 1).await;
+    let lane = store.lane("a").await.unwrap();
     let mut number = 0;
     for outcome in [Outcome::Busy, Outcome::NoAnswer, Outcome::Busy, Outcome::Unknown] {
-        let claims = claim_all(&book, &lane, number + 1, id).await;
+        let claims = claim_all(&store, &lane, number + 1, id).await;
         let changes = vec![ended(&claims[0], CallStatus::Dialing, outcome, Some(Millis(NOW.0 - 1)))];
-        commit(&book.db, &lane, number + 2, &Group { changes, ..Group::default() }).await.unwrap();
+        commit(&store.db, &lane, number + 2, &Group { changes, ..Group::default() }).await.unwrap();
         number += 2;
     }
-    let tally = Tally(due(&book, id).await[0].tally);
+    let tally = Tally(due(&store, id).await[0].tally);
     let counts = [Outcome::Busy, Outcome::NoAnswer, Outcome::Failed, Outcome::Unknown].map(|outcome| tally.of(outcome));
     assert_eq!(counts, [2, 1, 0, 1]);
 }
 
-async fn rules_are_read_as_they_were_set(book: Book) {
-    let id = book.queue(1, 1).await;
-    let read = async || queue_rules::get(&mut book.db.read().await.unwrap(), book.client, id).await.unwrap().unwrap();
+async fn rules_are_read_as_they_were_set(store: Store) {
+    let id = store.queue(1, 1).await;
+    let read = async || queue_rules::get(&mut store.db.read().await.unwrap(), store.client, id).await.unwrap().unwrap();
     assert_eq!(read().await, QueueRules::default());
     let window = Window { days: vec![1, 5], from: 540, to: 1440 };
     let rules = QueueRules {
@@ -149,24 +149,24 @@ async fn rules_are_read_as_they_were_set(book: Book) {
         windows: Some(Windows { time_zone: Some("Europe/Berlin".into()), windows: vec![window] }),
         at_least_once: true,
     };
-    set(&book, id, &rules).await;
+    set(&store, id, &rules).await;
     assert_eq!(read().await, rules);
-    assert_eq!(queue_of(&book, id).await.retries().unwrap().rules, rules.retry_rules);
-    let last = events::after(&mut book.db.read().await.unwrap(), 0, 100).await.unwrap().pop().unwrap();
+    assert_eq!(queue_of(&store, id).await.retries().unwrap().rules, rules.retry_rules);
+    let last = events::after(&mut store.db.read().await.unwrap(), 0, 100).await.unwrap().pop().unwrap();
     assert_eq!((last.kind, last.detail.as_deref()), (EventKind::QueueUpdated as i16, Some("rules")));
     // Set as a whole: what is absent is taken away.
-    set(&book, id, &QueueRules::default()).await;
+    set(&store, id, &QueueRules::default()).await;
     assert_eq!(read().await, QueueRules::default());
 }
 
-async fn rules_of_a_foreign_queue_are_none(book: Book) {
-    let id = book.queue(1, 1).await;
-    let other = book.another_client().await;
-    assert!(queue_rules::get(&mut book.db.read().await.unwrap(), other, id).await.unwrap().is_none());
-    let mut tx = book.tx().await;
+async fn rules_of_a_foreign_queue_are_none(store: Store) {
+    let id = store.queue(1, 1).await;
+    let other = store.another_client().await;
+    assert!(queue_rules::get(&mut store.db.read().await.unwrap(), other, id).await.unwrap().is_none());
+    let mut tx = store.tx().await;
     let rules = QueueRules { weight: 7, ..QueueRules::default() };
     assert!(queue_rules::set(&mut tx, other, id, &rules, NOW).await.unwrap().is_none());
     tx.commit().await.unwrap();
-    let own = queue_rules::get(&mut book.db.read().await.unwrap(), book.client, id).await.unwrap().unwrap();
+    let own = queue_rules::get(&mut store.db.read().await.unwrap(), store.client, id).await.unwrap().unwrap();
     assert_eq!(own.weight, 1);
 }

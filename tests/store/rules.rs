@@ -15,9 +15,9 @@ use trunkline::store::queues::{self, QueueUpdate};
 use trunkline::store::settings::{self, KillSwitch};
 use trunkline::store::{Conn, Tx, retries};
 
-use super::book::{Book, NOW, claim, withdrawal};
 use super::conformance::{claim_all, due, ended, kinds, queue_of};
 use super::engines::on_both_engines;
+use super::store::{NOW, Store, claim, withdrawal};
 use crate::support::wait;
 
 on_both_engines!(
@@ -54,24 +54,24 @@ async fn set(rule: Rule, tx: &mut Tx, client: i64, queue: i64) {
 }
 
 /// A lane's commit that claims the queue's calls, on its way.
-async fn claiming(book: &Book, lane: &LaneRef, queue: i64) -> JoinHandle<HashSet<CallId>> {
+async fn claiming(store: &Store, lane: &LaneRef, queue: i64) -> JoinHandle<HashSet<CallId>> {
     let checks = Checks { numbers: vec!["491".into()], ..Checks::default() };
     let claims: Vec<Claim> =
-        due(book, queue).await.iter().map(|call| Claim { checks: checks.clone(), ..claim(call) }).collect();
+        due(store, queue).await.iter().map(|call| Claim { checks: checks.clone(), ..claim(call) }).collect();
     assert!(!claims.is_empty());
-    let (db, lane) = (book.db.clone(), lane.clone());
+    let (db, lane) = (store.db.clone(), lane.clone());
     let group = Group { claims, ..Group::default() };
     tokio::spawn(async move { commit(&db, &lane, 1, &group).await.unwrap() })
 }
 
 /// Until so many sessions wait for a lock, or the task has ended without.
-async fn waiting_or_over<T>(book: &Book, sessions: i64, task: &JoinHandle<T>) {
+async fn waiting_or_over<T>(store: &Store, sessions: i64, task: &JoinHandle<T>) {
     #[derive(diesel::QueryableByName)]
     struct Waiting {
         #[diesel(sql_type = BigInt)]
         count: i64,
     }
-    let Conn::Postgres(mut conn) = book.db.read().await.unwrap() else { panic!("PostgreSQL") };
+    let Conn::Postgres(mut conn) = store.db.read().await.unwrap() else { panic!("PostgreSQL") };
     let waiting = "SELECT COUNT(*) AS count FROM pg_stat_activity \
          WHERE datname = current_database() AND wait_event_type = 'Lock'";
     wait::until_async("a session waits for a lock", async || {
@@ -84,13 +84,13 @@ async fn waiting_or_over<T>(book: &Book, sessions: i64, task: &JoinHandle<T>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_that_is_being_set_is_not_overlooked_by_a_claim() {
     for rule in RULES {
-        let Some(book) = Book::postgres().await else { return };
-        let id = book.queue(1, 2).await;
-        let lane = book.lane("a").await.unwrap();
-        let mut tx = book.tx().await;
-        set(rule, &mut tx, book.client, id).await;
-        let claiming = claiming(&book, &lane, id).await;
-        waiting_or_over(&book, 1, &claiming).await;
+        let Some(store) = Store::postgres().await else { return };
+        let id = store.queue(1, 2).await;
+        let lane = store.lane("a").await.unwrap();
+        let mut tx = store.tx().await;
+        set(rule, &mut tx, store.client, id).await;
+        let claiming = claiming(&store, &lane, id).await;
+        waiting_or_over(&store, 1, &claiming).await;
         tx.commit().await.unwrap();
         assert!(claiming.await.unwrap().is_empty(), "{rule:?}");
     }
@@ -99,22 +99,22 @@ async fn a_rule_that_is_being_set_is_not_overlooked_by_a_claim() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_is_not_set_before_the_claims_that_overlook_it_are_committed() {
     for rule in RULES {
-        let Some(book) = Book::postgres().await else { return };
-        let id = book.queue(1, 2).await;
-        let lane = book.lane("a").await.unwrap();
+        let Some(store) = Store::postgres().await else { return };
+        let id = store.queue(1, 2).await;
+        let lane = store.lane("a").await.unwrap();
         // Whoever numbers events holds up all others; so a lane stands in the middle of its commit.
-        let mut numbering = book.tx().await;
-        let note = NewEvent::of_queue(EventKind::Note, book.client, id, NOW);
+        let mut numbering = store.tx().await;
+        let note = NewEvent::of_queue(EventKind::Note, store.client, id, NOW);
         events::append(&mut numbering, vec![note]).await.unwrap();
-        let claiming = claiming(&book, &lane, id).await;
-        waiting_or_over(&book, 1, &claiming).await;
-        let (db, client) = (book.db.clone(), book.client);
+        let claiming = claiming(&store, &lane, id).await;
+        waiting_or_over(&store, 1, &claiming).await;
+        let (db, client) = (store.db.clone(), store.client);
         let setting = tokio::spawn(async move {
             let mut tx = db.begin().await.unwrap();
             set(rule, &mut tx, client, id).await;
             tx.commit().await.unwrap();
         });
-        waiting_or_over(&book, 2, &setting).await;
+        waiting_or_over(&store, 2, &setting).await;
         assert!(!setting.is_finished(), "{rule:?} is answered, and its calls are still to be claimed");
         numbering.commit().await.unwrap();
         assert_eq!(claiming.await.unwrap().len(), 2, "{rule:?}");
@@ -123,45 +123,45 @@ async fn a_rule_is_not_set_before_the_claims_that_overlook_it_are_committed() {
 }
 
 /// `retry: false` as the API sets it.
-async fn give_up(book: &Book, id: i64) {
-    let mut tx = book.tx().await;
-    let queue = queues::update(&mut tx, book.client, id, GIVE_UP, NOW).await.unwrap().unwrap();
+async fn give_up(store: &Store, id: i64) {
+    let mut tx = store.tx().await;
+    let queue = queues::update(&mut tx, store.client, id, GIVE_UP, NOW).await.unwrap().unwrap();
     tx.commit().await.unwrap();
-    retries::apply(&book.db, &queue, NOW, || 0.5).await.unwrap();
+    retries::apply(&store.db, &queue, NOW, || 0.5).await.unwrap();
 }
 
-async fn a_call_that_ends_behind_retry_false_is_not_tried_again(book: Book) {
-    let id = book.queue(1, 3).await;
-    let lane = book.lane("a").await.unwrap();
-    let claims = claim_all(&book, &lane, 1, id).await;
-    give_up(&book, id).await;
+async fn a_call_that_ends_behind_retry_false_is_not_tried_again(store: Store) {
+    let id = store.queue(1, 3).await;
+    let lane = store.lane("a").await.unwrap();
+    let claims = claim_all(&store, &lane, 1, id).await;
+    give_up(&store, id).await;
     // The lane knows the old rule yet.
     let again = Some(Millis(NOW.0 + 1000));
     let ends = [(Outcome::Busy, again), (Outcome::Unknown, again), (Outcome::Answered, None)];
     let changes =
         claims.iter().zip(ends).map(|(claim, (outcome, next))| ended(claim, CallStatus::Dialing, outcome, next));
-    commit(&book.db, &lane, 2, &Group { changes: changes.collect(), ..Group::default() }).await.unwrap();
-    let queue = queue_of(&book, id).await;
+    commit(&store.db, &lane, 2, &Group { changes: changes.collect(), ..Group::default() }).await.unwrap();
+    let queue = queue_of(&store, id).await;
     assert_eq!((queue.retrying, queue.failed, queue.unknown, queue.completed), (0, 1, 1, 1));
     assert_eq!(queue.status, QueueStatus::Completed.code());
-    assert!(due(&book, id).await.is_empty());
-    let told = kinds(&book).await;
+    assert!(due(&store, id).await.is_empty());
+    let told = kinds(&store).await;
     assert_eq!(told.iter().filter(|kind| **kind == EventKind::Ended as i16).count(), 3);
     assert_eq!(told.last(), Some(&(EventKind::QueueUpdated as i16)));
 }
 
-async fn a_withdrawn_further_try_of_a_queue_that_gave_up_ends(book: Book) {
-    let id = book.queue(1, 2).await;
-    let lane = book.lane("a").await.unwrap();
-    let claims = claim_all(&book, &lane, 1, id).await;
+async fn a_withdrawn_further_try_of_a_queue_that_gave_up_ends(store: Store) {
+    let id = store.queue(1, 2).await;
+    let lane = store.lane("a").await.unwrap();
+    let claims = claim_all(&store, &lane, 1, id).await;
     let changes = vec![ended(&claims[0], CallStatus::Dialing, Outcome::NoAnswer, Some(Millis(NOW.0 - 1)))];
     let withdrawn = vec![withdrawal(claims[1].clone())];
-    commit(&book.db, &lane, 2, &Group { changes, withdrawn, ..Group::default() }).await.unwrap();
-    let claims = claim_all(&book, &lane, 3, id).await;
+    commit(&store.db, &lane, 2, &Group { changes, withdrawn, ..Group::default() }).await.unwrap();
+    let claims = claim_all(&store, &lane, 3, id).await;
     assert_eq!(claims.len(), 2);
-    give_up(&book, id).await;
+    give_up(&store, id).await;
     let withdrawn = claims.into_iter().map(withdrawal).collect();
-    commit(&book.db, &lane, 4, &Group { withdrawn, ..Group::default() }).await.unwrap();
-    let queue = queue_of(&book, id).await;
+    commit(&store.db, &lane, 4, &Group { withdrawn, ..Group::default() }).await.unwrap();
+    let queue = queue_of(&store, id).await;
     assert_eq!((queue.queued, queue.retrying, queue.failed), (1, 0, 1), "only the first try is still to come");
 }

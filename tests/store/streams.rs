@@ -6,9 +6,9 @@ use trunkline::store::events::{self, EventKind};
 use trunkline::store::queues::QueueUpdate;
 use trunkline::store::streams::{self, ItemStream, StreamResult};
 
-use super::book::{Book, NOW, new_call};
 use super::conformance::{queue_of, update};
 use super::engines::on_both_engines;
+use super::store::{NOW, Store, new_call};
 
 on_both_engines!(
     a_stream_is_stored_with_its_items,
@@ -19,18 +19,18 @@ on_both_engines!(
     two_streams_that_begin_at_once_are_one,
 );
 
-async fn begin(book: &Book, queue_id: Option<i64>) -> StreamResult {
+async fn begin(store: &Store, queue_id: Option<i64>) -> StreamResult {
     loop {
-        let mut tx = book.tx().await;
-        if let Some(begun) = streams::begin(&mut tx, book.client, "s", queue_id, NOW).await.unwrap() {
+        let mut tx = store.tx().await;
+        if let Some(begun) = streams::begin(&mut tx, store.client, "s", queue_id, NOW).await.unwrap() {
             tx.commit().await.unwrap();
             return begun;
         }
     }
 }
 
-async fn opened(book: &Book, queue_id: Option<i64>) -> ItemStream {
-    match begin(book, queue_id).await {
+async fn opened(store: &Store, queue_id: Option<i64>) -> ItemStream {
+    match begin(store, queue_id).await {
         StreamResult::Open(stream) => stream,
         other => panic!("{other:?}"),
     }
@@ -40,8 +40,8 @@ fn items(count: usize) -> Vec<NewCall> {
     (0..count).map(|_| new_call()).collect()
 }
 
-async fn append(book: &Book, stream: &ItemStream, count: usize) -> StreamResult {
-    let mut tx = book.tx().await;
+async fn append(store: &Store, stream: &ItemStream, count: usize) -> StreamResult {
+    let mut tx = store.tx().await;
     let result = streams::append(&mut tx, stream, &items(count), NOW).await.unwrap();
     if matches!(result, StreamResult::Open(_)) {
         tx.commit().await.unwrap();
@@ -49,65 +49,65 @@ async fn append(book: &Book, stream: &ItemStream, count: usize) -> StreamResult 
     result
 }
 
-async fn a_stream_is_stored_with_its_items(book: Book) {
-    let stream = opened(&book, None).await;
-    let StreamResult::Open(stream) = append(&book, &stream, 1000).await else { panic!("open") };
-    let StreamResult::Open(stream) = append(&book, &stream, 500).await else { panic!("open") };
+async fn a_stream_is_stored_with_its_items(store: Store) {
+    let stream = opened(&store, None).await;
+    let StreamResult::Open(stream) = append(&store, &stream, 1000).await else { panic!("open") };
+    let StreamResult::Open(stream) = append(&store, &stream, 500).await else { panic!("open") };
     assert_eq!(stream.stored, 1500);
-    let queue = queue_of(&book, stream.queue_id).await;
+    let queue = queue_of(&store, stream.queue_id).await;
     assert_eq!((queue.total_calls, queue.queued), (1500, 1500));
-    let told = events::after(&mut book.db.read().await.unwrap(), 0, 10).await.unwrap();
+    let told = events::after(&mut store.db.read().await.unwrap(), 0, 10).await.unwrap();
     let told: Vec<_> = told.iter().map(|event| (event.kind, event.count, event.batch_id)).collect();
     let inserted = EventKind::BatchInserted as i16;
     assert_eq!(told, [(inserted, Some(1000), None), (inserted, Some(500), None)]);
 }
 
-async fn a_stream_goes_on_where_its_last_commit_left_it(book: Book) {
-    let stream = opened(&book, None).await;
-    let StreamResult::Open(stream) = append(&book, &stream, 10).await else { panic!("open") };
+async fn a_stream_goes_on_where_its_last_commit_left_it(store: Store) {
+    let stream = opened(&store, None).await;
+    let StreamResult::Open(stream) = append(&store, &stream, 10).await else { panic!("open") };
     // A group that is not committed is as if it had never been sent.
-    let mut tx = book.tx().await;
+    let mut tx = store.tx().await;
     streams::append(&mut tx, &stream, &items(10), NOW).await.unwrap();
     drop(tx);
-    let resumed = opened(&book, None).await;
+    let resumed = opened(&store, None).await;
     assert_eq!((resumed.stored, resumed.queue_id), (10, stream.queue_id));
-    append(&book, &resumed, 10).await;
-    assert_eq!(queue_of(&book, stream.queue_id).await.total_calls, 20);
+    append(&store, &resumed, 10).await;
+    assert_eq!(queue_of(&store, stream.queue_id).await.total_calls, 20);
 }
 
-async fn the_last_connection_takes_the_stream_over(book: Book) {
-    let first = opened(&book, None).await;
-    let second = opened(&book, None).await;
-    assert_eq!(append(&book, &first, 5).await, StreamResult::TakenOver);
-    assert!(matches!(append(&book, &second, 5).await, StreamResult::Open(_)));
-    assert_eq!(append(&book, &second, 5).await, StreamResult::TakenOver, "from where it stood before");
-    assert_eq!(queue_of(&book, first.queue_id).await.total_calls, 5);
+async fn the_last_connection_takes_the_stream_over(store: Store) {
+    let first = opened(&store, None).await;
+    let second = opened(&store, None).await;
+    assert_eq!(append(&store, &first, 5).await, StreamResult::TakenOver);
+    assert!(matches!(append(&store, &second, 5).await, StreamResult::Open(_)));
+    assert_eq!(append(&store, &second, 5).await, StreamResult::TakenOver, "from where it stood before");
+    assert_eq!(queue_of(&store, first.queue_id).await.total_calls, 5);
 }
 
-async fn a_stream_stays_in_its_queue(book: Book) {
-    let id = book.queue(1, 1).await;
-    let stream = opened(&book, Some(id)).await;
+async fn a_stream_stays_in_its_queue(store: Store) {
+    let id = store.queue(1, 1).await;
+    let stream = opened(&store, Some(id)).await;
     assert_eq!(stream.queue_id, id);
-    let other = book.queue(2, 1).await;
-    assert_eq!(begin(&book, Some(other)).await, StreamResult::OtherQueue { queue_id: id });
-    assert_eq!(opened(&book, None).await.queue_id, id);
+    let other = store.queue(2, 1).await;
+    assert_eq!(begin(&store, Some(other)).await, StreamResult::OtherQueue { queue_id: id });
+    assert_eq!(opened(&store, None).await.queue_id, id);
 }
 
-async fn a_stream_into_what_a_client_completed_is_refused(book: Book) {
-    let id = book.queue(1, 1).await;
-    let stream = opened(&book, Some(id)).await;
+async fn a_stream_into_what_a_client_completed_is_refused(store: Store) {
+    let id = store.queue(1, 1).await;
+    let stream = opened(&store, Some(id)).await;
     let completed = QueueUpdate { status: Some(QueueStatus::Completed), ..QueueUpdate::default() };
-    update(&book, id, completed).await;
-    assert_eq!(append(&book, &stream, 1).await, StreamResult::QueueCompleted);
-    let mut tx = book.tx().await;
-    let other = streams::begin(&mut tx, book.client, "t", Some(id), NOW).await.unwrap();
+    update(&store, id, completed).await;
+    assert_eq!(append(&store, &stream, 1).await, StreamResult::QueueCompleted);
+    let mut tx = store.tx().await;
+    let other = streams::begin(&mut tx, store.client, "t", Some(id), NOW).await.unwrap();
     assert_eq!(other, Some(StreamResult::QueueCompleted));
-    let foreign = streams::begin(&mut tx, book.client, "u", Some(12_345), NOW).await.unwrap();
+    let foreign = streams::begin(&mut tx, store.client, "u", Some(12_345), NOW).await.unwrap();
     assert_eq!(foreign, Some(StreamResult::NoSuchQueue));
 }
 
-async fn two_streams_that_begin_at_once_are_one(book: Book) {
-    let (one, other) = tokio::join!(opened(&book, None), opened(&book, None));
+async fn two_streams_that_begin_at_once_are_one(store: Store) {
+    let (one, other) = tokio::join!(opened(&store, None), opened(&store, None));
     assert_eq!(one.queue_id, other.queue_id);
     assert_ne!(one.connection, other.connection);
 }

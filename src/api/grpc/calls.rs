@@ -4,15 +4,15 @@ use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
 use super::watch::{self, Events};
-use super::{App, convert, insert, whole};
+use super::{App, convert, insert, run_to_completion};
 use crate::api::auth::{Caller, CallerKind};
 use crate::api::validate::batch::content;
 use crate::api::validate::{Rules, quick};
 use crate::api::{Error, Reason};
+use crate::domain::end_request::EndRequest;
 use crate::domain::ids::CallId;
 use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
-use crate::domain::wish::Wish;
 use crate::pb;
 use crate::store::batches::{self, NewQuickCall, QuickResult};
 use crate::store::commands::{self, Answer};
@@ -34,7 +34,7 @@ impl pb::call_service_server::CallService for Calls {
         let key =
             request.metadata().get("idempotency-key").map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
         let (app, request) = (self.0.clone(), request.into_inner());
-        let done = whole(async move {
+        let done = run_to_completion(async move {
             let mut conn = app.db.read().await?;
             // A replay is answered as the first time, whatever the client may do by now.
             if let Some(key) = &key
@@ -63,7 +63,7 @@ impl pb::call_service_server::CallService for Calls {
     async fn get_call(&self, request: Request<pb::GetCallRequest>) -> Result<Response<pb::GetCallResponse>, Status> {
         let client_id = whose(Caller::of(&request)?);
         let (app, request) = (self.0.clone(), request.into_inner());
-        whole(async move {
+        run_to_completion(async move {
             let id = call_id(&request.call_id)?;
             let mut conn = app.db.read().await?;
             let call = calls::get(&mut conn, client_id, id).await?;
@@ -84,7 +84,7 @@ impl pb::call_service_server::CallService for Calls {
     ) -> Result<Response<Self::WatchCallsStream>, Status> {
         let client_id = whose(Caller::of(&request)?);
         let (app, request) = (self.0.clone(), request.into_inner());
-        whole(async move {
+        run_to_completion(async move {
             let call = request.call_id.as_deref().map(call_id).transpose()?;
             let filter = Filter { client_id, queue_id: request.queue_id, call };
             watch::watch(&app, filter, request.after).await
@@ -98,8 +98,8 @@ impl pb::call_service_server::CallService for Calls {
     ) -> Result<Response<pb::CancelCallResponse>, Status> {
         let client_id = whose(Caller::of(&request)?);
         let (app, request) = (self.0.clone(), request.into_inner());
-        whole(async move {
-            let call = end(&app, client_id, &request.call_id, Wish::Cancel).await?;
+        run_to_completion(async move {
+            let call = end(&app, client_id, &request.call_id, EndRequest::Cancel).await?;
             Ok(pb::CancelCallResponse { call: Some(call) })
         })
         .await
@@ -111,8 +111,8 @@ impl pb::call_service_server::CallService for Calls {
     ) -> Result<Response<pb::HangupCallResponse>, Status> {
         let client_id = whose(Caller::of(&request)?);
         let (app, request) = (self.0.clone(), request.into_inner());
-        whole(async move {
-            let call = end(&app, client_id, &request.call_id, Wish::HangUp).await?;
+        run_to_completion(async move {
+            let call = end(&app, client_id, &request.call_id, EndRequest::HangUp).await?;
             Ok(pb::HangupCallResponse { call: Some(call) })
         })
         .await
@@ -120,10 +120,10 @@ impl pb::call_service_server::CallService for Calls {
 }
 
 /// Ends a call as its client wishes, and answers how it then stands and what became of the wish.
-async fn end(app: &App, client_id: Option<i64>, id: &str, wish: Wish) -> Result<pb::Call, Error> {
+async fn end(app: &App, client_id: Option<i64>, id: &str, request: EndRequest) -> Result<pb::Call, Error> {
     let id = call_id(id)?;
     let mut tx = app.db.begin().await?;
-    let Some((answer, call)) = commands::wish(&mut tx, client_id, id, wish, Millis::now()).await? else {
+    let Some((answer, call)) = commands::request_end(&mut tx, client_id, id, request, Millis::now()).await? else {
         tx.rollback().await?;
         return Err(Error::NotFound(format!("call {id}")));
     };
@@ -133,7 +133,7 @@ async fn end(app: &App, client_id: Option<i64>, id: &str, wish: Wish) -> Result<
         Answer::AlreadyCanceled => pb::EndResult::AlreadyCanceled,
         Answer::Refused(status) => {
             tx.rollback().await?;
-            let message = refusal(id, wish, status);
+            let message = refusal(id, request, status);
             return Err(Error::FailedPrecondition { reason: Reason::CallStatus, message });
         }
     };
@@ -141,10 +141,10 @@ async fn end(app: &App, client_id: Option<i64>, id: &str, wish: Wish) -> Result<
     Ok(pb::Call { result: Some(result.into()), ..convert::call(call)? })
 }
 
-fn refusal(id: CallId, wish: Wish, status: CallStatus) -> String {
-    match (wish, status) {
-        (Wish::Cancel, status) if status.is_live() => format!("call {id} has been answered: hang it up instead"),
-        (Wish::HangUp, status) if status.waits() => format!("call {id} is not being dialed: cancel it instead"),
+fn refusal(id: CallId, request: EndRequest, status: CallStatus) -> String {
+    match (request, status) {
+        (EndRequest::Cancel, status) if status.is_live() => format!("call {id} has been answered: hang it up instead"),
+        (EndRequest::HangUp, status) if status.waits() => format!("call {id} is not being dialed: cancel it instead"),
         _ => format!("call {id} has ended"),
     }
 }

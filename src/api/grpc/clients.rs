@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{App, convert, whole};
+use super::{App, convert, run_to_completion};
 use crate::api::Error;
 use crate::api::auth::{Caller, CallerKind};
 use crate::api::validate::{do_not_call as rules, paging::Page};
@@ -20,7 +20,7 @@ impl pb::client_service_server::ClientService for Clients {
         request: Request<pb::TestConnectionRequest>,
     ) -> Result<Response<pb::TestConnectionResponse>, Status> {
         let (app, caller) = (self.0.clone(), Caller::of(&request)?.clone());
-        whole(async move {
+        run_to_completion(async move {
             let server_time = convert::time(Millis::now().0);
             let mut conn = app.db.read().await?;
             let CallerKind::Client { client_id } = caller.kind else {
@@ -45,7 +45,7 @@ impl pb::client_service_server::ClientService for Clients {
     ) -> Result<Response<pb::ListDoNotCallResponse>, Status> {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
-        whole(async move {
+        run_to_completion(async move {
             let page = Page::new(request.page, request.page_size)?;
             let mut conn = app.db.read().await?;
             let (found, count) = do_not_call::list(&mut conn, client_id, page.offset(), page.limit()).await?;
@@ -61,7 +61,7 @@ impl pb::client_service_server::ClientService for Clients {
     ) -> Result<Response<pb::AddDoNotCallResponse>, Status> {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
-        whole(async move {
+        run_to_completion(async move {
             let numbers = rules::numbers(&request.numbers)?;
             let mut tx = app.db.begin().await?;
             let added = do_not_call::add(&mut tx, client_id, &numbers, Millis::now()).await?;
@@ -77,7 +77,7 @@ impl pb::client_service_server::ClientService for Clients {
     ) -> Result<Response<pb::RemoveDoNotCallResponse>, Status> {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
-        whole(async move {
+        run_to_completion(async move {
             let number = rules::number(&request.number)?;
             let mut tx = app.db.begin().await?;
             if !do_not_call::remove(&mut tx, client_id, &number).await? {

@@ -88,7 +88,7 @@ fn windows(windows: &Windows) -> pb::CallingWindows {
 }
 
 pub fn call(call: Call) -> Result<pb::Call, Error> {
-    let plan = call.plan()?;
+    let spec = call.originate_spec()?;
     let cause = call.hangup_cause.and_then(|cause| u8::try_from(cause).ok());
     let seconds = |from: i64, to: i64| i32::try_from((to - from).max(0) / 1000).unwrap_or(i32::MAX);
     Ok(pb::Call {
@@ -99,7 +99,7 @@ pub fn call(call: Call) -> Result<pb::Call, Error> {
         status: call.status.into(),
         outcome: call.outcome.map(Into::into),
         attempts: call.attempts,
-        channel: plan.channel,
+        channel: spec.channel,
         contact_number: call.contact_number,
         project: call.project,
         action_id: call.action_id,
@@ -115,8 +115,8 @@ pub fn call(call: Call) -> Result<pb::Call, Error> {
         billable_seconds: call.billable_seconds,
         hangup_cause: cause.map(Into::into),
         hangup_cause_text: cause.map(|cause| cause::text(cause).to_owned()),
-        time_zone: plan.time_zone,
-        recording_path: plan.recording.map(|recording| recording.path),
+        time_zone: spec.time_zone,
+        recording_path: spec.recording.map(|recording| recording.path),
         attempt_history: Vec::new(),
         timeline: Vec::new(),
         result: None,

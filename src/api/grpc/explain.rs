@@ -3,13 +3,13 @@
 use super::{App, convert};
 use crate::api::Error;
 use crate::domain::explain::{OnServer, QueueState, ServerState, Waiting, explain};
-use crate::domain::held::{LaneHeld, QueueHeld};
 use crate::domain::status::{QueueStatus, ServerStatus};
 use crate::domain::time::Millis;
+use crate::domain::wait_reasons::{LaneWaits, QueueWaits};
 use crate::pb;
 use crate::store::queues::Queue;
 use crate::store::settings::{self, KillSwitch};
-use crate::store::{Conn, clients, destinations, waits};
+use crate::store::{Conn, clients, destinations, wait_reasons};
 
 /// The answer for one queue of its client.
 pub async fn queue(app: &App, queue: &Queue) -> Result<pb::ExplainQueueResponse, Error> {
@@ -22,7 +22,7 @@ pub async fn queue(app: &App, queue: &Queue) -> Result<pb::ExplainQueueResponse,
         client_disabled: client.is_none_or(|client| client.disabled),
         status: QueueStatus::try_from(queue.status).map_err(Error::internal)?,
     };
-    let rows = waits::on_servers(&mut conn, queue.client_id, queue.id).await?;
+    let rows = wait_reasons::on_servers(&mut conn, queue.client_id, queue.id).await?;
     let (waiting, live) = rows.iter().fold((0, 0), |(waiting, live), row| (waiting + row.waiting, live + row.live));
     let mut servers = Vec::with_capacity(rows.len());
     for row in rows.into_iter().filter(|row| row.waiting > 0) {
@@ -32,16 +32,21 @@ pub async fn queue(app: &App, queue: &Queue) -> Result<pb::ExplainQueueResponse,
     Ok(pb::ExplainQueueResponse { queue_id: queue.id, queue_status: queue.status.into(), waiting, live, reasons })
 }
 
-async fn on_server(conn: &mut Conn, queue_id: i64, row: waits::OnServer, now: Millis) -> Result<OnServer, Error> {
+async fn on_server(
+    conn: &mut Conn,
+    queue_id: i64,
+    row: wait_reasons::OnServer,
+    now: Millis,
+) -> Result<OnServer, Error> {
     let server = row.server_code.as_str();
     let held = held(&row, queue_id)?;
     let (mut outside_window, mut next_due) = (0, None);
     if let Some(held) = held.as_ref().filter(|held| held.some_open && !held.closed.is_empty()) {
         let zones: Vec<&str> = held.closed.keys().map(String::as_str).collect();
-        outside_window = waits::due_in(conn, server, queue_id, &zones, now).await?;
+        outside_window = wait_reasons::due_in(conn, server, queue_id, &zones, now).await?;
     }
     if row.retrying > 0 {
-        next_due = waits::first_due(conn, server, queue_id, now).await?;
+        next_due = wait_reasons::first_due(conn, server, queue_id, now).await?;
     }
     let another_day = destinations::waiting(conn, server, queue_id, now).await?;
     Ok(OnServer {
@@ -57,13 +62,13 @@ async fn on_server(conn: &mut Conn, queue_id: i64, row: waits::OnServer, now: Mi
 }
 
 /// What the lane tells of the queue. What a later version tells in other words counts as nothing told.
-fn held(row: &waits::OnServer, queue_id: i64) -> Result<Option<QueueHeld>, Error> {
+fn held(row: &wait_reasons::OnServer, queue_id: i64) -> Result<Option<QueueWaits>, Error> {
     let Some(text) = row.lane.as_ref().and_then(|lane| lane.held.as_deref()) else { return Ok(None) };
-    let mut lane: LaneHeld = serde_json::from_str(text).map_err(Error::internal)?;
+    let mut lane: LaneWaits = serde_json::from_str(text).map_err(Error::internal)?;
     Ok(lane.queues.remove(&queue_id))
 }
 
-fn state(row: &waits::OnServer, now: Millis) -> ServerState {
+fn state(row: &wait_reasons::OnServer, now: Millis) -> ServerState {
     if row.grant.is_none() {
         return ServerState::NotGranted;
     }
@@ -93,7 +98,7 @@ fn reason(waiting: Waiting) -> pb::WaitingCalls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::held::Reason;
+    use crate::domain::wait_reasons::Reason;
 
     #[test]
     fn reasons_have_the_codes_of_the_api() {

@@ -101,7 +101,7 @@ fn count<T>(list: &[T]) -> i64 {
 
 /// Runs the work of a request to its end, also when the caller hangs up in between: what was begun in the store is
 /// then done or not done, never left open.
-async fn whole<T: Send + 'static>(
+async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<tonic::Response<T>, tonic::Status> {
     let done = tokio::spawn(work).await.map_err(|error| Error::internal(error.to_string())).flatten()?;

@@ -3,7 +3,7 @@
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
-use super::{App, convert, explain, insert, no_queue, queue_completed, quick_queue, stream_items, whole};
+use super::{App, convert, explain, insert, no_queue, queue_completed, quick_queue, run_to_completion, stream_items};
 use crate::api::auth::Caller;
 use crate::api::rest::ParseWarnings;
 use crate::api::validate::{Rules, batch, filters, rules};
@@ -31,7 +31,7 @@ impl pb::queue_service_server::QueueService for Queues {
         let client_id = Caller::of(&request)?.client_id()?;
         let warnings = request.extensions().get::<ParseWarnings>().cloned().unwrap_or_default().0;
         let (app, request) = (self.0.clone(), request.into_inner());
-        let done = whole(async move {
+        let done = run_to_completion(async move {
             let mut conn = app.db.read().await?;
             // A replay is answered as the first time, whatever the client may do by now.
             if let Some(batch_id) = request.batch_id
@@ -64,7 +64,7 @@ impl pb::queue_service_server::QueueService for Queues {
     ) -> Result<Response<pb::ListQueuesResponse>, Status> {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
-        whole(async move {
+        run_to_completion(async move {
             let (filter, page) = filters::queues(&request)?;
             let mut conn = app.db.read().await?;
             let (found, count) = queues::list(&mut conn, client_id, filter, page.offset(), page.limit()).await?;
@@ -83,7 +83,7 @@ impl pb::queue_service_server::QueueService for Queues {
     ) -> Result<Response<pb::ListQueueCallsResponse>, Status> {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
-        whole(async move {
+        run_to_completion(async move {
             let (queue_id, filter, page) = filters::calls(&request)?;
             let mut conn = app.db.read().await?;
             let queue = queues::get(&mut conn, client_id, queue_id).await?.ok_or_else(|| no_queue(queue_id))?;
@@ -100,7 +100,7 @@ impl pb::queue_service_server::QueueService for Queues {
     ) -> Result<Response<pb::UpdateQueueResponse>, Status> {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
-        whole(async move {
+        run_to_completion(async move {
             let update = update(&request)?;
             let now = Millis::now();
             let mut tx = app.db.begin().await?;
@@ -140,7 +140,7 @@ impl pb::queue_service_server::QueueService for Queues {
     ) -> Result<Response<pb::ExplainQueueResponse>, Status> {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, queue_id) = (self.0.clone(), request.into_inner().queue_id);
-        whole(async move {
+        run_to_completion(async move {
             let queue = queues::get(&mut app.db.read().await?, client_id, queue_id).await?;
             explain::queue(&app, &queue.ok_or_else(|| no_queue(queue_id))?).await
         })
@@ -150,7 +150,7 @@ impl pb::queue_service_server::QueueService for Queues {
     async fn get_queue(&self, request: Request<pb::GetQueueRequest>) -> Result<Response<pb::GetQueueResponse>, Status> {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
-        whole(async move {
+        run_to_completion(async move {
             let queue = read(&mut app.db.read().await?, client_id, request.queue_id).await?;
             Ok(pb::GetQueueResponse { queue: Some(queue) })
         })
@@ -163,7 +163,7 @@ impl pb::queue_service_server::QueueService for Queues {
     ) -> Result<Response<pb::GetQueueRulesResponse>, Status> {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, id) = (self.0.clone(), request.into_inner().queue_id);
-        whole(async move {
+        run_to_completion(async move {
             let rules = queue_rules::get(&mut app.db.read().await?, client_id, id).await?;
             let rules = rules.ok_or_else(|| no_queue(id))?;
             Ok(pb::GetQueueRulesResponse { rules: Some(convert::queue_rules(&rules)) })
@@ -177,7 +177,7 @@ impl pb::queue_service_server::QueueService for Queues {
     ) -> Result<Response<pb::SetQueueRulesResponse>, Status> {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
-        whole(async move {
+        run_to_completion(async move {
             let (id, rules) = (request.queue_id, rules::queue_rules(&request)?);
             let mut tx = app.db.begin().await?;
             let Some(told) = queue_rules::set(&mut tx, client_id, id, &rules, Millis::now()).await? else {

@@ -5,8 +5,8 @@ use prost_reflect::{Kind, MessageDescriptor};
 use crate::api::openapi::node::{Node, Object, list};
 use crate::api::openapi::options;
 use crate::api::openapi::schema::of_type;
-use crate::api::rest::fault_words::TIMESTAMP;
 use crate::api::rest::field_rules::json_field;
+use crate::api::rest::type_errors::TIMESTAMP;
 use crate::pb::{FieldChoice, FieldSet};
 
 /// `schema` with the choices that the message's options name.

@@ -7,8 +7,8 @@ use crate::api::openapi::comments::Commented as _;
 use crate::api::openapi::components::Components;
 use crate::api::openapi::node::{Node, Object, list, reference};
 use crate::api::openapi::{choice, options, value};
-use crate::api::rest::fault_words::TIMESTAMP;
 use crate::api::rest::field_rules::{FieldRule as Written, rules_of};
+use crate::api::rest::type_errors::TIMESTAMP;
 use crate::pb::FieldRule;
 
 /// Which way a message goes.

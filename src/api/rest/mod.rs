@@ -1,7 +1,6 @@
 //! REST, transcoded: each `google.api.http` option in the protos becomes a route to the method that gRPC calls.
 
 mod events;
-pub(crate) mod fault_words;
 pub(crate) mod field_rules;
 mod mask;
 mod nulls;
@@ -11,6 +10,7 @@ mod request;
 mod routes;
 mod times;
 mod trailing_commas;
+pub(crate) mod type_errors;
 mod write;
 
 pub use routes::{RestRoutes, method_not_allowed, not_found};

@@ -11,9 +11,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
-use crate::api::rest::fault_words::did_you_mean;
 use crate::api::rest::field_rules::{enum_names, json_field};
 use crate::api::rest::mask::UPDATE_MASK;
+use crate::api::rest::type_errors::did_you_mean;
 use crate::api::{At, Error, FieldViolation, Violations};
 
 /// Fields that a request's path and query set, each read as its field's type.

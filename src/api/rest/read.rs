@@ -8,7 +8,7 @@ use serde_path_to_error::Track;
 
 use crate::api::rest::nulls::Nulls;
 use crate::api::rest::params::Params;
-use crate::api::rest::{ParseWarnings, fault_words, mask, times, trailing_commas};
+use crate::api::rest::{ParseWarnings, mask, times, trailing_commas, type_errors};
 use crate::api::{Error, FieldViolation};
 use crate::pb;
 
@@ -57,7 +57,7 @@ fn data_fault<Req: DeserializeOwned>(input: &MessageDescriptor, params: Params, 
     let Err(error) = read_tracked::<Req, _>(params.clone(), tracked) else {
         return Error::internal("a body was refused and then accepted");
     };
-    let violation: FieldViolation = fault_words::describe(input, &value, &track.path(), &error, &params);
+    let violation: FieldViolation = type_errors::describe(input, &value, &track.path(), &error, &params);
     Error::InvalidArgument(vec![violation])
 }
 

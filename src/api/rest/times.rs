@@ -3,8 +3,8 @@
 use prost_reflect::{Kind, MessageDescriptor};
 use serde_json::Value;
 
-use crate::api::rest::fault_words::TIMESTAMP;
 use crate::api::rest::field_rules::{json_field, value_kind};
+use crate::api::rest::type_errors::TIMESTAMP;
 use crate::pb;
 
 /// What was read from a body but may not have been meant, as texts for `warnings` of an answer.

@@ -3,7 +3,7 @@
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-use super::originate::{Around, RecordingFields, given, plan, recording};
+use super::originate::{ItemContext, RecordingFields, given, recording, spec};
 use super::rules::{retry_rules, time_zone};
 use super::text::{fits, label, label_and_variable, plain_if_given};
 use super::{Rules, ServerRules};
@@ -120,14 +120,14 @@ pub fn item(
     };
     let caller_id = caller_id(item, action, did, rules, at, violations);
     let time_zone = item.time_zone.clone();
-    let around = Around { at: *at, channel: None, data: None, caller_id, recording, time_zone, retry_rules };
-    let plan = plan(action, around, rules, violations)?;
+    let context = ItemContext { at: *at, channel: None, data: None, caller_id, recording, time_zone, retry_rules };
+    let spec = spec(action, context, rules, violations)?;
     let expired = deadline.is_some_and(|deadline| deadline <= now);
     Some(NewCall {
         id,
         server_code: item.asterisk_server_code.clone(),
         status: if expired { CallStatus::Expired } else { CallStatus::Queued },
-        plan,
+        spec,
         max_retries: item.retry,
         contact_number: item.contact_number,
         project: item.project.clone(),
@@ -263,7 +263,7 @@ mod tests {
             (DidPolicy::Off, [None, Some(named)]),
         ] {
             let new = batch(&request, &rules(policy), Vec::new(), Millis(0)).unwrap();
-            let caller_ids: Vec<_> = new.calls.iter().map(|call| call.plan.caller_id.as_deref()).collect();
+            let caller_ids: Vec<_> = new.calls.iter().map(|call| call.spec.caller_id.as_deref()).collect();
             assert_eq!(caller_ids, expected, "{policy:?}");
             assert!(new.calls.iter().all(|call| call.did.as_deref() == Some("+49301")));
         }

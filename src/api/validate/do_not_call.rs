@@ -53,7 +53,7 @@ pub fn not_listed(number: &str) -> Error {
 /// The numbers that calls would reach, as digits: what a list has to be asked for.
 #[must_use]
 pub fn called(calls: &[NewCall]) -> Vec<String> {
-    let mut numbers: Vec<String> = calls.iter().flat_map(|call| call.plan.reaches(call.contact_number)).collect();
+    let mut numbers: Vec<String> = calls.iter().flat_map(|call| call.spec.reaches(call.contact_number)).collect();
     numbers.sort_unstable();
     numbers.dedup();
     numbers
@@ -64,7 +64,7 @@ pub fn called(calls: &[NewCall]) -> Vec<String> {
 pub fn cancel_listed(calls: &mut [NewCall], listed: &HashSet<String>, place: impl Fn(usize) -> String) -> Vec<String> {
     let mut warnings = Vec::new();
     for (index, call) in calls.iter_mut().enumerate().filter(|(_, call)| call.status == CallStatus::Queued) {
-        if let Some(number) = call.plan.reaches(call.contact_number).into_iter().find(|number| listed.contains(number))
+        if let Some(number) = call.spec.reaches(call.contact_number).into_iter().find(|number| listed.contains(number))
         {
             call.status = CallStatus::Canceled;
             warnings.push(format!("{}: {number} is on the do-not-call list, the call is canceled", place(index)));

@@ -7,7 +7,7 @@ use super::{Rules, ServerRules};
 use crate::ami::Variable;
 use crate::api::{At, Violations};
 use crate::domain::ids::CallId;
-use crate::domain::originate::{DEFAULT_TIMEOUT_MS, Plan, Recording, Target};
+use crate::domain::originate::{DEFAULT_TIMEOUT_MS, OriginateSpec, Recording, Target};
 use crate::domain::recording;
 use crate::domain::retry::RetryRule;
 use crate::pb::OriginateAction;
@@ -16,7 +16,7 @@ use crate::pb::OriginateAction;
 const CHANNEL_ID: usize = 128;
 
 /// A text that is made of another field of the request than the action's own.
-pub struct Made {
+pub struct Derived {
     /// Which field; what is wrong with the text is wrong there.
     pub field: &'static str,
     /// As it goes into the plan.
@@ -24,13 +24,13 @@ pub struct Made {
 }
 
 /// How the parts of a request that are not in its `action` enter the plan.
-pub struct Around<'a> {
+pub struct ItemContext<'a> {
     /// Where its violations are told.
     pub at: At<'a>,
     /// What is dialed, where `action.Channel` does not say.
-    pub channel: Option<Made>,
+    pub channel: Option<Derived>,
     /// What Dial dials, where `action.Data` does not say.
-    pub data: Option<Made>,
+    pub data: Option<Derived>,
     /// The caller id; `action.CallerID` has had its say.
     pub caller_id: Option<String>,
     /// Where the call is recorded.
@@ -42,8 +42,13 @@ pub struct Around<'a> {
 }
 
 /// Checks an action and makes the plan of its call. None where something is wrong; it is noted.
-pub fn plan(action: &OriginateAction, around: Around<'_>, rules: &Rules, violations: &mut Violations) -> Option<Plan> {
-    let root = around.at;
+pub fn spec(
+    action: &OriginateAction,
+    context: ItemContext<'_>,
+    rules: &Rules,
+    violations: &mut Violations,
+) -> Option<OriginateSpec> {
+    let root = context.at;
     let at = root.then("action");
     if action.action.is_empty() {
         violations.required(&at.then("Action"));
@@ -53,19 +58,19 @@ pub fn plan(action: &OriginateAction, around: Around<'_>, rules: &Rules, violati
     texts(action, &at, violations);
     let timeout_ms = timeout(action, &at, violations);
     let variables = variables(action, &at, violations);
-    let (at_data, data) = own_or_made(action.data.as_deref(), around.data, (&root, &at), "Data", violations);
+    let (at_data, data) = own_or_made(action.data.as_deref(), context.data, (&root, &at), "Data", violations);
     let target = target(action, data, &at, violations);
     let account = account(action, rules, &at, violations);
     let (at_channel, channel) =
-        own_or_made(action.channel.as_deref(), around.channel, (&root, &at), "Channel", violations);
+        own_or_made(action.channel.as_deref(), context.channel, (&root, &at), "Channel", violations);
     let Some(channel) = channel else {
         violations.required(&at_channel);
         return None;
     };
-    let plan = Plan {
+    let spec = OriginateSpec {
         channel,
         target: target?,
-        caller_id: around.caller_id,
+        caller_id: context.caller_id,
         account: Some(account),
         timeout_ms,
         early_media: action.early_media.unwrap_or(false),
@@ -73,11 +78,11 @@ pub fn plan(action: &OriginateAction, around: Around<'_>, rules: &Rules, violati
         channel_id: action.channel_id.clone(),
         other_channel_id: action.other_channel_id.clone(),
         variables,
-        recording: around.recording,
-        time_zone: around.time_zone,
-        retry_rules: around.retry_rules,
+        recording: context.recording,
+        time_zone: context.time_zone,
+        retry_rules: context.retry_rules,
     };
-    for denied in rules.policy.check(&plan) {
+    for denied in rules.policy.check(&spec) {
         let in_object = |name: &String| action.variables.contains_key(name);
         let field = match denied.field {
             "Channel" => at_channel,
@@ -89,19 +94,19 @@ pub fn plan(action: &OriginateAction, around: Around<'_>, rules: &Rules, violati
         };
         violations.denied(&field, denied.why);
     }
-    Some(plan)
+    Some(spec)
 }
 
 /// A text of the action, else what was made in its place, and where what is wrong with it is told.
 fn own_or_made<'a>(
     own: Option<&str>,
-    made: Option<Made>,
+    made: Option<Derived>,
     (root, at): (&'a At<'a>, &'a At<'a>),
     name: &'static str,
     violations: &mut Violations,
 ) -> (At<'a>, Option<String>) {
     match (given(own), made) {
-        (None, Some(Made { field, text })) => {
+        (None, Some(Derived { field, text })) => {
             let at = root.then(field);
             fits(&text, &at, violations);
             (at, Some(text))

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Rules;
 use super::batch::{content, server};
-use super::originate::{Around, Made, RecordingFields, given, plan, recording};
+use super::originate::{Derived, ItemContext, RecordingFields, given, recording, spec};
 use super::text::{fits, label, label_and_variable};
 use crate::ami::MAX_BYTES;
 use crate::api::{At, Error, Violations};
@@ -40,7 +40,7 @@ pub fn quick_call(
     }
     violations.finish()?;
     // Without a violation there is a call.
-    let call = call.ok_or_else(|| Error::internal("a quick call without a plan"))?;
+    let call = call.ok_or_else(|| Error::internal("a quick call without a spec"))?;
     let idempotency = idempotency_key.map(|key| (key, content(request)));
     Ok(NewQuickCall { client_id: rules.client.id, call, idempotency })
 }
@@ -53,12 +53,12 @@ pub fn called(request: &CreateQuickCallRequest, new: &NewQuickCall) -> Vec<(&'st
         Some(channel) => ("action.Channel", number::called(channel)),
         None => ("number1", request.number1.as_deref().and_then(number::digits)),
     };
-    let (plan, has_data) = (&new.call.plan, action.is_some_and(|action| given(action.data.as_deref()).is_some()));
-    let second = match (plan.dials(), has_data) {
+    let (spec, has_data) = (&new.call.spec, action.is_some_and(|action| given(action.data.as_deref()).is_some()));
+    let second = match (spec.dials(), has_data) {
         // `Data` goes before the second number, which then is not called.
-        (true, true) => ("action.Data", plan.second_leg()),
+        (true, true) => ("action.Data", spec.second_leg()),
         (true, false) => ("number2", request.number2.as_deref().and_then(number::digits).into_iter().collect()),
-        (false, _) => ("action.Exten", plan.second_leg()),
+        (false, _) => ("action.Exten", spec.second_leg()),
     };
     let first = first.1.map(|number| (first.0, number));
     first.into_iter().chain(second.1.into_iter().map(|number| (second.0, number))).collect()
@@ -111,22 +111,22 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
     let template = server.map_or("{number}", |server| server.dial_template.as_str());
     let dialed = |number: &Option<String>| template.replace("{number}", number.as_deref().unwrap_or_default());
     let second = dials || given(request.number2.as_deref()).is_some();
-    let around = Around {
+    let context = ItemContext {
         at: root,
-        channel: Some(Made { field: "number1", text: dialed(&request.number1) }),
+        channel: Some(Derived { field: "number1", text: dialed(&request.number1) }),
         data: second
-            .then(|| Made { field: "number2", text: format!("{},{SECOND_LEG_SECONDS}", dialed(&request.number2)) }),
+            .then(|| Derived { field: "number2", text: format!("{},{SECOND_LEG_SECONDS}", dialed(&request.number2)) }),
         caller_id: Some(caller_id(request, action, violations)),
         recording,
         time_zone: None,
         retry_rules: Vec::new(),
     };
-    let plan = plan(action, around, rules, violations)?;
+    let spec = spec(action, context, rules, violations)?;
     Some(NewCall {
         id,
         server_code: request.asterisk_server_code.clone(),
         status: CallStatus::Queued,
-        plan,
+        spec,
         max_retries: 0,
         contact_number: None,
         project: None,

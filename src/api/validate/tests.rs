@@ -1,4 +1,4 @@
-//! What a request makes of a call's plan.
+//! What a request makes of a call's spec.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,7 +6,7 @@ use super::{Rules, ServerRules, batch, quick};
 use crate::api::Error;
 use crate::domain::did::DidPolicy;
 use crate::domain::limits::ClientLimits;
-use crate::domain::originate::{Plan, Target};
+use crate::domain::originate::{OriginateSpec, Target};
 use crate::domain::policy::Policy;
 use crate::domain::time::Millis;
 use crate::pb::{CreateQuickCallRequest, InsertBatchRequest, OriginateAction, QueueItem};
@@ -42,11 +42,11 @@ fn action() -> OriginateAction {
     }
 }
 
-fn plan_of(item: QueueItem, dids: &[&str]) -> Plan {
+fn spec_of(item: QueueItem, dids: &[&str]) -> OriginateSpec {
     let dids = dids.iter().map(|did| (*did).to_owned()).collect();
     let item = QueueItem { asterisk_server_code: "server1".to_owned(), ..item };
     let request = InsertBatchRequest { batch_id: Some(1), dids, data: vec![item], ..InsertBatchRequest::default() };
-    batch::batch(&request, &rules(), Vec::new(), Millis::now()).unwrap().calls.remove(0).plan
+    batch::batch(&request, &rules(), Vec::new(), Millis::now()).unwrap().calls.remove(0).spec
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn the_caller_id_is_the_actions_else_the_items_else_the_next_did() {
     let with = |own: Option<&str>, items: Option<&str>| {
         let action = OriginateAction { caller_id: own.map(str::to_owned), ..action() };
         let item = QueueItem { action: Some(action), caller_id: items.map(str::to_owned), ..QueueItem::default() };
-        plan_of(item, &["+3"]).caller_id.unwrap()
+        spec_of(item, &["+3"]).caller_id.unwrap()
     };
     assert_eq!(with(Some("A <1>"), Some("B <2>")), "A <1>");
     assert_eq!(with(None, Some("B <2>")), "B <2>");
@@ -65,9 +65,9 @@ fn the_caller_id_is_the_actions_else_the_items_else_the_next_did() {
 fn variables_come_as_the_guides_text_or_as_an_object_which_wins() {
     let object = BTreeMap::from([("B".to_owned(), "own, with a comma".to_owned())]);
     let action = OriginateAction { variable: Some("A=1,B=2".to_owned()), variables: object, ..action() };
-    let plan = plan_of(QueueItem { action: Some(action), ..QueueItem::default() }, &[]);
+    let spec = spec_of(QueueItem { action: Some(action), ..QueueItem::default() }, &[]);
     let expected = [("A", "1"), ("B", "own, with a comma")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-    assert_eq!(plan.variables, BTreeMap::from(expected));
+    assert_eq!(spec.variables, BTreeMap::from(expected));
 }
 
 #[test]
@@ -85,11 +85,11 @@ fn a_quick_call_makes_its_caller_id_and_its_second_leg_of_its_own_fields() {
         }),
         create_recording: None,
     };
-    let plan = quick::quick_call(&request, None, &rules()).unwrap().call.plan;
+    let spec = quick::quick_call(&request, None, &rules()).unwrap().call.spec;
     let dial = Target::Application { name: "Dial".to_owned(), data: "PJSIP/456@endpoint1,30".to_owned() };
-    assert_eq!((plan.channel.as_str(), plan.target), ("PJSIP/123@endpoint1", dial));
-    assert_eq!(plan.caller_id.as_deref(), Some("\"John Doe\" <+789>"));
-    assert!(plan.recording.is_some(), "quick calls are recorded unless they say otherwise");
+    assert_eq!((spec.channel.as_str(), spec.target), ("PJSIP/123@endpoint1", dial));
+    assert_eq!(spec.caller_id.as_deref(), Some("\"John Doe\" <+789>"));
+    assert!(spec.recording.is_some(), "quick calls are recorded unless they say otherwise");
 }
 
 fn broken<T>(result: Result<T, Error>) -> Vec<String> {

@@ -119,7 +119,7 @@ fn is_answer(message: &[u8]) -> bool {
     message.starts_with(b"Response: ") || message.starts_with(b"Asterisk Call Manager")
 }
 
-/// The hangup of a first leg, or the failure of an Originate that never had one.
+/// The hangup of an A leg, or the failure of an Originate that never had one.
 fn ends_a_call(message: &[u8]) -> anyhow::Result<bool> {
     if message.starts_with(b"Event: Hangup\r") {
         let Some(at) = memmem::find(message, b"\r\nUniqueid: ") else { return Ok(false) };

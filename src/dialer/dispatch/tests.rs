@@ -3,12 +3,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::dialer::sample::{CLIENT, calls, feed, queue, ready};
+use crate::dialer::fixtures::{CLIENT, calls, feed, queue, ready};
 use crate::store::lanes::{LaneQueue, ServerLimits};
 
 const TRUNK: &str = "PJSIP/123@gw1";
 const AT: Millis = Millis(1_000_000);
-const FAST: Set = Set { max_live: Some(10_000), per_second: None };
+const FAST: Limits = Limits { max_live: Some(10_000), per_second: None };
 
 /// Longer than the interval of the fastest rate here.
 const A_MOMENT: Duration = Duration::from_micros(2);
@@ -17,15 +17,15 @@ const A_MOMENT: Duration = Duration::from_micros(2);
 struct Lane {
     dispatch: Dispatch,
     now: Instant,
-    live: Vec<(i64, Hold)>,
+    live: Vec<(i64, Permits)>,
 }
 
 impl Lane {
-    fn new(server: Set) -> Self {
+    fn new(server: Limits) -> Self {
         Self::of(server, Clients::default())
     }
 
-    fn of(server: Set, clients: Clients) -> Self {
+    fn of(server: Limits, clients: Clients) -> Self {
         let now = Instant::now();
         Self { dispatch: Dispatch::new(server, clients, now), now, live: Vec::new() }
     }
@@ -39,10 +39,10 @@ impl Lane {
     fn round(&mut self) -> Vec<i64> {
         self.dispatch.begin_round();
         let mut begun = Vec::new();
-        while let Some(Picked::Begins(call, mut hold)) = self.dispatch.next(AT, self.now, |_| true) {
-            hold.sent();
+        while let Some(Picked::Begins(call, mut permits)) = self.dispatch.next(AT, self.now, |_| true) {
+            permits.sent();
             begun.push(call.call.queue_id);
-            self.live.push((call.call.queue_id, hold));
+            self.live.push((call.call.queue_id, permits));
             self.now += A_MOMENT;
         }
         begun
@@ -59,7 +59,7 @@ impl Lane {
         begun
     }
 
-    fn why(&mut self, queue_id: i64) -> QueueHeld {
+    fn why(&mut self, queue_id: i64) -> QueueWaits {
         self.round();
         self.dispatch.tick(self.now, |_| true).queues.remove(&queue_id).unwrap_or_default()
     }
@@ -71,7 +71,7 @@ fn count(begun: &[i64], queue: i64) -> usize {
 
 #[test]
 fn queues_take_turns_by_their_weight() {
-    let mut lane = Lane::new(Set { max_live: Some(40), per_second: None });
+    let mut lane = Lane::new(Limits { max_live: Some(40), per_second: None });
     let heavy = LaneQueue { weight: 3, ..queue(1) };
     lane.feed(feed(vec![(heavy, calls(1, TRUNK, 100)), (queue(2), calls(2, TRUNK, 100))]));
     let begun = lane.round();
@@ -80,7 +80,7 @@ fn queues_take_turns_by_their_weight() {
 
 #[test]
 fn a_small_queue_beside_a_large_one_ends_as_if_half_the_lane_were_its_own() {
-    let mut lane = Lane::new(Set { max_live: None, per_second: Some(10.0) });
+    let mut lane = Lane::new(Limits { max_live: None, per_second: Some(10.0) });
     lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 512)), (queue(2), calls(2, TRUNK, 10))]));
     let begun = lane.run(Duration::from_secs(2));
     assert_eq!((begun.len(), count(&begun, 2)), (20, 10));
@@ -88,7 +88,7 @@ fn a_small_queue_beside_a_large_one_ends_as_if_half_the_lane_were_its_own() {
 
 #[test]
 fn quick_calls_go_ahead_of_every_queue() {
-    let mut lane = Lane::new(Set { max_live: Some(1), per_second: None });
+    let mut lane = Lane::new(Limits { max_live: Some(1), per_second: None });
     lane.feed(Feed { quick: vec![ready(9, TRUNK)], ..feed(vec![(queue(1), calls(1, TRUNK, 2))]) });
     assert_eq!(lane.round(), [9]);
 }
@@ -104,7 +104,7 @@ fn a_call_that_is_offered_twice_goes_once() {
 
 #[test]
 fn a_queue_that_is_not_fed_any_more_dials_nothing_new() {
-    let mut lane = Lane::new(Set { max_live: None, per_second: Some(1.0) });
+    let mut lane = Lane::new(Limits { max_live: None, per_second: Some(1.0) });
     lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 5))]));
     assert_eq!(lane.round().len(), 1);
     lane.feed(feed(vec![]));
@@ -113,7 +113,7 @@ fn a_queue_that_is_not_fed_any_more_dials_nothing_new() {
 
 #[test]
 fn the_kill_switch_stops_all_and_lets_all_go_on() {
-    let mut lane = Lane::new(Set { max_live: None, per_second: Some(10.0) });
+    let mut lane = Lane::new(Limits { max_live: None, per_second: Some(10.0) });
     lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 50))]));
     assert_eq!(lane.run(Duration::from_secs(1)).len(), 10);
     lane.feed(Feed { stopped: true, ..feed(vec![(queue(1), vec![])]) });
@@ -132,8 +132,8 @@ fn a_limit_of_one_queue_lets_the_others_go_on() {
     let begun = lane.run(Duration::from_secs(2));
     assert_eq!((count(&begun, 1), count(&begun, 2), count(&begun, 3)), (2, 50, 4));
     lane.live.retain(|(queue, _)| *queue != 1);
-    lane.dispatch.stir();
-    assert_eq!(count(&lane.round(), 1), 2, "the slots of calls that ended are free again");
+    lane.dispatch.wake();
+    assert_eq!(count(&lane.round(), 1), 2, "the permits of calls that ended are free again");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_full_trunk_holds_up_only_its_own_calls() {
     let why = lane.why(1);
     assert_eq!(why.some.len(), 1);
     assert_eq!((why.some[0].0.reason, why.some[0].1), (Reason::TrunkChannels, 3));
-    assert_eq!(why.rest.map(|held| held.reason), Some(Reason::TrunkChannels));
+    assert_eq!(why.rest.map(|reason| reason.reason), Some(Reason::TrunkChannels));
 }
 
 #[test]
@@ -154,21 +154,25 @@ fn calls_that_a_full_trunk_holds_up_do_not_keep_those_behind_them_from_being_rea
     let mut lane = Lane::new(FAST);
     let more = |mut feed: Feed| {
         feed.due[0].more = true;
-        Feed { server: Some(server(1000, TRUNKS)), line: 100, ..feed }
+        Feed { server: Some(server(1000, TRUNKS)), buffer: 100, ..feed }
     };
     lane.feed(more(feed(vec![(queue(1), calls(1, TRUNK, 102))])));
     assert_eq!(lane.round().len(), 2);
-    assert!(lane.dispatch.runs_low(), "what is at hand is stuck");
+    assert!(lane.dispatch.runs_low(), "what is buffered is blocked");
     lane.feed(more(feed(vec![(queue(1), calls(1, "PJSIP/123@gw2", 100))])));
     assert!(!lane.dispatch.runs_low());
     assert_eq!(lane.round().len(), 100);
-    assert_eq!(lane.dispatch.jams(), HashMap::new());
+    assert_eq!(lane.dispatch.head_of_line_blocks(), HashMap::new());
     lane.feed(more(feed(vec![(queue(1), calls(1, TRUNK, 300))])));
     lane.round();
-    assert!(lane.dispatch.runs_low(), "others may stand behind all that is stuck");
-    assert_eq!(lane.dispatch.jams(), [(1, [Arc::from("gw1")].into())].into(), "what is stuck takes no more room");
+    assert!(lane.dispatch.runs_low(), "others may wait after all that is blocked");
+    assert_eq!(
+        lane.dispatch.head_of_line_blocks(),
+        [(1, [Arc::from("gw1")].into())].into(),
+        "what is blocked takes no more room"
+    );
     lane.feed(more(feed(vec![(queue(1), calls(1, "PJSIP/123@gw2", 100))])));
-    assert_eq!(lane.dispatch.jams(), HashMap::new(), "there is enough that may go");
+    assert_eq!(lane.dispatch.head_of_line_blocks(), HashMap::new(), "there is enough that may go");
     assert_eq!(lane.round().len(), 100);
 }
 
@@ -183,7 +187,7 @@ fn server(max_channels: i32, trunks: &str) -> crate::dialer::rules::ServerSet {
 fn lanes_share_a_clients_limit_exactly() {
     let clients = Clients::default();
     let now = Instant::now();
-    clients.set(CLIENT, Set { max_live: Some(5), per_second: None }, now);
+    clients.set(CLIENT, Limits { max_live: Some(5), per_second: None }, now);
     let mut lanes = [Lane::of(FAST, clients.clone()), Lane::of(FAST, clients.clone())];
     let mut begun = 0;
     for lane in &mut lanes {
@@ -191,9 +195,9 @@ fn lanes_share_a_clients_limit_exactly() {
         begun += lane.round().len();
     }
     assert_eq!(begun, 5);
-    assert_eq!(lanes[1].why(1).rest.map(|held| held.reason), Some(Reason::ClientLiveCalls));
+    assert_eq!(lanes[1].why(1).rest.map(|reason| reason.reason), Some(Reason::ClientLiveCalls));
     lanes[0].live.truncate(2);
-    lanes[1].dispatch.stir();
+    lanes[1].dispatch.wake();
     assert_eq!(lanes[1].round().len(), 3, "what one lane frees another may take");
 }
 
@@ -201,17 +205,17 @@ fn lanes_share_a_clients_limit_exactly() {
 fn calls_that_were_held_against_another_policy_are_read_again() {
     let mut lane = Lane::new(FAST);
     lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 5))]));
-    lane.feed(Feed { grants: [(CLIENT, (Set::default(), 2))].into(), ..feed(vec![(queue(1), vec![])]) });
+    lane.feed(Feed { grants: [(CLIENT, (Limits::default(), 2))].into(), ..feed(vec![(queue(1), vec![])]) });
     assert!(lane.round().is_empty());
     lane.feed(Feed { grants: HashMap::new(), ..feed(vec![]) });
-    assert!(lane.dispatch.known().is_empty(), "a client that may not dial has nothing at hand");
+    assert!(lane.dispatch.buffered().is_empty(), "a client that may not dial has nothing at hand");
 }
 
 #[test]
 fn a_window_that_closes_holds_the_calls_at_hand_of_its_time_zone() {
     let mut lane = Lane::new(FAST);
     let mut in_tokyo = ready(1, TRUNK);
-    in_tokyo.plan.time_zone = Some("Asia/Tokyo".into());
+    in_tokyo.spec.time_zone = Some("Asia/Tokyo".into());
     lane.feed(feed(vec![(queue(1), vec![in_tokyo, ready(1, TRUNK)])]));
     let mut closing = feed(vec![(queue(1), vec![])]);
     closing.runnable[0].closed.insert("Asia/Tokyo".into(), Some(7));
@@ -233,14 +237,14 @@ fn a_call_past_its_deadline_is_not_begun() {
 
 #[test]
 fn congestion_in_a_row_slows_the_lane_down_and_explain_says_so() {
-    let mut lane = Lane::new(Set { max_live: None, per_second: Some(10.0) });
+    let mut lane = Lane::new(Limits { max_live: None, per_second: Some(10.0) });
     lane.feed(feed(vec![(queue(1), calls(1, "Local/1@x", 100))]));
     for _ in 0..5 {
         lane.dispatch.saw(None, Outcome::Congestion, lane.now);
     }
     assert_eq!(lane.run(Duration::from_secs(2)).len(), 10);
-    let held = lane.why(1).rest.unwrap();
-    assert_eq!((held.reason, held.limit.map(|limit| limit.value)), (Reason::BackingOff, Some(5.0)));
+    let reason = lane.why(1).rest.unwrap();
+    assert_eq!((reason.reason, reason.limit.map(|limit| limit.value)), (Reason::BackingOff, Some(5.0)));
     lane.now += Duration::from_secs(10);
     lane.dispatch.tick(lane.now, |_| true);
     assert!((20..=21).contains(&lane.run(Duration::from_secs(2)).len()));
@@ -249,52 +253,52 @@ fn congestion_in_a_row_slows_the_lane_down_and_explain_says_so() {
 #[test]
 fn each_limit_tells_its_name_and_value() {
     let told = |lane: &mut Lane| {
-        let held = lane.why(1).rest.unwrap();
-        let limit = held.limit.unwrap();
-        (held.reason, limit.name, limit.value)
+        let reason = lane.why(1).rest.unwrap();
+        let limit = reason.limit.unwrap();
+        (reason.reason, limit.name, limit.value)
     };
-    let with = |set: Set| {
+    let with = |set: Limits| {
         let mut lane = Lane::new(FAST);
         let grants = [(CLIENT, (set, 1))].into();
         lane.feed(Feed { grants, ..feed(vec![(queue(1), calls(1, TRUNK, 50))]) });
         lane
     };
-    let live = Set { max_live: Some(2), per_second: None };
-    let pace = Set { max_live: None, per_second: Some(2.0) };
+    let live = Limits { max_live: Some(2), per_second: None };
+    let pace = Limits { max_live: None, per_second: Some(2.0) };
     assert_eq!(told(&mut with(live)), (Reason::GrantLiveCalls, "max_live_calls".into(), 2.0));
     assert_eq!(told(&mut with(pace)), (Reason::GrantPace, "calls_per_second".into(), 2.0));
-    let mut full = Lane::new(Set { max_live: Some(3), per_second: None });
+    let mut full = Lane::new(Limits { max_live: Some(3), per_second: None });
     full.feed(feed(vec![(queue(1), calls(1, TRUNK, 50))]));
     assert_eq!(told(&mut full), (Reason::ServerChannels, "max_channels".into(), 3.0));
-    let mut paced = Lane::new(Set { max_live: None, per_second: Some(3.0) });
+    let mut paced = Lane::new(Limits { max_live: None, per_second: Some(3.0) });
     paced.feed(feed(vec![(queue(1), calls(1, TRUNK, 50))]));
     assert_eq!(paced.why(1).rest, None, "what only the server's pace holds is ready");
 }
 
 proptest! {
-    /// Whatever ends when: no limit is exceeded, no slot leaks, and every call is dialed in the end.
+    /// Whatever ends when: no limit is exceeded, no permit leaks, and every call is dialed in the end.
     #[test]
     fn no_limit_is_ever_exceeded_and_no_slot_leaks(
         (server_live, queue_live, trunk_live, client_live, grant_live) in (1..8, 1..8, 1..8, 1..8, 1..8),
         ends in prop::collection::vec(0_usize..10, 50..200),
     ) {
         let clients = Clients::default();
-        let mut lane = Lane::of(Set { max_live: Some(server_live), per_second: None }, clients.clone());
-        clients.set(CLIENT, Set { max_live: Some(client_live), per_second: None }, lane.now);
+        let mut lane = Lane::of(Limits { max_live: Some(server_live), per_second: None }, clients.clone());
+        clients.set(CLIENT, Limits { max_live: Some(client_live), per_second: None }, lane.now);
         let limited = LaneQueue { max_live_calls: Some(queue_live), ..queue(1) };
         let mut others = calls(2, TRUNK, 10);
         others.extend(calls(2, "Local/1@x", 10));
         let mut fed = feed(vec![(limited, calls(1, TRUNK, 20)), (queue(2), others)]);
         fed.server = Some(server(server_live, &format!(r#"[{{"trunk":"gw1","max_channels":{trunk_live}}}]"#)));
-        fed.grants = [(CLIENT, (Set { max_live: Some(grant_live), per_second: None }, 1))].into();
+        fed.grants = [(CLIENT, (Limits { max_live: Some(grant_live), per_second: None }, 1))].into();
         lane.feed(fed);
         let mut begun = 0;
         for end in ends.into_iter().chain(std::iter::repeat_n(0, 50)) {
             begun += lane.round().len();
-            let live = |of: &dyn Fn(&(i64, Hold)) -> bool| i32::try_from(lane.live.iter().filter(|l| of(l)).count()).unwrap();
+            let live = |of: &dyn Fn(&(i64, Permits)) -> bool| i32::try_from(lane.live.iter().filter(|l| of(l)).count()).unwrap();
             prop_assert!(live(&|_| true) <= server_live.min(client_live).min(grant_live));
             prop_assert!(live(&|(queue, _)| *queue == 1) <= queue_live);
-            prop_assert!(live(&|(_, hold)| hold.trunk_name().is_some()) <= trunk_live);
+            prop_assert!(live(&|(_, permits)| permits.trunk_name().is_some()) <= trunk_live);
             if !lane.live.is_empty() {
                 lane.live.remove(end % lane.live.len());
             }

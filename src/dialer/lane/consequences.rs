@@ -3,8 +3,8 @@
 use tokio::time::Instant;
 
 use super::{Running, now};
-use crate::dialer::ask;
 use crate::dialer::journal::Entry;
+use crate::dialer::requests;
 use crate::dialer::tracker::Output;
 use crate::domain::time::Millis;
 use crate::store::commands::Command;
@@ -14,8 +14,8 @@ impl Running {
     /// Takes back claims whose Originate never left; `why` is for people.
     pub(super) fn withdraw(&mut self, unsent: Vec<Claim>, why: &'static str) {
         if !unsent.is_empty() {
-            self.hungry = true;
-            self.dispatch.stir();
+            self.needs_feed = true;
+            self.dispatch.wake();
             let _ = self
                 .entries
                 .send(Entry::Withdrawn(unsent.into_iter().map(|claim| Withdrawal { claim, why, due: None }).collect()));
@@ -27,7 +27,7 @@ impl Running {
     pub(super) fn take_commands(&mut self, commands: Vec<Command>) {
         let mut out = Output::default();
         for Command { call, .. } in commands {
-            if !self.tracker.wish(call, now(), &mut out) && !self.claiming.contains_key(&call) {
+            if !self.tracker.request_end(call, now(), &mut out) && !self.unconfirmed.contains_key(&call) {
                 out.settled.push(call);
             }
         }
@@ -42,11 +42,12 @@ impl Running {
         }
         if !out.changes.is_empty() {
             // What ended may be tried again at once.
-            self.hungry |= out.changes.iter().any(|change| change.next_try().is_some_and(|due| due <= Millis::now()));
+            self.needs_feed |=
+                out.changes.iter().any(|change| change.next_try().is_some_and(|due| due <= Millis::now()));
             let _ = self.entries.send(Entry::Changes(out.changes));
         }
         if !out.withdrawn.is_empty() {
-            self.dispatch.stir();
+            self.dispatch.wake();
             let _ = self.entries.send(Entry::Withdrawn(out.withdrawn));
         }
         if !out.notes.is_empty() {
@@ -57,13 +58,13 @@ impl Running {
             let _ = self.entries.send(Entry::Settled(out.settled));
         }
         for channel in out.hangups {
-            ask::hang_up(&self.link, &channel);
+            requests::hang_up(&self.link, &channel);
         }
-        if out.look && self.online {
-            self.look();
+        if out.request_snapshot && self.online {
+            self.request_snapshot();
         }
         for (attempt, channel, recording) in out.recordings {
-            ask::record(&self.link, attempt, channel, recording, &self.found.0);
+            requests::record(&self.link, attempt, channel, recording, &self.replies.0);
         }
     }
 }

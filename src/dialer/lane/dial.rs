@@ -20,19 +20,19 @@ use crate::store::refusals::Refusal;
 impl Running {
     /// Asks the feeder for more, where there may be some and it is not at work already.
     pub(super) fn feed(&mut self) {
-        if self.feeding || !self.hungry {
+        if self.feeding || !self.needs_feed {
             return;
         }
-        let (mut at_hand, mut known) = (self.dispatch.lengths(), self.dispatch.known());
-        let jams = self.dispatch.jams();
-        for claiming in self.claiming.values() {
-            at_hand.entry(claiming.claim.call.queue_id).or_default().all += 1;
+        let (mut buffered, mut known) = (self.dispatch.lengths(), self.dispatch.buffered());
+        let head_of_line_blocks = self.dispatch.head_of_line_blocks();
+        for unconfirmed in self.unconfirmed.values() {
+            buffered.entry(unconfirmed.claim.call.queue_id).or_default().all += 1;
         }
-        known.extend(self.claiming.keys());
+        known.extend(self.unconfirmed.keys());
         let rules_of = self.tracker.queues().into_iter().collect();
         let anew = std::mem::take(&mut self.out_of_date);
-        self.hungry = false;
-        self.feeding = self.asks.send(Ask { at_hand, jams, known, rules_of, anew }).is_ok();
+        self.needs_feed = false;
+        self.feeding = self.asks.send(Ask { buffered, head_of_line_blocks, known, rules_of, anew }).is_ok();
     }
 
     pub(super) fn take_feed(&mut self, feed: Option<Feed>) {
@@ -46,13 +46,14 @@ impl Running {
             self.learn_retries(queue);
         }
         // The last calls of a queue may be granted already and not followed yet.
-        let claimed: HashSet<i64> = self.claiming.values().map(|claiming| claiming.claim.call.queue_id).collect();
+        let claimed: HashSet<i64> =
+            self.unconfirmed.values().map(|unconfirmed| unconfirmed.claim.call.queue_id).collect();
         self.tracker.keep_rules(|queue_id| runnable.contains(&queue_id) || claimed.contains(&queue_id));
-        let claiming = &self.claiming;
-        self.dispatch.take_feed(&mut feed, |id| claiming.contains_key(&id), Instant::now().into_std());
+        let unconfirmed = &self.unconfirmed;
+        self.dispatch.take_feed(&mut feed, |id| unconfirmed.contains_key(&id), Instant::now().into_std());
         // What may not go makes room for what stands behind it.
         let makes_room = !(feed.refusals.is_empty() && feed.deferrals.is_empty());
-        self.hungry |= feed.more || (makes_room && self.dispatch.runs_low());
+        self.needs_feed |= feed.more || (makes_room && self.dispatch.runs_low());
         self.expire(feed.overdue);
         if makes_room {
             let _ = self.entries.send(Entry::Forbidden(feed.refusals, feed.deferrals));
@@ -65,7 +66,7 @@ impl Running {
         let mut expiries = Vec::new();
         for call in calls {
             let id = CallId::from(call.id);
-            if self.claiming.contains_key(&id) || !self.expiring.insert(id) {
+            if self.unconfirmed.contains_key(&id) || !self.expiring.insert(id) {
                 continue;
             }
             if let Ok(from) = call.status() {
@@ -83,7 +84,7 @@ impl Running {
         if !self.may_dial() || self.dispatch.rests() {
             return;
         }
-        if self.tracker.is_stuck(instant) {
+        if self.tracker.is_unresponsive(instant) {
             // Until an answer comes, or the next tick.
             self.dispatch.rest();
             return;
@@ -91,16 +92,16 @@ impl Running {
         let (mut claims, mut overdue, mut refusals) = (Vec::new(), Vec::new(), Vec::new());
         self.dispatch.begin_round();
         loop {
-            let (tracker, claiming) = (&self.tracker, &self.claiming);
-            match self.dispatch.next(at, instant, |ready| is_free(tracker, claiming, ready)) {
+            let (tracker, unconfirmed) = (&self.tracker, &self.unconfirmed);
+            match self.dispatch.next(at, instant, |ready| is_free(tracker, unconfirmed, ready)) {
                 None => break,
                 Some(Picked::Overdue(call)) => overdue.push(call),
-                Some(Picked::Begins(ready, hold)) => {
+                Some(Picked::Begins(ready, permits)) => {
                     let (call, from) = (ready.call_ref(), ready.from);
-                    match claim(*ready, hold, at, instant) {
-                        Ok(claiming) => {
-                            claims.push(claiming.claim.clone());
-                            self.claiming.insert(call.id, claiming);
+                    match claim(*ready, permits, at, instant) {
+                        Ok(unconfirmed) => {
+                            claims.push(unconfirmed.claim.clone());
+                            self.unconfirmed.insert(call.id, unconfirmed);
                         }
                         Err(error) => {
                             let why = format!("no Originate can be made of it: {error}");
@@ -114,7 +115,7 @@ impl Running {
         if !refusals.is_empty() {
             let _ = self.entries.send(Entry::Forbidden(refusals, Vec::new()));
         }
-        self.hungry |= self.dispatch.runs_low();
+        self.needs_feed |= self.dispatch.runs_low();
         if !claims.is_empty() {
             let _ = self.entries.send(Entry::Claims(claims));
         }

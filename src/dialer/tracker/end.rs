@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::looks::Doubt;
-use super::{Output, Tracked, change, wishes};
+use super::reconcile::Liveness;
+use super::{Output, Tracked, change, end_requests};
 use crate::domain::ids::AttemptId;
 use crate::domain::retry::{EndedTry, OwnRetries, Retries};
 use crate::domain::status::Outcome;
@@ -11,7 +11,7 @@ use crate::domain::time::Millis;
 use crate::store::events::EventKind;
 use crate::store::journal::What;
 
-/// A call that goes on this much longer than its first leg was transferred, and is not billed by that leg's record.
+/// A call that goes on this much longer than its A leg was transferred, and is not billed by that leg's record.
 const OUTLIVED: Duration = Duration::from_secs(2);
 
 impl Tracked {
@@ -31,9 +31,9 @@ impl Tracked {
             let what = What::Told { kind: EventKind::Note, status: from, detail: Some(self.evidence()) };
             out.changes.push(change(id, &self.live, at, what));
         }
-        let (outcome, next_try) = if self.wished.is_some() {
+        let (outcome, next_try) = if self.end_requested.is_some() {
             out.settled.push(self.live.claim.call.id);
-            (wishes::outcome(outcome), None)
+            (end_requests::outcome(outcome), None)
         } else {
             let own = OwnRetries { count: self.live.max_retries, rules: &self.live.retry_rules };
             let tried = EndedTry { outcome, number: self.live.claim.number, tally: self.live.tally.with(outcome), at };
@@ -47,13 +47,13 @@ impl Tracked {
     /// By Asterisk's record where it is there already, else by ours.
     pub(super) fn billable_seconds(&self, ended: Millis) -> Option<i32> {
         let answered = self.live.attempt.answered_at()?;
-        let recorded = self.billing.seconds().filter(|_| !self.outlived_first_leg(ended));
+        let recorded = self.billing.seconds().filter(|_| !self.outlived_a_leg(ended));
         Some(recorded.unwrap_or_else(|| i32::try_from(ended.since(answered).as_secs()).unwrap_or(i32::MAX)))
     }
 
-    /// Its first leg was transferred away, so that leg's record tells a part of the call only.
-    pub(super) fn outlived_first_leg(&self, ended: Millis) -> bool {
-        self.first_leg_gone_at.is_some_and(|gone| ended.since(gone) >= OUTLIVED)
+    /// Its A leg was transferred away, so that leg's record tells a part of the call only.
+    pub(super) fn outlived_a_leg(&self, ended: Millis) -> bool {
+        self.a_leg_gone_at.is_some_and(|gone| ended.since(gone) >= OUTLIVED)
     }
 
     /// What is known of an attempt whose outcome is not.
@@ -64,8 +64,8 @@ impl Tracked {
             (None, Some(at)) => format!("it rang at {}", at.to_rfc3339()),
             (None, None) => "no event of it ever came".to_owned(),
         };
-        let now = match self.doubt {
-            Doubt::Forsaken => "and its server was not reached for an hour after this",
+        let now = match self.liveness {
+            Liveness::Abandoned => "and its server was not reached for an hour after this",
             _ => "and none of its channels lives any more",
         };
         format!("nobody can tell how this attempt ended: its Originate was due at {began}, {last}, {now}")

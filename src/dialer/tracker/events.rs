@@ -27,7 +27,7 @@ impl Tracker {
             Event::Newchannel(channel) => self.new_leg(channel, now, out),
             Event::Newstate(channel) => self.new_state(&channel, now, out),
             Event::DialState { dest_uniqueid, ringing } => {
-                if let Some(id) = self.first_leg(&dest_uniqueid)
+                if let Some(id) = self.a_leg(&dest_uniqueid)
                     && ringing
                 {
                     self.heard(id, "DialState", now);
@@ -35,7 +35,7 @@ impl Tracker {
                 }
             }
             Event::DialEnd { dest_uniqueid, status } => {
-                if let Some(id) = self.first_leg(&dest_uniqueid) {
+                if let Some(id) = self.a_leg(&dest_uniqueid) {
                     self.heard(id, "DialEnd", now);
                     self.apply(id, Signal::DialEnded(status), now, out);
                 }
@@ -43,7 +43,7 @@ impl Tracker {
             Event::OriginateResponse { action_id, uniqueid, channel, success, reason } => {
                 // By ActionID first: a failed one may carry no usable Uniqueid.
                 let by_action = action_id.parse().ok().filter(|id| self.live.contains_key(id));
-                if let Some(id) = by_action.or_else(|| self.first_leg(&uniqueid)) {
+                if let Some(id) = by_action.or_else(|| self.a_leg(&uniqueid)) {
                     self.originated(id, channel, OriginateResult { success, reason }, now, out);
                 }
             }
@@ -64,9 +64,9 @@ impl Tracker {
                     self.freed(&uniqueid, now, out);
                 }
             }
-            Event::Cdr { uniqueid, record } => self.recorded_by_asterisk(&uniqueid, &record, now, out),
+            Event::Cdr { uniqueid, record } => self.cdr_received(&uniqueid, &record, now, out),
             Event::MixMonitorStop { uniqueid } => {
-                if let Some(id) = self.first_leg(&uniqueid) {
+                if let Some(id) = self.a_leg(&uniqueid) {
                     self.stop_recording(id, now, out);
                 }
             }
@@ -88,11 +88,11 @@ impl Tracker {
         if let Some(result) = refused_before {
             self.apply(id, Signal::Originated(result), now, out);
         }
-        self.hang_up_if_wished(id, now, out);
+        self.hang_up_if_requested(id, now, out);
     }
 
     fn new_state(&mut self, channel: &Channel, now: Now, out: &mut Output) {
-        let Some(id) = self.first_leg(&channel.uniqueid) else { return };
+        let Some(id) = self.a_leg(&channel.uniqueid) else { return };
         self.heard(id, "Newstate", now);
         self.name_leg(id, &channel.uniqueid, channel.name.clone());
         match channel.state {
@@ -104,8 +104,8 @@ impl Tracker {
 
     fn originated(&mut self, id: AttemptId, channel: String, result: OriginateResult, now: Now, out: &mut Output) {
         self.heard(id, "OriginateResponse", now);
-        if self.may_be_taken(id, result) {
-            self.wait_for_a_look(id, now);
+        if self.may_conflict(id, result) {
+            self.await_snapshot(id, now);
             return;
         }
         if result.success {
@@ -121,7 +121,7 @@ impl Tracker {
             leg.gone = true;
         }
         if tracked.live.claim.channel_id == uniqueid {
-            tracked.first_leg_gone_at.get_or_insert(now.wall);
+            tracked.a_leg_gone_at.get_or_insert(now.wall);
             self.stop_recording(id, now, out);
         }
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::{Now, Output, Tracked, Tracker};
 use crate::domain::attempt::Signal;
+use crate::domain::cdr::{Billing, Cdr};
 use crate::domain::ids::AttemptId;
-use crate::domain::record::{Billing, CallRecord};
 use crate::domain::status::Outcome;
 use crate::store::events::EventKind;
 use crate::store::journal::{CallRef, Change, What};
@@ -18,7 +18,7 @@ const LATE: Duration = Duration::from_secs(600);
 /// How many calls are kept for that long; of more, the oldest keep the time that we took ourselves.
 const MOST: usize = 10_000;
 
-/// Answered calls that have ended, by their first leg's Uniqueid.
+/// Answered calls that have ended, by their A leg's Uniqueid.
 #[derive(Debug, Default)]
 pub(super) struct Finished {
     calls: HashMap<String, Ended>,
@@ -34,7 +34,7 @@ struct Ended {
     billing: Billing,
     /// What is in the store.
     billable_seconds: Option<i32>,
-    /// The first leg's record tells the whole call.
+    /// The A leg's record tells the whole call.
     billed_by_record: bool,
 }
 
@@ -51,7 +51,7 @@ impl Finished {
             number: claim.number,
             billing: tracked.billing,
             billable_seconds: tracked.billable_seconds(now.wall),
-            billed_by_record: !tracked.outlived_first_leg(now.wall),
+            billed_by_record: !tracked.outlived_a_leg(now.wall),
         };
         self.order.push_back((now.instant, attempt, claim.channel_id.clone()));
         self.calls.insert(claim.channel_id.clone(), ended);
@@ -79,7 +79,7 @@ impl Finished {
     }
 
     /// A record that came late: answers the change of the stored figure, where it is another.
-    fn bill(&mut self, channel_id: &str, record: &CallRecord, now: Now) -> Option<Change> {
+    fn bill(&mut self, channel_id: &str, record: &Cdr, now: Now) -> Option<Change> {
         let ended = self.calls.get_mut(channel_id)?;
         ended.billing.add(record);
         let seconds = ended.billing.seconds().filter(|_| ended.billed_by_record)?;
@@ -104,14 +104,14 @@ impl Ended {
 }
 
 impl Tracker {
-    /// A call record of a channel. Only first legs' tell of the call; they come behind the Hangup or ahead of it.
-    pub(super) fn recorded_by_asterisk(&mut self, uniqueid: &str, record: &CallRecord, now: Now, out: &mut Output) {
-        if let Some(id) = self.first_leg(uniqueid) {
+    /// A call record of a channel. Only A legs' tell of the call; they come behind the Hangup or ahead of it.
+    pub(super) fn cdr_received(&mut self, uniqueid: &str, record: &Cdr, now: Now, out: &mut Output) {
+        if let Some(id) = self.a_leg(uniqueid) {
             self.heard(id, "Cdr", now);
             if let Some(tracked) = self.live.get_mut(&id) {
                 tracked.billing.add(record);
             }
-            self.apply(id, Signal::Recorded(record.disposition), now, out);
+            self.apply(id, Signal::CdrReceived(record.disposition), now, out);
         } else if let Some(billed) = self.finished.bill(uniqueid, record, now) {
             out.changes.push(billed);
         }

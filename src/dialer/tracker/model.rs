@@ -9,8 +9,8 @@ use super::tests::{Bench, channel, hangup, live, record, response};
 use super::*;
 use crate::ami::Event;
 use crate::ami::event::{Channel, RINGING, UP};
+use crate::domain::cdr::Disposition;
 use crate::domain::outcome::DialStatus;
-use crate::domain::record::Disposition;
 use crate::domain::status::Outcome;
 
 /// Runs, where `PROPTEST_CASES` does not say: so many that rare interleavings are met on every run of the tests.
@@ -35,7 +35,7 @@ enum Step {
     /// The same, of a try before the last.
     Stale(usize, u8),
     Refused(usize),
-    Wish(usize),
+    EndRequest(usize),
     ConnectionLost,
     /// A look that shows what lives.
     Look,
@@ -55,7 +55,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         16 => (call.clone(), 0..9_u8).prop_map(|(call, event)| Step::Event(call, event)),
         2 => (call.clone(), 0..9_u8).prop_map(|(call, event)| Step::Stale(call, event)),
         1 => call.clone().prop_map(Step::Refused),
-        1 => call.prop_map(Step::Wish),
+        1 => call.prop_map(Step::EndRequest),
         1 => Just(Step::ConnectionLost),
         2 => Just(Step::Look),
         1 => Just(Step::Blind),
@@ -71,7 +71,7 @@ struct Known {
     status: Option<CallStatus>,
     tries: Vec<Try>,
     /// Its client wants it to end; a lane that ends it so must settle the wish.
-    wished: bool,
+    end_requested: bool,
 }
 
 #[derive(Debug)]
@@ -121,10 +121,10 @@ impl World {
                     }
                 }
             }
-            Step::Wish(call) => {
+            Step::EndRequest(call) => {
                 let (id, known) = &mut self.calls[call];
-                if self.bench.tracker.wish(*id, self.bench.now, &mut self.bench.out) {
-                    known.wished = true;
+                if self.bench.tracker.request_end(*id, self.bench.now, &mut self.bench.out) {
+                    known.end_requested = true;
                 }
             }
             Step::ConnectionLost => self.bench.tracker.connection_lost(self.bench.now),
@@ -135,9 +135,9 @@ impl World {
                     .map(|one| channel(&one.claim.channel_id, if one.fate == Fate::Answers { UP } else { RINGING }))
                     .collect();
                 // Being found up is a sign of the answer too, for those that a look decides about.
-                self.bench.tracker.looked(&live, self.bench.now, &mut self.bench.out);
+                self.bench.tracker.reconcile(&live, self.bench.now, &mut self.bench.out);
             }
-            Step::Blind => self.bench.tracker.looked(&[], self.bench.now, &mut self.bench.out),
+            Step::Blind => self.bench.tracker.reconcile(&[], self.bench.now, &mut self.bench.out),
             Step::Pass(time) => {
                 self.bench.pass(Duration::from_millis(time.into()));
                 self.bench.tracker.end_graces(self.bench.now, &mut self.bench.out);
@@ -226,7 +226,7 @@ impl World {
                         assert_eq!(ended.fate, Fate::Answers, "nor made up");
                     }
                     assert!(next_try.is_none() || outcome.is_retryable());
-                    if known.wished {
+                    if known.end_requested {
                         assert_eq!(next_try, None, "what its client ended is over");
                         assert!(out.settled.contains(id), "and its wish is done with");
                     }
@@ -237,7 +237,7 @@ impl World {
         let live = self.calls.iter().map(|(_, known)| known.tries.iter().filter(|one| one.ended.is_none()).count());
         let live: Vec<usize> = live.collect();
         assert!(live.iter().all(|tries| *tries <= 1), "a call has two live tries: {live:?}");
-        assert_eq!(self.bench.tracker.len(), live.iter().sum::<usize>(), "a slot is a live try, and nothing else");
+        assert_eq!(self.bench.tracker.len(), live.iter().sum::<usize>(), "a permit is a live try, and nothing else");
     }
 
     /// Whatever was lost, two looks that find nothing end everything.

@@ -1,4 +1,4 @@
-//! Recordings: begun when the first leg is answered and known by its name, over when it is gone.
+//! Recordings: begun when the A leg is answered and known by its name, over when it is gone.
 
 use super::{Now, Output, Tracked, Tracker, change};
 use crate::domain::ids::AttemptId;
@@ -21,7 +21,7 @@ pub(super) enum Recorder {
 
 impl Tracker {
     /// What became of a recording that was asked for. A failed one is told, and the call goes on.
-    pub fn recorded(&mut self, id: AttemptId, kind: EventKind, detail: String, now: Now, out: &mut Output) {
+    pub fn mixmonitor_result(&mut self, id: AttemptId, kind: EventKind, detail: String, now: Now, out: &mut Output) {
         let Some(tracked) = self.live.get_mut(&id) else {
             // The call was over before the answer came, and with it the recording.
             let stopped = (kind == EventKind::RecordingStarted).then_some(EventKind::RecordingStopped);
@@ -31,7 +31,7 @@ impl Tracker {
             return;
         };
         tracked.recorder = if kind == EventKind::RecordingStarted { Recorder::Running } else { Recorder::Over };
-        let gone = tracked.first_leg_gone_at.is_some();
+        let gone = tracked.a_leg_gone_at.is_some();
         self.tell(id, kind, Some(detail), now, out);
         if gone {
             self.stop_recording(id, now, out);
@@ -47,13 +47,13 @@ impl Tracker {
 }
 
 impl Tracked {
-    /// Asks for the recording once the first leg is answered and its name is known.
+    /// Asks for the recording once the A leg is answered and its name is known.
     pub(super) fn start_recording(&mut self, id: AttemptId, out: &mut Output) {
         if self.recorder != Recorder::Idle || self.live.attempt.answered_at().is_none() {
             return;
         }
         let Some(recording) = &self.live.recording else { return };
-        let Some(first) = self.first_leg().filter(|leg| !leg.gone) else { return };
+        let Some(first) = self.a_leg().filter(|leg| !leg.gone) else { return };
         out.recordings.push((id, first.name.clone(), recording.clone()));
         self.recorder = Recorder::Asked;
     }

@@ -3,8 +3,8 @@
 use super::*;
 use crate::ami::Event;
 use crate::ami::event::{Channel, RINGING, UP};
+use crate::domain::cdr::{Cdr, Disposition};
 use crate::domain::outcome::DialStatus;
-use crate::domain::record::{CallRecord, Disposition};
 use crate::domain::status::Outcome;
 use crate::store::journal::CallRef;
 use crate::store::journal::Checks;
@@ -48,7 +48,7 @@ impl Bench {
     }
 
     fn look(&mut self, channels: &[Channel]) {
-        self.tracker.looked(channels, self.now, &mut self.out);
+        self.tracker.reconcile(channels, self.now, &mut self.out);
     }
 
     fn taken(&mut self) -> Output {
@@ -83,7 +83,7 @@ pub(super) fn live(call: CallId, number: i32, own: Option<&str>, recording: Opti
         recording_begun: false,
         timeout,
         attempt: Attempt::new(),
-        hold: Hold::default(),
+        permits: Permits::default(),
     }
 }
 
@@ -102,7 +102,7 @@ pub(super) fn response(claim: &Claim, success: bool, reason: u8) -> Event {
 
 pub(super) fn record(uniqueid: &str, disposition: Disposition, seconds: i32) -> Event {
     let ended = Some(5_000 + i64::from(seconds));
-    let record = CallRecord { disposition, billable_seconds: seconds, answered: Some(5_000), ended };
+    let record = Cdr { disposition, billable_seconds: seconds, answered: Some(5_000), ended };
     Event::Cdr { uniqueid: uniqueid.into(), record }
 }
 
@@ -157,7 +157,7 @@ fn a_late_record_corrects_the_seconds_and_reopens_nothing() {
     bench.pass(Duration::from_millis(7_900));
     bench.see(hangup(&claim.channel_id, 16));
     assert_eq!(end(&bench.taken()), Some((Outcome::Answered, Some(7), false)));
-    assert!(bench.tracker.is_empty(), "no slot is held for the record");
+    assert!(bench.tracker.is_empty(), "no permit is held for the record");
     bench.pass(Duration::from_secs(300));
     for _ in 0..2 {
         bench.see(record(&claim.channel_id, Disposition::Answered, 8));
@@ -273,9 +273,9 @@ fn a_wish_hangs_up_at_once_and_again_until_the_call_is_gone() {
     let mut bench = Bench::new();
     let claim = bench.begin(None);
     bench.see(Event::Newchannel(channel(&claim.channel_id, 0)));
-    assert!(bench.tracker.wish(claim.call.id, bench.now, &mut bench.out));
+    assert!(bench.tracker.request_end(claim.call.id, bench.now, &mut bench.out));
     assert_eq!(bench.taken().hangups, [format!("PJSIP/{}", claim.channel_id)]);
-    assert!(bench.tracker.wish(claim.call.id, bench.now, &mut bench.out), "it is read again");
+    assert!(bench.tracker.request_end(claim.call.id, bench.now, &mut bench.out), "it is read again");
     assert!(bench.taken().hangups.is_empty());
     bench.pass(Duration::from_secs(2));
     bench.tracker.tick(bench.now, &mut bench.out);
@@ -291,7 +291,7 @@ fn a_wish_hangs_up_at_once_and_again_until_the_call_is_gone() {
 fn a_wish_ahead_of_its_channel_hangs_up_when_that_appears() {
     let mut bench = Bench::new();
     let claim = bench.begin(Some("channel-1"));
-    assert!(bench.tracker.wish(claim.call.id, bench.now, &mut bench.out));
+    assert!(bench.tracker.request_end(claim.call.id, bench.now, &mut bench.out));
     assert!(bench.taken().hangups.is_empty(), "a client's own id may be the beginning of another call's");
     bench.see(Event::Newchannel(channel("channel-1", 0)));
     assert_eq!(bench.taken().hangups, ["PJSIP/channel-1"]);
@@ -302,7 +302,7 @@ fn an_answered_call_that_is_hung_up_ends_answered() {
     let mut bench = Bench::new();
     let claim = bench.begin(None);
     bench.answer(&claim);
-    bench.tracker.wish(claim.call.id, bench.now, &mut bench.out);
+    bench.tracker.request_end(claim.call.id, bench.now, &mut bench.out);
     bench.see(hangup(&claim.channel_id, 16));
     assert_eq!(end(&bench.out).map(|(outcome, _, again)| (outcome, again)), Some((Outcome::Answered, false)));
 }
@@ -314,7 +314,7 @@ fn a_call_whose_first_leg_was_transferred_away_is_hung_up_by_its_other_legs() {
     bench.answer(&claim);
     bench.see(Event::Newchannel(Channel { linkedid: claim.channel_id.clone(), ..channel("second", UP) }));
     bench.see(hangup(&claim.channel_id, 16));
-    bench.tracker.wish(claim.call.id, bench.now, &mut bench.out);
+    bench.tracker.request_end(claim.call.id, bench.now, &mut bench.out);
     assert_eq!(bench.out.hangups, ["PJSIP/second"]);
 }
 
@@ -330,7 +330,7 @@ fn a_recording_begins_with_the_answer_and_ends_with_its_channel() {
     bench.see(Event::Newstate(channel(&claim.channel_id, UP)));
     assert!(bench.taken().recordings.is_empty(), "once");
     let started = EventKind::RecordingStarted;
-    bench.tracker.recorded(claim.attempt, started, "/recordings/a.wav".into(), bench.now, &mut bench.out);
+    bench.tracker.mixmonitor_result(claim.attempt, started, "/recordings/a.wav".into(), bench.now, &mut bench.out);
     bench.see(hangup(&claim.channel_id, 16));
     let out = bench.taken();
     let path = "/recordings/a.wav";
@@ -345,7 +345,7 @@ fn a_recording_that_fails_is_told_and_the_call_goes_on() {
     bench.answer(&claim);
     bench.taken();
     let failed = EventKind::RecordingFailed;
-    bench.tracker.recorded(claim.attempt, failed, "Permission denied".into(), bench.now, &mut bench.out);
+    bench.tracker.mixmonitor_result(claim.attempt, failed, "Permission denied".into(), bench.now, &mut bench.out);
     assert_eq!(told(&bench.taken()), [(failed, "Permission denied")]);
     assert_eq!(bench.tracker.len(), 1);
     bench.see(hangup(&claim.channel_id, 16));
@@ -361,7 +361,7 @@ fn a_channel_id_that_another_call_has_makes_the_call_wait() {
     bench.see(response(&claim, false, 0));
     assert!(bench.taken().changes.is_empty());
     bench.pass_and_end_graces(Duration::from_millis(500));
-    assert!(bench.taken().look, "only the live channels can tell");
+    assert!(bench.taken().request_snapshot, "only the live channels can tell");
     bench.look(&[channel("channel-1234", UP)]);
     let out = bench.taken();
     assert!(out.changes.is_empty(), "it has not failed");
@@ -414,7 +414,7 @@ fn one_in_doubt_is_unknown_with_the_evidence_beside_it() {
     assert!(told[0].1.contains("the last event of it was Newchannel at 1970-01-01T00:16:40Z"), "{told:?}");
 }
 
-/// Its Hangup was missed with the connection, and its slot must not be held for as long as a call may live.
+/// Its Hangup was missed with the connection, and its permit must not be held for as long as a call may live.
 #[test]
 fn a_late_call_record_takes_no_dead_call_out_of_doubt() {
     let mut bench = Bench::new();
@@ -479,13 +479,13 @@ fn an_asterisk_that_answers_no_originate_gets_no_more() {
     let mut bench = Bench::new();
     let (first, second) = (bench.begin(None), bench.begin(None));
     bench.pass(Duration::from_millis(1_999));
-    assert!(!bench.tracker.is_stuck(bench.now.instant));
+    assert!(!bench.tracker.is_unresponsive(bench.now.instant));
     bench.pass(Duration::from_millis(1));
-    assert!(bench.tracker.is_stuck(bench.now.instant));
+    assert!(bench.tracker.is_unresponsive(bench.now.instant));
     bench.tracker.response(first.attempt, true, "", bench.now, &mut bench.out);
-    assert!(bench.tracker.is_stuck(bench.now.instant), "the second has no answer either");
+    assert!(bench.tracker.is_unresponsive(bench.now.instant), "the second has no answer either");
     bench.see(Event::DialEnd { dest_uniqueid: second.channel_id.clone(), status: DialStatus::Busy });
-    assert!(!bench.tracker.is_stuck(bench.now.instant), "an event of it is as good as an answer");
+    assert!(!bench.tracker.is_unresponsive(bench.now.instant), "an event of it is as good as an answer");
 }
 
 #[test]
@@ -494,7 +494,7 @@ fn a_wish_from_before_a_crash_hangs_up_what_the_first_look_finds() {
     let live = live(CallId::new(), 1, Some("channel-1"), None);
     let claim = live.claim.clone();
     bench.tracker.resume(claim.attempt, live, bench.now);
-    bench.tracker.wish(claim.call.id, bench.now, &mut bench.out);
+    bench.tracker.request_end(claim.call.id, bench.now, &mut bench.out);
     assert!(bench.taken().hangups.is_empty());
     bench.look(&[channel("channel-1", RINGING)]);
     assert_eq!(bench.taken().hangups, ["PJSIP/channel-1"]);

@@ -23,7 +23,7 @@ fn originates(history: &History) -> Vec<Violation> {
     for (&channel_id, &times) in by_channel.iter().filter(|(_, times)| **times > 1) {
         broken.push(Violation::ChannelIdTwice { channel_id: channel_id.to_owned(), times });
     }
-    let recorded: HashSet<&str> = history.book.attempts.iter().map(|attempt| attempt.id.as_str()).collect();
+    let recorded: HashSet<&str> = history.store.attempts.iter().map(|attempt| attempt.id.as_str()).collect();
     for action_id in by_action.keys().filter(|id| !recorded.contains(*id)) {
         broken.push(Violation::SentOffRecord { action_id: (*action_id).to_owned() });
     }
@@ -33,7 +33,7 @@ fn originates(history: &History) -> Vec<Violation> {
         .filter(|sent| sent.delivered)
         .map(|sent| (sent.action_id.as_str(), sent.channel_id.as_str()))
         .collect();
-    for attempt in &history.book.attempts {
+    for attempt in &history.store.attempts {
         match (reached.get(attempt.id.as_str()), attempt.outcome) {
             (None, Some(outcome)) if outcome != outcome::UNKNOWN => {
                 broken.push(Violation::NeverSent { attempt: attempt.id.clone(), outcome });
@@ -51,7 +51,7 @@ fn originates(history: &History) -> Vec<Violation> {
 /// Once a client was told that a call has ended, no phone rings for it any more.
 fn after_the_end(history: &History) -> Vec<Violation> {
     let calls: HashMap<&str, &str> =
-        history.book.attempts.iter().map(|attempt| (attempt.id.as_str(), attempt.call_id.as_str())).collect();
+        history.store.attempts.iter().map(|attempt| (attempt.id.as_str(), attempt.call_id.as_str())).collect();
     let ended: HashMap<&str, _> = history
         .client
         .told

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{details, first_leg, get, place, wait_for};
+use super::{a_leg, details, get, place, wait_for};
 use crate::support::api::{Api, client_of_asterisk, item};
 use crate::support::asterisk::Asterisk;
 use crate::support::server::Server;
@@ -49,7 +49,7 @@ async fn an_answered_call_is_hung_up_and_ends_completed(asterisk: Asterisk) {
     let (status, body) = end(&client, &id, "cancel").await;
     assert_eq!(status, 409, "{body}");
     assert!(body["message"].as_str().is_some_and(|text| text.contains("hang it up instead")), "{body}");
-    first_leg(&asterisk, &call);
+    a_leg(&asterisk, &call);
     let (status, body) = end(&client, &id, "hangup").await;
     assert_eq!((status, &body["data"]["result"]), (200, &json!("hanging-up")), "{body}");
     let call = wait_for(&client, &id, "completed").await;

@@ -72,16 +72,16 @@ fn details(call: &Value, kind: &str) -> Vec<String> {
     of_kind.map(|event| event["detail"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// The name that Asterisk gave the call's first leg.
-fn first_leg(asterisk: &Asterisk, call: &Value) -> String {
+/// The name that Asterisk gave the call's A leg.
+fn a_leg(asterisk: &Asterisk, call: &Value) -> String {
     let id = call["channel_id"].as_str().expect("a channel id");
-    wait::until("the first leg has appeared", || {
+    wait::until("the A leg has appeared", || {
         let made = asterisk.witness().events("Newchannel");
         made.iter().find(|event| event.get("Uniqueid") == id).map(|event| event.get("Channel").to_owned())
     })
 }
 
-/// An item whose first leg, once answered, dials another.
+/// An item whose A leg, once answered, dials another.
 fn dialing(channel: &str, second: &str) -> Value {
     let mut item = crate::support::api::item("ast", channel, second);
     item["action"]["Application"] = "Dial".into();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{details, dialing, first_leg, get, place, wait_for, wait_for_event};
+use super::{a_leg, details, dialing, get, place, wait_for, wait_for_event};
 use crate::support::api::{client_of_asterisk, item};
 use crate::support::asterisk::Asterisk;
 use crate::support::server::Server;
@@ -48,7 +48,7 @@ async fn a_phone_that_hangs_up_first_was_answered(asterisk: Asterisk) {
     assert_eq!(phone.received(), 1);
 }
 
-/// The first leg would talk for ever.
+/// The A leg would talk for ever.
 async fn a_second_phone_that_hangs_up_first_ends_the_call_answered(asterisk: Asterisk) {
     let phones = [Sipp::start(&asterisk, 0, Scenario::Answer), Sipp::start(&asterisk, 1, Scenario::HangUp)];
     let server = Server::start();
@@ -91,13 +91,13 @@ async fn billable_seconds_are_those_of_asterisks_call_records(asterisk: Asterisk
     }
 }
 
-/// What a blind transfer does to the first leg: it leaves the other, which talks on.
+/// What a blind transfer does to the A leg: it leaves the other, which talks on.
 async fn a_call_that_is_redirected_away_ends_answered(asterisk: Asterisk) {
     let server = Server::start();
     let client = client_of_asterisk(&server, &asterisk, 10.0).await;
     let id = place(&client, vec![dialing("Local/60@talk/n", "Local/60@talk/n")]).await.remove(0);
     let call = wait_for_event(&client, &id, "bridged").await;
-    let channel = first_leg(&asterisk, &call);
+    let channel = a_leg(&asterisk, &call);
     let redirect = [
         ("Action", "Redirect"),
         ("Channel", channel.as_str()),
@@ -118,7 +118,7 @@ async fn two_calls_that_are_joined_end_answered_both(asterisk: Asterisk) {
     let ids = place(&client, vec![item("ast", "Local/60@talk/n", "60"); 2]).await;
     let mut legs = Vec::new();
     for id in &ids {
-        legs.push(first_leg(&asterisk, &wait_for(&client, id, "answered").await));
+        legs.push(a_leg(&asterisk, &wait_for(&client, id, "answered").await));
     }
     let join = [("Action", "Bridge"), ("Channel1", legs[0].as_str()), ("Channel2", legs[1].as_str())];
     let answer = asterisk.ami().request(&join).expect("an answer");

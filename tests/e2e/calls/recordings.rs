@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{details, first_leg, place, wait_for, wait_for_event};
+use super::{a_leg, details, place, wait_for, wait_for_event};
 use crate::support::api::{client_of, client_of_asterisk, item};
 use crate::support::asterisk::{Asterisk, RECORDINGS, SECRET};
 use crate::support::server::Server;
@@ -86,7 +86,7 @@ async fn a_recording_that_somebody_stops_is_told_while_the_call_goes_on(asterisk
     let client = client_of_asterisk(&server, &asterisk, 10.0).await;
     let id = place(&client, vec![recorded("60")]).await.remove(0);
     let call = wait_for_event(&client, &id, "recording-started").await;
-    let channel = first_leg(&asterisk, &call);
+    let channel = a_leg(&asterisk, &call);
     let answer = asterisk.ami().request(&[("Action", "StopMixMonitor"), ("Channel", &channel)]).expect("an answer");
     assert_eq!(answer.get("Response"), "Success", "{answer:?}");
     let call = wait_for_event(&client, &id, "recording-stopped").await;

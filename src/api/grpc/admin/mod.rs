@@ -18,7 +18,7 @@ use serde::Serialize;
 use tonic::{Request, Response, Status};
 
 use self::audit::Change;
-use super::{App, whole};
+use super::{App, run_to_completion};
 use crate::api::Error;
 use crate::pb;
 
@@ -37,7 +37,7 @@ impl Admin {
         Res: Send + 'static,
         Work: Future<Output = Result<Res, Error>> + Send + 'static,
     {
-        whole(method(self.0.clone(), request.into_inner())).await
+        run_to_completion(method(self.0.clone(), request.into_inner())).await
     }
 
     /// Runs a method that changes something. The audit knows it by its request, `UpdateServerRequest`, without the last
@@ -55,7 +55,7 @@ impl Admin {
     {
         let action = asked.strip_suffix("Request").unwrap_or(asked);
         let change = Change::of(self.0.clone(), action, &request)?;
-        whole(method(change, request.into_inner())).await
+        run_to_completion(method(change, request.into_inner())).await
     }
 }
 

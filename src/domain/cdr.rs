@@ -18,7 +18,7 @@ pub enum Disposition {
 /// One record of one channel. Asterisk writes a record for each party that the channel spoke with, so that a channel
 /// that was transferred has several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CallRecord {
+pub struct Cdr {
     /// How it ended.
     pub disposition: Disposition,
     /// Seconds since the answer, as Asterisk counts and rounds them.
@@ -29,7 +29,7 @@ pub struct CallRecord {
     pub ended: Option<i64>,
 }
 
-/// The records of a call's first leg, added up in whatever order they come.
+/// The records of a call's A leg, added up in whatever order they come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Billing(Option<Span>);
 
@@ -42,8 +42,8 @@ struct Span {
 }
 
 impl Billing {
-    /// Takes in a record of the first leg. A doubled one changes nothing.
-    pub fn add(&mut self, record: &CallRecord) {
+    /// Takes in a record of the A leg. A doubled one changes nothing.
+    pub fn add(&mut self, record: &Cdr) {
         let (Disposition::Answered, Some(answered), Some(ended)) = (record.disposition, record.answered, record.ended)
         else {
             return;
@@ -72,13 +72,8 @@ impl Billing {
 mod tests {
     use super::*;
 
-    fn record(answered: i64, ended: i64, billable_seconds: i32) -> CallRecord {
-        CallRecord {
-            disposition: Disposition::Answered,
-            billable_seconds,
-            answered: Some(answered),
-            ended: Some(ended),
-        }
+    fn record(answered: i64, ended: i64, billable_seconds: i32) -> Cdr {
+        Cdr { disposition: Disposition::Answered, billable_seconds, answered: Some(answered), ended: Some(ended) }
     }
 
     #[test]
@@ -100,7 +95,7 @@ mod tests {
     #[test]
     fn a_record_of_a_call_that_nobody_answered_says_nothing_about_its_time() {
         let mut billing = Billing::default();
-        billing.add(&CallRecord { disposition: Disposition::NoAnswer, ..record(0, 9, 0) });
+        billing.add(&Cdr { disposition: Disposition::NoAnswer, ..record(0, 9, 0) });
         assert_eq!(billing.seconds(), None);
     }
 }

@@ -10,20 +10,20 @@ use crate::domain::originate::Recording;
 use crate::store::events::EventKind;
 
 /// What a helper task found out.
-pub enum Found {
-    Channels { look: u64, channels: Option<Vec<Channel>> },
-    Recorded { attempt: AttemptId, kind: EventKind, detail: String },
+pub enum Reply {
+    Channels { snapshot: u64, channels: Option<Vec<Channel>> },
+    MixMonitor { attempt: AttemptId, kind: EventKind, detail: String },
 }
 
 /// Asks which channels live. `look` comes back with the answer.
-pub fn channels(link: &Link, look: u64, found: &UnboundedSender<Found>) {
-    let (link, found) = (link.clone(), found.clone());
+pub fn channels(link: &Link, snapshot: u64, replies: &UnboundedSender<Reply>) {
+    let (link, replies) = (link.clone(), replies.clone());
     tokio::spawn(async move {
         let channels = link.list(Action::CoreShowChannels).await.ok().map(|answer| {
             let channel = |event| if let Event::CoreShowChannel(channel) = event { Some(channel) } else { None };
             answer.events.into_iter().filter_map(channel).collect()
         });
-        let _ = found.send(Found::Channels { look, channels });
+        let _ = replies.send(Reply::Channels { snapshot, channels });
     });
 }
 
@@ -35,14 +35,20 @@ pub fn hang_up(link: &Link, channel: &str) {
 }
 
 /// Asks to record what is said on `channel`.
-pub fn record(link: &Link, attempt: AttemptId, channel: String, recording: Recording, found: &UnboundedSender<Found>) {
-    let (link, found) = (link.clone(), found.clone());
+pub fn record(
+    link: &Link,
+    attempt: AttemptId,
+    channel: String,
+    recording: Recording,
+    replies: &UnboundedSender<Reply>,
+) {
+    let (link, replies) = (link.clone(), replies.clone());
     tokio::spawn(async move {
         let (kind, detail) = match ask_to_record(&link, &channel, &recording).await {
             Ok(()) => (EventKind::RecordingStarted, recording.path),
             Err(why) => (EventKind::RecordingFailed, why),
         };
-        let _ = found.send(Found::Recorded { attempt, kind, detail });
+        let _ = replies.send(Reply::MixMonitor { attempt, kind, detail });
     });
 }
 

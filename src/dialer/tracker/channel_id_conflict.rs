@@ -15,7 +15,7 @@ use crate::domain::outcome::OriginateResult;
 use crate::store::journal::Withdrawal;
 
 /// When a call whose channel id was taken is tried again.
-const AGAIN: Duration = Duration::from_secs(5);
+const CONFLICT_RETRY: Duration = Duration::from_secs(5);
 
 const WHY: &str =
     "Asterisk refused the channel id, because a live channel has it or one that begins with it; the call waits";
@@ -25,7 +25,7 @@ const REFUSED: OriginateResult = OriginateResult { success: false, reason: 0 };
 
 /// Whether an attempt's channel id is another call's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum ChannelIdConflict {
     No,
     /// Its Originate was refused; its own channel may still show up.
     Maybe,
@@ -35,35 +35,35 @@ pub(super) enum Taken {
 
 impl Tracker {
     /// The result may be that of a channel id which is taken.
-    pub(super) fn may_be_taken(&self, id: AttemptId, result: OriginateResult) -> bool {
+    pub(super) fn may_conflict(&self, id: AttemptId, result: OriginateResult) -> bool {
         result == REFUSED && self.live.get(&id).is_some_and(|tracked| !tracked.is_told_of(id))
     }
 
-    pub(super) fn wait_for_a_look(&mut self, id: AttemptId, now: Now) {
+    pub(super) fn await_snapshot(&mut self, id: AttemptId, now: Now) {
         let Some(tracked) = self.live.get_mut(&id) else { return };
-        if tracked.taken != Taken::No {
+        if tracked.channel_id_conflict != ChannelIdConflict::No {
             return;
         }
         let until = now.instant + OVERTAKEN;
-        tracked.taken = Taken::Maybe;
+        tracked.channel_id_conflict = ChannelIdConflict::Maybe;
         tracked.accepted = true;
         tracked.grace_until = Some(until);
         self.next_grace = Some(self.next_grace.map_or(until, |next| next.min(until)));
-        self.maybe_taken.insert(id);
+        self.maybe_conflicting.insert(id);
     }
 
     /// A channel of the attempt's own is there, so the id is not taken. Answers a result that was held back.
     pub(super) fn appears(&mut self, id: AttemptId) -> Option<OriginateResult> {
         let tracked = self.live.get_mut(&id)?;
         tracked.appeared = true;
-        tracked.taken = Taken::No;
-        self.maybe_taken.remove(&id).then_some(REFUSED)
+        tracked.channel_id_conflict = ChannelIdConflict::No;
+        self.maybe_conflicting.remove(&id).then_some(REFUSED)
     }
 
-    pub(super) fn ask_who_has_it(&mut self, id: AttemptId, out: &mut Output) {
+    pub(super) fn request_snapshot(&mut self, id: AttemptId, out: &mut Output) {
         if let Some(tracked) = self.live.get_mut(&id) {
-            tracked.taken = Taken::Look;
-            out.look = true;
+            tracked.channel_id_conflict = ChannelIdConflict::Look;
+            out.request_snapshot = true;
         }
     }
 
@@ -72,7 +72,7 @@ impl Tracker {
         let had = |id: &AttemptId| {
             self.live.get(id).is_some_and(|tracked| uniqueid.starts_with(&tracked.live.claim.channel_id))
         };
-        let waits: Vec<AttemptId> = self.maybe_taken.iter().copied().filter(had).collect();
+        let waits: Vec<AttemptId> = self.maybe_conflicting.iter().copied().filter(had).collect();
         for id in waits {
             self.put_back(id, now, out);
         }
@@ -80,14 +80,18 @@ impl Tracker {
 
     /// The live channels show who was refused because of them, and who for another reason.
     pub(super) fn decide_about_taken_ids(&mut self, channels: &[Channel], now: Now, out: &mut Output) {
-        for id in self.maybe_taken.clone() {
-            let Some(tracked) = self.live.get_mut(&id).filter(|tracked| tracked.taken == Taken::Look) else { continue };
+        for id in self.maybe_conflicting.clone() {
+            let Some(tracked) =
+                self.live.get_mut(&id).filter(|tracked| tracked.channel_id_conflict == ChannelIdConflict::Look)
+            else {
+                continue;
+            };
             let own = &tracked.live.claim.channel_id;
             if channels.iter().any(|channel| channel.uniqueid.starts_with(own.as_str())) {
                 self.put_back(id, now, out);
             } else {
-                tracked.taken = Taken::No;
-                self.maybe_taken.remove(&id);
+                tracked.channel_id_conflict = ChannelIdConflict::No;
+                self.maybe_conflicting.remove(&id);
                 self.apply(id, Signal::Originated(REFUSED), now, out);
                 self.apply(id, Signal::GraceOver, now, out);
             }
@@ -96,7 +100,7 @@ impl Tracker {
 
     fn put_back(&mut self, id: AttemptId, now: Now, out: &mut Output) {
         if let Some(tracked) = self.forget(id) {
-            let due = Some(now.wall.plus(AGAIN));
+            let due = Some(now.wall.plus(CONFLICT_RETRY));
             out.withdrawn.push(Withdrawal { claim: tracked.live.claim, why: WHY, due });
         }
     }

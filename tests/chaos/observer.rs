@@ -11,13 +11,13 @@ use crate::support::ami::Ami;
 
 /// Keeps what was heard, over all restarts of the Asterisk.
 #[derive(Clone, Default)]
-pub struct Ear {
+pub struct Observer {
     heard: Arc<Mutex<Vec<Heard>>>,
     /// How many sessions have ended.
     deaf: Arc<AtomicUsize>,
 }
 
-impl Ear {
+impl Observer {
     /// Logs in and listens until the connection ends.
     pub fn listen(&self, port: u16, username: &str, secret: &str) -> io::Result<()> {
         let mut ami = Ami::connect(port)?;
@@ -25,8 +25,8 @@ impl Ear {
         if answer.get("Response") != "Success" {
             return Err(io::Error::other(format!("{answer:?}")));
         }
-        let ear = self.clone();
-        thread::spawn(move || ear.keep_all(ami));
+        let observer = self.clone();
+        thread::spawn(move || observer.keep_all(ami));
         Ok(())
     }
 

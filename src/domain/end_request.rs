@@ -4,14 +4,14 @@ use super::status::UnknownCode;
 
 /// The wish that a call ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Wish {
+pub enum EndRequest {
     /// Ends a call that has not been answered.
     Cancel = 1,
     /// Ends a call that lives.
     HangUp = 2,
 }
 
-impl Wish {
+impl EndRequest {
     /// The number that the store keeps.
     #[must_use]
     pub const fn code(self) -> i16 {
@@ -20,7 +20,7 @@ impl Wish {
 
     /// How it stands on the call's timeline.
     #[must_use]
-    pub const fn told(self) -> &'static str {
+    pub const fn event_text(self) -> &'static str {
         match self {
             Self::Cancel => "the client canceled the call; it is being hung up",
             Self::HangUp => "the client ends the call; it is being hung up",
@@ -28,14 +28,14 @@ impl Wish {
     }
 }
 
-impl TryFrom<i16> for Wish {
+impl TryFrom<i16> for EndRequest {
     type Error = UnknownCode;
 
     fn try_from(code: i16) -> Result<Self, UnknownCode> {
         match code {
             1 => Ok(Self::Cancel),
             2 => Ok(Self::HangUp),
-            code => Err(UnknownCode::new("Wish", code)),
+            code => Err(UnknownCode::new("EndRequest", code)),
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct Lane {
     pub status: i16,
     /// Why it is not online.
     pub last_error: Option<String>,
-    /// A [`LaneHeld`](crate::domain::held::LaneHeld) as JSON.
+    /// A [`LaneWaits`](crate::domain::wait_reasons::LaneWaits) as JSON.
     pub held: Option<String>,
 }
 

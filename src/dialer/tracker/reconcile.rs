@@ -14,11 +14,11 @@ pub(super) const LONG_LIFE: Duration = Duration::from_secs(600);
 /// How long a server may be away until nobody waits any more for what lived on it. Longer than nearly all calls, so that
 /// one which still lives when its server is seen again is rare; short enough that a server which is gone for good can be
 /// removed, and that limits of clients which its calls fill hold nobody up for ever.
-const FORSAKEN: Duration = Duration::from_secs(3600);
+const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 
 /// Whether an attempt still lives is in doubt: the connection was lost, or it takes too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doubt {
+pub(super) enum Liveness {
     None,
     /// The next look tells. `lost` where the connection was lost, so that being found is worth telling.
     Look {
@@ -29,16 +29,16 @@ pub(super) enum Doubt {
         lost: bool,
     },
     /// No look will tell any more.
-    Forsaken,
+    Abandoned,
 }
 
 impl Tracker {
     /// The channels that live now, all of them: decides about every attempt in doubt.
-    pub fn looked(&mut self, channels: &[Channel], now: Now, out: &mut Output) {
+    pub fn reconcile(&mut self, channels: &[Channel], now: Now, out: &mut Output) {
         self.blind_since = None;
         self.decide_about_taken_ids(channels, now, out);
         let mut doubtful: Vec<AttemptId> =
-            self.live.iter().filter(|(_, tracked)| tracked.doubt != Doubt::None).map(|(id, _)| *id).collect();
+            self.live.iter().filter(|(_, tracked)| tracked.liveness != Liveness::None).map(|(id, _)| *id).collect();
         doubtful.sort_unstable();
         for id in doubtful {
             self.judge(id, channels, now, out);
@@ -52,22 +52,22 @@ impl Tracker {
         let known = |channel: &Channel| tracked.legs.iter().any(|leg| leg.uniqueid == channel.uniqueid);
         let belongs = |channel: &&Channel| channel.uniqueid == own || channel.linkedid == own || known(channel);
         let legs: Vec<&Channel> = channels.iter().filter(belongs).collect();
-        let (lost, missed) = match tracked.doubt {
-            Doubt::None | Doubt::Forsaken => return,
-            Doubt::Look { lost } => (lost, false),
-            Doubt::MissedOnce { lost } => (lost, true),
+        let (lost, missed) = match tracked.liveness {
+            Liveness::None | Liveness::Abandoned => return,
+            Liveness::Look { lost } => (lost, false),
+            Liveness::MissedOnce { lost } => (lost, true),
         };
         if legs.is_empty() {
             if missed {
                 self.apply(id, Signal::Missing, now, out);
             } else {
-                tracked.doubt = Doubt::MissedOnce { lost };
+                tracked.liveness = Liveness::MissedOnce { lost };
             }
             return;
         }
-        tracked.doubt = Doubt::None;
+        tracked.liveness = Liveness::None;
         tracked.appeared = true;
-        tracked.look_at = now.instant + LONG_LIFE;
+        tracked.snapshot_at = now.instant + LONG_LIFE;
         let first = legs.iter().find(|leg| leg.uniqueid == own);
         for leg in &mut tracked.legs {
             leg.gone = !legs.iter().any(|found| found.uniqueid == leg.uniqueid);
@@ -85,21 +85,21 @@ impl Tracker {
             self.tell(id, EventKind::Adopted, None, now, out);
         }
         self.apply(id, found, now, out);
-        self.hang_up_if_wished(id, now, out);
+        self.hang_up_if_requested(id, now, out);
     }
 
     /// Time passes: attempts that take too long come in doubt, and what was hung up and still lives is hung up again.
     /// True where a look is due.
     pub fn tick(&mut self, now: Now, out: &mut Output) -> bool {
-        if let Some(since) = self.blind_since.filter(|since| since.instant + FORSAKEN <= now.instant) {
+        if let Some(since) = self.blind_since.filter(|since| since.instant + ABANDONED_AFTER <= now.instant) {
             self.forsake(since, now, out);
         }
-        let mut look = !self.maybe_taken.is_empty();
+        let mut look = !self.maybe_conflicting.is_empty();
         for tracked in self.live.values_mut() {
-            if tracked.doubt == Doubt::None && tracked.look_at <= now.instant {
-                tracked.doubt = Doubt::Look { lost: false };
+            if tracked.liveness == Liveness::None && tracked.snapshot_at <= now.instant {
+                tracked.liveness = Liveness::Look { lost: false };
             }
-            look |= tracked.doubt != Doubt::None;
+            look |= tracked.liveness != Liveness::None;
         }
         self.hang_up_again(now, out);
         self.finished.drop_old(now.instant);
@@ -112,7 +112,7 @@ impl Tracker {
         forsaken.sort_unstable();
         for id in forsaken {
             if let Some(tracked) = self.live.get_mut(&id) {
-                tracked.doubt = Doubt::Forsaken;
+                tracked.liveness = Liveness::Abandoned;
             }
             self.apply(id, Signal::Missing, Now { wall: since.wall, ..now }, out);
         }

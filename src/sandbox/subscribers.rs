@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 /// All sessions.
 #[derive(Default)]
-pub struct Audience {
+pub struct Subscribers {
     listeners: HashMap<u64, Listener>,
     /// An event is written once, however many hear it.
     text: String,
@@ -97,7 +97,7 @@ impl Listener {
     }
 }
 
-impl Audience {
+impl Subscribers {
     pub fn join(&mut self, session: u64, out: mpsc::UnboundedSender<Bytes>, mask: Mask) {
         let booted = mask.has("system");
         let queued = BytesMut::new();
@@ -181,16 +181,16 @@ mod tests {
 
     fn heard(mask: &str, filters: &[&str]) -> String {
         let (out, mut heard) = mpsc::unbounded_channel();
-        let mut audience = Audience::default();
-        audience.join(1, out, Mask::parse(mask));
+        let mut subscribers = Subscribers::default();
+        subscribers.join(1, out, Mask::parse(mask));
         for filter in filters {
-            audience.add_filter(1, Filter::parse(filter).unwrap());
+            subscribers.add_filter(1, Filter::parse(filter).unwrap());
         }
         for (event, class) in [("Hangup", "call"), ("HangupRequest", "call"), ("Newexten", "dialplan"), ("Cdr", "cdr")]
         {
-            audience.tell(event, class, |_| {});
+            subscribers.tell(event, class, |_| {});
         }
-        audience.flush();
+        subscribers.flush();
         let text = heard.try_recv().unwrap_or_default();
         let names = std::str::from_utf8(&text).unwrap().lines().filter_map(|line| line.strip_prefix("Event: "));
         names.collect::<Vec<_>>().join(" ")

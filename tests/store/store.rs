@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tempfile::TempDir;
 use trunkline::domain::ids::{AttemptId, CallId};
-use trunkline::domain::originate::{Plan, Target};
+use trunkline::domain::originate::{OriginateSpec, Target};
 use trunkline::domain::status::CallStatus;
 use trunkline::domain::time::Millis;
 use trunkline::store::batches::{self, BatchResult, NewBatch};
@@ -20,14 +20,14 @@ pub const NOW: Millis = Millis(1_700_000_000_000);
 pub const SERVER: &str = "server1";
 
 /// A store, and what keeps it alive.
-pub struct Book {
+pub struct Store {
     pub db: Db,
     pub client: i64,
     _files: Option<TempDir>,
     _postgres: Option<Postgres>,
 }
 
-impl Book {
+impl Store {
     pub async fn sqlite() -> Option<Self> {
         let files = tempfile::tempdir().expect("a temporary directory");
         let url = format!("sqlite://{}", files.path().join("test.db").display());
@@ -137,7 +137,7 @@ pub fn new_call() -> NewCall {
         id: CallId::new(),
         server_code: SERVER.into(),
         status: CallStatus::Queued,
-        plan: Plan {
+        spec: OriginateSpec {
             channel: "PJSIP/1234567890@endpoint1".into(),
             target,
             // What JSON and SQL both give a meaning to must come back as it was.

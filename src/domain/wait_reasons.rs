@@ -69,7 +69,7 @@ pub struct Limit {
 
 /// Calls that one thing holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Held {
+pub struct WaitReason {
     /// What holds them.
     pub reason: Reason,
     /// The limit, where one is reached.
@@ -83,13 +83,13 @@ pub struct Held {
 /// What a lane knows of one queue.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct QueueHeld {
+pub struct QueueWaits {
     /// What holds all of its due calls but those below; None: nothing but the pace.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rest: Option<Held>,
+    pub rest: Option<WaitReason>,
     /// What holds single calls, and how many.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub some: Vec<(Held, i64)>,
+    pub some: Vec<(WaitReason, i64)>,
     /// Calls that wait for a further try which is due.
     #[serde(skip_serializing_if = "is_zero")]
     pub due_retries: i64,
@@ -103,9 +103,9 @@ pub struct QueueHeld {
 
 /// What a lane knows of its queues; it has not read those that are absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct LaneHeld {
+pub struct LaneWaits {
     /// By queue.
-    pub queues: BTreeMap<i64, QueueHeld>,
+    pub queues: BTreeMap<i64, QueueWaits>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls it with")]
@@ -120,11 +120,11 @@ mod tests {
     #[test]
     fn what_one_node_writes_another_reads() {
         let limit = Some(Limit { name: "max_channels".into(), value: 2.0 });
-        let trunk = Held { reason: Reason::TrunkChannels, limit, trunk: Some("gw1".into()) };
-        let queue = QueueHeld { some: vec![(trunk, 3)], due_retries: 1, some_open: true, ..QueueHeld::default() };
-        let held = LaneHeld { queues: [(7, queue), (8, QueueHeld::default())].into() };
+        let trunk = WaitReason { reason: Reason::TrunkChannels, limit, trunk: Some("gw1".into()) };
+        let queue = QueueWaits { some: vec![(trunk, 3)], due_retries: 1, some_open: true, ..QueueWaits::default() };
+        let held = LaneWaits { queues: [(7, queue), (8, QueueWaits::default())].into() };
         let text = serde_json::to_string(&held).unwrap();
         assert!(text.contains(r#""8":{}"#), "a queue that nothing holds costs next to nothing: {text}");
-        assert_eq!(serde_json::from_str::<LaneHeld>(&text).unwrap(), held);
+        assert_eq!(serde_json::from_str::<LaneWaits>(&text).unwrap(), held);
     }
 }

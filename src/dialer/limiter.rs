@@ -1,7 +1,7 @@
 //! What limits calls: so many live at one time, so many begun a second.
 //!
-//! How many are live is never counted up and down. Each attempt owns a [`Slot`] of every limit that it falls under, and
-//! a limit's live calls are the slots that exist: there is no number that could drift from the truth.
+//! How many are live is never counted up and down. Each attempt owns a [`Permit`] of every limit that it falls under, and
+//! a limit's live calls are the permits that exist: there is no number that could drift from the truth.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,20 +10,20 @@ use crate::domain::congestion::Backoff;
 use crate::domain::pacing::Pace;
 use crate::domain::status::Outcome;
 
-use super::clients::ClientSlot;
+use super::clients::ClientPermit;
 
 /// When to look again where calls that had their turn are held up; what frees them tells, too.
-const LOOK_AGAIN: Duration = Duration::from_millis(25);
+const RECHECK_INTERVAL: Duration = Duration::from_millis(25);
 
 /// One live call under one limit, as long as it exists.
 #[derive(Debug)]
-pub struct Slot {
+pub struct Permit {
     _live: Arc<()>,
     /// Until its Originate is on the wire.
     on_the_way: Option<Arc<()>>,
 }
 
-impl Slot {
+impl Permit {
     /// Its Originate is on the wire.
     pub fn sent(&mut self) {
         self.on_the_way = None;
@@ -32,21 +32,21 @@ impl Slot {
 
 /// All limits that an attempt falls under. It goes with the attempt, wherever that goes, and ends with it.
 #[derive(Debug, Default)]
-pub struct Hold {
+pub struct Permits {
     /// Of the server.
-    pub server: Option<Slot>,
+    pub server: Option<Permit>,
     /// Of the queue on the server.
-    pub queue: Option<Slot>,
+    pub queue: Option<Permit>,
     /// Of what the client was granted on the server.
-    pub grant: Option<Slot>,
+    pub grant: Option<Permit>,
     /// Of the trunk, with its name.
-    pub trunk: Option<(Arc<str>, Slot)>,
+    pub trunk: Option<(Arc<str>, Permit)>,
     /// Of the client, on all servers of this node.
-    pub client: Option<ClientSlot>,
+    pub client: Option<ClientPermit>,
 }
 
-impl Hold {
-    /// The trunk that the first leg goes through.
+impl Permits {
+    /// The trunk that the A leg goes through.
     #[must_use]
     pub fn trunk_name(&self) -> Option<Arc<str>> {
         self.trunk.as_ref().map(|(name, _)| Arc::clone(name))
@@ -55,7 +55,7 @@ impl Hold {
     /// The attempt's Originate is on the wire.
     pub fn sent(&mut self) {
         let of_lane = [&mut self.server, &mut self.queue, &mut self.grant];
-        of_lane.into_iter().flatten().chain(self.trunk.as_mut().map(|(_, slot)| slot)).for_each(Slot::sent);
+        of_lane.into_iter().flatten().chain(self.trunk.as_mut().map(|(_, permit)| permit)).for_each(Permit::sent);
         if let Some(client) = &mut self.client {
             client.sent();
         }
@@ -64,7 +64,7 @@ impl Hold {
 
 /// Why no call may begin now.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Reached {
+pub enum LimitReached {
     /// As many live as there may be.
     Live {
         /// How many that is.
@@ -83,7 +83,7 @@ pub enum Reached {
 
 /// What was set.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Set {
+pub struct Limits {
     /// Live calls at one time.
     pub max_live: Option<i32>,
     /// Calls begun a second, above 0.
@@ -92,8 +92,8 @@ pub struct Set {
 
 /// One limit, and what it limits.
 #[derive(Debug)]
-pub struct Gate {
-    set: Set,
+pub struct Limiter {
+    set: Limits,
     /// The pace in force: what was set, or slower.
     pace: Option<(f64, Pace)>,
     live: Arc<()>,
@@ -103,15 +103,15 @@ pub struct Gate {
     /// What it backs off from where no pace was set.
     usual: f64,
     /// It was reached since this was last taken.
-    reached: Option<Reached>,
+    reached: Option<LimitReached>,
 }
 
-impl Gate {
+impl Limiter {
     /// `usual` is the pace that is slowed down where none is set, in calls a second.
     #[must_use]
-    pub fn new(set: Set, usual: f64, now: Instant) -> Self {
-        let mut gate = Self {
-            set: Set::default(),
+    pub fn new(set: Limits, usual: f64, now: Instant) -> Self {
+        let mut limiter = Self {
+            set: Limits::default(),
             pace: None,
             live: Arc::default(),
             on_the_way: Arc::default(),
@@ -119,12 +119,12 @@ impl Gate {
             usual,
             reached: None,
         };
-        gate.set(set, now);
-        gate
+        limiter.set(set, now);
+        limiter
     }
 
     /// Other limits from now on; calls that are live already count, and so does the time since the last one began.
-    pub fn set(&mut self, set: Set, now: Instant) {
+    pub fn set(&mut self, set: Limits, now: Instant) {
         self.set = set;
         self.keep_pace(now);
     }
@@ -170,7 +170,7 @@ impl Gate {
     }
 
     /// Whether a call may begin now. What stands in the way is remembered.
-    pub fn check(&mut self, now: Instant) -> Result<(), Reached> {
+    pub fn check(&mut self, now: Instant) -> Result<(), LimitReached> {
         let reached = self.look(now);
         if let Err(why) = reached {
             self.reached = Some(why);
@@ -178,34 +178,34 @@ impl Gate {
         reached
     }
 
-    fn look(&self, now: Instant) -> Result<(), Reached> {
+    fn look(&self, now: Instant) -> Result<(), LimitReached> {
         if let Some(most) = self.set.max_live
             && self.live() >= usize::try_from(most).unwrap_or(0)
         {
-            return Err(Reached::Live { most });
+            return Err(LimitReached::Live { most });
         }
         if let Some((per_second, pace)) = &self.pace
             && (pace.due(now) == 0 || self.on_the_way() >= pace.on_the_way())
         {
             let slowed = self.backoff.is_slow();
-            let until = if pace.due(now) == 0 { pace.next() } else { now + LOOK_AGAIN };
-            return Err(Reached::Pace { per_second: *per_second, until, slowed });
+            let until = if pace.due(now) == 0 { pace.next() } else { now + RECHECK_INTERVAL };
+            return Err(LimitReached::Pace { per_second: *per_second, until, slowed });
         }
         Ok(())
     }
 
     /// A call begins now.
-    pub fn begin(&mut self, now: Instant) -> Slot {
+    pub fn begin(&mut self, now: Instant) -> Permit {
         if let Some((_, pace)) = &mut self.pace {
             pace.take(1, now);
         }
-        Slot { on_the_way: Some(Arc::clone(&self.on_the_way)), ..self.hold() }
+        Permit { on_the_way: Some(Arc::clone(&self.on_the_way)), ..self.adopt() }
     }
 
     /// A call is live that began before, or elsewhere.
     #[must_use]
-    pub fn hold(&self) -> Slot {
-        Slot { _live: Arc::clone(&self.live), on_the_way: None }
+    pub fn adopt(&self) -> Permit {
+        Permit { _live: Arc::clone(&self.live), on_the_way: None }
     }
 
     /// A call of it ended so.
@@ -224,7 +224,7 @@ impl Gate {
 
     /// What was in the way since that was last forgotten.
     #[must_use]
-    pub fn reached(&self) -> Option<Reached> {
+    pub fn reached(&self) -> Option<LimitReached> {
         self.reached
     }
 
@@ -245,54 +245,54 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn gate(max_live: Option<i32>, per_second: Option<f64>, now: Instant) -> Gate {
-        Gate::new(Set { max_live, per_second }, 10.0, now)
+    fn limiter(max_live: Option<i32>, per_second: Option<f64>, now: Instant) -> Limiter {
+        Limiter::new(Limits { max_live, per_second }, 10.0, now)
     }
 
     #[test]
     fn a_slot_is_free_again_when_its_attempt_is_gone_however_it_went() {
         let now = Instant::now();
-        let mut gate = gate(Some(1), None, now);
-        let slot = gate.begin(now);
-        assert_eq!(gate.check(now), Err(Reached::Live { most: 1 }));
-        drop(slot);
-        assert_eq!(gate.check(now), Ok(()));
+        let mut limiter = limiter(Some(1), None, now);
+        let permit = limiter.begin(now);
+        assert_eq!(limiter.check(now), Err(LimitReached::Live { most: 1 }));
+        drop(permit);
+        assert_eq!(limiter.check(now), Ok(()));
     }
 
     /// A trunk must not get in one burst what a slow store held up.
     #[test]
     fn what_is_held_up_on_its_way_to_the_wire_lets_nothing_more_begin() {
         let start = Instant::now();
-        let (mut gate, later) = (gate(None, Some(10.0), start), start + Duration::from_secs(3));
-        let mut slot = gate.begin(start);
-        assert!(matches!(gate.check(later), Err(Reached::Pace { until, .. }) if until > later));
-        slot.sent();
-        assert_eq!(gate.check(later), Ok(()));
+        let (mut limiter, later) = (limiter(None, Some(10.0), start), start + Duration::from_secs(3));
+        let mut permit = limiter.begin(start);
+        assert!(matches!(limiter.check(later), Err(LimitReached::Pace { until, .. }) if until > later));
+        permit.sent();
+        assert_eq!(limiter.check(later), Ok(()));
     }
 
     #[test]
     fn a_limit_that_is_lowered_counts_what_is_live_already() {
         let now = Instant::now();
-        let mut gate = gate(None, None, now);
-        let slots: Vec<Slot> = (0..5).map(|_| gate.begin(now)).collect();
-        gate.set(Set { max_live: Some(3), per_second: None }, now);
-        assert!(gate.check(now).is_err());
-        drop(slots);
-        assert_eq!((gate.live(), gate.check(now)), (0, Ok(())));
+        let mut limiter = limiter(None, None, now);
+        let permits: Vec<Permit> = (0..5).map(|_| limiter.begin(now)).collect();
+        limiter.set(Limits { max_live: Some(3), per_second: None }, now);
+        assert!(limiter.check(now).is_err());
+        drop(permits);
+        assert_eq!((limiter.live(), limiter.check(now)), (0, Ok(())));
     }
 
     #[test]
     fn congestion_slows_a_trunk_down_that_has_no_pace_of_its_own() {
         let now = Instant::now();
-        let mut gate = gate(None, None, now);
+        let mut limiter = limiter(None, None, now);
         for _ in 0..5 {
-            gate.saw(Outcome::Congestion, now);
+            limiter.saw(Outcome::Congestion, now);
         }
-        gate.begin(now);
+        limiter.begin(now);
         let until = now + Duration::from_millis(200);
-        assert_eq!(gate.check(now), Err(Reached::Pace { per_second: 5.0, until, slowed: true }));
-        gate.recover(now + Duration::from_secs(11));
-        assert_eq!(gate.check(now), Ok(()));
+        assert_eq!(limiter.check(now), Err(LimitReached::Pace { per_second: 5.0, until, slowed: true }));
+        limiter.recover(now + Duration::from_secs(11));
+        assert_eq!(limiter.check(now), Ok(()));
     }
 
     proptest! {
@@ -302,21 +302,21 @@ mod tests {
             steps in prop::collection::vec((0_u64..20, any::<bool>()), 1..400),
         ) {
             let start = Instant::now();
-            let (mut gate, mut now) = (gate(Some(max_live), Some(rate), start), start);
+            let (mut limiter, mut now) = (limiter(Some(max_live), Some(rate), start), start);
             let (mut live, mut begun) = (Vec::new(), Vec::new());
             for (wait, ends) in steps {
                 now += Duration::from_millis(wait);
                 if ends {
                     live.pop();
                 }
-                while gate.check(now).is_ok() {
-                    let mut slot = gate.begin(now);
-                    slot.sent();
-                    live.push(slot);
+                while limiter.check(now).is_ok() {
+                    let mut permit = limiter.begin(now);
+                    permit.sent();
+                    live.push(permit);
                     begun.push(now);
                 }
                 prop_assert!(live.len() <= usize::try_from(max_live).unwrap());
-                prop_assert_eq!(gate.live(), live.len());
+                prop_assert_eq!(limiter.live(), live.len());
                 let second = begun.iter().filter(|at| now.duration_since(**at) < Duration::from_secs(1)).count();
                 prop_assert!(second as f64 <= rate + 2.0, "{second} in a second at {rate}");
             }

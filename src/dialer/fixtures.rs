@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::feeder::{Due, Feed, Runnable};
-use super::limits::Set;
+use super::limiter::Limits;
 use super::ready::Ready;
 use crate::domain::number;
-use crate::domain::originate::{Plan, Target};
+use crate::domain::originate::{OriginateSpec, Target};
 use crate::domain::status::{CallStatus, QueueKind, QueueStatus};
 use crate::store::calls::Call;
 use crate::store::journal::Checks;
@@ -31,7 +31,7 @@ pub fn ready(queue_id: i64, channel: &str) -> Ready {
         outcome: None,
         attempts: 0,
         max_retries: 0,
-        plan: String::new(),
+        spec: String::new(),
         contact_number: None,
         project: None,
         action_id: None,
@@ -47,7 +47,7 @@ pub fn ready(queue_id: i64, channel: &str) -> Ready {
         hangup_cause: None,
         tally: 0,
     };
-    let plan = Plan {
+    let spec = OriginateSpec {
         channel: channel.into(),
         target: Target::Application { name: "Wait".into(), data: "1".into() },
         caller_id: None,
@@ -63,7 +63,7 @@ pub fn ready(queue_id: i64, channel: &str) -> Ready {
         retry_rules: Vec::new(),
     };
     let trunk = number::dialed(channel).1.map(Arc::from);
-    Ready { call, plan, from: CallStatus::Queued, trunk, checks: Checks::default(), generation: 1 }
+    Ready { call, spec, from: CallStatus::Queued, trunk, checks: Checks::default(), generation: 1 }
 }
 
 /// So many of them.
@@ -103,7 +103,7 @@ pub fn queue(id: i64) -> LaneQueue {
 
 /// A feed of these queues, each with these calls.
 pub fn feed(queues: Vec<(LaneQueue, Vec<Ready>)>) -> Feed {
-    let mut feed = Feed { line: 512, grants: [(CLIENT, (Set::default(), 1))].into(), ..Feed::default() };
+    let mut feed = Feed { buffer: 512, grants: [(CLIENT, (Limits::default(), 1))].into(), ..Feed::default() };
     for (queue, calls) in queues {
         feed.due.push(Due { queue_id: queue.queue.id, calls, more: false });
         feed.runnable.push(Runnable { queue, closed: BTreeMap::new(), some_open: true });

@@ -13,7 +13,7 @@ pub fn check(history: &History) -> Vec<Violation> {
 fn accepted(history: &History) -> Vec<Violation> {
     let mut broken = Vec::new();
     let mut stored: HashMap<i64, i64> = HashMap::new();
-    for batch in history.book.calls.iter().filter_map(|call| call.batch_id) {
+    for batch in history.store.calls.iter().filter_map(|call| call.batch_id) {
         *stored.entry(batch).or_default() += 1;
     }
     for (&batch, sent) in &history.client.batches {
@@ -24,7 +24,7 @@ fn accepted(history: &History) -> Vec<Violation> {
             broken.push(Violation::BatchInPart { batch, items, stored });
         }
     }
-    let known: HashSet<&str> = history.book.calls.iter().map(|call| call.id.as_str()).collect();
+    let known: HashSet<&str> = history.store.calls.iter().map(|call| call.id.as_str()).collect();
     for (key, quick) in &history.client.quick {
         let calls: HashSet<&String> = quick.accepted.iter().collect();
         for call in &calls {
@@ -36,7 +36,7 @@ fn accepted(history: &History) -> Vec<Violation> {
             broken.push(Violation::QuickTwice { key: key.clone(), calls: quick.accepted.clone() });
         }
     }
-    let quick = history.book.calls.iter().filter(|call| call.batch_id.is_none()).count();
+    let quick = history.store.calls.iter().filter(|call| call.batch_id.is_none()).count();
     if quick > history.client.quick.len() {
         broken.push(Violation::TooManyQuick { sent: history.client.quick.len(), stored: quick });
     }
@@ -47,13 +47,13 @@ fn accepted(history: &History) -> Vec<Violation> {
 fn ends(history: &History) -> Vec<Violation> {
     let mut broken = Vec::new();
     let mut tried: HashMap<&str, Vec<i64>> = HashMap::new();
-    for attempt in &history.book.attempts {
+    for attempt in &history.store.attempts {
         tried.entry(&attempt.call_id).or_default().push(attempt.number);
         if !attempt.ended {
             broken.push(Violation::SlotHeld { attempt: attempt.id.clone() });
         }
     }
-    for call in &history.book.calls {
+    for call in &history.store.calls {
         let mut numbers = tried.remove(call.id.as_str()).unwrap_or_default();
         numbers.sort_unstable();
         let (id, stored) = (call.id.clone(), numbers.len() as i64);
@@ -97,7 +97,7 @@ fn is_possible(destination: &str, said: i64) -> bool {
 fn counters(history: &History) -> Vec<Violation> {
     let mut broken = Vec::new();
     let mut counted: HashMap<i64, [i64; 10]> = HashMap::new();
-    for call in &history.book.calls {
+    for call in &history.store.calls {
         if let Some(count) = usize::try_from(call.status - 1)
             .ok()
             .and_then(|index| counted.entry(call.queue_id).or_default().get_mut(index))
@@ -105,7 +105,7 @@ fn counters(history: &History) -> Vec<Violation> {
             *count += 1;
         }
     }
-    for queue in &history.book.queues {
+    for queue in &history.store.queues {
         let counted = counted.get(&queue.id).copied().unwrap_or_default();
         for (status, (kept, counted)) in (1..).zip(queue.counts.into_iter().zip(counted)) {
             if kept != counted {
@@ -117,7 +117,7 @@ fn counters(history: &History) -> Vec<Violation> {
             broken.push(Violation::CounterOff { queue: queue.id, status: 0, kept: queue.total, counted });
         }
     }
-    for lane in &history.book.lanes {
+    for lane in &history.store.lanes {
         if lane.waiting != 0 || lane.live != 0 {
             let (waiting, live) = (lane.waiting, lane.live);
             broken.push(Violation::LaneOff { queue: lane.queue_id, waiting, live });
@@ -131,7 +131,7 @@ fn timelines(history: &History) -> Vec<Violation> {
     let mut broken = Vec::new();
     let mut events: BTreeMap<&str, Vec<&EventRow>> = BTreeMap::new();
     let mut batches: HashMap<i64, usize> = HashMap::new();
-    for event in &history.book.events {
+    for event in &history.store.events {
         if let Some(call) = &event.call_id {
             events.entry(call).or_default().push(event);
         }
@@ -141,14 +141,14 @@ fn timelines(history: &History) -> Vec<Violation> {
             *batches.entry(batch).or_default() += 1;
         }
     }
-    let stored: HashSet<i64> = history.book.calls.iter().filter_map(|call| call.batch_id).collect();
+    let stored: HashSet<i64> = history.store.calls.iter().filter_map(|call| call.batch_id).collect();
     for batch in stored {
         let times = batches.get(&batch).copied().unwrap_or(0);
         if times != 1 {
             broken.push(Violation::BatchTold { batch, times });
         }
     }
-    for call in &history.book.calls {
+    for call in &history.store.calls {
         let events = events.get(call.id.as_str()).map_or(&[][..], Vec::as_slice);
         broken.extend(timeline(call, events));
     }
@@ -213,7 +213,7 @@ fn stream(history: &History) -> Vec<Violation> {
         }
     }
     let told: HashSet<i64> = history.client.told.iter().map(|told| told.seq).collect();
-    let logged: HashSet<i64> = history.book.events.iter().map(|event| event.seq).collect();
+    let logged: HashSet<i64> = history.store.events.iter().map(|event| event.seq).collect();
     broken.extend(told.symmetric_difference(&logged).map(|&seq| Violation::StreamOff { seq }));
     broken
 }

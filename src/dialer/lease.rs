@@ -7,9 +7,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::domain::held::LaneHeld;
 use crate::domain::status::ServerStatus;
 use crate::domain::time::Millis;
+use crate::domain::wait_reasons::LaneWaits;
 use crate::store::journal::LaneRef;
 use crate::store::leases::TTL;
 use crate::store::{Db, Result, leases};
@@ -28,14 +28,14 @@ pub struct LaneStatus {
     pub last_error: Option<String>,
 }
 
-/// Starts the keeper. The lane may dial until the time that it is told, which each renewal moves on: while the store is
+/// Starts the lease. The lane may dial until the time that it is told, which each renewal moves on: while the store is
 /// away it goes on following its live calls, for nobody else can, and it dials again when it could renew. `lost` is
 /// cancelled when another node owns the lane.
 pub fn start(
     db: Db,
     lane: LaneRef,
     status: watch::Receiver<LaneStatus>,
-    held: watch::Receiver<LaneHeld>,
+    held: watch::Receiver<LaneWaits>,
     lost: CancellationToken,
 ) -> watch::Receiver<Instant> {
     let (may_dial_until, until) = watch::channel(Instant::now() + TTL - MARGIN);
@@ -70,7 +70,7 @@ async fn keep(db: &Db, lane: &LaneRef, may_dial_until: &watch::Sender<Instant>, 
 }
 
 /// Tells how the lane stands, until that ends.
-async fn tell(db: &Db, lane: &LaneRef, mut status: watch::Receiver<LaneStatus>, mut held: watch::Receiver<LaneHeld>) {
+async fn tell(db: &Db, lane: &LaneRef, mut status: watch::Receiver<LaneStatus>, mut held: watch::Receiver<LaneWaits>) {
     status.mark_changed();
     loop {
         tokio::select! {
@@ -87,7 +87,7 @@ async fn tell(db: &Db, lane: &LaneRef, mut status: watch::Receiver<LaneStatus>, 
             }
             Ok(()) = held.changed() => {
                 let now = held.borrow_and_update().clone();
-                if let Err(error) = write_held(db, lane, &now).await {
+                if let Err(error) = write_waits(db, lane, &now).await {
                     // Nobody dials differently for it; the next change tells.
                     warn!(server = %lane.server, %error, "cannot tell what keeps calls waiting");
                 }
@@ -103,9 +103,9 @@ async fn renew_lease(db: &Db, lane: &LaneRef) -> Result<bool> {
     Ok(kept)
 }
 
-async fn write_held(db: &Db, lane: &LaneRef, held: &LaneHeld) -> Result<()> {
+async fn write_waits(db: &Db, lane: &LaneRef, held: &LaneWaits) -> Result<()> {
     let mut tx = db.begin().await?;
-    leases::set_held(&mut tx, &lane.server, lane.epoch, held).await?;
+    leases::set_waits(&mut tx, &lane.server, lane.epoch, held).await?;
     tx.commit().await
 }
 

@@ -7,11 +7,11 @@ use crate::domain::ids::{AttemptId, CallId};
 use crate::domain::status::Outcome;
 
 /// How long a hangup may take before it is asked for again.
-const AGAIN: Duration = Duration::from_secs(2);
+const HANGUP_RETRY: Duration = Duration::from_secs(2);
 
 /// The client wants the call to end.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wished {
+pub(super) struct EndRequested {
     again_at: Instant,
 }
 
@@ -34,25 +34,27 @@ pub(super) fn outcome(of_attempt: Outcome) -> Outcome {
 impl Tracker {
     /// The client wants a call to end. Both of its wishes come to the same here: what was answered ends answered, what
     /// was not ends canceled. False where the call does not live here.
-    pub fn wish(&mut self, call: CallId, now: Now, out: &mut Output) -> bool {
+    pub fn request_end(&mut self, call: CallId, now: Now, out: &mut Output) -> bool {
         let Some(id) = self.by_call.get(&call).copied() else { return false };
         // A wish is read again and again until it is carried out.
-        if self.live.get(&id).is_some_and(|tracked| tracked.wished.is_none()) {
+        if self.live.get(&id).is_some_and(|tracked| tracked.end_requested.is_none()) {
             self.hang_up(id, now, out);
         }
         true
     }
 
     /// A channel of a call has shown up that is to end.
-    pub(super) fn hang_up_if_wished(&mut self, id: AttemptId, now: Now, out: &mut Output) {
-        if self.live.get(&id).is_some_and(|tracked| tracked.wished.is_some()) {
+    pub(super) fn hang_up_if_requested(&mut self, id: AttemptId, now: Now, out: &mut Output) {
+        if self.live.get(&id).is_some_and(|tracked| tracked.end_requested.is_some()) {
             self.hang_up(id, now, out);
         }
     }
 
     /// A hangup may have met a channel that was not there yet, or was lost with a connection.
     pub(super) fn hang_up_again(&mut self, now: Now, out: &mut Output) {
-        let due = |tracked: &Tracked| tracked.wished.is_some_and(|wished| wished.again_at <= now.instant);
+        let due = |tracked: &Tracked| {
+            tracked.end_requested.is_some_and(|end_requested| end_requested.again_at <= now.instant)
+        };
         let due: Vec<AttemptId> = self.live.iter().filter(|(_, tracked)| due(tracked)).map(|(id, _)| *id).collect();
         for id in due {
             self.hang_up(id, now, out);
@@ -61,13 +63,13 @@ impl Tracker {
 
     fn hang_up(&mut self, id: AttemptId, now: Now, out: &mut Output) {
         let Some(tracked) = self.live.get_mut(&id) else { return };
-        tracked.wished = Some(Wished { again_at: now.instant + AGAIN });
+        tracked.end_requested = Some(EndRequested { again_at: now.instant + HANGUP_RETRY });
         out.hangups.extend(tracked.to_hang_up(id));
     }
 }
 
 impl Tracked {
-    /// The first leg ends the whole call. Where it is gone, as after a transfer, every other leg is hung up. A call of
+    /// The A leg ends the whole call. Where it is gone, as after a transfer, every other leg is hung up. A call of
     /// which no leg was seen is hung up by its id, unless that is the client's: Asterisk 22 takes the beginning of a
     /// live channel's id for the whole of it, so that such a hangup could hit another call.
     fn to_hang_up(&self, id: AttemptId) -> Vec<String> {

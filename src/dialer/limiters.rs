@@ -1,0 +1,234 @@
+//! All limits of one lane, and which of them a call falls under.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::clients::Clients;
+use super::feeder::Feed;
+use super::limiter::{LimitReached, Limiter, Limits, Permits};
+use super::ready::Ready;
+use crate::domain::status::Outcome;
+use crate::domain::wait_reasons::{Limit, Reason, WaitReason};
+
+/// The limits of a lane. Those of clients are shared with the other lanes of the node.
+#[derive(Debug)]
+pub struct Limiters {
+    server: Limiter,
+    queues: HashMap<i64, Limiter>,
+    grants: HashMap<i64, Limiter>,
+    trunks: HashMap<Arc<str>, Limiter>,
+    clients: Clients,
+    /// Which clients' own limits were reached since this was last forgotten.
+    clients_reached: HashMap<i64, LimitReached>,
+    /// What slowed trunks have that have no pace of their own, in calls a second.
+    usual: f64,
+    /// When the first of the paces that were in the way lets another call begin.
+    next: Option<Instant>,
+}
+
+impl Limiters {
+    /// Of a server with these limits.
+    #[must_use]
+    pub fn new(server: Limits, clients: Clients, now: Instant) -> Self {
+        let usual = server.per_second.unwrap_or(1.0);
+        Self {
+            server: Limiter::new(server, usual, now),
+            queues: HashMap::new(),
+            grants: HashMap::new(),
+            trunks: HashMap::new(),
+            clients,
+            clients_reached: HashMap::new(),
+            usual,
+            next: None,
+        }
+    }
+
+    /// Other limits from now on.
+    pub fn set(&mut self, feed: &Feed, now: Instant) {
+        if let Some(server) = &feed.server {
+            self.server.set(server.set, now);
+            self.usual = server.set.per_second.unwrap_or(1.0);
+            let mut set: BTreeMap<&str, Limits> = BTreeMap::new();
+            for trunk in server.trunks.iter() {
+                let limits = Limits { max_live: trunk.max_channels, per_second: trunk.calls_per_second };
+                set.insert(&trunk.trunk, limits);
+                limiter(&mut self.trunks, &Arc::from(trunk.trunk.as_str()), self.usual, now);
+            }
+            for (name, limiter) in &mut self.trunks {
+                limiter.set_usual(self.usual);
+                limiter.set(set.get(&**name).copied().unwrap_or_default(), now);
+            }
+            self.trunks.retain(|name, limiter| set.contains_key(&**name) || !limiter.is_idle(now));
+        }
+        for (client, (set, _)) in &feed.grants {
+            limiter(&mut self.grants, client, self.usual, now).set(*set, now);
+        }
+        self.grants.retain(|client, limiter| feed.grants.contains_key(client) || !limiter.is_idle(now));
+        let mut runnable: HashMap<i64, Limits> = HashMap::with_capacity(feed.runnable.len());
+        for queue in feed.runnable.iter().map(|runnable| &runnable.queue) {
+            let set = Limits { max_live: queue.max_live_calls, per_second: queue.calls_per_second };
+            limiter(&mut self.queues, &queue.queue.id, self.usual, now).set(set, now);
+            runnable.insert(queue.queue.id, set);
+        }
+        self.queues.retain(|queue, limiter| runnable.contains_key(queue) || !limiter.is_idle(now));
+    }
+
+    /// Whether the server takes another call now.
+    pub fn server(&mut self, now: Instant) -> bool {
+        let reached = self.server.check(now);
+        self.passes(reached)
+    }
+
+    /// Whether a queue of a client takes another call now, whatever it dials.
+    pub fn queue(&mut self, queue_id: i64, client_id: i64, now: Instant) -> bool {
+        // All are asked, so that explain can tell the first of several.
+        let grant = self.grants.get_mut(&client_id).map_or(Ok(()), |limiter| limiter.check(now));
+        let queue = self.queues.get_mut(&queue_id).map_or(Ok(()), |limiter| limiter.check(now));
+        let client = self.clients.check(client_id, now);
+        if let Err(reached) = client {
+            self.clients_reached.insert(client_id, reached);
+        }
+        // Not short-circuited: the earliest of the times counts.
+        self.passes(grant) & self.passes(queue) & self.passes(client)
+    }
+
+    /// Whether the trunk of a call takes another one now.
+    pub fn trunk(&mut self, call: &Ready, now: Instant) -> bool {
+        let Some(trunk) = &call.trunk else { return true };
+        let reached = self.trunks.get_mut(trunk).map_or(Ok(()), |limiter| limiter.check(now));
+        self.passes(reached)
+    }
+
+    fn passes(&mut self, reached: Result<(), LimitReached>) -> bool {
+        if let Err(LimitReached::Pace { until, .. }) = reached {
+            self.next = Some(self.next.map_or(until, |next| next.min(until)));
+        }
+        reached.is_ok()
+    }
+
+    /// A call begins that passes all limiters. Err where another lane took the client's last permit in this moment.
+    pub fn begin(&mut self, call: &Ready, now: Instant) -> Result<Permits, LimitReached> {
+        let (queue_id, client_id) = (call.call.queue_id, call.call.client_id);
+        let client = self.clients.begin(client_id, now).inspect_err(|reached| {
+            self.clients_reached.insert(client_id, *reached);
+        })?;
+        let trunk = call.trunk.as_ref().map(|name| {
+            let permit = limiter(&mut self.trunks, name, self.usual, now).begin(now);
+            (Arc::clone(name), permit)
+        });
+        Ok(Permits {
+            server: Some(self.server.begin(now)),
+            queue: Some(limiter(&mut self.queues, &queue_id, self.usual, now).begin(now)),
+            grant: Some(limiter(&mut self.grants, &client_id, self.usual, now).begin(now)),
+            trunk,
+            client: Some(client),
+        })
+    }
+
+    /// A call is live that began before this lane did.
+    pub fn adopt(&mut self, queue_id: i64, client_id: i64, trunk: Option<&str>, now: Instant) -> Permits {
+        let trunk = trunk.map(|name| {
+            let name: Arc<str> = Arc::from(name);
+            let permit = limiter(&mut self.trunks, &name, self.usual, now).adopt();
+            (name, permit)
+        });
+        Permits {
+            server: Some(self.server.adopt()),
+            queue: Some(limiter(&mut self.queues, &queue_id, self.usual, now).adopt()),
+            grant: Some(limiter(&mut self.grants, &client_id, self.usual, now).adopt()),
+            trunk,
+            client: Some(self.clients.adopt(client_id, now)),
+        }
+    }
+
+    /// A call through `trunk` ended so.
+    pub fn saw(&mut self, trunk: Option<&Arc<str>>, outcome: Outcome, now: Instant) {
+        self.server.saw(outcome, now);
+        if let Some(limiter) = trunk.and_then(|trunk| self.trunks.get_mut(trunk)) {
+            limiter.saw(outcome, now);
+        }
+    }
+
+    /// Time passes: what was slowed down recovers.
+    pub fn recover(&mut self, now: Instant) {
+        self.server.recover(now);
+        for limiter in self.trunks.values_mut() {
+            limiter.recover(now);
+        }
+    }
+
+    /// When to look again, where a pace was in the way since [`Limiters::begin_round`].
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
+        self.next
+    }
+
+    /// A round begins.
+    pub fn begin_round(&mut self) {
+        self.next = None;
+    }
+
+    /// What was in the way of a queue as a whole since [`Limiters::forget_reached`], the first reason of several.
+    #[must_use]
+    pub fn in_the_way(&self, queue_id: i64, client_id: i64) -> Option<WaitReason> {
+        let client = self.clients_reached.get(&client_id).copied();
+        let grant = self.grants.get(&client_id).and_then(Limiter::reached);
+        let queue = self.queues.get(&queue_id).and_then(Limiter::reached);
+        let slowed = self.server.reached().filter(|reached| matches!(reached, LimitReached::Pace { slowed: true, .. }));
+        let live = |reached: &Option<LimitReached>| matches!(reached, Some(LimitReached::Live { .. }));
+        let full = self.server.reached().filter(|reached| live(&Some(*reached)));
+        let all = [
+            wait_reason(full, Reason::ServerChannels, Reason::ServerChannels, "max_channels", None),
+            wait_reason(grant, Reason::GrantLiveCalls, Reason::GrantPace, "max_live_calls", None),
+            wait_reason(client, Reason::ClientLiveCalls, Reason::ClientPace, "max_live_calls", None),
+            wait_reason(queue, Reason::QueueLiveCalls, Reason::QueuePace, "max_live_calls", None),
+            wait_reason(slowed, Reason::BackingOff, Reason::BackingOff, "max_channels", None),
+        ];
+        all.into_iter().flatten().min_by_key(|reason| reason.reason)
+    }
+
+    /// What was in the way of calls through a trunk.
+    #[must_use]
+    pub fn in_the_way_of(&self, trunk: &Arc<str>) -> Option<WaitReason> {
+        let reached = self.trunks.get(trunk).and_then(Limiter::reached);
+        wait_reason(reached, Reason::TrunkChannels, Reason::TrunkPace, "max_channels", Some(trunk))
+    }
+
+    /// What was in the way until now is told.
+    pub fn forget_reached(&mut self) {
+        self.clients_reached.clear();
+        let limiters = self.queues.values_mut().chain(self.grants.values_mut()).chain(self.trunks.values_mut());
+        limiters.chain([&mut self.server]).for_each(Limiter::forget_reached);
+    }
+}
+
+/// The limiter of that key, which is made where there is none.
+fn limiter<'a, K: Clone + Eq + std::hash::Hash>(
+    limiters: &'a mut HashMap<K, Limiter>,
+    key: &K,
+    usual: f64,
+    now: Instant,
+) -> &'a mut Limiter {
+    limiters.entry(key.clone()).or_insert_with(|| Limiter::new(Limits::default(), usual, now))
+}
+
+fn wait_reason(
+    reached: Option<LimitReached>,
+    live: Reason,
+    pace: Reason,
+    live_name: &str,
+    trunk: Option<&Arc<str>>,
+) -> Option<WaitReason> {
+    let trunk = trunk.map(ToString::to_string);
+    Some(match reached? {
+        LimitReached::Live { most } => {
+            let limit = Some(Limit { name: live_name.to_owned(), value: f64::from(most) });
+            WaitReason { reason: live, limit, trunk }
+        }
+        LimitReached::Pace { per_second, slowed, .. } => {
+            let limit = Some(Limit { name: "calls_per_second".to_owned(), value: per_second });
+            WaitReason { reason: if slowed { Reason::BackingOff } else { pace }, limit, trunk }
+        }
+    })
+}
