@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::ready::{Ready, call_ref, checks};
 use super::rules::Rules;
+use crate::domain::commit::{Deferral, Refusal};
+use crate::domain::destination::{self, Destination};
 use crate::domain::number;
 use crate::domain::status::Outcome;
 use crate::domain::time::Millis;
 use crate::store::calls::Call;
-use crate::store::destinations::{self, Deferral, Destination};
-use crate::store::refusals::Refusal;
+use crate::store::destinations;
 use crate::store::{Conn, Result, do_not_call};
 
 /// What becomes of a waiting call.
@@ -43,7 +44,7 @@ pub fn read(mut call: Call) -> Result<Ready> {
 
 /// Asks the store about the numbers of calls, where any rule depends on it.
 pub async fn look_up(conn: &mut Conn, calls: &[Ready], rules: &Rules, now: Millis) -> Result<Lists> {
-    let (day, next_day) = destinations::day(now);
+    let (day, next_day) = destination::day(now);
     let mut lists = Lists { day, next_day, ..Lists::default() };
     let mut by_client: HashMap<i64, Vec<&Ready>> = HashMap::new();
     for call in calls {

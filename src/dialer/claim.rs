@@ -8,10 +8,10 @@ use super::ready::Ready;
 use super::tracker::Tracker;
 use super::wire;
 use crate::ami::{InvalidValue, Originate};
+use crate::domain::commit::Claim;
+use crate::domain::destination;
 use crate::domain::ids::{AttemptId, CallId, channel_id};
 use crate::domain::time::Millis;
-use crate::store::destinations;
-use crate::store::journal::Claim;
 
 /// A claim on its way through the store, with what its Originate needs.
 pub struct UnconfirmedClaim {
@@ -66,7 +66,7 @@ pub fn claim(ready: Ready, permits: Permits, at: Millis, now: Instant) -> Result
     let mut checks = ready.checks.clone();
     if let Some(destination) = &mut checks.destination {
         // It may have been read before midnight.
-        destination.day = destinations::day(at).0;
+        destination.day = destination::day(at).0;
     }
     let claim = Claim { call: ready.call_ref(), from: ready.from, attempt, number, channel_id, at, checks };
     Ok(UnconfirmedClaim { claim, ready, originate, permits, picked: now })

@@ -10,20 +10,19 @@ use super::limiter::{Limits, Permits};
 use super::limiters::Limiters;
 use super::ready::Ready;
 use super::scheduler::{Buffer, Length, May, Scheduler};
+use crate::domain::commit::CallRef;
 use crate::domain::ids::CallId;
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
 use crate::domain::wait_reasons::{LaneWaits, QueueWaits, Reason, WaitReason};
-use crate::store::calls::Call;
 
 /// What was picked.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "taken apart at once; the rare one is the large one")]
 pub enum Picked {
     /// A call that begins, with the permits that are its own now.
     Begins(Box<Ready>, Permits),
     /// A call whose deadline has passed.
-    Overdue(Call),
+    Overdue(Box<Ready>),
 }
 
 /// The calls at hand and the limits of one lane.
@@ -114,7 +113,7 @@ impl Dispatch {
             let mut may = Now { limiters: &mut self.limiters, instant: now, is_free: &mut is_free };
             let Some(call) = self.scheduler.pick(&mut may) else { break };
             if call.call.deadline.is_some_and(|deadline| deadline <= at.0) {
-                return Some(Picked::Overdue(call.call));
+                return Some(Picked::Overdue(Box::new(call)));
             }
             match self.limiters.begin(&call, now) {
                 Ok(permits) => return Some(Picked::Begins(Box::new(call), permits)),
@@ -155,7 +154,7 @@ impl Dispatch {
     }
 
     /// The permits of a call that began before this lane did.
-    pub fn adopt(&mut self, call: &Call, trunk: Option<&str>, now: Instant) -> Permits {
+    pub fn adopt(&mut self, call: CallRef, trunk: Option<&str>, now: Instant) -> Permits {
         self.limiters.adopt(call.queue_id, call.client_id, trunk, now)
     }
 

@@ -15,15 +15,16 @@ use super::limiter::Limits;
 use super::ready::Ready;
 use super::rules::{Rules, ServerSet};
 use super::scheduler::Length;
+use crate::domain::commit::{Deferral, Refusal};
+use crate::domain::end_request::Command;
 use crate::domain::ids::CallId;
 use crate::domain::time::Millis;
 use crate::domain::window::Windows;
 use crate::store::calls::Call;
-use crate::store::commands::{self, Command};
-use crate::store::destinations::{self, Deferral};
+use crate::store::commands;
+use crate::store::destinations;
 use crate::store::lanes::{self, LaneQueue, Mark, Place};
 use crate::store::queues::Queue;
-use crate::store::refusals::Refusal;
 use crate::store::{Conn, Db, Result};
 
 /// Quick calls that are read at once.

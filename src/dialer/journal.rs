@@ -11,11 +11,10 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{error, warn};
 
 use super::metrics;
+use crate::domain::commit::{Change, Claim, Deferral, Expiry, Refusal, Withdrawal};
 use crate::domain::ids::CallId;
-use crate::store::destinations::Deferral;
-use crate::store::journal::{Change, Claim, Expiry, Group, LaneRef, Withdrawal, commit};
-use crate::store::notes::Note;
-use crate::store::refusals::Refusal;
+use crate::domain::note::Note;
+use crate::store::journal::{Group, LaneRef, commit};
 use crate::store::{Db, StoreError};
 
 /// Something to commit.

@@ -24,13 +24,14 @@ use super::resume;
 use super::tracker::{Live, Now, Output, Tracker};
 use crate::ami::{self, Action, Event, HeaderValue, Incoming, Link};
 use crate::domain::attempt::Attempt;
+use crate::domain::commit::{Claim, Expiry};
 use crate::domain::ids::CallId;
 use crate::domain::retry::Tally;
 use crate::domain::status::ServerStatus;
 use crate::domain::time::Millis;
 use crate::domain::wait_reasons::LaneWaits;
 use crate::store::Db;
-use crate::store::journal::{Claim, Expiry, LaneRef};
+use crate::store::journal::LaneRef;
 use crate::store::queues::Queue;
 use crate::store::servers::Server;
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 
+use crate::domain::commit::What;
 use crate::domain::status::Outcome;
-use crate::store::journal::{Group, What};
+use crate::store::journal::Group;
 
 /// Attempts whose Originate was let go out.
 pub const ATTEMPTS: &str = "trunkline_attempts_total";
@@ -61,10 +62,10 @@ fn ended(group: &Group) -> (Counts, Counts) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::commit::{CallRef, Change};
     use crate::domain::ids::{AttemptId, CallId};
     use crate::domain::status::CallStatus;
     use crate::domain::time::Millis;
-    use crate::store::journal::{CallRef, Change};
 
     fn end(outcome: Outcome, next_try: Option<Millis>) -> Change {
         let what = What::Ended { from: CallStatus::Dialing, outcome, cause: None, billable_seconds: None, next_try };

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::domain::commit::{CallRef, Checks};
 use crate::domain::originate::OriginateSpec;
 use crate::domain::status::CallStatus;
 use crate::store::calls::Call;
-use crate::store::journal::{CallRef, Checks};
 
 /// A call that no rule forbids, as far as was read.
 #[derive(Clone, Debug)]

@@ -5,9 +5,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::ami::event::Channel;
 use crate::ami::{Action, Event, HeaderValue, Link};
 use crate::domain::cause::NORMAL_CLEARING;
+use crate::domain::event_kind::EventKind;
 use crate::domain::ids::AttemptId;
 use crate::domain::originate::Recording;
-use crate::store::events::EventKind;
 
 /// What a helper task found out.
 pub enum Reply {

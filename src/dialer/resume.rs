@@ -9,13 +9,13 @@ use super::dispatch::Dispatch;
 use super::ready::call_ref;
 use super::tracker::{Live, Now, Tracker};
 use crate::domain::attempt::Attempt;
+use crate::domain::commit::{Checks, Claim};
 use crate::domain::ids::CallId;
 use crate::domain::number;
 use crate::domain::retry::Tally;
 use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
 use crate::store::calls::{self, Call};
-use crate::store::journal::{Checks, Claim};
 use crate::store::queues::Queue;
 use crate::store::{Db, Result, events, lanes};
 
@@ -75,7 +75,7 @@ pub fn follow(tracker: &mut Tracker, dispatch: &mut Dispatch, left: Left, now: N
         checks: Checks::default(),
     };
     let trunk = spec.as_ref().and_then(|spec| number::dialed(&spec.channel).1);
-    let permits = dispatch.adopt(&call, trunk, now.instant);
+    let permits = dispatch.adopt(call_ref(&call), trunk, now.instant);
     let live = Live {
         claim,
         max_retries: call.max_retries,

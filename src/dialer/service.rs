@@ -12,6 +12,7 @@ use tracing::{error, warn};
 use super::clients::{Clients, Uncounted};
 use super::lane::Lane;
 use crate::ami;
+use crate::domain::destination;
 use crate::domain::time::Millis;
 use crate::store::destinations;
 use crate::store::leases::TTL;
@@ -139,7 +140,7 @@ impl Dialer {
 
     /// How often numbers were called matters on the day itself. One day more is kept, for nodes whose clocks differ.
     async fn forget_old_days(&mut self) {
-        let (today, _) = destinations::day(Millis::now());
+        let (today, _) = destination::day(Millis::now());
         if self.day == today {
             return;
         }

@@ -25,14 +25,14 @@ use self::recordings::Recorder;
 use super::limiter::Permits;
 use crate::domain::attempt::{Attempt, Effect, Signal};
 use crate::domain::cdr::Billing;
+use crate::domain::commit::{Change, Claim, What, Withdrawal};
+use crate::domain::event_kind::EventKind;
 use crate::domain::ids::{self, AttemptId, CallId};
+use crate::domain::note::Note;
 use crate::domain::originate::Recording;
 use crate::domain::retry::{Retries, RetryRule, Tally};
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
-use crate::store::events::EventKind;
-use crate::store::journal::{Change, Claim, What, Withdrawal};
-use crate::store::notes::Note;
 
 /// What an unanswered attempt may take beyond its ring time before a look is taken for it.
 const BEYOND_RINGING: Duration = Duration::from_secs(10);

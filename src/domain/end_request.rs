@@ -1,5 +1,6 @@
 //! What a client may want of a call that it placed.
 
+use super::ids::CallId;
 use super::status::UnknownCode;
 
 /// The wish that a call ends.
@@ -9,6 +10,15 @@ pub enum EndRequest {
     Cancel = 1,
     /// Ends a call that lives.
     HangUp = 2,
+}
+
+/// An [`EndRequest`] that the call's lane has to carry out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The call that is to end.
+    pub call: CallId,
+    /// How it is to end.
+    pub request: EndRequest,
 }
 
 impl EndRequest {

@@ -1,10 +1,27 @@
 //! Notes that the dialplan leaves on a call's timeline: their text, and how many there may be.
 
+use super::ids::CallId;
+use super::time::Millis;
+
 /// Longest text of a note, in characters; what is longer is cut there.
 pub const LONGEST: usize = 1000;
 
 /// Notes of one attempt at most. A dialplan that loops must not fill the log.
 pub const MOST: u16 = 100;
+
+/// A note about a call that the dialplan named by its id alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The call that the note is about.
+    pub call: CallId,
+    /// The client that the call must belong to: the client of the call whose channel reported the note. None if that
+    /// channel belongs to no call.
+    pub client_id: Option<i64>,
+    /// When the note was received.
+    pub at: Millis,
+    /// What the note says.
+    pub text: String,
+}
 
 /// The text of a note: its headers as `Name: value`, joined by `; `, control characters as spaces.
 #[must_use]

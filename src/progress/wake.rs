@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Hub;
-use crate::store::events::{Event, EventKind};
+use crate::domain::event_kind::EventKind;
+use crate::store::events::Event;
 
 /// Notifies `wake` for every event that may bring something to dial, until `stop`.
 pub async fn wake_on_news(hub: Arc<Hub>, wake: Arc<Notify>, stop: CancellationToken) {

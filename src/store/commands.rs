@@ -8,11 +8,12 @@ use super::calls::{self, Call};
 use super::counters::Moves;
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
-use super::events::{self, EventKind, NewEvent};
+use super::events::{self, NewEvent};
 use super::queues;
 use super::schema::{call_commands, calls as rows};
 use super::types::Id;
-use crate::domain::end_request::EndRequest;
+use crate::domain::end_request::{Command, EndRequest};
+use crate::domain::event_kind::EventKind;
 use crate::domain::ids::CallId;
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
@@ -28,15 +29,6 @@ pub enum Answer {
     AlreadyCanceled,
     /// The wish does not fit where the call stands.
     Refused(CallStatus),
-}
-
-/// A wish that a lane has to carry out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Command {
-    /// The call.
-    pub call: CallId,
-    /// What is wanted of it.
-    pub request: EndRequest,
 }
 
 /// Takes a wish about a client's call, of any client where `client_id` is None: all of it in one transaction, which the

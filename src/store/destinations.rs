@@ -10,29 +10,10 @@ use diesel_async::RunQueryDsl;
 use super::bulk::{self, Hex, row};
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
-use super::journal::CallRef;
 use super::schema::{calls, destination_days};
-use crate::domain::time::{DAY, Millis};
-
-/// A number that a client may call only so often a day.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Destination {
-    /// Digits.
-    pub number: String,
-    /// Days since 1970.
-    pub day: i32,
-    /// Calls on that day, from 1.
-    pub limit: i32,
-}
-
-/// A call that waits for another day.
-#[derive(Clone, Copy, Debug)]
-pub struct Deferral {
-    /// The call.
-    pub call: CallRef,
-    /// When that day begins.
-    pub until: Millis,
-}
+use crate::domain::commit::Deferral;
+use crate::domain::destination::Destination;
+use crate::domain::time::Millis;
 
 row! {
     struct DayRow {
@@ -126,11 +107,4 @@ pub async fn waiting(conn: &mut Conn, server: &str, queue_id: i64, now: Millis) 
 pub async fn forget(tx: &mut Tx, day: i32) -> Result<usize> {
     let old = destination_days::table.filter(destination_days::day.lt(day));
     Ok(with_conn!(&mut **tx, |c| diesel::delete(old).execute(c).await)?)
-}
-
-/// The day of a time, and when the next one begins.
-#[must_use]
-pub fn day(at: Millis) -> (i32, Millis) {
-    let day = at.0.div_euclid(DAY);
-    (i32::try_from(day).unwrap_or(i32::MAX), Millis((day + 1) * DAY))
 }

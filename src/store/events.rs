@@ -12,42 +12,10 @@ use super::error::Result;
 use super::postgres::{EVENTS_CHANNEL, SEQ_LOCK};
 use super::schema::call_events;
 use super::types::Id;
+use crate::domain::event_kind::EventKind;
 use crate::domain::ids::CallId;
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
-
-/// What an event tells; the codes are those of the API's `CallEventType` and never change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EventKind {
-    /// A batch was stored.
-    BatchInserted = 1,
-    /// A quick call was stored.
-    Queued = 2,
-    /// An attempt is on record.
-    Dialing = 3,
-    /// The far end rings.
-    Ringing = 4,
-    /// The A leg answered.
-    Answered = 5,
-    /// Two legs hear one another.
-    Bridged = 6,
-    /// MixMonitor runs.
-    RecordingStarted = 7,
-    /// MixMonitor stopped.
-    RecordingStopped = 8,
-    /// The recording could not be started.
-    RecordingFailed = 9,
-    /// Another attempt follows.
-    Retrying = 10,
-    /// The call came to its end.
-    Ended = 11,
-    /// A report from the dialplan or the server.
-    Note = 12,
-    /// Found alive after a lost connection.
-    Adopted = 13,
-    /// The queue was changed.
-    QueueUpdated = 14,
-}
 
 /// An event that is about to be stored.
 #[derive(Clone, Debug)]

@@ -9,134 +9,26 @@ use super::bulk::{self, Hex, row};
 use super::commands;
 use super::counters::Moves;
 use super::db::{Db, Tx, with_conn};
-use super::destinations::{self, Deferral, Destination};
+use super::destinations;
 use super::do_not_call;
 use super::error::Result;
-use super::events::{self, EventKind, NewEvent};
+use super::events::{self, NewEvent};
 use super::leases::{self, GroupState};
-use super::notes::{self, Note};
+use super::notes;
 use super::queues;
-use super::refusals::{self, Refusal};
+use super::refusals;
 use super::retries;
 use super::rule_lock;
 use super::schema::attempts;
 use super::types::Id;
-use crate::domain::ids::{AttemptId, CallId};
+use crate::domain::commit::{CallRef, Change, Claim, Deferral, Expiry, Refusal, What, Withdrawal};
+use crate::domain::destination::Destination;
+use crate::domain::event_kind::EventKind;
+use crate::domain::ids::CallId;
+use crate::domain::note::Note;
 use crate::domain::retry::Tally;
 use crate::domain::status::{CallStatus, Outcome, QueueStatus};
 use crate::domain::time::Millis;
-
-/// Which call, and whose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CallRef {
-    /// The call.
-    pub id: CallId,
-    /// Its client.
-    pub client_id: i64,
-    /// Its queue.
-    pub queue_id: i64,
-}
-
-/// A waiting call that the lane takes up. It is refused where the call no longer waits as it was read, its queue no
-/// longer runs, the kill switch is engaged, or one of its [`Checks`] fails: what is committed holds, not what was read.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    /// The call.
-    pub call: CallRef,
-    /// Where it stood when it was read.
-    pub from: CallStatus,
-    /// The attempt that begins.
-    pub attempt: AttemptId,
-    /// Its number, from 1.
-    pub number: i32,
-    /// The first channel's Uniqueid.
-    pub channel_id: String,
-    /// When it begins.
-    pub at: Millis,
-    /// What the commit holds it against.
-    pub checks: Checks,
-}
-
-/// What is looked up again when a call is claimed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Checks {
-    /// The digits of every number that is called: not if one of them is on a do-not-call list.
-    pub numbers: Vec<String>,
-    /// How often the number may be called on this day, where the client has such a limit.
-    pub destination: Option<Destination>,
-}
-
-/// A waiting call whose deadline has passed.
-#[derive(Clone, Copy, Debug)]
-pub struct Expiry {
-    /// The call.
-    pub call: CallRef,
-    /// Where it stood when it was read.
-    pub from: CallStatus,
-    /// When it was found.
-    pub at: Millis,
-}
-
-/// A granted claim that is taken back: its call goes to where it was, as if it had not been claimed.
-#[derive(Clone, Debug)]
-pub struct Withdrawal {
-    /// The claim.
-    pub claim: Claim,
-    /// Why, for people.
-    pub why: &'static str,
-    /// Not claimed again before this; None for at once.
-    pub due: Option<Millis>,
-}
-
-/// Something that happened to a call whose live attempt is this lane's.
-#[derive(Clone, Debug)]
-pub struct Change {
-    /// The call.
-    pub call: CallRef,
-    /// Its live attempt.
-    pub attempt: AttemptId,
-    /// The attempt's number.
-    pub number: i32,
-    /// When it happened.
-    pub at: Millis,
-    /// What happened.
-    pub what: What,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// It went to another live status.
-    Moved { from: CallStatus, to: CallStatus },
-    /// Something to tell that moves nothing.
-    Told { kind: EventKind, status: CallStatus, detail: Option<String> },
-    /// The attempt ended.
-    Ended {
-        /// Live until now, at this status.
-        from: CallStatus,
-        /// How it ended.
-        outcome: Outcome,
-        /// Why, by Q.850.
-        cause: Option<u8>,
-        /// Seconds since the answer.
-        billable_seconds: Option<i32>,
-        /// The next try is due then; None where this was the last one.
-        next_try: Option<Millis>,
-    },
-    /// Asterisk's own count of a call that was answered and has ended, where it is another than ours.
-    Billed { seconds: i32 },
-}
-
-impl Change {
-    /// When the call is tried again, where this ended an attempt that is followed by another.
-    #[must_use]
-    pub fn next_try(&self) -> Option<Millis> {
-        match &self.what {
-            What::Ended { next_try, .. } => *next_try,
-            What::Moved { .. } | What::Told { .. } | What::Billed { .. } => None,
-        }
-    }
-}
 
 /// What goes into one commit.
 #[derive(Clone, Debug, Default)]

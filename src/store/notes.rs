@@ -7,27 +7,12 @@ use diesel_async::RunQueryDsl;
 
 use super::db::{Tx, with_conn};
 use super::error::Result;
-use super::events::{EventKind, NewEvent};
+use super::events::NewEvent;
 use super::schema::{call_events, calls};
 use super::types::Id;
-use crate::domain::ids::CallId;
-use crate::domain::note;
+use crate::domain::event_kind::EventKind;
+use crate::domain::note::{self, Note};
 use crate::domain::status::CallStatus;
-use crate::domain::time::Millis;
-
-/// A note about a call that was named by its id alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// The call.
-    pub call: CallId,
-    /// Whose call it must be: the client of the call that the reporting channel belongs to. None where that channel is
-    /// of no call.
-    pub client_id: Option<i64>,
-    /// When it came.
-    pub at: Millis,
-    /// What it says.
-    pub text: String,
-}
 
 /// The events of these notes. A note about a call that does not exist, or was placed by another server or for another
 /// client than its channel's, is passed over, and so is one too many.

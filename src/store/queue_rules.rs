@@ -5,8 +5,9 @@ use diesel_async::RunQueryDsl;
 
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
-use super::events::{EventKind, NewEvent};
+use super::events::NewEvent;
 use super::schema::queues;
+use crate::domain::event_kind::EventKind;
 use crate::domain::queue_rules::QueueRules;
 use crate::domain::time::Millis;
 

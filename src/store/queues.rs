@@ -6,9 +6,10 @@ use diesel_async::RunQueryDsl;
 
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
-use super::events::{EventKind, NewEvent};
+use super::events::NewEvent;
 use super::rule_lock;
 use super::schema::{batches, clients, queues};
+use crate::domain::event_kind::EventKind;
 use crate::domain::retry::{DEFAULT_GAP_SECONDS, Retries};
 use crate::domain::status::{CallStatus, QueueKind, QueueStatus};
 use crate::domain::time::Millis;

@@ -6,26 +6,10 @@ use super::bulk::{self, Hex, row};
 use super::counters::Moves;
 use super::db::Tx;
 use super::error::Result;
-use super::events::{EventKind, NewEvent};
-use super::journal::CallRef;
+use super::events::NewEvent;
+use crate::domain::commit::Refusal;
+use crate::domain::event_kind::EventKind;
 use crate::domain::ids::CallId;
-use crate::domain::status::{CallStatus, Outcome};
-use crate::domain::time::Millis;
-
-/// A waiting call that may not be dialed any more.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// The call.
-    pub call: CallRef,
-    /// Where it stood when it was read.
-    pub from: CallStatus,
-    /// When it was found.
-    pub at: Millis,
-    /// Canceled, or rejected.
-    pub outcome: Outcome,
-    /// Which rule forbids it, for people.
-    pub why: String,
-}
 
 row! {
     struct RefusalRow {

@@ -7,9 +7,10 @@ use super::batches::{self, Positions};
 use super::calls::{NewCall, Owner};
 use super::db::{Tx, with_conn};
 use super::error::Result;
-use super::events::{EventKind, NewEvent};
+use super::events::NewEvent;
 use super::queues;
 use super::schema::item_streams;
+use crate::domain::event_kind::EventKind;
 use crate::domain::status::QueueKind;
 use crate::domain::time::Millis;
 

@@ -1,12 +1,13 @@
 //! What the commit of a claim is held against, and what lanes read of queues and clients.
 
+use trunkline::domain::commit::{Checks, Claim, Deferral, Refusal};
+use trunkline::domain::destination::{self, Destination};
 use trunkline::domain::status::{CallStatus, Outcome};
 use trunkline::domain::time::{DAY, Millis};
 use trunkline::store::calls::Call;
-use trunkline::store::destinations::{self, Deferral, Destination};
-use trunkline::store::journal::{Checks, Claim, Group, LaneRef, commit};
+use trunkline::store::destinations;
+use trunkline::store::journal::{Group, LaneRef, commit};
 use trunkline::store::lanes::{self, Place};
-use trunkline::store::refusals::Refusal;
 use trunkline::store::settings::{self, KillSwitch};
 use trunkline::store::{calls, do_not_call, events, queues};
 
@@ -92,7 +93,7 @@ async fn a_number_that_is_listed_grants_no_claim(store: Store) {
 async fn a_number_is_called_only_so_often_a_day(store: Store) {
     let id = store.queue(1, 3).await;
     let lane = store.lane("a").await.unwrap();
-    let (day, _) = destinations::day(NOW);
+    let (day, _) = destination::day(NOW);
     let destination = Destination { number: "491".into(), day, limit: 1 };
     let checks = Checks { destination: Some(destination.clone()), ..Checks::default() };
     let claims = claims(&store, id, checks).await;
@@ -118,7 +119,7 @@ async fn calls_of_another_day_wait_and_are_released_when_the_limit_changes(store
     let id = store.queue(1, 3).await;
     let lane = store.lane("a").await.unwrap();
     let read = due(&store, id, "", NOW).await;
-    let until = destinations::day(NOW).1;
+    let until = destination::day(NOW).1;
     assert!(until.0 % DAY == 0 && until > NOW);
     let deferrals = read[..2].iter().map(|call| Deferral { call: claim(call).call, until }).collect();
     commit(&store.db, &lane, 1, &Group { deferrals, ..Group::default() }).await.unwrap();

@@ -1,10 +1,11 @@
 //! Lists of queues and calls: every page, by every filter, in order, and counted.
 
+use trunkline::domain::commit::{Change, What};
 use trunkline::domain::status::{CallStatus, Outcome, QueueKind, QueueStatus};
 use trunkline::domain::time::Millis;
 use trunkline::store::batches::{BatchResult, NewQuickCall, insert_quick};
 use trunkline::store::call_lists::{self, CallFilter};
-use trunkline::store::journal::{Change, Group, What, commit};
+use trunkline::store::journal::{Group, commit};
 use trunkline::store::queues::{self, QueueFilter, QueueUpdate};
 
 use super::conformance::{due, ended, queue_of, update};

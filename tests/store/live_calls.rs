@@ -1,14 +1,16 @@
 //! What reaches the book of live calls besides their own progress: clients' wishes, reports of the dialplan, late records.
 
-use trunkline::domain::end_request::EndRequest;
+use trunkline::domain::commit::{What, Withdrawal};
+use trunkline::domain::end_request::{Command, EndRequest};
+use trunkline::domain::event_kind::EventKind;
 use trunkline::domain::ids::CallId;
+use trunkline::domain::note::Note;
 use trunkline::domain::status::{CallStatus, Outcome, QueueStatus};
 use trunkline::domain::time::Millis;
 use trunkline::store::calls::Call;
-use trunkline::store::commands::{self, Answer, Command};
-use trunkline::store::events::{EventKind, Filter};
-use trunkline::store::journal::{Group, What, Withdrawal, commit};
-use trunkline::store::notes::Note;
+use trunkline::store::commands::{self, Answer};
+use trunkline::store::events::Filter;
+use trunkline::store::journal::{Group, commit};
 use trunkline::store::{calls, events};
 
 use super::conformance::{change, claim_all, due, ended, kinds, queue_of};

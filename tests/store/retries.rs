@@ -1,12 +1,13 @@
 //! What a changed retry rule does to calls that have ended, or wait, already; and the rules themselves.
 
+use trunkline::domain::event_kind::EventKind;
 use trunkline::domain::queue_rules::QueueRules;
 use trunkline::domain::retry::{Failure, RetryRule, Tally};
 use trunkline::domain::status::{CallStatus, Outcome, QueueStatus};
 use trunkline::domain::time::Millis;
 use trunkline::domain::window::{Window, Windows};
 use trunkline::store::batches::BatchResult;
-use trunkline::store::events::{self, EventKind};
+use trunkline::store::events;
 use trunkline::store::journal::{Group, commit};
 use trunkline::store::queues::QueueUpdate;
 use trunkline::store::{call_lists, queue_rules, queues, retries};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tempfile::TempDir;
+use trunkline::domain::commit::{CallRef, Checks, Claim, Withdrawal};
 use trunkline::domain::ids::{AttemptId, CallId};
 use trunkline::domain::originate::{OriginateSpec, Target};
 use trunkline::domain::status::CallStatus;
@@ -10,7 +11,7 @@ use trunkline::domain::time::Millis;
 use trunkline::store::batches::{self, BatchResult, NewBatch};
 use trunkline::store::calls::{Call, NewCall};
 use trunkline::store::clients::{self, NewClient};
-use trunkline::store::journal::{CallRef, Checks, Claim, LaneRef, Withdrawal};
+use trunkline::store::journal::LaneRef;
 use trunkline::store::servers::{self, Server};
 use trunkline::store::{self, Db, Tx, leases, migrate};
 

@@ -1,8 +1,9 @@
 //! Streams of items: stored once, whatever breaks in between.
 
+use trunkline::domain::event_kind::EventKind;
 use trunkline::domain::status::QueueStatus;
 use trunkline::store::calls::NewCall;
-use trunkline::store::events::{self, EventKind};
+use trunkline::store::events;
 use trunkline::store::queues::QueueUpdate;
 use trunkline::store::streams::{self, ItemStream, StreamResult};
 

@@ -6,9 +6,9 @@ use super::{Running, now};
 use crate::dialer::journal::Entry;
 use crate::dialer::requests;
 use crate::dialer::tracker::Output;
+use crate::domain::commit::{Claim, Withdrawal};
+use crate::domain::end_request::Command;
 use crate::domain::time::Millis;
-use crate::store::commands::Command;
-use crate::store::journal::{Claim, Withdrawal};
 
 impl Running {
     /// Takes back claims whose Originate never left; `why` is for people.

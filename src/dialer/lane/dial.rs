@@ -10,12 +10,11 @@ use crate::dialer::dispatch::Picked;
 use crate::dialer::feeder::{Ask, Feed};
 use crate::dialer::journal::Entry;
 use crate::dialer::ready::call_ref;
+use crate::domain::commit::{Expiry, Refusal};
 use crate::domain::ids::CallId;
 use crate::domain::status::Outcome;
 use crate::domain::time::Millis;
 use crate::store::calls::Call;
-use crate::store::journal::Expiry;
-use crate::store::refusals::Refusal;
 
 impl Running {
     /// Asks the feeder for more, where there may be some and it is not at work already.
@@ -95,7 +94,7 @@ impl Running {
             let (tracker, unconfirmed) = (&self.tracker, &self.unconfirmed);
             match self.dispatch.next(at, instant, |ready| is_free(tracker, unconfirmed, ready)) {
                 None => break,
-                Some(Picked::Overdue(call)) => overdue.push(call),
+                Some(Picked::Overdue(ready)) => overdue.push(ready.call),
                 Some(Picked::Begins(ready, permits)) => {
                     let (call, from) = (ready.call_ref(), ready.from);
                     match claim(*ready, permits, at, instant) {

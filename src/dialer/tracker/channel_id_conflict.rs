@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::{Now, Output, Tracker};
 use crate::ami::event::Channel;
 use crate::domain::attempt::{OVERTAKEN, Signal};
+use crate::domain::commit::Withdrawal;
 use crate::domain::ids::AttemptId;
 use crate::domain::outcome::OriginateResult;
-use crate::store::journal::Withdrawal;
 
 /// When a call whose channel id was taken is tried again.
 const CONFLICT_RETRY: Duration = Duration::from_secs(5);

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::reconcile::Liveness;
 use super::{Output, Tracked, change, end_requests};
+use crate::domain::commit::What;
+use crate::domain::event_kind::EventKind;
 use crate::domain::ids::AttemptId;
 use crate::domain::retry::{EndedTry, OwnRetries, Retries};
 use crate::domain::status::Outcome;
 use crate::domain::time::Millis;
-use crate::store::events::EventKind;
-use crate::store::journal::What;
 
 /// A call that goes on this much longer than its A leg was transferred, and is not billed by that leg's record.
 const OUTLIVED: Duration = Duration::from_secs(2);

@@ -4,9 +4,9 @@ use super::{Now, Output, Tracker};
 use crate::ami::Event;
 use crate::ami::event::{Channel, RINGING, UP};
 use crate::domain::attempt::Signal;
+use crate::domain::event_kind::EventKind;
 use crate::domain::ids::AttemptId;
 use crate::domain::outcome::OriginateResult;
-use crate::store::events::EventKind;
 
 impl Tracker {
     /// Asterisk answered an Originate.

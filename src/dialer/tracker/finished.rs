@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::{Now, Output, Tracked, Tracker};
 use crate::domain::attempt::Signal;
 use crate::domain::cdr::{Billing, Cdr};
+use crate::domain::commit::{CallRef, Change, What};
+use crate::domain::event_kind::EventKind;
 use crate::domain::ids::AttemptId;
 use crate::domain::status::Outcome;
-use crate::store::events::EventKind;
-use crate::store::journal::{CallRef, Change, What};
 
 /// How long a call record may be behind the end of its call: Asterisk may be told to write them in batches, every five
 /// minutes by default (`cdr.conf`, `batch`).

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{Now, Output, Tracker};
 use crate::ami::event::{Channel, RINGING, UP};
 use crate::domain::attempt::Signal;
+use crate::domain::event_kind::EventKind;
 use crate::domain::ids::AttemptId;
-use crate::store::events::EventKind;
 
 /// How often a look is taken for a call that is answered, or longer alive than it should be.
 pub(super) const LONG_LIFE: Duration = Duration::from_secs(600);

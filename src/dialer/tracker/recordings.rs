@@ -1,10 +1,10 @@
 //! Recordings: begun when the A leg is answered and known by its name, over when it is gone.
 
 use super::{Now, Output, Tracked, Tracker, change};
+use crate::domain::commit::What;
+use crate::domain::event_kind::EventKind;
 use crate::domain::ids::AttemptId;
 use crate::domain::time::Millis;
-use crate::store::events::EventKind;
-use crate::store::journal::What;
 
 /// Where the recording of an attempt stands, if it is to be recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 //! What the dialplan reports by `UserEvent(Trunkline,…)`: a note on the call's timeline.
 
 use super::{Now, Output, Tracker};
+use crate::domain::event_kind::EventKind;
 use crate::domain::ids::CallId;
-use crate::domain::note;
-use crate::store::events::EventKind;
-use crate::store::notes::Note;
+use crate::domain::note::{self, Note};
 
 /// The header that names the call.
 const CALL_ID: &str = "CallId";

@@ -4,10 +4,9 @@ use super::*;
 use crate::ami::Event;
 use crate::ami::event::{Channel, RINGING, UP};
 use crate::domain::cdr::{Cdr, Disposition};
+use crate::domain::commit::{CallRef, Checks};
 use crate::domain::outcome::DialStatus;
 use crate::domain::status::Outcome;
-use crate::store::journal::CallRef;
-use crate::store::journal::Checks;
 
 /// A tracker under a clock that only tests move.
 pub(super) struct Bench {

@@ -1,0 +1,37 @@
+//! Claims: a lane's requests to begin an attempt of a waiting call.
+
+use super::call_ref::CallRef;
+use crate::domain::destination::Destination;
+use crate::domain::ids::AttemptId;
+use crate::domain::status::CallStatus;
+use crate::domain::time::Millis;
+
+/// A request to begin an attempt of a waiting call. The commit refuses it if the call no longer waits as it was read,
+/// its queue no longer runs, the kill switch is engaged, or one of its [`Checks`] fails: the store's present state
+/// decides, not what was read before.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The call to begin.
+    pub call: CallRef,
+    /// The call's status when it was read.
+    pub from: CallStatus,
+    /// The id of the attempt that begins.
+    pub attempt: AttemptId,
+    /// The attempt's number, from 1.
+    pub number: i32,
+    /// The Uniqueid of the attempt's first channel.
+    pub channel_id: String,
+    /// When the attempt begins.
+    pub at: Millis,
+    /// What the commit checks again before it grants the claim.
+    pub checks: Checks,
+}
+
+/// What the commit looks up again when a call is claimed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checks {
+    /// The digits of every number that the call reaches. The claim is refused if one of them is on a do-not-call list.
+    pub numbers: Vec<String>,
+    /// How often the number may be called on this day, if the client has such a limit.
+    pub destination: Option<Destination>,
+}

@@ -1,0 +1,21 @@
+//! How often a client may call a number on a day. Days are those of UTC.
+
+use super::time::{DAY, Millis};
+
+/// A number that a client may call only so often a day.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Destination {
+    /// The number's digits.
+    pub number: String,
+    /// The day, in days since 1970-01-01.
+    pub day: i32,
+    /// How many calls the client may place on that day, from 1.
+    pub limit: i32,
+}
+
+/// Returns the day of a time, in days since 1970-01-01, and when the next day begins.
+#[must_use]
+pub fn day(at: Millis) -> (i32, Millis) {
+    let day = at.0.div_euclid(DAY);
+    (i32::try_from(day).unwrap_or(i32::MAX), Millis((day + 1) * DAY))
+}
