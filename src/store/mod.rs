@@ -35,6 +35,7 @@ pub mod secrets;
 pub mod servers;
 pub mod settings;
 pub mod sqlite;
+mod status_sql;
 pub mod streams;
 pub mod types;
 pub mod wait_reasons;
