@@ -10,6 +10,7 @@ pub mod bulk;
 pub mod call_lists;
 pub mod calls;
 pub mod clients;
+mod columns;
 pub mod commands;
 pub mod counters;
 pub mod db;
