@@ -1,10 +1,22 @@
-//! Dependencies go one way: `domain ← store, ami ← dialer, cluster, progress ← webhooks ← api ← cli`, and `domain` does no
-//! IO.
+//! Holds the code to its architecture: dependencies go one way, `domain ← store, ami ← dialer, cluster, progress ←
+//! webhooks ← api ← cli`, no two files use one another, `domain` does no IO, and no file is longer than 500 lines.
 
 #![allow(clippy::expect_used, reason = "a test")]
 
-use std::fs;
-use std::path::Path;
+mod circles;
+mod sources;
+mod uses;
+
+use sources::{below, rust_below};
+
+/// The most lines of a file.
+const MOST_LINES: usize = 500;
+
+/// Where files are written by hand.
+const BY_HAND: [&str; 8] = ["src", "tests", "benches", "build.rs", "build", "proto", "migrations", "bin"];
+
+/// Files that were recorded, or come from elsewhere.
+const NOT_BY_HAND: [&str; 2] = ["tests/data/", "proto/google/"];
 
 /// A module, and what none of its files may name.
 const RULES: [(&str, &[&str]); 8] = [
@@ -36,13 +48,10 @@ const RULES: [(&str, &[&str]); 8] = [
 fn no_module_depends_on_one_above_it() {
     let mut broken = Vec::new();
     for (module, forbidden) in RULES {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(module);
-        let files = rust_files(&dir);
-        assert!(!files.is_empty(), "{}", dir.display());
-        for (path, text) in files {
-            for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        for source in rust_below(&format!("src/{module}")) {
+            for line in source.text.lines().filter(|line| !line.trim_start().starts_with("//")) {
                 for name in forbidden.iter().filter(|name| line.contains(**name)) {
-                    broken.push(format!("{path} names {name}: {line}"));
+                    broken.push(format!("{} names {name}: {line}", source.path));
                 }
             }
         }
@@ -51,25 +60,47 @@ fn no_module_depends_on_one_above_it() {
 }
 
 #[test]
-fn what_is_administered_is_changed_through_the_audit_alone() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api/grpc/admin");
-    let past: Vec<String> = rust_files(&dir)
-        .into_iter()
-        .filter(|(path, text)| !path.ends_with("audit.rs") && text.contains("db.begin()"))
-        .map(|(path, _)| path)
-        .collect();
-    assert_eq!(past, Vec::<String>::new(), "a transaction that leaves no line in the audit");
+fn no_two_files_use_one_another() {
+    let circles = circles::among(&uses::between(&rust_below("src")));
+    assert!(circles.is_empty(), "files use one another:\n{}", circles.join("\n"));
 }
 
-fn rust_files(dir: &Path) -> Vec<(String, String)> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push((path.display().to_string(), fs::read_to_string(&path).expect("a text")));
+#[test]
+fn what_says_that_it_does_no_io_does_not_use_the_store() {
+    let sources = rust_below("src");
+    let uses = uses::between(&sources);
+    let pure = sources.iter().filter(|source| says_no_io(&source.text));
+    let broken: Vec<String> = pure
+        .filter_map(|source| uses.get(&source.path).map(|used| (&source.path, used)))
+        .flat_map(|(path, used)| used.iter().map(move |(used, by)| (path, used, by)))
+        .filter(|(_, used, _)| used.starts_with("src/store/"))
+        .map(|(path, _, by)| format!("{path} uses {by}"))
+        .collect();
+    assert_eq!(broken, Vec::<String>::new());
+}
+
+fn says_no_io(text: &str) -> bool {
+    text.lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains("No IO"))
+}
+
+#[test]
+fn no_file_that_is_written_by_hand_is_too_long() {
+    let mut long: Vec<String> = Vec::new();
+    for source in BY_HAND.iter().flat_map(|dir| below(dir)) {
+        let lines = source.text.lines().count();
+        if lines > MOST_LINES && !NOT_BY_HAND.iter().any(|dir| source.path.starts_with(dir)) {
+            long.push(format!("{} has {lines} lines", source.path));
         }
     }
-    files
+    assert!(long.is_empty(), "a file has at most {MOST_LINES} lines:\n{}", long.join("\n"));
+}
+
+#[test]
+fn what_is_administered_is_changed_through_the_audit_alone() {
+    let past: Vec<String> = rust_below("src/api/grpc/admin")
+        .into_iter()
+        .filter(|source| !source.path.ends_with("audit.rs") && source.text.contains("db.begin()"))
+        .map(|source| source.path)
+        .collect();
+    assert_eq!(past, Vec::<String>::new(), "a transaction that leaves no line in the audit");
 }
