@@ -4,15 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::action::Action;
-use super::event::Event;
-use super::message::Message;
+use super::command::{Answer, Command};
+use super::incoming::{Incoming, Session};
+use super::options::Options;
 use super::permissions::Readable;
 use super::session::{self, Live, SessionError};
 use super::value::HeaderValue;
@@ -28,76 +28,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const BOOTED: Duration = Duration::from_secs(2);
 const BOOTING: Duration = Duration::from_mins(1);
 
-/// Where and as whom to log in.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Host name or address.
-    pub host: String,
-    /// TCP.
-    pub port: u16,
-    /// The manager user.
-    pub username: String,
-    /// Its secret.
-    pub secret: SecretString,
-    /// Speak TLS.
-    pub tls: bool,
-    /// How often to ask for a sign of life.
-    pub ping_every: Duration,
-    /// How long any answer may take.
-    pub answer_deadline: Duration,
-}
-
-impl Options {
-    /// With the intervals that suit production.
-    #[must_use]
-    pub fn new(host: String, port: u16, username: String, secret: SecretString, tls: bool) -> Self {
-        let ping_every = Duration::from_secs(5);
-        Self { host, port, username, secret, tls, ping_every, answer_deadline: Duration::from_secs(5) }
-    }
-}
-
-/// What a login told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Session {
-    /// As `Asterisk Call Manager/11.0.0`.
-    pub banner: String,
-    /// As `22.10.1`.
-    pub asterisk_version: Option<String>,
-    /// Only wanted events come.
-    pub filtered: bool,
-    /// From the connection to the answer to the login.
-    pub login: Duration,
-}
-
-/// What comes from Asterisk, in its order.
-#[derive(Debug)]
-pub enum Incoming {
-    /// A session began; everything up to the next `Offline` is of it.
-    Online(Session),
-    /// The session is over, or none came to be.
-    Offline {
-        /// Why.
-        reason: String,
-        /// The login was refused: trying again will not help until somebody mends it.
-        unauthorized: bool,
-        /// ActionIDs that were posted and certainly never sent.
-        unsent: Vec<String>,
-    },
-    /// The answer to an action that was posted.
-    Response { action_id: String, success: bool, text: String },
-    /// An event.
-    Event(Event),
-}
-
-/// The answer to a request.
-#[derive(Debug)]
-pub struct Answer {
-    /// Of a list, the message that ends it.
-    pub response: Message,
-    /// Of a list, its items.
-    pub events: Vec<Event>,
-}
-
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -107,13 +37,6 @@ pub enum RequestError {
     /// The session broke, or nothing came in time.
     #[error("no answer in time")]
     NoAnswer,
-}
-
-pub(super) struct Command {
-    pub action_id: HeaderValue,
-    pub action: Action,
-    pub answer: Option<oneshot::Sender<Answer>>,
-    pub list: bool,
 }
 
 /// Where actions for the session at hand go; nothing while there is none. A session's end takes its queue away and

@@ -3,9 +3,12 @@
 
 pub mod action;
 pub mod codec;
+mod command;
 pub mod event;
+mod incoming;
 pub mod link;
 pub mod message;
+mod options;
 mod permissions;
 pub mod probe;
 mod session;
@@ -17,7 +20,10 @@ mod version;
 mod tests;
 
 pub use action::{Action, Originate, Target};
+pub use command::Answer;
 pub use event::Event;
-pub use link::{Incoming, Link, Options, Session};
+pub use incoming::{Incoming, Session};
+pub use link::Link;
 pub use message::Message;
+pub use options::Options;
 pub use value::{HeaderValue, InvalidValue, MAX_BYTES, Variable};

@@ -1,8 +1,8 @@
 //! What a manager user may read, as `manager.conf` says. No action tells it, and not every user may see that file.
 
 use super::action::Action;
-use super::link::Options;
 use super::message::Message;
+use super::options::Options;
 use super::session::{Live, SessionError};
 
 /// The classes of events that a user may read.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::action::{Action, Originate, Target};
-use super::link::Options;
 use super::message::Message;
+use super::options::Options;
 use super::permissions::Readable;
 use super::session::{self, Live, SessionError};
 

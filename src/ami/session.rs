@@ -13,9 +13,11 @@ use tracing::{debug, warn};
 
 use super::action::Action;
 use super::codec::Decoder;
+use super::command::{Answer, Command};
 use super::event::{self, Event};
-use super::link::{Answer, Command, Incoming, Options, Session};
+use super::incoming::{Incoming, Session};
 use super::message::Message;
+use super::options::Options;
 use super::tls;
 use super::value::{HeaderValue, InvalidValue};
 

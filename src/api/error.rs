@@ -8,8 +8,8 @@ use http::StatusCode;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::api::FieldViolation;
 use crate::api::context;
+use crate::api::field_violation::FieldViolation;
 
 /// `domain` of every `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "trunkline";

@@ -9,7 +9,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use crate::api::server::Readiness;
+use crate::api::readiness::Readiness;
 use crate::pb::DESCRIPTORS;
 
 /// How often a watcher's answer is looked at again.

@@ -9,7 +9,6 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use futures_util::future::BoxFuture;
 use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +24,7 @@ use crate::api::auth::{Auth, authenticate};
 use crate::api::context::{self, Protocol, X_REQUEST_ID};
 use crate::api::limits::{RequestLimits, limit_requests};
 use crate::api::metrics::Metrics;
+use crate::api::readiness::Readiness;
 use crate::api::{Error, docs, fault, health, metrics, openapi, rest};
 use crate::pb;
 use crate::pb::admin_service_server::{AdminService, AdminServiceServer};
@@ -59,9 +59,6 @@ pub struct Services<A, C, L, Q> {
     /// Serves `QueueService`.
     pub queues: Arc<Q>,
 }
-
-/// Tells whether the server can serve, or why it cannot: what `/readyz` answers.
-pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// Everything that is served; `/metrics` where there are any. Once `stop` is cancelled, what needs a key is answered with
 /// UNAVAILABLE.

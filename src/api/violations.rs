@@ -2,19 +2,11 @@
 
 use std::fmt;
 
-use crate::api::Error;
+use crate::api::error::Error;
+use crate::api::field_violation::FieldViolation;
 
 /// How many broken rules one answer lists at most; the rest of them is not even looked at.
 pub const MAX_VIOLATIONS: usize = 50;
-
-/// A broken rule at a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldViolation {
-    /// As `data[0].action.Channel`, in REST's names; empty for the request as a whole.
-    pub field: String,
-    /// As `required`.
-    pub message: String,
-}
 
 /// Where validation stands in a request, as a chain of borrowed steps on the stack.
 ///

@@ -11,10 +11,10 @@ pub struct Args {
     shell: Shell,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args, mut commands: clap::Command) -> anyhow::Result<()> {
     // Not straight to standard output: clap_complete panics when the reader has seen enough.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::commands(), "trunkline", &mut script);
+    clap_complete::generate(args.shell, &mut commands, "trunkline", &mut script);
     io::stdout().write_all(&script)?;
     Ok(())
 }

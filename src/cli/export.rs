@@ -105,7 +105,7 @@ async fn write_all(args: &Args, session: &Session, bar: &ProgressBar, position: 
     if args.format == Format::Csv && *position == 0 {
         csv::Writer::from_writer(&mut out).write_record(COLUMNS)?;
     }
-    let mut stop = std::pin::pin!(super::asked_to_stop());
+    let mut stop = std::pin::pin!(super::signals::asked_to_stop());
     loop {
         let page = page(args, session, *position);
         let (calls, count) = tokio::select! {

@@ -28,14 +28,13 @@ mod sandbox;
 mod serve;
 mod serve_sandbox;
 mod servers;
+mod signals;
 mod watch;
 
-use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A centralized calling system: durable queues of phone calls, placed on many Asterisk servers.
 #[derive(Parser)]
@@ -132,7 +131,7 @@ pub fn main() -> ExitCode {
             Command::Import(args) => import::run(args).await,
             Command::Export(args) => export::run(args).await,
             Command::Watch(args) => watch::run(args).await,
-            Command::Completions(args) => completions::run(&args),
+            Command::Completions(args) => completions::run(&args, commands()),
             Command::Bench(bench) => bench::run(bench).await,
         }
     });
@@ -141,30 +140,4 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fault::report(&error),
     }
-}
-
-/// SIGTERM and SIGINT, from the moment that this is made: one that comes before anybody waits is kept.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    /// Waits for the next one.
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-/// Waits for SIGTERM or SIGINT.
-async fn asked_to_stop() -> anyhow::Result<()> {
-    Signals::new()?.next().await;
-    Ok(())
 }

@@ -46,7 +46,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     let handle = sandbox::start(options, stop.clone()).await?;
     println!("sandbox listening on {}", handle.address);
-    super::asked_to_stop().await?;
+    super::signals::asked_to_stop().await?;
     stop.cancel();
     Ok(())
 }

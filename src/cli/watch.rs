@@ -34,7 +34,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     tokio::select! {
         watched = watch(args, &session) => watched,
-        stopped = super::asked_to_stop() => stopped,
+        stopped = super::signals::asked_to_stop() => stopped,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::limiter::Permits;
+use super::permits::Permits;
 use super::ready::Ready;
 use super::tracker::Tracker;
 use super::wire;

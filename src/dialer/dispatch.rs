@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::clients::Clients;
-use super::feeder::{Due, Feed};
-use super::limiter::{Limits, Permits};
+use super::feed::{Due, Feed, Length};
+use super::limiter::Limits;
 use super::limiters::Limiters;
+use super::permits::Permits;
 use super::ready::Ready;
-use super::scheduler::{Buffer, Length, May, Scheduler};
+use super::scheduler::{Buffer, May, Scheduler};
 use crate::domain::commit::CallRef;
 use crate::domain::ids::CallId;
 use crate::domain::status::{CallStatus, Outcome};
@@ -81,7 +82,7 @@ impl Dispatch {
             .iter()
             .map(|runnable| {
                 let (closed, some_open) = (runnable.closed.clone(), runnable.some_open && !runnable.closed.is_empty());
-                (runnable.queue.queue.id, QueueWaits { closed, some_open, ..QueueWaits::default() })
+                (runnable.queue.id, QueueWaits { closed, some_open, ..QueueWaits::default() })
             })
             .collect();
         for (queue, opens) in &feed.quick_closed {

@@ -11,12 +11,10 @@ use tracing::{error, warn};
 
 use super::check::{self, Checked};
 use super::clients::Clients;
+use super::feed::{Ask, Due, Feed, Runnable};
 use super::limiter::Limits;
 use super::ready::Ready;
-use super::rules::{Rules, ServerSet};
-use super::scheduler::Length;
-use crate::domain::commit::{Deferral, Refusal};
-use crate::domain::end_request::Command;
+use super::rules::Rules;
 use crate::domain::ids::CallId;
 use crate::domain::time::Millis;
 use crate::domain::window::Windows;
@@ -24,7 +22,6 @@ use crate::store::calls::Call;
 use crate::store::commands;
 use crate::store::destinations;
 use crate::store::lanes::{self, LaneQueue, Mark, Place};
-use crate::store::queues::Queue;
 use crate::store::{Conn, Db, Result};
 
 /// Quick calls that are read at once.
@@ -43,79 +40,6 @@ const BEYOND_BLOCK: usize = 8;
 const REST: Duration = Duration::from_millis(500);
 /// Clients' wishes that are read at once: more than a server has channels, for they stay until they are carried out.
 const COMMANDS: usize = 10_000;
-
-/// What a lane asks for.
-#[derive(Debug, Default)]
-pub struct Ask {
-    /// How many calls of each queue are at hand; those claimed but not committed yet count too.
-    pub buffered: HashMap<i64, Length>,
-    /// Queues of which so much is at hand that is stuck that only what lies far behind it might go, and the trunks that
-    /// stand in the way: calls through others are wanted.
-    pub head_of_line_blocks: HashMap<i64, HashSet<Arc<str>>>,
-    /// The same calls, which need not be looked at again.
-    pub known: HashSet<CallId>,
-    /// Queues of live calls, whose retry rules must be known when these end.
-    pub rules_of: Vec<i64>,
-    /// A claim was refused: some rule is another one by now.
-    pub anew: bool,
-}
-
-/// What it gets.
-#[derive(Debug, Default)]
-pub struct Feed {
-    /// The kill switch is engaged.
-    pub stopped: bool,
-    /// What limits the server.
-    pub server: Option<ServerSet>,
-    /// Clients that may dial, with what they were granted and the generation of their policy.
-    pub grants: HashMap<i64, (Limits, u64)>,
-    /// Queues that may be dialed now.
-    pub runnable: Vec<Runnable>,
-    /// The queues asked for besides.
-    pub others: Vec<Queue>,
-    /// How many calls of one queue are kept at hand.
-    pub buffer: usize,
-    /// Due calls by queue.
-    pub due: Vec<Due>,
-    /// Due quick calls, oldest first.
-    pub quick: Vec<Ready>,
-    /// More of them are there than were read.
-    pub more_quick: bool,
-    /// Queues of quick calls whose window is closed, and when it opens.
-    pub quick_closed: Vec<(i64, Option<Millis>)>,
-    /// Waiting calls whose deadline has passed.
-    pub overdue: Vec<Call>,
-    /// More of those are there than were read.
-    pub more: bool,
-    /// Calls that a rule forbids by now.
-    pub refusals: Vec<Refusal>,
-    /// Calls that must wait for another day.
-    pub deferrals: Vec<Deferral>,
-    /// What clients want of calls that lived when they asked.
-    pub commands: Vec<Command>,
-}
-
-/// A queue that may be dialed now.
-#[derive(Debug)]
-pub struct Runnable {
-    /// The queue, with its rules.
-    pub queue: LaneQueue,
-    /// Time zones of its calls in which its window is closed, and when it opens.
-    pub closed: BTreeMap<String, Option<i64>>,
-    /// It has calls in a time zone in which the window is open.
-    pub some_open: bool,
-}
-
-/// What is due in one queue.
-#[derive(Debug)]
-pub struct Due {
-    /// The queue.
-    pub queue_id: i64,
-    /// In their order.
-    pub calls: Vec<Ready>,
-    /// More are there than were read.
-    pub more: bool,
-}
 
 /// Starts the feeder of a server's lane: it answers each [`Ask`] with one [`Feed`].
 pub fn start(
@@ -191,24 +115,24 @@ impl Feeder {
         }
         let mut feed = Feed { stopped: self.rules.stopped, server: self.rules.server.clone(), ..Feed::default() };
         feed.grants = self.rules.clients().map(|(id, client)| (id, (client.grant, client.generation))).collect();
-        let mut runnable = lanes::runnable(&mut conn, &self.server).await?;
-        self.rules.keep_windows(&runnable);
-        let known: HashSet<i64> = runnable.iter().map(|queue| queue.queue.id).collect();
+        let mut queues = lanes::runnable(&mut conn, &self.server).await?;
+        self.rules.keep_windows(&queues);
+        let known: HashSet<i64> = queues.iter().map(|row| row.queue.id).collect();
         self.head_of_line_blocks.retain(|queue, _| known.contains(queue));
         let unknown: Vec<i64> = asked.rules_of.iter().copied().filter(|id| !known.contains(id)).collect();
         if !unknown.is_empty() {
             feed.others = lanes::queues(&mut conn, &unknown).await?;
         }
-        runnable.retain(|queue| self.rules.client(queue.queue.client_id).is_some());
-        feed.buffer = (BUFFERED / runnable.len().max(1)).clamp(LEAST_OF_ONE, MOST_OF_ONE);
+        queues.retain(|row| self.rules.client(row.queue.client_id).is_some());
+        feed.buffer = (BUFFERED / queues.len().max(1)).clamp(LEAST_OF_ONE, MOST_OF_ONE);
         feed.overdue = lanes::overdue(&mut conn, &self.server, now, rows(OVERDUE)).await?;
         feed.more = feed.overdue.len() == OVERDUE;
         feed.commands = commands::of_lane(&mut conn, &self.server, rows(COMMANDS)).await?;
         if !feed.stopped {
             self.read_quick(&mut conn, asked, now, &mut feed).await?;
         }
-        for queue in runnable {
-            let runnable = self.read_queue(&mut conn, queue, asked, now, &mut feed).await?;
+        for row in queues {
+            let runnable = self.read_queue(&mut conn, row, asked, now, &mut feed).await?;
             feed.runnable.push(runnable);
         }
         Ok(feed)
@@ -248,14 +172,16 @@ impl Feeder {
     async fn read_queue(
         &mut self,
         conn: &mut Conn,
-        queue: LaneQueue,
+        row: LaneQueue,
         asked: &Ask,
         now: Millis,
         feed: &mut Feed,
     ) -> Result<Runnable> {
-        let id = queue.queue.id;
-        let mut runnable = Runnable { queue, closed: BTreeMap::new(), some_open: false };
-        let windows = match self.rules.windows(id, runnable.queue.windows.as_deref()) {
+        let LaneQueue { queue, priority, weight, max_live_calls, calls_per_second, windows } = row;
+        let id = queue.id;
+        let limits = Limits { max_live: max_live_calls, per_second: calls_per_second };
+        let mut runnable = Runnable { queue, priority, weight, limits, closed: BTreeMap::new(), some_open: false };
+        let windows = match self.rules.windows(id, windows.as_deref()) {
             Ok(windows) => windows,
             Err(error) => {
                 warn!(queue = id, %error, "its calling windows cannot be read, and are closed");

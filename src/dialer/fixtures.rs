@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::feeder::{Due, Feed, Runnable};
+use super::feed::{Due, Feed, Runnable};
 use super::limiter::Limits;
 use super::ready::Ready;
 use crate::domain::commit::Checks;
@@ -11,7 +11,6 @@ use crate::domain::number;
 use crate::domain::originate::{OriginateSpec, Target};
 use crate::domain::status::{CallStatus, QueueKind, QueueStatus};
 use crate::store::calls::Call;
-use crate::store::lanes::LaneQueue;
 use crate::store::queues::Queue;
 use crate::store::types::Id;
 
@@ -72,7 +71,7 @@ pub fn calls(queue_id: i64, channel: &str, count: usize) -> Vec<Ready> {
 }
 
 /// A queue without limits.
-pub fn queue(id: i64) -> LaneQueue {
+pub fn queue(id: i64) -> Runnable {
     let queue = Queue {
         id,
         client_id: CLIENT,
@@ -98,15 +97,16 @@ pub fn queue(id: i64) -> LaneQueue {
         retry_rules: "[]".into(),
         at_least_once: false,
     };
-    LaneQueue { queue, priority: 5, weight: 1, max_live_calls: None, calls_per_second: None, windows: None }
+    let closed = BTreeMap::new();
+    Runnable { queue, priority: 5, weight: 1, limits: Limits::default(), closed, some_open: true }
 }
 
 /// A feed of these queues, each with these calls.
-pub fn feed(queues: Vec<(LaneQueue, Vec<Ready>)>) -> Feed {
+pub fn feed(queues: Vec<(Runnable, Vec<Ready>)>) -> Feed {
     let mut feed = Feed { buffer: 512, grants: [(CLIENT, (Limits::default(), 1))].into(), ..Feed::default() };
-    for (queue, calls) in queues {
-        feed.due.push(Due { queue_id: queue.queue.id, calls, more: false });
-        feed.runnable.push(Runnable { queue, closed: BTreeMap::new(), some_open: true });
+    for (runnable, calls) in queues {
+        feed.due.push(Due { queue_id: runnable.queue.id, calls, more: false });
+        feed.runnable.push(runnable);
     }
     feed
 }

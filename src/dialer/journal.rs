@@ -116,7 +116,8 @@ fn group(entries: impl Iterator<Item = Entry>) -> Group {
     group
 }
 
-/// Tries until the group is durable; None where the lane is another's.
+/// Tries until the group is durable. Returns None if the lane is over: another node owns it, or what it knows of a
+/// call contradicts the rules, so that it must read its calls from the store again.
 async fn commit_surely(db: &Db, lane: &LaneRef, number: i64, mut group: Group) -> Option<(Group, HashSet<CallId>)> {
     let mut wait = Duration::from_millis(20);
     loop {
@@ -128,6 +129,10 @@ async fn commit_surely(db: &Db, lane: &LaneRef, number: i64, mut group: Group) -
             Ok(granted) => return Some((group, granted)),
             Err(error @ StoreError::Fenced { .. }) => {
                 warn!(server = %lane.server, %error, "this node's lane is over");
+                return None;
+            }
+            Err(error @ StoreError::IllegalTransition(_)) => {
+                error!(server = %lane.server, %error, "cannot commit; the lane ends and is started from the store");
                 return None;
             }
             Err(error) => {

@@ -1,12 +1,13 @@
-//! All limits of one lane, and which of them a call falls under.
+//! All limits of one lane, and which of them a call falls under. No IO.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::clients::Clients;
-use super::feeder::Feed;
-use super::limiter::{LimitReached, Limiter, Limits, Permits};
+use super::feed::{Feed, Runnable};
+use super::limiter::{LimitReached, Limiter, Limits};
+use super::permits::Permits;
 use super::ready::Ready;
 use crate::domain::status::Outcome;
 use crate::domain::wait_reasons::{Limit, Reason, WaitReason};
@@ -66,10 +67,9 @@ impl Limiters {
         }
         self.grants.retain(|client, limiter| feed.grants.contains_key(client) || !limiter.is_idle(now));
         let mut runnable: HashMap<i64, Limits> = HashMap::with_capacity(feed.runnable.len());
-        for queue in feed.runnable.iter().map(|runnable| &runnable.queue) {
-            let set = Limits { max_live: queue.max_live_calls, per_second: queue.calls_per_second };
-            limiter(&mut self.queues, &queue.queue.id, self.usual, now).set(set, now);
-            runnable.insert(queue.queue.id, set);
+        for Runnable { queue, limits, .. } in &feed.runnable {
+            limiter(&mut self.queues, &queue.id, self.usual, now).set(*limits, now);
+            runnable.insert(queue.id, *limits);
         }
         self.queues.retain(|queue, limiter| runnable.contains_key(queue) || !limiter.is_idle(now));
     }

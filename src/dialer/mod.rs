@@ -1,7 +1,7 @@
 //! Places the calls: one lane per Asterisk server.
 //!
 //! A [`lane`] never waits for the store. It is one task that holds all its state, with three beside it that do:
-//! the [`feeder`] reads what is due, the [`journal`] commits what happens in groups, and the [`lease`] holds the lease.
+//! the [`feeder`] reads what is due (a [`feed`]), the [`journal`] commits what happens in groups, and the [`lease`] holds the lease.
 //! What it asks Asterisk besides originating is in [`requests`], what makes a waiting call an attempt in [`claim`].
 //! What follows from an AMI message is decided in the [`tracker`].
 //!
@@ -13,6 +13,7 @@ pub mod check;
 pub mod claim;
 pub mod clients;
 pub mod dispatch;
+pub mod feed;
 pub mod feeder;
 #[cfg(test)]
 mod fixtures;
@@ -22,6 +23,7 @@ pub mod lease;
 pub mod limiter;
 pub mod limiters;
 pub mod metrics;
+pub mod permits;
 pub mod ready;
 pub mod requests;
 pub mod resume;

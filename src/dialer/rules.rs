@@ -159,7 +159,7 @@ impl Rules {
     /// Forgets the windows of all other queues.
     pub fn keep_windows(&mut self, queues: &[LaneQueue]) {
         if self.windows.len() > queues.len() * 2 + 100 {
-            self.windows.retain(|id, _| queues.binary_search_by_key(id, |queue| queue.queue.id).is_ok());
+            self.windows.retain(|id, _| queues.binary_search_by_key(id, |row| row.queue.id).is_ok());
         }
     }
 }

@@ -1,17 +1,12 @@
-//! Which call goes next: quick calls first, then the queues' in turn. What it costs is bounded by what is at hand.
+//! Which call goes next: quick calls first, then the queues' in turn. What it costs is bounded by what is buffered. No IO.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::feeder::Runnable;
+use super::feed::{Length, Runnable};
 use super::ready::Ready;
 use crate::domain::fairness::{Contender, Share, Turns};
 use crate::domain::ids::CallId;
-
-/// How many times over a line may be filled where most of it is blocked; from then on what is blocked for the same reason
-/// is passed over, so that it takes no more room, and what lies behind it has as much again.
-const BLOCKED: usize = 4;
-const BEYOND_BLOCKED: usize = 2 * BLOCKED;
 
 /// How many calls of a trunk are blocked in a blocked line where it is the trunk that is full, and not only a call's own
 /// channel id that is taken.
@@ -64,29 +59,6 @@ enum State {
     QueueBlocked,
     /// The queue may go, but none of its calls at hand.
     CallsBlocked,
-}
-
-/// How many calls of a queue are at hand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Length {
-    /// All of them.
-    pub all: usize,
-    /// Those that could not go at the last look for something of their own, as a trunk that is full: others behind them
-    /// might.
-    pub blocked: usize,
-}
-
-impl Length {
-    /// Fewer than half of `most` may go, and there is room for more.
-    #[must_use]
-    pub fn is_low(self, most: usize) -> bool {
-        self.all.saturating_sub(self.blocked) < most / 2 && self.all < BEYOND_BLOCKED * most
-    }
-
-    /// So much is blocked that only what lies far behind it might go.
-    fn is_head_of_line_blocked(self, most: usize) -> bool {
-        self.is_low(most) && self.all >= BLOCKED * most
-    }
 }
 
 impl Contender for Buffer {
@@ -207,7 +179,7 @@ impl Scheduler {
     pub fn keep_only(&mut self, runnable: &[Runnable], most: usize, pass: impl Fn(&Ready) -> bool) {
         self.most = most;
         let mut wanted: HashMap<i64, &Runnable> =
-            runnable.iter().map(|runnable| (runnable.queue.queue.id, runnable)).collect();
+            runnable.iter().map(|runnable| (runnable.queue.id, runnable)).collect();
         let buffered = &mut self.buffered;
         let mut keep = |call: &Ready, fits: bool| {
             let keep = fits && pass(call);
@@ -225,18 +197,18 @@ impl Scheduler {
             };
             buffer.calls.retain(|call| keep(call, is_open(call)));
             if let Some(runnable) = runnable {
-                buffer.share.set(runnable.queue.priority, runnable.queue.weight);
+                buffer.share.set(runnable.priority, runnable.weight);
             }
             runnable.is_some()
         });
         let mut new: Vec<&Runnable> = wanted.into_values().collect();
-        new.sort_unstable_by_key(|runnable| runnable.queue.queue.id);
+        new.sort_unstable_by_key(|runnable| runnable.queue.id);
         self.buffers.extend(new.into_iter().map(|runnable| Buffer {
-            queue_id: runnable.queue.queue.id,
-            client_id: runnable.queue.queue.client_id,
+            queue_id: runnable.queue.id,
+            client_id: runnable.queue.client_id,
             calls: VecDeque::new(),
             more: false,
-            share: Share::new(runnable.queue.priority, runnable.queue.weight),
+            share: Share::new(runnable.priority, runnable.weight),
             state: State::Unknown,
         }));
     }

@@ -22,7 +22,7 @@ use self::end_requests::EndRequested;
 use self::finished::Finished;
 use self::reconcile::{LONG_LIFE, Liveness};
 use self::recordings::Recorder;
-use super::limiter::Permits;
+use super::permits::Permits;
 use crate::domain::attempt::{Attempt, Effect, Signal};
 use crate::domain::cdr::Billing;
 use crate::domain::commit::{Change, Claim, What, Withdrawal};

@@ -27,5 +27,6 @@ pub mod recording;
 pub mod retry;
 pub mod status;
 pub mod time;
+pub mod transitions;
 pub mod wait_reasons;
 pub mod window;

@@ -133,19 +133,25 @@ stored_as_code!(QueueKind: Bulk, Quick);
 stored_as_code!(ServerStatus: Online, Connecting, Offline, Draining, Unauthorized);
 
 impl CallStatus {
-    /// The call waits for a try.
+    /// The statuses of a call that waits for an attempt.
+    pub const WAITING: &[Self] = &[Self::Queued, Self::Retrying];
+
+    /// The statuses of a call that has a live attempt.
+    pub const LIVE: &[Self] = &[Self::Dialing, Self::Ringing, Self::Answered];
+
+    /// Returns true if the call waits for an attempt.
     #[must_use]
     pub const fn waits(self) -> bool {
         matches!(self, Self::Queued | Self::Retrying)
     }
 
-    /// An attempt of the call holds a channel.
+    /// Returns true if an attempt of the call holds a channel, or may.
     #[must_use]
     pub const fn is_live(self) -> bool {
         matches!(self, Self::Dialing | Self::Ringing | Self::Answered)
     }
 
-    /// Nothing more happens to the call by itself.
+    /// Returns true if the call has ended. Only a changed retry rule can make it wait again.
     #[must_use]
     pub const fn has_ended(self) -> bool {
         !self.waits() && !self.is_live()
@@ -216,6 +222,8 @@ mod tests {
         for status in CallStatus::ALL {
             let kinds = [status.waits(), status.is_live(), status.has_ended()];
             assert_eq!(kinds.iter().filter(|&&kind| kind).count(), 1, "{status:?}");
+            assert_eq!(status.waits(), CallStatus::WAITING.contains(status), "{status:?}");
+            assert_eq!(status.is_live(), CallStatus::LIVE.contains(status), "{status:?}");
         }
     }
 

@@ -10,12 +10,13 @@ use tokio::time::Instant;
 use tokio_util::time::DelayQueue;
 
 use super::call::{Bridge, Call, Leg, Party};
+use super::options::Options;
 use super::outcome::{Dialed, Outcome};
 use super::render::{self, Clock};
 use super::script::{self, Side, Step};
+use super::seen::Seen;
 use super::subscribers::{Mask, Subscribers};
 use super::timing::Timing;
-use super::{Options, Seen};
 use crate::ami::Message;
 use crate::domain::time::Millis;
 

@@ -7,53 +7,27 @@
 mod actions;
 mod call;
 mod exchange;
+mod options;
 pub mod outcome;
 mod render;
 mod script;
+mod seen;
 mod session;
 mod subscribers;
 mod timing;
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use exchange::{Exchange, Order};
+use seen::Seen;
 
-/// How many Originates are remembered: a load test may run for days.
-const REMEMBERED: usize = 100_000;
-
-/// How a sandbox behaves.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where it listens; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// The manager user that may log in.
-    pub username: String,
-    /// Its secret.
-    pub secret: SecretString,
-    /// Of the random numbers that set how long calls ring and talk.
-    pub seed: u64,
-    /// How much faster than real calls: 1 rings for seconds, 100 for hundredths. Timeouts pass as much faster.
-    pub speed: f64,
-}
-
-/// An Originate that arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Originated {
-    /// As sent.
-    pub action_id: String,
-    /// As sent.
-    pub channel_id: String,
-    /// As sent.
-    pub channel: String,
-}
+pub use options::Options;
+pub use seen::Originated;
 
 /// What a sandbox has seen, and what can be done to it.
 #[derive(Clone)]
@@ -64,40 +38,17 @@ pub struct Handle {
     seen: Arc<Seen>,
 }
 
-/// What tests look at from outside.
-#[derive(Debug, Default)]
-struct Seen {
-    originated: Mutex<VecDeque<Originated>>,
-    originates: AtomicU64,
-    refuses_logins: AtomicBool,
-}
-
-impl Seen {
-    fn note(&self, originated: Originated) {
-        self.originates.fetch_add(1, Ordering::Relaxed);
-        let mut kept = self.originated.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == REMEMBERED {
-            kept.pop_front();
-        }
-        kept.push_back(originated);
-    }
-
-    fn refuses_logins(&self) -> bool {
-        self.refuses_logins.load(Ordering::Relaxed)
-    }
-}
-
 impl Handle {
     /// The Originates that arrived, in order, refused ones too; of a great many only the last 100,000.
     #[must_use]
     pub fn originated(&self) -> Vec<Originated> {
-        self.seen.originated.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.seen.originated()
     }
 
     /// How many Originates arrived, refused ones too.
     #[must_use]
     pub fn originates(&self) -> u64 {
-        self.seen.originates.load(Ordering::Relaxed)
+        self.seen.originates()
     }
 
     /// The Uniqueids of all live channels, in order.
@@ -119,7 +70,7 @@ impl Handle {
 
     /// From now on refuses every login; or takes them again. Sessions stay.
     pub fn refuse_logins(&self, refuse: bool) {
-        self.seen.refuses_logins.store(refuse, Ordering::Relaxed);
+        self.seen.refuse_logins(refuse);
     }
 }
 

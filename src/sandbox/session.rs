@@ -11,8 +11,9 @@ use tokio::task::JoinSet;
 use tracing::debug;
 
 use super::exchange::Order;
+use super::options::Options;
+use super::seen::Seen;
 use super::subscribers::Mask;
-use super::{Options, Seen};
 use crate::ami::Message;
 use crate::ami::codec::Decoder;
 

@@ -322,7 +322,7 @@ pub(super) async fn store_calls(
     calls::insert(tx, owner, position, new, now).await?;
     let mut moves = Moves::default();
     for call in new {
-        moves.moved(owner.queue_id, &call.server_code, None, call.status);
+        moves.moved(owner.queue_id, &call.server_code, None, call.status)?;
         if let Some(outcome) = calls::ended_at_once(call.status) {
             events.push(NewEvent {
                 call: Some(call.id),

@@ -10,7 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
 use std::thread;
 
-use diesel_async::sync_connection_wrapper::SpawnBlocking;
+use diesel::sqlite::SqliteConnection;
+use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
 use futures_util::future::{BoxFuture, FutureExt, pending, ready};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -73,6 +74,9 @@ impl Thread {
 
 /// The thread of a connection; None where none could be started.
 pub struct OwnThread(Option<Thread>);
+
+/// A connection to the SQLite file, whose statements run on a thread of their own.
+pub type SqliteConn = SyncConnectionWrapper<SqliteConnection, OwnThread>;
 
 impl SpawnBlocking for OwnThread {
     fn spawn_blocking<'a, R>(

@@ -11,38 +11,11 @@ use diesel::sql_types::{HasSqlType, Text, Untyped};
 use diesel_async::RunQueryDsl;
 use serde::{Serialize, Serializer};
 
+use super::columns::Column;
 use super::db::{Conn, with_conn};
 use super::error::Result;
 use super::types::{Id, Uuid};
 use super::{postgres, sqlite};
-
-/// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A UUID, as 32 hexadecimal digits.
-    Uuid,
-    /// 64 bits.
-    BigInt,
-    /// 32 bits.
-    Integer,
-    /// 16 bits.
-    SmallInt,
-    /// true or false.
-    Bool,
-    /// Text.
-    Text,
-    /// Bytes, as hexadecimal digits.
-    Bytes,
-}
-
-/// A column of the rows.
-#[derive(Clone, Copy, Debug)]
-pub struct Column {
-    /// Its name, in the JSON objects and in the statement.
-    pub name: &'static str,
-    /// What it holds.
-    pub kind: Kind,
-}
 
 /// A row with its columns: `row! { struct Name { column: Type = Kind, … } }` makes both from one list.
 macro_rules! row {
@@ -52,8 +25,8 @@ macro_rules! row {
         struct $name { $($column: $type),* }
 
         impl $name {
-            const COLUMNS: &[$crate::store::bulk::Column] = &[
-                $($crate::store::bulk::Column { name: stringify!($column), kind: $crate::store::bulk::Kind::$kind }),*
+            const COLUMNS: &[$crate::store::columns::Column] = &[
+                $($crate::store::columns::Column { name: stringify!($column), kind: $crate::store::columns::Kind::$kind }),*
             ];
         }
     };

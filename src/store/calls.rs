@@ -208,8 +208,7 @@ pub async fn attempts_of(conn: &mut Conn, id: CallId) -> Result<Vec<Attempt>> {
 
 /// Calls that hold a channel now, for the snapshot of a stream.
 pub async fn live(conn: &mut Conn, filter: super::events::Filter, limit: i64) -> Result<Vec<Call>> {
-    let statuses: Vec<i16> =
-        CallStatus::ALL.iter().filter(|status| status.is_live()).map(|status| status.code()).collect();
+    let statuses: Vec<i16> = CallStatus::LIVE.iter().map(|status| status.code()).collect();
     Ok(with_conn!(conn, |c| {
         // Live attempts are few, and have an index of their own.
         let mut query = attempts::table

@@ -103,7 +103,7 @@ async fn cancel(
     if changed == 0 {
         return Ok(None);
     }
-    moves.moved(call.queue_id, &call.server_code, Some(from), CallStatus::Canceled);
+    moves.moved(call.queue_id, &call.server_code, Some(from), CallStatus::Canceled)?;
     let event = NewEvent::of_queue(EventKind::Ended, call.client_id, call.queue_id, now);
     Ok(Some(NewEvent {
         call: Some(call.id.into()),

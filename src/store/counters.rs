@@ -7,6 +7,7 @@ use super::db::Tx;
 use super::error::Result;
 use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
+use crate::domain::transitions::IllegalTransition;
 
 /// What a transaction moves, summed up. Kept in the order of the keys, so that two transactions lock rows in one order.
 #[derive(Debug, Default)]
@@ -52,8 +53,16 @@ row! {
 }
 
 impl Moves {
-    /// A call of `queue_id` on `server` goes from one status to another; from None when it is new.
-    pub fn moved(&mut self, queue_id: i64, server: &str, from: Option<CallStatus>, to: CallStatus) {
+    /// Counts a call of `queue_id` on `server` that goes from one status to another; `from` is None for a new call. All
+    /// code that moves calls comes through here, so this is where a move that no rule lists is refused.
+    pub fn moved(
+        &mut self,
+        queue_id: i64,
+        server: &str,
+        from: Option<CallStatus>,
+        to: CallStatus,
+    ) -> Result<(), IllegalTransition> {
+        CallStatus::check_move(from, to)?;
         let queue = self.queues.entry(queue_id).or_default();
         let lane = self.lanes.entry((queue_id, server.to_owned())).or_default();
         let mut add = |status: CallStatus, call: i64| {
@@ -66,6 +75,7 @@ impl Moves {
             add(from, -1);
         }
         add(to, 1);
+        Ok(())
     }
 
     /// The queues that were touched.

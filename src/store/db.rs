@@ -8,9 +8,8 @@ use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::{AsyncConnection, AsyncPgConnection, TransactionManager};
 use tokio::sync::Notify;
 
-use super::blocking::Thread;
+use super::blocking::{SqliteConn, Thread};
 use super::error::Result;
-use super::sqlite::SqliteConn;
 
 /// Compiles a Diesel expression once for each engine and runs the one that `conn` is of.
 macro_rules! with_conn {

@@ -3,6 +3,7 @@
 //! Days are those of UTC. Only calls of clients that have the limit are counted, in the commit that claims them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -11,6 +12,7 @@ use super::bulk::{self, Hex, row};
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::schema::{calls, destination_days};
+use super::status_sql::{WAITS, waits_and};
 use crate::domain::commit::Deferral;
 use crate::domain::destination::Destination;
 use crate::domain::time::Millis;
@@ -35,8 +37,13 @@ const COUNT: &str = "INSERT INTO destination_days (client_id, number, day, calls
      SELECT client_id, number, day, calls FROM {rows} AS u WHERE true \
      ON CONFLICT (client_id, number, day) DO UPDATE SET calls = destination_days.calls + excluded.calls";
 
-const DEFER: &str = "UPDATE calls SET due_at = u.due_at, another_day = TRUE \
-     FROM {rows} AS u WHERE calls.id = u.id AND calls.status IN (1, 5)";
+static DEFER: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE calls SET due_at = u.due_at, another_day = TRUE \
+         FROM {{rows}} AS u WHERE calls.id = u.id AND {waits}",
+        waits = *WAITS
+    )
+});
 
 /// Adds `calls` to the count of each of these. With 0 it only locks the rows, in one order for all lanes, so that what
 /// is read of them next stays true until the commit.
@@ -59,7 +66,7 @@ pub(super) async fn count(tx: &mut Tx, destinations: &[(i64, &Destination)], cal
 pub(super) async fn defer(tx: &mut Tx, deferrals: &[Deferral]) -> Result<()> {
     let row = |deferral: &Deferral| DeferralRow { id: Hex(deferral.call.id.0), due_at: deferral.until.0 };
     let rows: Vec<DeferralRow> = deferrals.iter().map(row).collect();
-    bulk::execute(tx, DEFER, DeferralRow::COLUMNS, &rows).await
+    bulk::execute(tx, &DEFER, DeferralRow::COLUMNS, &rows).await
 }
 
 /// How often a client called each of these numbers on a day; 0 for those that are absent.
@@ -80,7 +87,7 @@ pub async fn release(tx: &mut Tx, server: &str, clients: &[i64], now: Millis) ->
     Ok(with_conn!(&mut **tx, |c| {
         diesel::update(calls::table)
             .filter(calls::server_code.eq(server).and(calls::client_id.eq_any(clients)))
-            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("calls.status IN (1, 5) AND calls.another_day"))
+            .filter(waits_and("calls.another_day"))
             .filter(calls::due_at.gt(now.0))
             .set((calls::due_at.eq(now.0), calls::another_day.eq(false)))
             .execute(c)
@@ -94,7 +101,7 @@ pub async fn waiting(conn: &mut Conn, server: &str, queue_id: i64, now: Millis) 
     let (count, first): (i64, Option<i64>) = with_conn!(conn, |c| {
         calls::table
             .filter(calls::server_code.eq(server).and(calls::queue_id.eq(queue_id)))
-            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("calls.status IN (1, 5) AND calls.another_day"))
+            .filter(waits_and("calls.another_day"))
             .filter(calls::due_at.gt(now.0))
             .select((count_star(), min(calls::due_at)))
             .first(c)

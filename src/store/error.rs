@@ -1,6 +1,7 @@
 //! What can go wrong between Trunkline and its store.
 
 use crate::domain::status::UnknownCode;
+use crate::domain::transitions::IllegalTransition;
 
 /// A query that did not do what was asked. Anything not committed is as if it had never been asked.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,10 @@ pub enum StoreError {
     /// Another node owns the lane now, so this one's writes are refused.
     #[error("the lane of server {server} is at a later epoch than {epoch}")]
     Fenced { server: String, epoch: i64 },
+    /// A call was to be moved against the list of transitions. It is an error in this program, so trying again is of no
+    /// use.
+    #[error("the store does not move the call: {0}")]
+    IllegalTransition(#[from] IllegalTransition),
 }
 
 impl StoreError {

@@ -9,6 +9,7 @@ use super::db::{Conn, with_conn};
 use super::error::Result;
 use super::queues::Queue;
 use super::schema::{attempts, calls, clients, grants, queue_lanes, queues, servers};
+use super::status_sql::{WAITS, waits, waits_and};
 use crate::domain::status::{QueueKind, QueueStatus};
 use crate::domain::time::Millis;
 
@@ -78,12 +79,8 @@ struct ZoneRow {
     time_zone: String,
 }
 
-/// Whether a call waits, written out and not bound, so that the planner knows the partial index to fit.
-fn waits() -> diesel::expression::SqlLiteral<Bool> {
-    diesel::dsl::sql::<Bool>("calls.status IN (1, 5)")
-}
-
-/// Whether a queue has calls that wait; written out for the same reason.
+/// Returns the condition that a queue has waiting calls; written out for the reason that [`status_sql`](super::status_sql)
+/// gives.
 fn has_waiting() -> diesel::expression::SqlLiteral<Bool> {
     diesel::dsl::sql::<Bool>("queue_lanes.waiting > 0")
 }
@@ -144,8 +141,10 @@ pub async fn server_limits(conn: &mut Conn, server: &str) -> Result<Option<Serve
 /// The time zones of a queue's waiting calls on a server, `""` for calls that bring none.
 pub async fn time_zones(conn: &mut Conn, server: &str, queue_id: i64) -> Result<Vec<String>> {
     // One step through the index for each zone there is, however many calls lie between.
-    let next = "SELECT MIN(calls.time_zone) FROM calls WHERE calls.server_code = $1 AND calls.queue_id = $2 \
-         AND calls.status IN (1, 5)";
+    let next = format!(
+        "SELECT MIN(calls.time_zone) FROM calls WHERE calls.server_code = $1 AND calls.queue_id = $2 AND {waits}",
+        waits = *WAITS
+    );
     let zones = format!(
         "WITH RECURSIVE zones (time_zone) AS (SELECT ({next}) UNION ALL \
          SELECT ({next} AND calls.time_zone > zones.time_zone) FROM zones WHERE zones.time_zone IS NOT NULL) \
@@ -221,7 +220,7 @@ pub async fn overdue(conn: &mut Conn, server: &str, now: Millis, limit: i64) -> 
     Ok(with_conn!(conn, |c| {
         calls::table
             .filter(calls::server_code.eq(server))
-            .filter(diesel::dsl::sql::<Bool>("calls.status IN (1, 5) AND calls.deadline IS NOT NULL"))
+            .filter(waits_and("calls.deadline IS NOT NULL"))
             .filter(calls::deadline.le(now.0))
             .order(calls::deadline)
             .limit(limit)

@@ -8,7 +8,7 @@ use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-use super::bulk::{Column, Kind};
+use super::columns::{Column, Kind};
 use super::db::{Db, Engine};
 use super::error::{Result, StoreError};
 

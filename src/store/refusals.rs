@@ -1,12 +1,14 @@
 //! Waiting calls that are ended without a try, because a rule that came after their insert forbids them.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use super::bulk::{self, Hex, row};
 use super::counters::Moves;
 use super::db::Tx;
 use super::error::Result;
 use super::events::NewEvent;
+use super::status_sql::WAITS;
 use crate::domain::commit::Refusal;
 use crate::domain::event_kind::EventKind;
 use crate::domain::ids::CallId;
@@ -20,8 +22,13 @@ row! {
     }
 }
 
-const REFUSE: &str = "UPDATE calls SET status = u.status, outcome = u.outcome, ended_at = u.at \
-     FROM {rows} AS u WHERE calls.id = u.id AND calls.status IN (1, 5) RETURNING calls.id AS id";
+static REFUSE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE calls SET status = u.status, outcome = u.outcome, ended_at = u.at \
+         FROM {{rows}} AS u WHERE calls.id = u.id AND {waits} RETURNING calls.id AS id",
+        waits = *WAITS
+    )
+});
 
 /// Ends those of them that still wait, on a lane's server.
 pub(super) async fn refuse(
@@ -38,11 +45,11 @@ pub(super) async fn refuse(
         at: refusal.at.0,
     };
     let rows: Vec<RefusalRow> = refusals.iter().map(row).collect();
-    let ended = bulk::execute_returning(tx, REFUSE, RefusalRow::COLUMNS, &rows).await?;
+    let ended = bulk::execute_returning(tx, &REFUSE, RefusalRow::COLUMNS, &rows).await?;
     let ended: HashSet<CallId> = ended.into_iter().map(CallId).collect();
     for refusal in refusals.iter().filter(|refusal| ended.contains(&refusal.call.id)) {
         let (call, to) = (refusal.call, refusal.outcome.final_status());
-        moves.moved(call.queue_id, server, Some(refusal.from), to);
+        moves.moved(call.queue_id, server, Some(refusal.from), to)?;
         events.push(NewEvent {
             call: Some(call.id),
             status: Some(to),

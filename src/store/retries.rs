@@ -6,7 +6,6 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::bulk::{self, Hex, row};
-use super::call_lists::stands_at;
 use super::counters::Moves;
 use super::db::{Db, Tx, with_conn};
 use super::error::Result;
@@ -14,6 +13,7 @@ use super::events::{self, NewEvent};
 use super::queues::{self, Queue};
 use super::rule_lock;
 use super::schema::{calls, queues as queues_table};
+use super::status_sql::has_status;
 use super::types::Id;
 use crate::domain::commit::CallRef;
 use crate::domain::event_kind::EventKind;
@@ -103,7 +103,7 @@ async fn candidates(tx: &mut Tx, queue: &Queue, status: CallStatus, behind: i64)
     Ok(with_conn!(&mut **tx, |c| {
         calls::table
             .filter(calls::queue_id.eq(queue.id).and(calls::position.gt(behind)))
-            .filter(stands_at(status))
+            .filter(has_status(status))
             .order(calls::position)
             .limit(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
             .select(Candidate::as_select())
@@ -205,7 +205,7 @@ async fn move_calls(
     let moved = bulk::execute_returning(tx, &statement, MoveRow::COLUMNS, &rows).await?;
     let moved: HashSet<uuid::Uuid> = moved.into_iter().collect();
     for one in moves.iter().filter(|one| moved.contains(&one.call.id.0)) {
-        counters.moved(queue.id, &one.call.server_code, Some(from), one.to);
+        counters.moved(queue.id, &one.call.server_code, Some(from), one.to)?;
         let kind = if one.to.has_ended() { EventKind::Ended } else { EventKind::Retrying };
         events.push(NewEvent {
             call: Some(one.call.id.into()),

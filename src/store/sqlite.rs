@@ -4,20 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use deadpool::managed::QueueMode;
-use diesel::sqlite::SqliteConnection;
 use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-use super::blocking::{OwnThread, Thread};
-use super::bulk::{Column, Kind};
+use super::blocking::{SqliteConn, Thread};
+use super::columns::{Column, Kind};
 use super::db::{Db, Engine};
 use super::error::{Result, StoreError};
-
-/// A connection to the file.
-pub type SqliteConn = SyncConnectionWrapper<SqliteConnection, OwnThread>;
 
 /// The migrations of this engine.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");

@@ -7,6 +7,7 @@ use super::db::{Conn, with_conn};
 use super::error::Result;
 use super::lanes::{Place, next_due, time_zones};
 use super::schema::{calls, grants, leases, queue_lanes};
+use super::status_sql::waits;
 use crate::domain::time::Millis;
 
 /// A queue's calls on one server, and how that stands.
@@ -80,7 +81,7 @@ pub async fn due_in(conn: &mut Conn, server: &str, queue_id: i64, zones: &[&str]
     Ok(with_conn!(conn, |c| {
         calls::table
             .filter(calls::server_code.eq(server).and(calls::queue_id.eq(queue_id)))
-            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("calls.status IN (1, 5)"))
+            .filter(waits())
             .filter(calls::time_zone.eq_any(zones).and(calls::due_at.le(now.0)))
             .count()
             .get_result(c)

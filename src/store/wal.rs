@@ -14,9 +14,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::blocking::SqliteConn;
 use super::db::{Db, Engine};
 use super::error::Result;
-use super::sqlite::{self, SqliteConn};
+use super::sqlite;
 
 /// How often the log is looked at.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);

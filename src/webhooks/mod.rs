@@ -5,6 +5,7 @@
 //! `docs/webhooks.md` is for those who receive.
 
 pub mod post;
+mod render;
 pub mod route;
 mod sender;
 mod service;
@@ -16,12 +17,8 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 pub use post::{Answer, Poster};
+pub use render::Render;
 pub use service::{Options, Service};
-
-use crate::store::events::Event;
-
-/// Writes an event as the body of a POST: the JSON that streams show, which this module does not know.
-pub type Render = fn(&Event) -> serde_json::Result<String>;
 
 /// What others need of webhooks: to try one, and to tell that they were changed.
 #[derive(Clone)]

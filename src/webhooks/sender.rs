@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::Render;
 use super::post::{Answer, Message, Poster, TIMEOUT};
+use super::render::Render;
 use super::route::Route;
 use crate::domain::backoff;
 use crate::domain::time::Millis;

@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use super::post::Poster;
+use super::render::Render;
 use super::sender::{Sender, Shared};
-use super::{Poster, Render};
 use crate::domain::time::Millis;
 use crate::progress::Hub;
 use crate::store::secrets::Sealer;

@@ -1,9 +1,11 @@
 //! What the commit of a claim is held against, and what lanes read of queues and clients.
 
-use trunkline::domain::commit::{Checks, Claim, Deferral, Refusal};
+use trunkline::domain::commit::{Checks, Claim, Deferral, Refusal, What};
 use trunkline::domain::destination::{self, Destination};
 use trunkline::domain::status::{CallStatus, Outcome};
 use trunkline::domain::time::{DAY, Millis};
+use trunkline::domain::transitions::IllegalTransition;
+use trunkline::store::StoreError;
 use trunkline::store::calls::Call;
 use trunkline::store::destinations;
 use trunkline::store::journal::{Group, LaneRef, commit};
@@ -11,6 +13,7 @@ use trunkline::store::lanes::{self, Place};
 use trunkline::store::settings::{self, KillSwitch};
 use trunkline::store::{calls, do_not_call, events, queues};
 
+use super::conformance::change;
 use super::engines::on_both_engines;
 use super::store::{NOW, SERVER, Store, claim, withdrawal};
 
@@ -23,6 +26,7 @@ on_both_engines!(
     calls_are_read_by_their_time_zone,
     calls_are_read_on_from_where_a_look_ended,
     only_clients_that_were_granted_the_server_may_dial,
+    a_move_that_no_rule_lists_is_refused_with_all_of_its_group,
 );
 
 async fn due(store: &Store, queue_id: i64, time_zone: &str, now: Millis) -> Vec<Call> {
@@ -191,4 +195,19 @@ async fn only_clients_that_were_granted_the_server_may_dial(store: Store) {
     let limits = lanes::server_limits(&mut conn, SERVER).await.unwrap().unwrap();
     assert_eq!((limits.max_channels, limits.trunks.as_str()), (10, "[]"));
     assert!(lanes::server_limits(&mut conn, "server2").await.unwrap().is_none());
+}
+
+async fn a_move_that_no_rule_lists_is_refused_with_all_of_its_group(store: Store) {
+    let id = store.queue(1, 2).await;
+    let lane = store.lane("a").await.unwrap();
+    let claims = claims(&store, id, Checks::default()).await;
+    assert_eq!(granted(&store, &lane, 1, &claims).await, 2);
+    let (legal, illegal) = ((CallStatus::Dialing, CallStatus::Ringing), (CallStatus::Answered, CallStatus::Ringing));
+    let moves = [legal, illegal].into_iter().zip(&claims);
+    let changes = moves.map(|((from, to), claim)| change(claim, What::Moved { from, to })).collect();
+    let error = commit(&store.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap_err();
+    let expected = IllegalTransition::Move { from: illegal.0, to: illegal.1 };
+    assert!(matches!(error, StoreError::IllegalTransition(why) if why == expected), "{error}");
+    let queue = queues::get(&mut store.db.read().await.unwrap(), store.client, id).await.unwrap().unwrap();
+    assert_eq!((queue.dialing, queue.ringing), (2, 0), "nothing of the group was kept");
 }

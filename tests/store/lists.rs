@@ -8,7 +8,7 @@ use trunkline::store::call_lists::{self, CallFilter};
 use trunkline::store::journal::{Group, commit};
 use trunkline::store::queues::{self, QueueFilter, QueueUpdate};
 
-use super::conformance::{due, ended, queue_of, update};
+use super::conformance::{change, due, ended, queue_of, update};
 use super::engines::on_both_engines;
 use super::store::{NOW, Store, claim, new_call};
 
@@ -70,7 +70,8 @@ async fn calls_are_found_by_status_outcome_and_number(store: Store) {
     let changes = vec![
         ended(&claims[0], CallStatus::Dialing, Outcome::Busy, None),
         ended(&claims[1], CallStatus::Dialing, Outcome::Busy, Some(Millis(NOW.0 + 1))),
-        ended(&claims[2], CallStatus::Dialing, Outcome::Answered, None),
+        change(&claims[2], What::Moved { from: CallStatus::Dialing, to: CallStatus::Answered }),
+        ended(&claims[2], CallStatus::Answered, Outcome::Answered, None),
     ];
     commit(&store.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
 

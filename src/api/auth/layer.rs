@@ -12,7 +12,9 @@ use moka::future::Cache;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::api::auth::{ApiKey, Caller, CallerKind, KeyStore, LookupFailed, StoredKey, hash_secret};
+use crate::api::auth::caller::{Caller, CallerKind};
+use crate::api::auth::key::{ApiKey, hash_secret};
+use crate::api::auth::store::{KeyStore, LookupFailed, StoredKey};
 use crate::api::rest::{BASE, OLD_BASE};
 use crate::api::{Error, fault};
 

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use crate::api::auth::CallerKind;
+use crate::api::auth::caller::CallerKind;
 
 /// A key as the store has it, with the state of its client.
 #[derive(Debug, Clone)]

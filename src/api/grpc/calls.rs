@@ -3,8 +3,10 @@
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
+use super::app::App;
+use super::unary::run_to_completion;
 use super::watch::{self, Events};
-use super::{App, convert, insert, run_to_completion};
+use super::{convert, insert};
 use crate::api::auth::{Caller, CallerKind};
 use crate::api::validate::batch::content;
 use crate::api::validate::{Rules, quick};

@@ -2,7 +2,9 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{App, convert, run_to_completion};
+use super::app::App;
+use super::convert;
+use super::unary::run_to_completion;
 use crate::api::Error;
 use crate::api::auth::{Caller, CallerKind};
 use crate::api::validate::{do_not_call as rules, paging::Page};

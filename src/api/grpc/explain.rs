@@ -1,6 +1,7 @@
 //! Why the calls of a queue wait. Any node can tell: counters are kept in the store, and lanes tell the rest there.
 
-use super::{App, convert};
+use super::app::App;
+use super::convert;
 use crate::api::Error;
 use crate::domain::explain::{OnServer, QueueState, ServerState, Waiting, explain};
 use crate::domain::status::{QueueStatus, ServerStatus};

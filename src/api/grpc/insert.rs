@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::App;
+use super::app::App;
 use crate::api::Error;
 use crate::api::validate::{Rules, do_not_call as rules};
 use crate::store::calls::NewCall;

@@ -3,7 +3,10 @@
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
-use super::{App, convert, explain, insert, no_queue, queue_completed, quick_queue, run_to_completion, stream_items};
+use super::app::App;
+use super::errors::{no_queue, queue_completed, quick_queue};
+use super::unary::run_to_completion;
+use super::{convert, explain, insert, stream_items};
 use crate::api::auth::Caller;
 use crate::api::rest::ParseWarnings;
 use crate::api::validate::{Rules, batch, filters, rules};

@@ -11,7 +11,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use super::{App, insert, no_queue, queue_completed, quick_queue};
+use super::app::App;
+use super::errors::{no_queue, queue_completed, quick_queue};
+use super::insert;
 use crate::api::Error;
 use crate::api::auth::Caller;
 use crate::api::validate::batch::MAX_ITEMS;

@@ -5,7 +5,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{App, convert};
+use super::app::App;
+use super::convert;
+use super::errors::STORE_AWAY;
 use crate::api::Error;
 use crate::pb;
 use crate::progress::Subscription;
@@ -93,7 +95,7 @@ async fn pass_on(
                 () = watcher.closed() => return,
                 () = stop.cancelled() => {
                     let message = "the server stops; go on from the cursor".to_owned();
-                    let draining = Error::Unavailable { message, retry_after: super::STORE_AWAY };
+                    let draining = Error::Unavailable { message, retry_after: STORE_AWAY };
                     let _ = watcher.send(Err(draining.into())).await;
                     return;
                 }

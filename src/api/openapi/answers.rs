@@ -2,10 +2,10 @@
 
 use prost_reflect::MethodDescriptor;
 
-use crate::api::openapi::components::Components;
 use crate::api::openapi::examples::Examples;
 use crate::api::openapi::node::{Object, list, reference};
-use crate::api::openapi::schema::Way;
+use crate::api::openapi::schema::Components;
+use crate::api::openapi::way::Way;
 use crate::api::openapi::{links, options};
 use crate::api::rest::Endpoint;
 

@@ -2,7 +2,6 @@
 
 use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
 
-use crate::api::openapi::method_of;
 use crate::api::openapi::node::{Node, Object};
 use crate::api::rest::{ENDPOINTS, Endpoint};
 
@@ -27,7 +26,7 @@ pub fn from(endpoint: &Endpoint, method: &MethodDescriptor) -> Option<Object> {
 
 /// The link to an operation whose path, or whose query in its place, `data` can fill.
 fn to(target: &Endpoint, data: &MessageDescriptor) -> Option<(String, Node)> {
-    let method = method_of(target)?;
+    let method = target.method()?;
     let in_path: Vec<&str> =
         target.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     let holds = |name: &str| data.get_field_by_name(name).is_some();

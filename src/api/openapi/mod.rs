@@ -7,7 +7,6 @@
 mod answers;
 mod choice;
 mod comments;
-mod components;
 mod examples;
 mod links;
 mod node;
@@ -15,18 +14,18 @@ mod operation;
 mod options;
 mod schema;
 mod value;
+mod way;
 
 use std::sync::LazyLock;
 
 use axum::response::{IntoResponse, Response};
 use http::header;
-use prost_reflect::MethodDescriptor;
 
 use crate::api::openapi::comments::Commented as _;
-use crate::api::openapi::components::Components;
 use crate::api::openapi::examples::Examples;
 use crate::api::openapi::node::{Object, list};
-use crate::api::rest::{BASE, ENDPOINTS, Endpoint, OLD_BASE};
+use crate::api::openapi::schema::Components;
+use crate::api::rest::{BASE, ENDPOINTS, OLD_BASE};
 use crate::pb::DESCRIPTORS;
 
 /// What a reader has to know before any path.
@@ -45,7 +44,7 @@ fn document() -> Object {
     let examples = Examples::read();
     let mut paths: Vec<(String, Object)> = Vec::new();
     for endpoint in &ENDPOINTS {
-        let Some(method) = method_of(endpoint) else { continue };
+        let Some(method) = endpoint.method() else { continue };
         let path = format!("/{}", endpoint.path.strip_prefix(BASE).unwrap_or(endpoint.path));
         let verb = endpoint.verb.as_str().to_ascii_lowercase();
         let operation = operation::of(endpoint, &method, &mut components, &examples);
@@ -63,13 +62,6 @@ fn document() -> Object {
         .with("tags", tags())
         .with("paths", paths)
         .with("components", shared(components))
-}
-
-/// The method that an endpoint serves.
-fn method_of(endpoint: &Endpoint) -> Option<MethodDescriptor> {
-    let (service, method) = endpoint.rpc.split_once('/')?;
-    let service = DESCRIPTORS.get_service_by_name(service)?;
-    service.methods().find(|known| known.name() == method)
 }
 
 fn info() -> Object {

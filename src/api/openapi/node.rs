@@ -59,6 +59,11 @@ impl Object {
     }
 }
 
+/// Returns a schema that says nothing but the JSON type.
+pub fn of_type(name: &str) -> Object {
+    Object::default().with("type", name)
+}
+
 /// A list of what can be nodes.
 pub fn list<T: Into<Node>>(values: impl IntoIterator<Item = T>) -> Node {
     Node::List(values.into_iter().map(Into::into).collect())

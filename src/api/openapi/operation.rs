@@ -3,10 +3,10 @@
 use prost_reflect::{FieldDescriptor, MethodDescriptor};
 
 use crate::api::openapi::comments::Commented as _;
-use crate::api::openapi::components::Components;
 use crate::api::openapi::examples::Examples;
 use crate::api::openapi::node::{Node, Object, list, reference};
-use crate::api::openapi::schema::{self, Way};
+use crate::api::openapi::schema::{self, Components};
+use crate::api::openapi::way::Way;
 use crate::api::openapi::{answers, options, value};
 use crate::api::rest::Endpoint;
 use crate::pb::FieldRule;

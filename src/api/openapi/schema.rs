@@ -1,23 +1,48 @@
 //! Messages as JSON schemas: what a request may hold, and what an answer does.
 
+use std::collections::BTreeMap;
+
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::Value;
 
 use crate::api::openapi::comments::Commented as _;
-use crate::api::openapi::components::Components;
-use crate::api::openapi::node::{Node, Object, list, reference};
+use crate::api::openapi::node::{Node, Object, list, of_type, reference};
+use crate::api::openapi::way::Way;
 use crate::api::openapi::{choice, options, value};
 use crate::api::rest::field_rules::{FieldRule as Written, rules_of};
 use crate::api::rest::type_errors::TIMESTAMP;
 use crate::pb::FieldRule;
 
-/// Which way a message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Way {
-    /// From the client: nothing unknown, `null` for what may be absent, and every rule.
-    Request,
-    /// To the client: what is always there is required; a field that is unknown to a client may be added one day.
-    Answer,
+/// The schemas that operations refer to, each written once, by name.
+#[derive(Debug, Default)]
+pub struct Components {
+    schemas: BTreeMap<String, Object>,
+}
+
+impl Components {
+    /// The name of a message's schema, which is made at the first use.
+    pub fn schema(&mut self, message: &MessageDescriptor, way: Way) -> String {
+        let name = component_name(message, way);
+        if !self.schemas.contains_key(&name) {
+            // Before its fields are looked at, which may lead back here.
+            self.schemas.insert(name.clone(), Object::default());
+            let schema = self::message(message, way, &[], self);
+            self.schemas.insert(name.clone(), schema);
+        }
+        name
+    }
+
+    /// Adds the schema of a request, without the fields that its path holds.
+    pub fn request(&mut self, message: &MessageDescriptor, in_path: &[&str]) -> String {
+        let schema = self::message(message, Way::Request, in_path, self);
+        self.schemas.insert(message.name().to_owned(), schema);
+        message.name().to_owned()
+    }
+
+    /// All schemas by name.
+    pub fn into_schemas(self) -> Object {
+        self.schemas.into_iter().map(|(name, schema)| (name, schema.into())).collect()
+    }
 }
 
 /// The schema of a message. `taken` are fields that the path holds already.
@@ -50,11 +75,6 @@ fn is_required(message: &MessageDescriptor, field: &FieldDescriptor, way: Way) -
             !field.supports_presence() && !matches!(leaves_out, Some(Written::Enum | Written::OmitEmpty))
         }
     }
-}
-
-/// A schema of a JSON type alone.
-pub fn of_type(name: &str) -> Object {
-    Object::default().with("type", name)
 }
 
 /// The schema of a field with its comment.
@@ -119,4 +139,12 @@ fn nullable(mut schema: Object) -> Object {
         values.push(Node::Plain(Value::Null));
     }
     schema
+}
+
+/// Returns the name of a message's schema. A message that goes both ways has two schemas.
+fn component_name(message: &MessageDescriptor, way: Way) -> String {
+    match way {
+        Way::Request => format!("{}Input", message.name()),
+        Way::Answer => message.name().to_owned(),
+    }
 }

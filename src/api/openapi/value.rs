@@ -4,7 +4,7 @@ use prost_reflect::Kind;
 
 use crate::ami::MAX_BYTES;
 use crate::api::openapi::node::{Object, list};
-use crate::api::openapi::schema::Way;
+use crate::api::openapi::way::Way;
 use crate::api::rest::field_rules::enum_names;
 use crate::pb::FieldRule;
 

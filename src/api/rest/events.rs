@@ -10,7 +10,8 @@ use http::header::{self, HeaderValue};
 use serde::Serialize;
 use tonic::Status;
 
-use crate::api::{Error, fault, rest};
+use crate::api::rest::write;
+use crate::api::{Error, fault};
 
 /// How often an idle stream sends a comment, so that proxies keep it and a lost connection is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -54,7 +55,7 @@ where
 
 fn event<Data: Serialize>(message: Result<(i64, Data), Status>) -> Event {
     let written = message.and_then(|(cursor, data)| {
-        let data = rest::message(&data).map_err(Error::internal)?;
+        let data = write::message(&data).map_err(Error::internal)?;
         Ok((cursor, data))
     });
     match written {

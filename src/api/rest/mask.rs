@@ -7,10 +7,7 @@ use serde_json::Value;
 
 use crate::api::Error;
 use crate::api::rest::field_rules::json_field;
-use crate::api::rest::params::Params;
-
-/// The field of a request that names the fields to change.
-pub const UPDATE_MASK: &str = "update_mask";
+use crate::api::rest::params::{Params, UPDATE_MASK};
 
 /// The names that stand in `body`, sorted, for a message that takes a mask and a body that brings none. So an empty list in
 /// a body empties what is stored. `null` is as good as absent, here as everywhere.

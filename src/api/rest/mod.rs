@@ -1,5 +1,7 @@
 //! REST, transcoded: each `google.api.http` option in the protos becomes a route to the method that gRPC calls.
 
+mod did_you_mean;
+mod endpoint;
 mod events;
 pub(crate) mod field_rules;
 mod mask;
@@ -13,49 +15,9 @@ mod trailing_commas;
 pub(crate) mod type_errors;
 mod write;
 
+pub use endpoint::{BASE, Endpoint, OLD_BASE};
 pub use routes::{RestRoutes, method_not_allowed, not_found};
 pub use times::ParseWarnings;
 pub use write::{Answer, message};
-
-/// Where every REST path begins.
-pub const BASE: &str = "/calling/api/v1/";
-/// Where the guide's older paths begin; the same endpoints are there.
-pub const OLD_BASE: &str = "/calling/api/";
-
-/// One verb and path of one method, as its options say. The build script fills it in.
-#[derive(Debug)]
-pub struct Endpoint {
-    /// The method's path in gRPC, without the slash before it: `trunkline.v1.QueueService/InsertBatch`.
-    pub rpc: &'static str,
-    /// The full name of the request message.
-    pub input: &'static str,
-    /// The HTTP method.
-    pub verb: http::Method,
-    /// Below [`BASE`], without a slash behind it; parameters stand in braces.
-    pub path: &'static str,
-    /// Whether the request message is read from a body.
-    pub has_body: bool,
-    /// The field of the answer that is the envelope's `data`; none: the whole answer.
-    pub response_body: Option<&'static str>,
-    /// Whether it answers with Server-Sent Events.
-    pub streams: bool,
-    /// The envelope's `message`.
-    pub message: &'static str,
-    /// Whether it needs an admin key.
-    pub admin: bool,
-}
-
-impl Endpoint {
-    /// Every path that it is served at: under both bases, with and without a slash at the end.
-    pub(crate) fn paths(&self) -> [String; 4] {
-        let below = self.path.strip_prefix(BASE).unwrap_or(self.path);
-        [
-            format!("{BASE}{below}"),
-            format!("{BASE}{below}/"),
-            format!("{OLD_BASE}{below}"),
-            format!("{OLD_BASE}{below}/"),
-        ]
-    }
-}
 
 include!(concat!(env!("OUT_DIR"), "/routes.rs"));

@@ -11,10 +11,12 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
+use crate::api::rest::did_you_mean::did_you_mean;
 use crate::api::rest::field_rules::{enum_names, json_field};
-use crate::api::rest::mask::UPDATE_MASK;
-use crate::api::rest::type_errors::did_you_mean;
 use crate::api::{At, Error, FieldViolation, Violations};
+
+/// The field of a request that names the fields to change.
+pub const UPDATE_MASK: &str = "update_mask";
 
 /// Fields that a request's path and query set, each read as its field's type.
 #[derive(Debug, Clone, Default)]

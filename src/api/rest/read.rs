@@ -8,7 +8,8 @@ use serde_path_to_error::Track;
 
 use crate::api::rest::nulls::Nulls;
 use crate::api::rest::params::Params;
-use crate::api::rest::{ParseWarnings, mask, times, trailing_commas, type_errors};
+use crate::api::rest::times::ParseWarnings;
+use crate::api::rest::{mask, times, trailing_commas, type_errors};
 use crate::api::{Error, FieldViolation};
 use crate::pb;
 

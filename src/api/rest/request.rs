@@ -16,8 +16,9 @@ use tonic::Status;
 use tonic::metadata::MetadataMap;
 
 use crate::api::Error;
+use crate::api::rest::endpoint::Endpoint;
 use crate::api::rest::params::Params;
-use crate::api::rest::{Endpoint, read};
+use crate::api::rest::read;
 use crate::pb::DESCRIPTORS;
 
 /// The largest body, in bytes, after decompression.

@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 use tonic::{Status, metadata::MetadataMap};
 
 use crate::api::context::{self, Protocol};
-use crate::api::rest::{Endpoint, events, request, write};
+use crate::api::rest::endpoint::Endpoint;
+use crate::api::rest::{events, request, write};
 use crate::api::{Error, fault};
 
 /// The routes of one service, endpoint by endpoint; the build script writes the calls.

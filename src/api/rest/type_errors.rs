@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
 use crate::api::FieldViolation;
+use crate::api::rest::did_you_mean::did_you_mean;
 use crate::api::rest::field_rules::{enum_names, json_field, value_kind};
 use crate::api::rest::params::Params;
 
@@ -63,16 +64,6 @@ pub fn describe(
         None => return duplicate(field, error, params),
     };
     FieldViolation { field, message }
-}
-
-/// `what` with the known name that is nearest to `name`.
-pub fn did_you_mean(what: &str, name: &str, known: impl Iterator<Item = String>) -> String {
-    let lower = name.to_lowercase();
-    let nearness = |known: &String| strsim::jaro_winkler(&lower, &known.to_lowercase());
-    match known.max_by(|a, b| nearness(a).total_cmp(&nearness(b))) {
-        Some(nearest) => format!("{what}, did you mean {nearest:?}?"),
-        None => what.to_owned(),
-    }
 }
 
 fn field_value(field: FieldDescriptor) -> Expected {

@@ -1,64 +1,9 @@
 //! `trunkline bench dial`: dials the same calls through a server and through a flooder, in turn.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
+use super::args::Args;
 use super::flooder;
 use super::served::Served;
-
-/// The flags.
-#[derive(Clone, clap::Args)]
-pub struct Args {
-    /// Where the Asterisk Manager listens
-    #[arg(long, value_name = "HOST:PORT")]
-    pub ami: String,
-    /// The manager user
-    #[arg(long, default_value = "dialer")]
-    pub username: String,
-    /// Its secret
-    #[arg(long, env = "TRUNKLINE_BENCH_SECRET", hide_env_values = true)]
-    pub secret: String,
-    /// What every call dials
-    #[arg(long, default_value = "Local/100@fast/n")]
-    pub channel: String,
-    /// What runs when it answers
-    #[arg(long, default_value = "NoOp")]
-    pub application: String,
-    /// The application's arguments
-    #[arg(long, default_value = "")]
-    pub data: String,
-    /// Calls that are live at once
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..))]
-    pub in_flight: u16,
-    /// Calls of each run
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1000..=1_000_000))]
-    pub calls: u32,
-    /// How often each of the two runs
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
-    pub rounds: u16,
-    /// Where the server keeps its book, on a real disk [default: the directory for temporary files]
-    #[arg(long, value_name = "DIR")]
-    pub dir: Option<PathBuf>,
-}
-
-/// What one run took.
-#[derive(Clone, Copy, Debug)]
-pub struct Taken {
-    pub calls: u32,
-    pub time: Duration,
-    /// The processor time of the process that dialed.
-    pub cpu: Duration,
-}
-
-impl Taken {
-    fn per_second(self) -> f64 {
-        f64::from(self.calls) / self.time.as_secs_f64()
-    }
-
-    fn cpu_ms_per_call(self) -> f64 {
-        self.cpu.as_secs_f64() * 1000.0 / f64::from(self.calls)
-    }
-}
+use super::taken::Taken;
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     print(&format!(

@@ -10,8 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::args::Args;
 use super::cpu;
-use super::dial::{Args, Taken};
+use super::taken::Taken;
 
 /// How long nothing may end before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -13,8 +13,9 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Request, Streaming};
 
+use super::args::Args;
 use super::cpu;
-use super::dial::{Args, Taken};
+use super::taken::Taken;
 use crate::pb;
 use crate::pb::admin_service_client::AdminServiceClient;
 use crate::pb::call_service_client::CallServiceClient;

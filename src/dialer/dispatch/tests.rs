@@ -3,8 +3,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::dialer::feed::Runnable;
 use crate::dialer::fixtures::{CLIENT, calls, feed, queue, ready};
-use crate::store::lanes::{LaneQueue, ServerLimits};
+use crate::store::lanes::ServerLimits;
 
 const TRUNK: &str = "PJSIP/123@gw1";
 const AT: Millis = Millis(1_000_000);
@@ -12,6 +13,10 @@ const FAST: Limits = Limits { max_live: Some(10_000), per_second: None };
 
 /// Longer than the interval of the fastest rate here.
 const A_MOMENT: Duration = Duration::from_micros(2);
+
+fn at_most(live: i32) -> Limits {
+    Limits { max_live: Some(live), per_second: None }
+}
 
 /// A lane whose clock the test turns.
 struct Lane {
@@ -72,7 +77,7 @@ fn count(begun: &[i64], queue: i64) -> usize {
 #[test]
 fn queues_take_turns_by_their_weight() {
     let mut lane = Lane::new(Limits { max_live: Some(40), per_second: None });
-    let heavy = LaneQueue { weight: 3, ..queue(1) };
+    let heavy = Runnable { weight: 3, ..queue(1) };
     lane.feed(feed(vec![(heavy, calls(1, TRUNK, 100)), (queue(2), calls(2, TRUNK, 100))]));
     let begun = lane.round();
     assert_eq!((count(&begun, 1), count(&begun, 2)), (30, 10));
@@ -126,8 +131,8 @@ fn the_kill_switch_stops_all_and_lets_all_go_on() {
 #[test]
 fn a_limit_of_one_queue_lets_the_others_go_on() {
     let mut lane = Lane::new(FAST);
-    let full = LaneQueue { max_live_calls: Some(2), ..queue(1) };
-    let slow = LaneQueue { calls_per_second: Some(2.0), ..queue(3) };
+    let full = Runnable { limits: at_most(2), ..queue(1) };
+    let slow = Runnable { limits: Limits { max_live: None, per_second: Some(2.0) }, ..queue(3) };
     lane.feed(feed(vec![(full, calls(1, TRUNK, 50)), (queue(2), calls(2, TRUNK, 50)), (slow, calls(3, TRUNK, 50))]));
     let begun = lane.run(Duration::from_secs(2));
     assert_eq!((count(&begun, 1), count(&begun, 2), count(&begun, 3)), (2, 50, 4));
@@ -285,7 +290,7 @@ proptest! {
         let clients = Clients::default();
         let mut lane = Lane::of(Limits { max_live: Some(server_live), per_second: None }, clients.clone());
         clients.set(CLIENT, Limits { max_live: Some(client_live), per_second: None }, lane.now);
-        let limited = LaneQueue { max_live_calls: Some(queue_live), ..queue(1) };
+        let limited = Runnable { limits: at_most(queue_live), ..queue(1) };
         let mut others = calls(2, TRUNK, 10);
         others.extend(calls(2, "Local/1@x", 10));
         let mut fed = feed(vec![(limited, calls(1, TRUNK, 20)), (queue(2), others)]);

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::Running;
 use crate::dialer::claim::{claim, is_free};
 use crate::dialer::dispatch::Picked;
-use crate::dialer::feeder::{Ask, Feed};
+use crate::dialer::feed::{Ask, Feed};
 use crate::dialer::journal::Entry;
 use crate::dialer::ready::call_ref;
 use crate::domain::commit::{Expiry, Refusal};
@@ -40,8 +40,8 @@ impl Running {
             // The store is away; the next tick asks again.
             return;
         };
-        let runnable: HashSet<i64> = feed.runnable.iter().map(|runnable| runnable.queue.queue.id).collect();
-        for queue in feed.runnable.iter().map(|runnable| &runnable.queue.queue).chain(&feed.others) {
+        let runnable: HashSet<i64> = feed.runnable.iter().map(|runnable| runnable.queue.id).collect();
+        for queue in feed.runnable.iter().map(|runnable| &runnable.queue).chain(&feed.others) {
             self.learn_retries(queue);
         }
         // The last calls of a queue may be granted already and not followed yet.

@@ -9,7 +9,8 @@ use tonic::{Request, Status};
 
 use crate::api::auth::Caller;
 use crate::api::context::RequestId;
-use crate::api::grpc::{App, convert};
+use crate::api::grpc::app::App;
+use crate::api::grpc::convert;
 use crate::api::port::Peer;
 use crate::api::rest::ParseWarnings;
 use crate::api::validate::paging::Page;

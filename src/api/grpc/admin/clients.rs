@@ -3,9 +3,10 @@
 use secrecy::ExposeSecret;
 
 use super::audit::Change;
-use super::keys;
+use super::new_key;
 use crate::api::Error;
-use crate::api::grpc::{App, convert};
+use crate::api::grpc::app::App;
+use crate::api::grpc::convert;
 use crate::api::validate::paging::Page;
 use crate::api::validate::{admin, patch};
 use crate::pb;
@@ -20,7 +21,7 @@ pub async fn create(change: Change, request: pb::CreateClientRequest) -> Result<
         return Err(taken(&new.name));
     }
     let id = clients::create(&mut tx, &new, change.now).await.map_err(|error| refused(error, &new.name))?;
-    let key = keys::make(&change, &mut tx, id, None).await?;
+    let key = new_key::make(&change, &mut tx, id, None).await?;
     tx.commit(format!("clients/{id}")).await?;
     let mut client = find(&mut change.app.db.read().await?, id).await?;
     client.api_key = Some(key.plaintext.expose_secret().to_owned());

@@ -2,7 +2,8 @@
 
 use super::audit::Change;
 use crate::api::Error;
-use crate::api::grpc::{App, convert};
+use crate::api::grpc::app::App;
+use crate::api::grpc::convert;
 use crate::api::validate::{do_not_call as rules, paging::Page};
 use crate::pb;
 use crate::store::do_not_call::{self, PLATFORM};

@@ -3,7 +3,9 @@
 use super::audit::Change;
 use super::{clients, servers};
 use crate::api::Error;
-use crate::api::grpc::{App, convert, count};
+use crate::api::grpc::app::App;
+use crate::api::grpc::convert;
+use crate::api::grpc::unary::count;
 use crate::api::validate::admin;
 use crate::pb;
 use crate::store::clients::{self as store, Grant};

@@ -2,14 +2,16 @@
 
 use secrecy::ExposeSecret;
 
-use super::audit::{Audited, Change};
+use super::audit::Change;
 use super::clients;
+use super::new_key::{make, stored};
 use crate::api::Error;
-use crate::api::auth::{ApiKey, NewKey};
-use crate::api::grpc::{App, convert, count};
+use crate::api::grpc::app::App;
+use crate::api::grpc::convert;
+use crate::api::grpc::unary::count;
 use crate::domain::time::Millis;
 use crate::pb;
-use crate::store::keys::{self, Key};
+use crate::store::keys;
 
 /// See `AdminService.CreateKey`.
 pub async fn create(change: Change, request: pb::CreateKeyRequest) -> Result<pb::CreateKeyResponse, Error> {
@@ -48,30 +50,6 @@ pub async fn revoke(change: Change, request: pb::RevokeKeyRequest) -> Result<pb:
     };
     tx.commit(target(request.client_id, &key.id)).await?;
     Ok(pb::RevokeKeyResponse { key: Some(convert::key(key)) })
-}
-
-/// Makes and stores a key.
-pub async fn make(
-    change: &Change,
-    tx: &mut Audited,
-    client_id: i64,
-    expires_at: Option<Millis>,
-) -> Result<NewKey, Error> {
-    let new = ApiKey::generate(change.app.client_keys);
-    keys::insert(tx, &stored(&new, client_id, expires_at, change.now)).await?;
-    Ok(new)
-}
-
-fn stored(new: &NewKey, client_id: i64, expires_at: Option<Millis>, now: Millis) -> Key {
-    Key {
-        id: new.key_id.clone(),
-        client_id,
-        secret_sha256: new.secret_sha256.to_vec(),
-        created_at: now.0,
-        expires_at: expires_at.map(|end| end.0),
-        revoked_at: None,
-        last_used_at: None,
-    }
 }
 
 fn target(client_id: i64, key_id: &str) -> String {

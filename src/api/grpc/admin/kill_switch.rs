@@ -1,7 +1,8 @@
 //! The switch that stops all new calls.
 
 use super::audit::Change;
-use crate::api::grpc::{App, convert};
+use crate::api::grpc::app::App;
+use crate::api::grpc::convert;
 use crate::api::validate::text::label;
 use crate::api::{At, Error, Violations};
 use crate::domain::time::Millis;

@@ -9,6 +9,7 @@ mod do_not_call;
 mod grants;
 mod keys;
 mod kill_switch;
+mod new_key;
 mod nodes;
 mod policy;
 mod servers;
@@ -18,7 +19,8 @@ use serde::Serialize;
 use tonic::{Request, Response, Status};
 
 use self::audit::Change;
-use super::{App, run_to_completion};
+use super::app::App;
+use super::unary::run_to_completion;
 use crate::api::Error;
 use crate::pb;
 

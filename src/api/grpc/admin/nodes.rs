@@ -2,7 +2,9 @@
 
 use super::audit::Change;
 use crate::api::Error;
-use crate::api::grpc::{App, convert, count};
+use crate::api::grpc::app::App;
+use crate::api::grpc::convert;
+use crate::api::grpc::unary::count;
 use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::{Conn, nodes};

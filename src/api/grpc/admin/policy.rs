@@ -2,7 +2,7 @@
 
 use super::audit::Change;
 use crate::api::Error;
-use crate::api::grpc::App;
+use crate::api::grpc::app::App;
 use crate::api::validate::admin;
 use crate::pb;
 use crate::store::settings::{self, PlatformPolicy};

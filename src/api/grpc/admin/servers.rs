@@ -2,7 +2,9 @@
 
 use super::audit::Change;
 use crate::ami::{self, probe};
-use crate::api::grpc::{App, convert, count};
+use crate::api::grpc::app::App;
+use crate::api::grpc::convert;
+use crate::api::grpc::unary::count;
 use crate::api::validate::{admin, patch};
 use crate::api::{Error, Reason};
 use crate::domain::time::Millis;

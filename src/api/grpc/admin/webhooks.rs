@@ -4,7 +4,9 @@ use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use super::audit::Change;
-use crate::api::grpc::{App, convert, count};
+use crate::api::grpc::app::App;
+use crate::api::grpc::convert;
+use crate::api::grpc::unary::count;
 use crate::api::validate::webhook as rules;
 use crate::api::{Error, rest};
 use crate::domain::time::Millis;

@@ -1,0 +1,44 @@
+//! What the services share.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::Error;
+use crate::api::auth::KeyKind;
+use crate::api::validate::Rules;
+use crate::progress::Hub;
+use crate::store::secrets::Sealer;
+use crate::store::settings::{self, PlatformPolicy};
+use crate::store::{Conn, Db, clients};
+use crate::webhooks::Handle;
+
+/// What all services share: the store, the event hub, and how to reach the rest of the process.
+#[derive(Clone)]
+pub struct App {
+    /// The store.
+    pub db: Db,
+    /// Delivers events while they happen.
+    pub hub: Arc<Hub>,
+    /// Seals servers' secrets.
+    pub sealer: Sealer,
+    /// Notified when a server was added or changed.
+    pub servers_changed: Arc<Notify>,
+    /// Tries webhooks, and tells that they were changed.
+    pub webhooks: Handle,
+    /// The kind of keys that clients get.
+    pub client_keys: KeyKind,
+    /// Ends the streams when the server stops; otherwise they would keep it from stopping.
+    pub stop: CancellationToken,
+}
+
+impl App {
+    /// Reads the rules that a client's requests are checked against.
+    pub(super) async fn rules(&self, conn: &mut Conn, client_id: i64) -> Result<Rules, Error> {
+        let client = clients::get(conn, client_id).await?.ok_or(Error::Unauthenticated)?;
+        let servers = clients::granted_servers(conn, client_id).await?;
+        let (platform, _) = settings::get::<PlatformPolicy>(conn).await?;
+        Rules::new(client, servers, &platform)
+    }
+}

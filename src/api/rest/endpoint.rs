@@ -1,0 +1,53 @@
+//! REST's endpoints, as the options of the protos describe them.
+
+use prost_reflect::MethodDescriptor;
+
+use crate::pb::DESCRIPTORS;
+
+/// Where every REST path begins.
+pub const BASE: &str = "/calling/api/v1/";
+/// Where the guide's older paths begin; the same endpoints are there.
+pub const OLD_BASE: &str = "/calling/api/";
+
+/// One verb and path of one method, as its options say. The build script fills it in.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The method's path in gRPC, without the slash before it: `trunkline.v1.QueueService/InsertBatch`.
+    pub rpc: &'static str,
+    /// The full name of the request message.
+    pub input: &'static str,
+    /// The HTTP method.
+    pub verb: http::Method,
+    /// Below [`BASE`], without a slash behind it; parameters stand in braces.
+    pub path: &'static str,
+    /// Whether the request message is read from a body.
+    pub has_body: bool,
+    /// The field of the answer that is the envelope's `data`; none: the whole answer.
+    pub response_body: Option<&'static str>,
+    /// Whether it answers with Server-Sent Events.
+    pub streams: bool,
+    /// The envelope's `message`.
+    pub message: &'static str,
+    /// Whether it needs an admin key.
+    pub admin: bool,
+}
+
+impl Endpoint {
+    /// Every path that it is served at: under both bases, with and without a slash at the end.
+    pub(crate) fn paths(&self) -> [String; 4] {
+        let below = self.path.strip_prefix(BASE).unwrap_or(self.path);
+        [
+            format!("{BASE}{below}"),
+            format!("{BASE}{below}/"),
+            format!("{OLD_BASE}{below}"),
+            format!("{OLD_BASE}{below}/"),
+        ]
+    }
+
+    /// Returns the method that it serves; None if the descriptors do not know it.
+    pub(crate) fn method(&self) -> Option<MethodDescriptor> {
+        let (service, method) = self.rpc.split_once('/')?;
+        let service = DESCRIPTORS.get_service_by_name(service)?;
+        service.methods().find(|known| known.name() == method)
+    }
+}

@@ -1,0 +1,54 @@
+//! What a sandbox remembers for the tests that use it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// How many Originates are remembered: a load test may run for days.
+const REMEMBERED: usize = 100_000;
+
+/// An Originate that arrived, with the values as sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Originated {
+    /// The action's ActionID.
+    pub action_id: String,
+    /// The Originate's ChannelId.
+    pub channel_id: String,
+    /// The Originate's Channel.
+    pub channel: String,
+}
+
+/// What the sessions have seen, shared with the sandbox's handle.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    originated: Mutex<VecDeque<Originated>>,
+    originates: AtomicU64,
+    refuses_logins: AtomicBool,
+}
+
+impl Seen {
+    pub(super) fn note(&self, originated: Originated) {
+        self.originates.fetch_add(1, Ordering::Relaxed);
+        let mut kept = self.originated.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == REMEMBERED {
+            kept.pop_front();
+        }
+        kept.push_back(originated);
+    }
+
+    pub(super) fn refuses_logins(&self) -> bool {
+        self.refuses_logins.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn originated(&self) -> Vec<Originated> {
+        self.originated.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    pub(super) fn originates(&self) -> u64 {
+        self.originates.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn refuse_logins(&self, refuse: bool) {
+        self.refuses_logins.store(refuse, Ordering::Relaxed);
+    }
+}
