@@ -1,4 +1,4 @@
-//! What we ask of Asterisk. Every value is a [`HeaderValue`], so no text of a client can add a header.
+//! The actions that we send to Asterisk. Every value is a [`HeaderValue`], so no text from a client can add a header.
 
 use std::time::Duration;
 
@@ -6,70 +6,70 @@ use bytes::{BufMut, BytesMut};
 
 use super::value::{HeaderValue, Secret, Variable};
 
-/// An action. It is sent under an ActionID that comes back in its answer.
+/// An AMI action. It is sent with an ActionID, which Asterisk repeats in its answer.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// Logs in. `events` is the mask of event classes, as `call,user`.
+    /// Logs in. `events` is the mask of event classes, such as `call,user`.
     Login { username: HeaderValue, secret: Secret, events: HeaderValue },
-    /// Says good-bye.
+    /// Ends the session at our request.
     Logoff,
-    /// Asks for a sign of life.
+    /// Checks that Asterisk still answers.
     Ping,
-    /// Places a call; always asynchronous, for an answer in line would block every other action.
+    /// Places a call. It is always asynchronous: Asterisk would otherwise block every other action until it answers.
     Originate(Box<Originate>),
-    /// Ends a channel.
+    /// Hangs up one channel.
     Hangup { channel: HeaderValue, cause: u8 },
-    /// Lists the live channels.
+    /// Lists all live channels.
     CoreShowChannels,
     /// Asks for Asterisk's version.
     CoreSettings,
-    /// Lists the actions that the manager user may use.
+    /// Lists the actions that the manager user is allowed to use.
     ListCommands,
-    /// Reads one section of a configuration file. Needs write permission `system` or `config`.
+    /// Reads one section of a configuration file. It needs the write permission `system` or `config`.
     GetConfig { file: HeaderValue, category: HeaderValue },
-    /// Records a channel.
+    /// Records a channel to a file.
     MixMonitor { channel: HeaderValue, file: HeaderValue, options: Option<HeaderValue>, command: Option<HeaderValue> },
-    /// Lets only events pass that match this or an earlier filter, and none that match one with a `!` before it. Needs
-    /// write permission `system`.
+    /// Adds an event filter: only events that match one of the session's filters are sent, and none that match a filter
+    /// with a leading `!`. It needs the write permission `system`.
     AddFilter { filter: HeaderValue },
 }
 
-/// What runs when the A leg answers.
+/// What Asterisk runs when the A leg answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A dialplan application.
+    /// Runs a dialplan application with its data.
     Application { name: HeaderValue, data: HeaderValue },
-    /// A place in the dialplan.
+    /// Continues at a place in the dialplan.
     Extension { context: HeaderValue, exten: HeaderValue, priority: HeaderValue },
 }
 
-/// The Originate action.
+/// The fields of an Originate action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Originate {
-    /// What is dialed.
+    /// The dial string, such as `PJSIP/123@trunk`.
     pub channel: HeaderValue,
-    /// Becomes the A leg's Uniqueid and Linkedid.
+    /// It becomes the A leg's Uniqueid and Linkedid.
     pub channel_id: HeaderValue,
-    /// Becomes the Uniqueid of a Local channel's second half.
+    /// It becomes the Uniqueid of a Local channel's second half.
     pub other_channel_id: Option<HeaderValue>,
-    /// What runs on the answer.
+    /// What runs when the A leg answers.
     pub target: Target,
-    /// How long it may ring.
+    /// How long the A leg may ring.
     pub timeout: Duration,
-    /// Shown to the called party.
+    /// The caller id that is shown to the called party.
     pub caller_id: Option<HeaderValue>,
-    /// Of the call records.
+    /// The account code in the CDRs.
     pub account: Option<HeaderValue>,
-    /// Run the target on early media.
+    /// Runs the target as soon as there is early media.
     pub early_media: bool,
-    /// Comma-separated.
+    /// The allowed codecs, separated by commas.
     pub codecs: Option<HeaderValue>,
-    /// Channel variables.
+    /// The channel variables to set.
     pub variables: Vec<Variable>,
 }
 
 impl Action {
-    /// Writes the action with its ActionID, as it goes over the wire.
+    /// Appends the action with its ActionID to `out`, in the form in which it is sent.
     pub fn encode(&self, action_id: &HeaderValue, out: &mut BytesMut) {
         let mut put = |name: &str, value: &str| {
             out.reserve(name.len() + value.len() + 4);

@@ -1,37 +1,38 @@
-//! Cuts the byte stream into messages, and never fails: what cannot be a message is skipped.
+//! Splits the byte stream into messages. It never fails: bytes that cannot be a message are skipped.
 
 use bytes::{Buf, BytesMut};
 
 use super::message::Message;
 
-/// Longest message that is kept. Asterisk's longest events (a queue's status, a channel's variables) stay far below.
+/// The longest message that is kept, in bytes. Asterisk's longest events (a queue's status, a channel's variables) are
+/// far shorter.
 pub const MAX_MESSAGE: usize = 256 * 1024;
 
-/// Finds messages in the bytes that a connection brings, however they are split.
+/// Finds the messages in the bytes that are received, however those are split.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// Everything before this was looked at, and ends no message.
+    /// The part of the buffer before this index has been searched and does not end a message.
     searched: usize,
-    /// In the middle of a message that is too long.
+    /// True in the middle of a message that is too long.
     skipping: bool,
 }
 
 impl Decoder {
-    /// The banner: the first line, which no empty line ends.
+    /// Returns the banner: the first line, which has no empty line after it.
     pub fn banner(&mut self, buffer: &mut BytesMut) -> Option<String> {
         let end = buffer.iter().position(|&byte| byte == b'\n')?;
         let line = buffer.split_to(end + 1);
         Some(String::from_utf8_lossy(line.trim_ascii()).into_owned())
     }
 
-    /// The next message, if `buffer` holds a whole one. Takes it out of the buffer, which never grows much beyond
-    /// [`MAX_MESSAGE`].
+    /// Removes the next message from `buffer` and returns it, if a whole one is there. The buffer never grows much
+    /// beyond [`MAX_MESSAGE`].
     pub fn next(&mut self, buffer: &mut BytesMut) -> Option<Message> {
         loop {
             let Some((end, after)) = self.find_end(buffer) else {
                 if buffer.len() > MAX_MESSAGE {
                     self.skipping = true;
-                    // The last bytes may be the beginning of the end.
+                    // The last bytes may be the beginning of the empty line that ends the message.
                     buffer.advance(buffer.len() - 3);
                     self.searched = 0;
                 }
@@ -48,7 +49,7 @@ impl Decoder {
         }
     }
 
-    /// Where the message ends, and where the next one begins. An empty line at the very beginning ends one, too.
+    /// Returns where the message ends and where the next one begins. An empty line at the very beginning ends one, too.
     fn find_end(&mut self, buffer: &[u8]) -> Option<(usize, usize)> {
         if self.searched == 0 && !self.skipping {
             match buffer {
@@ -63,7 +64,7 @@ impl Decoder {
             match &buffer[next..] {
                 [b'\n', ..] => return Some((next, next + 1)),
                 [b'\r', b'\n', ..] => return Some((next, next + 2)),
-                // What follows this line's end is not there yet.
+                // The bytes after this line's end have not been received yet.
                 [] | [b'\r'] => {
                     self.searched = next - 1;
                     return None;

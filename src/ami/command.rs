@@ -20,7 +20,7 @@ pub struct Answer {
 pub(super) struct Command {
     pub action_id: HeaderValue,
     pub action: Action,
-    /// Where the answer goes; None if it is handed over as an `Incoming::Response`.
+    /// Where the answer goes. It is None if the answer is reported as an `Incoming::Response`.
     pub answer: Option<oneshot::Sender<Answer>>,
     /// True if the answer is a list of events.
     pub list: bool,

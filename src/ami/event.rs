@@ -1,4 +1,4 @@
-//! The events that a dialer needs, typed. A field that is missing is empty or zero; nothing here can fail.
+//! The events that the dialer needs, as types. A missing field is empty or zero, so parsing cannot fail.
 
 use std::borrow::Cow;
 
@@ -7,106 +7,108 @@ use crate::domain::cause::Cause;
 use crate::domain::cdr::{Cdr, Disposition};
 use crate::domain::outcome::DialStatus;
 
-/// `ChannelState` of a channel that rings (`enum ast_channel_state`).
+/// The `ChannelState` of a channel that is ringing (`enum ast_channel_state`).
 pub const RINGING: u8 = 5;
 
-/// `ChannelState` of a channel that is answered.
+/// The `ChannelState` of a channel that has been answered.
 pub const UP: u8 = 6;
 
-/// An event, or a part of a list.
+/// An event, or one item of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A channel was made.
+    /// A channel was created.
     Newchannel(Channel),
     /// A channel's state changed.
     Newstate(Channel),
     /// The dialed channel rings or makes progress.
     DialState { dest_uniqueid: String, ringing: bool },
-    /// Dialing a channel came to an end.
+    /// Dialing a channel has ended.
     DialEnd { dest_uniqueid: String, status: DialStatus },
-    /// What became of an Originate.
+    /// The result of an Originate.
     OriginateResponse { action_id: String, uniqueid: String, channel: String, success: bool, reason: u8 },
-    /// A channel entered a bridge, which holds so many now.
+    /// A channel entered a bridge, which now has this many channels.
     BridgeEnter { uniqueid: String, linkedid: String, channels: u32 },
     /// A channel is gone.
     Hangup { uniqueid: String, linkedid: String, cause: Cause },
-    /// A channel's call record: behind its Hangup or ahead of it. Needs `cdr_manager`, and read permission `cdr`.
+    /// A channel's CDR, which is received before or after its Hangup. It needs `cdr_manager` and the read permission
+    /// `cdr`.
     Cdr { uniqueid: String, record: Cdr },
-    /// A recording was stopped by somebody. Not told of one that ends with its channel.
+    /// A MixMonitor recording was stopped. Asterisk does not report one that ends with its channel.
     MixMonitorStop { uniqueid: String },
-    /// `UserEvent(Trunkline,…)` of a dialplan, with its headers. Needs read permission `user`.
+    /// A `UserEvent(Trunkline,…)` from the dialplan, with its headers. It needs the read permission `user`.
     UserEvent { uniqueid: String, linkedid: String, headers: Vec<(String, String)> },
-    /// A live channel, in the answer to CoreShowChannels.
+    /// A live channel in the answer to CoreShowChannels.
     CoreShowChannel(Channel),
-    /// Any other.
+    /// Any other event, by name.
     Other(String),
 }
 
 /// A channel as most events describe it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Channel {
-    /// Its name, as `PJSIP/endpoint1-00000001`.
+    /// The channel's name, such as `PJSIP/endpoint1-00000001`.
     pub name: String,
-    /// Its own id.
+    /// The channel's own id.
     pub uniqueid: String,
-    /// The id of the channel that it belongs to: the oldest of the call.
+    /// The id of the oldest channel of the same call.
     pub linkedid: String,
-    /// A `ChannelState`: [`RINGING`], [`UP`] and others.
+    /// The `ChannelState`: [`RINGING`], [`UP`] or another.
     pub state: u8,
 }
 
-/// The `UserEvent` that is ours, as the dialplan names it.
+/// The name under which the dialplan sends us a `UserEvent`.
 pub const USER_EVENT: &str = "Trunkline";
 
-/// Classes of events that a session asks for; without the permission to read one, its events do not come. `system` is
-/// for `FullyBooted` at its begin; the [`filters`] keep the rest of it out.
+/// The event classes that a session asks for. Events of a class that the user may not read are not sent. `system` is
+/// needed for `FullyBooted` after the login; the [`filters`] exclude the rest of that class.
 pub const CLASSES: &str = "system,call,cdr,user";
 
-/// Names of the events that a lane wants, for filters. Each one costs Asterisk and us for every call, so each has its
-/// reason; an answered call brings about 19 events without a filter.
+/// The names of the events that a lane needs, for the filters. Each one costs Asterisk and us CPU time on every call,
+/// so each has its reason. Without a filter an answered call causes about 19 events.
 pub const WANTED: [&str; 10] = [
-    // The first sign that a leg exists, with the name by which it is recorded and hung up.
+    // The first sign that a leg exists. It has the name by which the leg is recorded and hung up.
     "Newchannel",
-    // Ringing, and the answer: the earliest sign of both on every technology but Local.
+    // The earliest sign of ringing and of the answer, on every technology except Local.
     "Newstate",
-    // Ringing of a Local channel, whose state does not always tell.
+    // A Local channel is ringing. Its state does not always show that.
     "DialState",
-    // How dialing ended: tells no answer from congestion where causes are silent, as on Asterisk 16.
+    // How dialing ended. It distinguishes no answer from congestion if there is no hangup cause, as on Asterisk 16.
     "DialEnd",
-    // The only sign of an Originate that never had a channel.
+    // The only sign of an Originate that never created a channel.
     "OriginateResponse",
-    // Two legs hear one another.
+    // Two legs can hear each other.
     "BridgeEnter",
     // The end of each leg, with its cause.
     "Hangup",
-    // Asterisk's own count of billable seconds: one for each leg of an answered call, 900 bytes together. Measured on
-    // Asterisk 22, they cost it less than 3 % of the 0.52 ms of CPU that such a call takes.
+    // Asterisk's own count of billable seconds. There is one for each leg of an answered call, 900 bytes together. On
+    // Asterisk 22 they were measured to cost less than 3 % of the 0.52 ms of CPU that such a call takes.
     "Cdr",
-    // Somebody else stopped a recording; rare.
+    // Another manager user or the dialplan stopped a recording. This is rare.
     "MixMonitorStop",
-    // Reports of the dialplan; as many as it sends.
+    // The dialplan's reports, as many as it sends.
     "UserEvent",
 ];
 
-/// Whether a lane wants an event of that name; it costs a look at the first line to pass over any other.
+/// Returns true if a lane needs an event of this name. Any other is skipped after reading its first line.
 #[must_use]
 pub fn is_known(name: &[u8]) -> bool {
     name == b"CoreShowChannel" || WANTED.iter().any(|wanted| wanted.as_bytes() == name)
 }
 
-/// The filters that let only [`WANTED`] pass: what may, and what of that may not.
+/// Returns the filters that let only [`WANTED`] pass: one that includes, and one that excludes.
 ///
-/// One for all of them, and of nothing but letters: Asterisk holds each of a call's 20 events or so against every filter
-/// until one matches, by `regexec`. In a UTF-8 locale that takes 0.1 us for this one. It would take 1.9 us with a
-/// `[[:space:]]` behind it, which makes glibc decode the text first; hence the second filter, for `Hangup` alone lets
-/// `HangupRequest` pass, too.
+/// The first is one filter for all names, made of letters only: Asterisk matches each of a call's 20 or so events
+/// against every filter until one matches, with `regexec`. In a UTF-8 locale this one takes 0.1 us. With a
+/// `[[:space:]]` at its end, which makes glibc decode the text first, it would take 1.9 us. Without it, `Hangup` also
+/// matches `HangupRequest`, which the second filter therefore excludes.
 #[must_use]
 pub fn filters() -> [String; 2] {
     [format!("^Event: ({})", WANTED.join("|")), "!^Event: HangupRequest".to_owned()]
 }
 
 impl Event {
-    /// The event that a message is; None where it is none, and for a `UserEvent` that is not ours.
+    /// Parses a message. Returns None if it is not an event, or if it is a `UserEvent` with a name other than
+    /// [`USER_EVENT`].
     #[must_use]
     pub fn parse(message: &Message) -> Option<Self> {
         let name = message.event_name()?;
@@ -166,7 +168,7 @@ impl Event {
     }
 }
 
-/// The dialplan's own headers stand behind the one that names its event.
+/// Parses a `UserEvent`. The dialplan's own headers follow the one that names its event.
 fn user_event(message: &Message) -> Option<Event> {
     let [uniqueid, linkedid, name] = fields(message, ["Uniqueid", "Linkedid", "UserEvent"]);
     if !name.eq_ignore_ascii_case(USER_EVENT) {
@@ -187,7 +189,7 @@ fn channel(message: &Message) -> Channel {
     }
 }
 
-/// The first header of each name, in one pass; empty where there is none.
+/// Finds the first header of each name in one pass. A header that is missing is empty.
 fn fields<'m, const N: usize>(message: &'m Message, names: [&str; N]) -> [Cow<'m, str>; N] {
     let mut found = [const { None }; N];
     for (name, value) in message.raw_headers() {
@@ -228,7 +230,8 @@ fn disposition(text: &str) -> Disposition {
     }
 }
 
-/// `2026-11-23 22:33:21`, the server's own time of day, as seconds on an even scale; None where it is empty.
+/// Converts a time such as `2026-11-23 22:33:21`, in the server's own time zone, to seconds that can be subtracted from
+/// one another. Returns None if it is empty.
 fn seconds(text: &str) -> Option<i64> {
     let time: jiff::civil::DateTime = text.parse().ok()?;
     Some(jiff::tz::TimeZone::UTC.to_timestamp(time).ok()?.as_second())

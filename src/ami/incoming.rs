@@ -1,4 +1,4 @@
-//! What a link hands to its owner, in the order in which Asterisk sent it.
+//! What a link reports to its owner, in the order in which Asterisk sent it.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ pub struct Session {
     pub banner: String,
     /// Asterisk's version, for example `22.10.1`.
     pub asterisk_version: Option<String>,
-    /// True if Asterisk filters the events, so that only wanted ones arrive.
+    /// True if Asterisk filters the events, so that it sends only those that are needed.
     pub filtered: bool,
-    /// The time from the connection to the answer to the login.
+    /// How long connecting and logging in took.
     pub login: Duration,
 }
 
-/// One item that a link hands over.
+/// One report of a link.
 #[derive(Debug)]
 pub enum Incoming {
     /// A session began. Everything up to the next `Offline` belongs to it.

@@ -1,4 +1,4 @@
-//! Holds a connection to one Asterisk: logs in, notices when it is gone, and comes back.
+//! Keeps a connection to one Asterisk: logs in, notices when the connection is lost, and reconnects.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,32 +19,33 @@ use super::value::HeaderValue;
 use super::version::AsteriskVersion;
 use crate::domain::backoff;
 
-/// The bounds of the pause before a connection is tried again: many nodes do not come back at once.
+/// The bounds of the pause before reconnecting. The pause is random in part, so that many nodes do not return at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// How long a session waits for the word that Asterisk has finished its start, which comes at once where it has; and how
-/// much longer where the manager user would be told.
+/// How long a new session waits for `FullyBooted`. Asterisk sends it at once if it has finished its start.
 const BOOTED: Duration = Duration::from_secs(2);
+
+/// How much longer it waits if the manager user may read `FullyBooted`, so that Asterisk must still be starting.
 const BOOTING: Duration = Duration::from_mins(1);
 
-/// Why there is no answer.
+/// Why a request has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// There is no session.
-    #[error("not connected")]
+    /// There is no session at present.
+    #[error("not connected to Asterisk")]
     NotConnected,
-    /// The session broke, or nothing came in time.
-    #[error("no answer in time")]
+    /// The session was lost, or no answer was received in time.
+    #[error("Asterisk did not answer in time")]
     NoAnswer,
 }
 
-/// Where actions for the session at hand go; nothing while there is none. A session's end takes its queue away and
-/// empties it: an action that was posted for one session can never be sent in the next, when nobody expects it.
+/// The queue of actions for the current session, or None without a session. The end of a session closes and empties its
+/// queue: an action that was posted for one session must never be sent in the next one.
 #[derive(Clone, Default)]
 struct Outbox(Arc<Mutex<Option<mpsc::UnboundedSender<Command>>>>);
 
-/// A handle on the connection. The connection ends when its token is cancelled.
+/// A handle to the connection. The connection is closed when its token is cancelled.
 #[derive(Clone)]
 pub struct Link {
     outbox: Outbox,
@@ -53,8 +54,9 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts to hold a connection. What comes is handed over in batches of one read; the channel is unbounded because
-    /// the reader must never wait, and the receiver keeps all its state in memory and so is always faster.
+    /// Starts a task that keeps a connection open. Everything received is passed on in batches of one read. The channel
+    /// is unbounded because the reader must never wait; the receiver keeps all its state in memory and is always
+    /// faster.
     #[must_use]
     pub fn start(options: Options, cancel: CancellationToken) -> (Self, mpsc::UnboundedReceiver<Vec<Incoming>>) {
         let (incoming, received) = mpsc::unbounded_channel();
@@ -64,14 +66,14 @@ impl Link {
             tokio::select! {
                 () = cancel.cancelled() => {}
                 () = incoming.closed() => {}
-                () = hold(&options, &outbox, &incoming) => {}
+                () = keep_connected(&options, &outbox, &incoming) => {}
             }
             outbox.close();
         });
         (link, received)
     }
 
-    /// Sends an action whose answer comes as [`Incoming::Response`].
+    /// Sends an action whose answer is passed on as an [`Incoming::Response`].
     pub fn post(&self, action_id: HeaderValue, action: Action) -> Result<(), RequestError> {
         self.send(Command { action_id, action, answer: None, list: false })
     }
@@ -81,7 +83,7 @@ impl Link {
         self.ask(action, false).await
     }
 
-    /// Sends an action that is answered by a list, and waits for all of it.
+    /// Sends an action that is answered by a list, and waits for the whole list.
     pub async fn list(&self, action: Action) -> Result<Answer, RequestError> {
         self.ask(action, true).await
     }
@@ -120,8 +122,8 @@ impl Outbox {
     }
 }
 
-/// Session after session, for ever.
-async fn hold(options: &Options, outbox: &Outbox, incoming: &mpsc::UnboundedSender<Vec<Incoming>>) {
+/// Runs one session after another, without end.
+async fn keep_connected(options: &Options, outbox: &Outbox, incoming: &mpsc::UnboundedSender<Vec<Incoming>>) {
     let mut failures = 0_u32;
     loop {
         let mut unsent = Vec::new();
@@ -129,16 +131,16 @@ async fn hold(options: &Options, outbox: &Outbox, incoming: &mpsc::UnboundedSend
             Ok(live) => {
                 failures = 0;
                 let session = live.session.clone();
-                info!(host = %options.host, port = options.port, version = ?session.asterisk_version, "logged in");
+                info!(host = %options.host, port = options.port, version = ?session.asterisk_version, "logged in to Asterisk");
                 warn_of_old_versions(&session);
-                // Open before it is told: whoever hears of the session can post at once.
+                // Open it first: the receiver of `Online` may post at once.
                 let mut commands = outbox.open();
                 if incoming.send(vec![Incoming::Online(session)]).is_err() {
                     return;
                 }
                 let error = live.run(options, &mut commands, incoming).await;
                 outbox.close();
-                // Nothing of this reached the wire: it was still queued when the session ended.
+                // These were never sent: they were still queued when the session ended.
                 while let Ok(command) = commands.try_recv() {
                     unsent.push(command.action_id.as_str().to_owned());
                 }
@@ -150,7 +152,7 @@ async fn hold(options: &Options, outbox: &Outbox, incoming: &mpsc::UnboundedSend
         let unauthorized = matches!(error, SessionError::Refused(_));
         let reason = error.to_string();
         if failures == 1 {
-            warn!(host = %options.host, port = options.port, %reason, "not connected");
+            warn!(host = %options.host, port = options.port, %reason, "not connected to Asterisk; reconnecting");
         }
         if incoming.send(vec![Incoming::Offline { reason, unauthorized, unsent }]).is_err() {
             return;
@@ -159,7 +161,7 @@ async fn hold(options: &Options, outbox: &Outbox, incoming: &mpsc::UnboundedSend
     }
 }
 
-/// A session whose Asterisk is ready to dial.
+/// Opens a session with an Asterisk that is ready to dial.
 async fn log_in(options: &Options) -> Result<Live, SessionError> {
     let mut live = session::open(options).await?;
     wait_for_boot(&mut live, options).await?;
@@ -167,8 +169,8 @@ async fn log_in(options: &Options) -> Result<Live, SessionError> {
     Ok(live)
 }
 
-/// Asterisk takes logins and Originates before it has loaded its dialplan, and ends calls then that would be answered a
-/// moment later.
+/// Waits until Asterisk has started. It accepts logins and Originates before it has loaded its dialplan, and ends those
+/// calls at once, though a moment later they would be answered.
 async fn wait_for_boot(live: &mut Live, options: &Options) -> Result<(), SessionError> {
     if live.booted(BOOTED).await? {
         return Ok(());
@@ -176,7 +178,7 @@ async fn wait_for_boot(live: &mut Live, options: &Options) -> Result<(), Session
     if !Readable::of(live, options).await?.is_some_and(|readable| readable.has("system")) {
         warn!(
             host = %options.host, port = options.port,
-            "nothing tells whether this Asterisk has loaded its dialplan: its manager user needs read=system"
+            "cannot find out whether this Asterisk has loaded its dialplan: give its manager user read=system"
         );
         return Ok(());
     }
@@ -184,10 +186,10 @@ async fn wait_for_boot(live: &mut Live, options: &Options) -> Result<(), Session
     if live.booted(BOOTING).await? { Ok(()) } else { Err(SessionError::Starting) }
 }
 
-/// CVE-2024-42365: write permission `originate` could run code on the server.
+/// Warns of CVE-2024-42365, by which the write permission `originate` lets a user run code on the server.
 fn warn_of_old_versions(session: &Session) {
     let Some(version) = &session.asterisk_version else { return };
     if AsteriskVersion::parse(version).runs_code_for_originate() {
-        warn!(%version, "this Asterisk lets its manager users run code (CVE-2024-42365); update it");
+        warn!(%version, "this Asterisk lets manager users run code (CVE-2024-42365): update it");
     }
 }

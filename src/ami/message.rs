@@ -1,26 +1,27 @@
-//! One AMI message: its bytes as they came, and its headers when asked for.
+//! One AMI message: its bytes as they were received, and its headers, parsed on demand.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
-/// A block of lines between two empty ones. Nothing is parsed until it is asked for, for most events are not.
+/// A block of lines between two empty lines. It is parsed only on demand, because most events are skipped by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message(Bytes);
 
 impl Message {
-    /// From the lines, without the empty one that ends them.
+    /// Makes a message from its lines, without the empty line that ends it.
     #[must_use]
     pub fn new(lines: Bytes) -> Self {
         Self(lines)
     }
 
-    /// Each header's name and value, in order, repeated ones too. Lines without a colon are passed over.
+    /// Returns the name and value of every header in order, repeated ones too. Lines without a colon are skipped.
     pub fn headers(&self) -> impl Iterator<Item = (&[u8], Cow<'_, str>)> {
         self.raw_headers().map(|(name, value)| (name, String::from_utf8_lossy(value)))
     }
 
-    /// The same, undecoded: most values are never looked at, and an answered call brings some 300 of them.
+    /// Returns the headers without decoding their values: most of them are never read, and an answered call has about
+    /// 300.
     pub(super) fn raw_headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let mut rest: &[u8] = &self.0;
         std::iter::from_fn(move || {
@@ -38,14 +39,14 @@ impl Message {
         })
     }
 
-    /// The first header of that name, whatever its case.
+    /// Returns the first header of this name, in upper or lower case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         let (_, value) = self.raw_headers().find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))?;
         Some(String::from_utf8_lossy(value))
     }
 
-    /// The event's name, where the message is an event. It is always the first header.
+    /// Returns the event's name if the message is an event. It is always the first header.
     #[must_use]
     pub fn event_name(&self) -> Option<&[u8]> {
         let line = &self.0[..memchr::memchr(b'\n', &self.0).unwrap_or(self.0.len())];
@@ -53,25 +54,25 @@ impl Message {
         name.eq_ignore_ascii_case(b"Event:").then(|| value.trim_ascii())
     }
 
-    /// It answers an action.
+    /// Returns true if the message answers an action.
     #[must_use]
     pub fn is_response(&self) -> bool {
         self.0.len() >= 9 && self.0[..9].eq_ignore_ascii_case(b"Response:")
     }
 
-    /// The action's id that it belongs to.
+    /// Returns the id of the action that the message belongs to.
     #[must_use]
     pub fn action_id(&self) -> Option<Cow<'_, str>> {
         self.get("ActionID")
     }
 
-    /// `Response: Success`, and its like.
+    /// Returns true for every response except `Response: Error`.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.get("Response").is_some_and(|response| !response.eq_ignore_ascii_case("Error"))
     }
 
-    /// What Asterisk says to it.
+    /// Returns the header `Message`: Asterisk's explanation for people. It is empty if there is none.
     #[must_use]
     pub fn text(&self) -> String {
         self.get("Message").map(Cow::into_owned).unwrap_or_default()

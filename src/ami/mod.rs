@@ -1,5 +1,5 @@
-//! The Asterisk Manager Interface: a codec that survives any bytes, typed actions and events, and a link that holds a
-//! connection. <https://docs.asterisk.org/Configuration/Interfaces/Asterisk-Manager-Interface-AMI/>
+//! The Asterisk Manager Interface: a codec that accepts any bytes, typed actions and events, and a link that keeps a
+//! connection open. <https://docs.asterisk.org/Configuration/Interfaces/Asterisk-Manager-Interface-AMI/>
 
 pub mod action;
 pub mod codec;

@@ -7,9 +7,9 @@ use secrecy::SecretString;
 /// The address of an Asterisk Manager, the user to log in as, and the intervals of the connection.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Host name or address.
+    /// The host's name or address.
     pub host: String,
-    /// The TCP port.
+    /// The TCP port of the manager interface.
     pub port: u16,
     /// The manager user's name.
     pub username: String,
@@ -24,7 +24,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns options with the intervals that suit production.
+    /// Returns options with the intervals for production.
     #[must_use]
     pub fn new(host: String, port: u16, username: String, secret: SecretString, tls: bool) -> Self {
         let ping_every = Duration::from_secs(5);

@@ -1,16 +1,17 @@
-//! What a manager user may read, as `manager.conf` says. No action tells it, and not every user may see that file.
+//! Which event classes a manager user may read, according to `manager.conf`. No action reports it, and not every user
+//! may read that file.
 
 use super::action::Action;
 use super::message::Message;
 use super::options::Options;
 use super::session::{Live, SessionError};
 
-/// The classes of events that a user may read.
+/// The event classes that a user may read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Readable(Vec<String>);
 
 impl Readable {
-    /// Asks for it; None where the user may not see that file, or is not set up in it.
+    /// Asks Asterisk for them. Returns None if the user may not read that file or has no section in it.
     pub async fn of(live: &mut Live, options: &Options) -> Result<Option<Self>, SessionError> {
         let settings =
             Action::GetConfig { file: "manager.conf".try_into()?, category: options.username.as_str().try_into()? };
@@ -18,7 +19,7 @@ impl Readable {
         Ok(Self::in_section(&section))
     }
 
-    /// Whether a class is among them.
+    /// Returns true if the user may read a class.
     pub fn has(&self, class: &str) -> bool {
         self.0.iter().any(|granted| granted == class || granted == "all")
     }
@@ -32,7 +33,7 @@ impl Readable {
         if read.is_empty() {
             return None;
         }
-        // A line that is repeated adds to the ones before it.
+        // A repeated line adds to the lines before it.
         let classes = read.iter().flat_map(|line| line.split(','));
         Some(Self(classes.map(|class| class.trim().to_ascii_lowercase()).collect()))
     }

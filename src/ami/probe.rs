@@ -1,8 +1,9 @@
-//! Logs in as a lane does, and finds out what the manager user may do, without dialing anything.
+//! Logs in as a lane does and finds out what the manager user may do, without dialing anything.
 //!
-//! Asterisk has no action that tells a user's permissions. What it may write shows in `ListCommands`, which leaves out
-//! what the user may not do. What it may read shows in `manager.conf`, for a user who may read that; that call events
-//! come shows in the answer to an Originate of a technology that does not exist, for which no channel is ever made.
+//! Asterisk has no action that reports a user's permissions. Write permissions show in `ListCommands`, which omits the
+//! actions that the user may not use. Read permissions show in `manager.conf`, if the user may read that file.
+//! Otherwise an Originate to a technology that does not exist, which never creates a channel, shows whether call events
+//! are sent.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,32 +16,32 @@ use super::options::Options;
 use super::permissions::Readable;
 use super::session::{self, Live, SessionError};
 
-/// A technology that no Asterisk has.
+/// A dial string with a technology that no Asterisk has.
 const NOWHERE: &str = "TrunklineProbe/0";
 
-/// How long the event may take that ends an Originate which makes no channel; it comes within milliseconds.
+/// How long to wait for the event that ends an Originate without a channel. It normally takes milliseconds.
 const EVENT_DEADLINE: Duration = Duration::from_secs(3);
 
-/// How long all of it may take: whoever asked is still waiting then.
+/// How long the whole test may take. The administrator's request waits for it.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// What was found at a server that lets its user in.
+/// The result of a test whose login succeeded.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// As `22.10.1`.
+    /// The Asterisk version, such as `22.10.1`.
     pub asterisk_version: Option<String>,
-    /// From the connection to the answer to the login.
+    /// How long connecting and logging in took.
     pub login: Duration,
-    /// What dialing needs and the user may not do.
+    /// The permissions that dialing needs and the user does not have.
     pub missing: Vec<Missing>,
 }
 
-/// A permission of a manager user, as it stands in `manager.conf`.
+/// A permission that a manager user lacks, as it is written in `manager.conf`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// `write=` this class.
+    /// The class is missing in `write=`.
     Write(&'static str),
-    /// `read=` this class.
+    /// The class is missing in `read=`.
     Read(&'static str),
 }
 
@@ -67,22 +68,23 @@ impl fmt::Display for Missing {
     }
 }
 
-/// An action that one class of writing, and no other, lets a user do.
+/// For each write class, an action that only this class permits.
 const WRITING: [(&str, &str); 3] = [("Originate", "originate"), ("Setvar", "call"), ("Filter", "system")];
 
-/// The classes of events that a lane reads.
+/// The event classes that a lane reads.
 const READING: [&str; 3] = ["call", "cdr", "user"];
 
-/// Logs in, looks, and leaves: within [`DEADLINE`], and each answer within the deadline of the options.
+/// Logs in, checks the permissions and logs off. All of it takes at most [`DEADLINE`], and each answer at most the
+/// options' answer deadline.
 ///
 /// # Errors
-/// If there is no Asterisk manager, it does not let the user in, or it falls silent.
+/// Fails if no Asterisk manager answers, if the login is refused, or if an answer takes too long.
 pub async fn run(options: &Options) -> Result<Found, SessionError> {
-    let done = timeout(DEADLINE, look(options)).await;
-    done.unwrap_or(Err(SessionError::Silent("all that a test asks", DEADLINE)))
+    let done = timeout(DEADLINE, check(options)).await;
+    done.unwrap_or(Err(SessionError::Silent("all requests of the test", DEADLINE)))
 }
 
-async fn look(options: &Options) -> Result<Found, SessionError> {
+async fn check(options: &Options) -> Result<Found, SessionError> {
     let mut live = session::open(options).await?;
     let mut missing = Vec::new();
     let commands = live.answer(&Action::ListCommands, "commands", "ListCommands", options.answer_deadline).await?;
@@ -94,16 +96,16 @@ async fn look(options: &Options) -> Result<Found, SessionError> {
     if let Some(readable) = Readable::of(&mut live, options).await? {
         missing.extend(READING.into_iter().filter(|class| !readable.has(class)).map(Missing::Read));
     } else if !missing.contains(&Missing::Write("originate")) && !hears_calls(&mut live).await? {
-        // Who may neither read the file nor originate cannot be told what comes; what is missing goes first then.
+        // A user who may neither read the file nor originate cannot be checked: the missing permission comes first.
         missing.push(Missing::Read("call"));
     }
     let session = live.session.clone();
-    // A courtesy: the connection is dropped in any case.
+    // The answer does not matter: the connection is closed in any case.
     let _ = timeout(options.answer_deadline, live.ask(&Action::Logoff, "logoff")).await;
     Ok(Found { asterisk_version: session.asterisk_version, login: session.login, missing })
 }
 
-/// Whether events of calls come: the one that ends an Originate which makes no channel.
+/// Returns true if call events are sent to this user: the one that ends an Originate without a channel is received.
 async fn hears_calls(live: &mut Live) -> Result<bool, SessionError> {
     let originate = Originate {
         channel: NOWHERE.try_into()?,

@@ -1,4 +1,4 @@
-//! One connection's life: connect, log in, narrow the events, then read, write and ping until something breaks.
+//! The life of one connection: connect, log in, filter the events, then read, write and ping until an error occurs.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -21,33 +21,33 @@ use super::options::Options;
 use super::tls;
 use super::value::{HeaderValue, InvalidValue};
 
-/// Why a session ended, or did not come to be.
+/// Why a session ended or could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// No connection.
+    /// The TCP or TLS connection could not be opened.
     #[error("cannot connect to {0}: {1}")]
     Connect(String, #[source] std::io::Error),
-    /// What answers there is no Asterisk manager.
-    #[error("what listens there is no Asterisk manager: it says {0:?}")]
+    /// The server at this address is not an Asterisk manager.
+    #[error("the server there is not an Asterisk manager: its first line is {0:?}")]
     NotAsterisk(String),
-    /// The login was refused.
+    /// Asterisk refused the login.
     #[error("the login was refused: {0}")]
     Refused(String),
-    /// The connection broke.
-    #[error("the connection broke: {0}")]
+    /// The connection was lost.
+    #[error("the connection was lost: {0}")]
     Broken(#[from] std::io::Error),
-    /// Nothing came in time.
+    /// An answer was not received in time.
     #[error("no answer to {0} within {1:?}")]
     Silent(&'static str, Duration),
-    /// It lets its users in, and has not loaded all of its modules yet.
+    /// Asterisk accepts logins but has not loaded all of its modules yet.
     #[error("Asterisk is still starting")]
     Starting,
-    /// The configuration cannot be sent.
+    /// The name or the secret contains what cannot be sent in a header.
     #[error("the manager user's name or secret {0}")]
     Value(#[from] InvalidValue),
 }
 
-/// Who waits for an answer, by ActionID.
+/// The requests that wait for an answer, by ActionID.
 #[derive(Default)]
 pub(super) struct Pending(Mutex<HashMap<String, Waiter>>);
 
@@ -59,17 +59,17 @@ enum Waiter {
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
-/// A connection that is logged in.
+/// A connection with a successful login.
 pub(super) struct Live {
     stream: Box<dyn Stream>,
     decoder: Decoder,
     buffer: BytesMut,
-    /// What came in during the login, behind its answers.
+    /// Messages that were received during the login and are not answers to it.
     early: Vec<Message>,
     pub session: Session,
 }
 
-/// Connects and logs in.
+/// Connects, logs in and asks for Asterisk's version.
 pub(super) async fn open(options: &Options) -> Result<Live, SessionError> {
     let (deadline, begun) = (options.answer_deadline, Instant::now());
     let within = |what| move |_| SessionError::Silent(what, deadline);
@@ -118,7 +118,7 @@ impl Live {
                 return Err(SessionError::NotAsterisk(line.chars().take(80).collect()));
             }
             if self.buffer.len() > 1024 {
-                return Err(SessionError::NotAsterisk("a long line".to_owned()));
+                return Err(SessionError::NotAsterisk("more than 1024 bytes without a line end".to_owned()));
             }
             self.read().await?;
         }
@@ -131,7 +131,7 @@ impl Live {
         Ok(())
     }
 
-    /// Sends one action and reads up to its answer.
+    /// Sends one action and reads until its answer is received.
     pub(super) async fn ask(&mut self, action: &Action, id: &str) -> Result<Message, SessionError> {
         let mut out = BytesMut::new();
         action.encode(&id.try_into()?, &mut out);
@@ -148,7 +148,7 @@ impl Live {
         }
     }
 
-    /// The same, within the deadline for answers; `what` names the action in the error.
+    /// Sends one action and waits for its answer until the deadline. `what` names the action in the error.
     pub(super) async fn answer(
         &mut self,
         action: &Action,
@@ -159,7 +159,7 @@ impl Live {
         timeout(deadline, self.ask(action, id)).await.map_err(|_| SessionError::Silent(what, deadline))?
     }
 
-    /// Reads up to an event, which may have come before; nothing that comes meanwhile is lost.
+    /// Reads until the event is received, which may be earlier. Messages received in the meantime are kept.
     pub(super) async fn event(&mut self, is_it: impl Fn(&Message) -> bool) -> Result<(), SessionError> {
         let mut seen = 0;
         loop {
@@ -174,8 +174,8 @@ impl Live {
         }
     }
 
-    /// Waits for `FullyBooted`, which comes at once behind the login to an Asterisk that has loaded all of its modules.
-    /// False where it did not come in time: it is still starting, or the user may not read class `system`.
+    /// Waits for `FullyBooted`, which Asterisk sends right after the login if it has loaded all of its modules. Returns
+    /// false if it is not received in time: Asterisk is still starting, or the user may not read the class `system`.
     pub(super) async fn booted(&mut self, patience: Duration) -> Result<bool, SessionError> {
         let booted = self.event(|message| message.event_name() == Some(b"FullyBooted"));
         match timeout(patience, booted).await {
@@ -184,21 +184,21 @@ impl Live {
         }
     }
 
-    /// Asks for only those events that a lane wants; that is left out where the user may not.
+    /// Sets filters for the events that a lane needs. Does without them if the user may not set filters.
     pub(super) async fn narrow(&mut self, options: &Options) -> Result<(), SessionError> {
         for filter in event::filters() {
             let filter = Action::AddFilter { filter: filter.try_into()? };
             let answer = self.answer(&filter, "filter", "Filter", options.answer_deadline).await?;
             self.session.filtered = answer.is_success();
             if !self.session.filtered {
-                debug!("this manager user may not set filters; all call events will come");
+                debug!("this manager user may not set filters; Asterisk will send all call events");
                 break;
             }
         }
         Ok(())
     }
 
-    /// Reads, writes and pings until the connection breaks; answers why.
+    /// Reads, writes and pings until the connection is lost, and returns the reason.
     pub async fn run(
         self,
         options: &Options,
@@ -220,8 +220,8 @@ impl Live {
     }
 }
 
-/// Hands on everything that comes, in its order, and never waits for whoever takes it: a slow consumer must not make
-/// Asterisk wait, which drops connections that do not read.
+/// Passes on everything that is received, in order, and never waits for the receiver: Asterisk drops connections that
+/// do not read fast enough.
 async fn read(
     mut reader: impl AsyncRead + Unpin,
     mut decoder: Decoder,
@@ -236,7 +236,7 @@ async fn read(
             batch.extend(pending.take(message));
         }
         if !batch.is_empty() && incoming.send(std::mem::take(&mut batch)).is_err() {
-            return std::io::Error::other("nobody listens").into();
+            return std::io::Error::other("the receiver of the events has ended").into();
         }
         buffer.reserve(64 * 1024);
         match reader.read_buf(&mut buffer).await {
@@ -247,7 +247,7 @@ async fn read(
     }
 }
 
-/// Writes what is queued, as much at once as there is.
+/// Writes queued actions, as many at once as there are.
 async fn write(
     mut writer: impl AsyncWrite + Unpin,
     commands: &mut mpsc::UnboundedReceiver<Command>,
@@ -266,7 +266,7 @@ async fn write(
             pending.put(&command.action_id, command.answer, command.list);
             command.action.encode(&command.action_id, &mut out);
         }
-        // TLS may keep what it could not write at once; only a flush sends it.
+        // TLS may keep a part that it could not write at once; only a flush sends it.
         let sent = match writer.write_all(&out).await {
             Ok(()) => writer.flush().await,
             Err(error) => Err(error),
@@ -278,7 +278,7 @@ async fn write(
     }
 }
 
-/// A peer that is gone, or that takes bytes and answers nothing, is found by a Ping without an answer in time.
+/// Sends Pings. A Ping without an answer in time shows that the peer is gone, or that it reads but does not answer.
 async fn watch_life(options: &Options, pings: &mpsc::UnboundedSender<Command>) -> SessionError {
     let mut number = 0_u64;
     loop {
@@ -288,7 +288,7 @@ async fn watch_life(options: &Options, pings: &mpsc::UnboundedSender<Command>) -
         let Ok(action_id) = HeaderValue::try_from(format!("ping-{number}")) else { continue };
         let ping = Command { action_id, action: Action::Ping, answer: Some(answer), list: false };
         if pings.send(ping).is_err() || timeout(options.answer_deadline, answered).await.is_err() {
-            warn!(host = %options.host, "Asterisk does not answer a Ping");
+            warn!(host = %options.host, "Asterisk did not answer a Ping in time; reconnecting");
             return SessionError::Silent("Ping", options.answer_deadline);
         }
     }
@@ -299,12 +299,12 @@ impl Pending {
         let Some(answer) = answer else { return };
         let waiter = if list { Waiter::List(Vec::new(), answer) } else { Waiter::One(answer) };
         let mut waiters = self.lock();
-        // Whoever gave up waiting is forgotten here: requests are rare.
+        // Requests that gave up waiting are removed here, which is enough because requests are rare.
         waiters.retain(|_, waiter| !waiter.is_closed());
         waiters.insert(action_id.as_str().to_owned(), waiter);
     }
 
-    /// Gives a message to whoever waits for it, or back.
+    /// Gives a message to the request that waits for it. Returns it if no request does and a lane needs it.
     fn take(&self, message: Message) -> Option<Incoming> {
         if message.is_response() {
             let id = message.action_id().map(std::borrow::Cow::into_owned).unwrap_or_default();
@@ -352,7 +352,7 @@ impl Pending {
         None
     }
 
-    /// The event that ends a list says `EventList: Complete`.
+    /// Completes a list. The event that ends it has the header `EventList: Complete`.
     fn complete(&self, message: Message) {
         if !message.get("EventList").is_some_and(|list| list.eq_ignore_ascii_case("Complete")) {
             return;

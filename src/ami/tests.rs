@@ -1,4 +1,4 @@
-//! The protocol beside recorded sessions, and the link beside the sandbox.
+//! Tests of the protocol with recorded sessions, and of the link with the sandbox.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::codec::Decoder;
 use super::{Action, Event, HeaderValue, Incoming, Link, Options, Originate, Target};
 use crate::sandbox;
 
-/// What came back in every recorded session of both releases, as it was on the wire, and its name.
+/// Returns the name of every recorded session of both releases, with the bytes that Asterisk sent in it.
 fn traces() -> Vec<(String, Vec<u8>)> {
     let mut traces = Vec::new();
     for release in ["asterisk-16", "asterisk-22"] {
@@ -20,8 +20,8 @@ fn traces() -> Vec<(String, Vec<u8>)> {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
             let text = std::fs::read_to_string(&path).unwrap();
-            let came = text.split("\n\n").filter(|block| !block.trim_start().starts_with(">>> "));
-            let wire = came.collect::<Vec<_>>().join("\r\n\r\n").replace("\r\n", "\n").replace('\n', "\r\n");
+            let received = text.split("\n\n").filter(|block| !block.trim_start().starts_with(">>> "));
+            let wire = received.collect::<Vec<_>>().join("\r\n\r\n").replace("\r\n", "\n").replace('\n', "\r\n");
             traces.push((format!("{release}/{}", path.file_stem().unwrap().display()), wire.into_bytes()));
         }
     }
@@ -92,7 +92,7 @@ impl Linked {
         let sandbox = sandbox::start(options, stop.clone()).await.unwrap();
         let (host, port) = (sandbox.address.ip().to_string(), sandbox.address.port());
         let mut options = Options::new(host, port, "u".into(), secret.into(), false);
-        // A real clock, for sockets know no other; long enough that a busy machine does not look like a dead peer.
+        // The clock is real, because sockets need one. The deadline is long enough for a busy machine.
         options.ping_every = Duration::from_millis(200);
         options.answer_deadline = Duration::from_secs(2);
         let (link, incoming) = Link::start(options, stop.clone());
@@ -104,7 +104,7 @@ impl Linked {
             if let Some(incoming) = self.taken.pop_front() {
                 return incoming;
             }
-            let batch = timeout(Duration::from_secs(20), self.incoming.recv()).await.expect("nothing came");
+            let batch = timeout(Duration::from_secs(20), self.incoming.recv()).await.expect("nothing was received");
             self.taken.extend(batch.expect("the link ended"));
         }
     }
@@ -146,7 +146,7 @@ impl Linked {
         self.link.post(value(id), Action::Originate(Box::new(originate))).unwrap();
     }
 
-    /// How an Originate went, and the causes of the call's hangups.
+    /// Waits for the result of an Originate and for `legs` hangups, and returns it with their causes.
     async fn result(&mut self, id: &str, legs: usize) -> (bool, u8, Vec<u16>) {
         let (mut result, mut causes) = (None, Vec::new());
         while result.is_none() || causes.len() < legs {
@@ -164,7 +164,7 @@ impl Linked {
 }
 
 #[tokio::test]
-async fn a_login_tells_the_version_and_narrows_the_events() {
+async fn a_login_reports_the_version_and_filters_the_events() {
     let mut linked = Linked::start("s", 100.0).await;
     let session = linked.online().await;
     assert_eq!(session.banner, "Asterisk Call Manager/11.0.0");
@@ -200,20 +200,20 @@ async fn calls_are_followed_to_their_end() {
 }
 
 #[tokio::test]
-async fn what_happened_before_a_cut_is_told_before_it_and_the_link_comes_back() {
+async fn what_happened_before_a_cut_is_reported_before_it_and_the_link_reconnects() {
     let mut linked = Linked::start("s", 100.0).await;
     linked.online().await;
     linked.dial("PJSIP/1206@trunk", "stays");
     linked.until(|incoming| matches!(incoming, Incoming::Event(Event::OriginateResponse { .. })).then_some(())).await;
     linked.sandbox.cut();
     linked.offline().await;
-    assert!(matches!(linked.next().await, Incoming::Online(_)), "nothing of the old session comes after its end");
+    assert!(matches!(linked.next().await, Incoming::Online(_)), "nothing of the old session follows its end");
     let list = linked.link.list(Action::CoreShowChannels).await.unwrap();
     assert!(matches!(&list.events[..], [Event::CoreShowChannel(channel)] if channel.uniqueid == "stays"), "{list:?}");
 }
 
 #[tokio::test]
-async fn a_peer_that_takes_bytes_and_answers_nothing_is_found_out() {
+async fn a_peer_that_reads_bytes_and_does_not_answer_is_detected() {
     let mut linked = Linked::start("s", 100.0).await;
     linked.online().await;
     linked.sandbox.mute(true);
@@ -241,18 +241,18 @@ async fn nothing_posted_for_one_session_is_sent_in_the_next() {
 }
 
 #[tokio::test]
-async fn two_thousand_calls_at_once_are_all_told() {
+async fn two_thousand_calls_at_once_all_get_their_response() {
     const CALLS: usize = 2_000;
     let mut linked = Linked::start("s", 1000.0).await;
     linked.online().await;
     for number in 0..CALLS {
         linked.dial(&format!("PJSIP/{number}01@trunk"), &format!("call-{number:05}"));
     }
-    let mut told = std::collections::HashSet::new();
-    while told.len() < CALLS {
+    let mut answered = std::collections::HashSet::new();
+    while answered.len() < CALLS {
         if let Incoming::Event(Event::OriginateResponse { action_id, reason, .. }) = linked.next().await {
             assert_eq!(reason, 5);
-            assert!(told.insert(action_id));
+            assert!(answered.insert(action_id));
         }
     }
     assert_eq!(linked.sandbox.originates(), CALLS as u64);

@@ -1,4 +1,4 @@
-//! AMI over TLS.
+//! TLS for connections to the manager interface.
 
 use std::io;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::RootCertStore;
 
-/// Wraps a connection; the server's certificate must be valid for `host` by `roots`.
+/// Starts TLS on a connection. The server's certificate must be valid for `host` and be trusted by `roots`.
 ///
 /// # Errors
-/// Where it is not, or where what answers speaks no TLS.
+/// Fails if the certificate is not valid, or if the server does not speak TLS.
 pub async fn connect<S>(stream: S, host: &str, roots: RootCertStore) -> io::Result<TlsStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -41,7 +41,7 @@ mod tests {
         CertificateDer::from_pem_slice(CERTIFICATE).unwrap()
     }
 
-    /// A server that says its banner, and the client's end of the line to it.
+    /// Starts a server that sends its banner, and returns the client's end of the connection.
     fn server() -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_certificate_for_another_host_or_of_nobody_known_is_refused() {
+    async fn a_certificate_for_another_host_or_from_an_unknown_issuer_is_refused() {
         let mut roots = RootCertStore::empty();
         roots.add(certificate()).unwrap();
         assert!(connect(server(), "pbx.example", roots).await.is_err());

@@ -1,24 +1,24 @@
-//! Values that may stand in an AMI header: what has this type cannot end its line, so it cannot inject a header.
+//! Values for AMI headers. A value of these types cannot end its line, so it cannot inject a header.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Longest value in bytes. Asterisk cuts a line at 1024 bytes (`struct mansession`, `inbuf`); with the longest header
-/// name of ours and CR LF a line of this stays at 1000.
+/// The longest value in bytes. Asterisk cuts a line at 1024 bytes (`struct mansession`, `inbuf`); with our longest
+/// header name and CR LF a line with such a value has 1000.
 pub const MAX_BYTES: usize = 980;
 
-/// Why a text cannot stand in an AMI header.
+/// Why a text cannot be the value of an AMI header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidValue {
-    /// It would end the line, or the C string.
+    /// The text would end the line or the C string.
     #[error("must not hold CR, LF or NUL")]
     LineEnd,
-    /// Asterisk would cut it.
-    #[error("is {0} bytes long, the most is {MAX_BYTES}")]
+    /// The text is too long: Asterisk would cut it.
+    #[error("is {0} bytes long; at most {MAX_BYTES} are allowed")]
     TooLong(usize),
-    /// A channel variable's name that would write a function, or split the header.
-    #[error("is no name of a channel variable: letters, digits and `_`, or one that begins with those")]
+    /// The name of a channel variable would call a function or split the header.
+    #[error("is not the name of a channel variable: use letters, digits and `_`, at most 80, and no digit first")]
     VariableName,
 }
 
@@ -27,7 +27,7 @@ pub enum InvalidValue {
 pub struct HeaderValue(String);
 
 impl HeaderValue {
-    /// The text.
+    /// Returns the value's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -68,12 +68,12 @@ impl fmt::Debug for HeaderValue {
     }
 }
 
-/// A password that may stand in a header. It is never printed.
+/// A password that can be sent in a header. It is never printed.
 #[derive(Clone)]
 pub struct Secret(HeaderValue);
 
 impl Secret {
-    /// The text, for the wire.
+    /// Returns the text, to be sent to Asterisk only.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.as_str()
@@ -99,11 +99,12 @@ impl fmt::Debug for Secret {
 pub struct Variable(HeaderValue);
 
 impl Variable {
-    /// A name of letters, digits and `_` (up to two leading `_` make it inherited), and any value.
+    /// Makes a variable from any value and a name of at most 80 letters, digits and `_` that does not begin with a
+    /// digit. Up to two leading `_` make the variable inherited.
     ///
-    /// A name with `(` would call a function that writes, as `SHELL(…)`. Asterisk splits the header at commas outside
-    /// quotes and brackets and takes a backslash as "the next character is meant" (`__ast_app_separate_args` in
-    /// `main/app.c`), so those characters are escaped.
+    /// A name with `(` would call a function that writes, such as `SHELL(…)`. Asterisk splits the header at commas
+    /// outside quotes and brackets, and a backslash makes it take the next character literally
+    /// (`__ast_app_separate_args` in `main/app.c`), so those characters are escaped.
     pub fn new(name: &str, value: &str) -> Result<Self, InvalidValue> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         if name.is_empty() || name.len() > 80 || !name.bytes().all(plain) || name.as_bytes()[0].is_ascii_digit() {
@@ -119,7 +120,7 @@ impl Variable {
         line.try_into().map(Self)
     }
 
-    /// The header's value.
+    /// Returns the header's value: `name=value`, escaped.
     #[must_use]
     pub fn header(&self) -> &HeaderValue {
         &self.0
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_no_variable() {
+    fn a_function_is_not_a_variable() {
         for name in ["SHELL(touch /tmp/x)", "FILE(/etc/passwd)", "A=B", "A,B", "", "1A", "Ä"] {
             assert_eq!(Variable::new(name, "x"), Err(InvalidValue::VariableName), "{name}");
         }
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_held_to_the_same_rule_and_never_printed() {
+    fn a_secret_follows_the_same_rules_and_is_never_printed() {
         let secret = |text: &str| Secret::try_from(&SecretString::from(text));
         assert_eq!(secret("a\r\nAction: Command").unwrap_err(), InvalidValue::LineEnd);
         assert_eq!(format!("{:?}", secret("hunter2").unwrap()), "Secret");

@@ -1,11 +1,12 @@
-//! Which Asterisk answers, and whether it is one to warn about.
+//! The version of the Asterisk that answers, and whether it has a known security hole.
 
-/// The version in an answer to `CoreSettings`: `22.10.1`, `16.28.0~dfsg-0+deb11u4`, `18.9-cert11`, `GIT-master-…`.
+/// The version in an answer to `CoreSettings`, such as `22.10.1`, `16.28.0~dfsg-0+deb11u4`, `18.9-cert11` or
+/// `GIT-master-…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AsteriskVersion {
-    /// Major, minor and patch; `None` for a build that has no number.
+    /// Major, minor and patch. It is `None` for a build without a number.
     number: Option<(u32, u32, u32)>,
-    /// The number of a certified release.
+    /// The number after `cert`, for a certified release.
     certified: Option<u32>,
 }
 
@@ -25,8 +26,9 @@ impl AsteriskVersion {
         Self { number, certified }
     }
 
-    /// Whether a user with write `originate` can run programs on this server (CVE-2024-42365, fixed in 18.24.2,
-    /// 20.9.2, 21.4.2, certified 18.9-cert11 and 20.7-cert2). A build without a number counts as fixed.
+    /// Returns true if a user with the write permission `originate` can run programs on this server (CVE-2024-42365,
+    /// fixed in 18.24.2, 20.9.2, 21.4.2, certified 18.9-cert11 and 20.7-cert2). A build without a number counts as
+    /// fixed.
     pub fn runs_code_for_originate(&self) -> bool {
         let Some((major, minor, patch)) = self.number else { return false };
         match (major, self.certified) {

@@ -1,4 +1,4 @@
-//! What the sandbox answers to each action.
+//! The sandbox's answer to each action.
 
 use std::collections::HashMap;
 
@@ -13,11 +13,12 @@ use super::script::{self, Side};
 use super::subscribers::{Filter, Mask};
 use crate::ami::Message;
 
-/// Applications that run programs: refused to a user without write permission `system`, as the sandbox's is. Parts of
-/// names, as Asterisk compares them (`action_originate` in `main/manager.c`).
+/// Applications that run programs. They are refused to a user without the write permission `system`, which the
+/// sandbox's user does not have. These are parts of names, as Asterisk compares them (`action_originate` in
+/// `main/manager.c`).
 const FORBIDDEN: [&str; 6] = ["system", "exec", "agi", "mixmonitor", "externalivr", "originate"];
 
-/// The actions that are answered, with what Asterisk says of them; none that its user may not do.
+/// The actions that the sandbox answers, with Asterisk's descriptions. Its user may use all of them.
 const COMMANDS: [(&str, &str); 15] = [
     ("CoreSettings", "Show PBX core settings (version etc).  (Priv: system,reporting,all)"),
     ("CoreShowChannels", "List currently active channels.  (Priv: system,reporting,all)"),
@@ -36,13 +37,13 @@ const COMMANDS: [(&str, &str); 15] = [
     ("StopMixMonitor", "Stop recording a call through MixMonitor.  (Priv: system,call,all)"),
 ];
 
-/// Longest ChannelId (`AST_MAX_PUBLIC_UNIQUEID`).
+/// The longest ChannelId in bytes (`AST_MAX_PUBLIC_UNIQUEID`).
 const LONGEST_ID: usize = 149;
 
-/// How long Asterisk waits for an answer when nobody says.
+/// How long Asterisk waits for an answer if the Originate has no timeout, in milliseconds.
 const DEFAULT_TIMEOUT_MS: f64 = 30_000.0;
 
-/// An action, and whom to answer.
+/// An action and the session that gets its answer.
 struct Request<'a> {
     session: u64,
     id: String,
@@ -184,7 +185,7 @@ impl Exchange {
         self.say(request, "Success", &[("Message", "Originate successfully queued")]);
         let id = if channel_id.is_empty() { self.make_id() } else { channel_id };
         let second_id = if other_id.is_empty() { format!("{id};2") } else { other_id };
-        let taken = self.is_taken(&id) || (dialed.local && self.is_taken(&second_id));
+        let conflict = self.conflicts(&id) || (dialed.local && self.conflicts(&second_id));
         let began = Instant::now();
         let call = Call {
             asked: Asked {
@@ -196,7 +197,7 @@ impl Exchange {
                 caller: Party::parse(&request.field("CallerID")),
                 account: request.field("Account"),
             },
-            script: if taken { script::refused() } else { script::of_call(&dialed) }.into(),
+            script: if conflict { script::refused() } else { script::of_call(&dialed) }.into(),
             dialed,
             peer_dialed: None,
             legs: [const { None }; 3],
@@ -214,17 +215,18 @@ impl Exchange {
         self.begin(call);
     }
 
-    /// Asterisk 22 refuses an id that a live one begins with; the other way round it is fine.
-    fn is_taken(&self, id: &str) -> bool {
+    /// Returns true if a live channel's id begins with `id`, as Asterisk 22 checks it. A new id may begin with a live
+    /// one.
+    fn conflicts(&self, id: &str) -> bool {
         self.ids.range(id.to_owned()..).next().is_some_and(|(live, _)| live.starts_with(id))
     }
 
-    /// The channel of that name or Uniqueid.
+    /// Finds a live channel by its name or its Uniqueid.
     fn find(&self, channel: &str) -> Option<(u64, Side)> {
         self.names.get(channel).or_else(|| self.ids.get(channel)).copied()
     }
 
-    /// The same, or an answer that there is none.
+    /// Finds the request's channel, or answers that there is none.
     fn find_or_refuse(&mut self, request: &Request) -> Option<(u64, Side)> {
         let channel = request.field("Channel");
         if channel.is_empty() {
@@ -338,7 +340,7 @@ fn bridge_of(call: &Call) -> &str {
     call.bridge.as_ref().map_or("", |bridge| &bridge.id)
 }
 
-/// A positive number of milliseconds, or what stands for none.
+/// Parses a positive number of milliseconds. An empty text stands for the default.
 fn parse_or(text: &str, default: f64) -> Result<f64, ()> {
     match text {
         "" => Ok(default),
@@ -346,7 +348,8 @@ fn parse_or(text: &str, default: f64) -> Result<f64, ()> {
     }
 }
 
-/// The variables of an Originate, split and unescaped as Asterisk does (`__ast_app_separate_args` in `main/app.c`).
+/// Returns the variables of an Originate, split and unescaped as Asterisk does (`__ast_app_separate_args` in
+/// `main/app.c`).
 fn variables(action: &Message) -> HashMap<String, String> {
     let headers = action.headers().filter(|(name, _)| name.eq_ignore_ascii_case(b"Variable"));
     let mut variables = HashMap::new();

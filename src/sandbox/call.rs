@@ -1,4 +1,4 @@
-//! One call of the sandbox: its legs, and the rest of its script.
+//! One call of the sandbox: its legs, and the part of its script that is still to be played.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -8,7 +8,7 @@ use tokio_util::time::delay_queue::Key;
 use super::outcome::Dialed;
 use super::script::{Side, Step};
 
-/// A channel.
+/// A channel of a call, with the fields that events show.
 #[derive(Clone, Debug)]
 pub struct Leg {
     pub name: String,
@@ -25,7 +25,7 @@ pub struct Leg {
     pub began: Instant,
 }
 
-/// A number and a name, both unknown until they are set.
+/// A caller's number and name. Both are unknown until they are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Party {
     pub number: Option<String>,
@@ -39,7 +39,7 @@ pub struct Asked {
     pub channel: String,
     pub application: String,
     pub data: String,
-    /// Context and extension, where no application was asked for.
+    /// The context and the extension, if no application was asked for.
     pub extension: Option<(String, String)>,
     pub caller: Party,
     pub account: String,
@@ -51,28 +51,29 @@ pub struct Call {
     pub asked: Asked,
     pub dialed: Dialed,
     pub peer_dialed: Option<Dialed>,
-    /// First, second, peer: there as long as they live.
+    /// The live legs: first, second and peer.
     pub legs: [Option<Leg>; 3],
-    /// What is known of the legs that Cdr needs after they hung up.
+    /// Legs that have hung up, which the CDRs still need.
     pub gone: [Option<Leg>; 3],
     /// The A leg's Uniqueid.
     pub id: String,
     pub second_id: String,
     pub script: VecDeque<Step>,
-    /// Nobody answering by then ends the call.
+    /// The call ends at this time if it has not been answered.
     pub deadline: Instant,
     pub began: Instant,
-    /// Up to when its script was played. Pauses count from here, so that a late wake-up makes none of them longer.
+    /// The time up to which the script has been played. Pauses count from here, so that a late wake-up makes none
+    /// longer.
     pub at: Instant,
     pub answered: Option<Instant>,
-    /// What wakes it for its next step.
+    /// The timer of the next step.
     pub timer: Option<Key>,
     pub bridge: Option<Bridge>,
-    /// Channel variables, set by the Originate and by Setvar.
+    /// The channel variables, set by the Originate and by Setvar.
     pub variables: HashMap<String, String>,
 }
 
-/// The bridge of the two legs of a `Dial`.
+/// The bridge between the two legs of a `Dial`.
 #[derive(Clone, Debug)]
 pub struct Bridge {
     pub id: String,
@@ -90,7 +91,7 @@ impl Side {
 }
 
 impl Party {
-    /// From `"Name" <number>`, `Name <number>` or a number alone.
+    /// Parses `"Name" <number>`, `Name <number>` or a number alone.
     pub fn parse(caller_id: &str) -> Self {
         let some = |text: &str| Some(text.trim().trim_matches('"').to_owned()).filter(|text| !text.is_empty());
         match caller_id.split_once('<') {
@@ -101,25 +102,25 @@ impl Party {
 }
 
 impl Call {
-    /// A leg while it lives.
+    /// Returns a leg if it is live.
     pub fn leg(&self, side: Side) -> Option<&Leg> {
         self.legs[side.index()].as_ref()
     }
 
-    /// The leg that runs the dialplan: the only one, or a Local channel's second half.
+    /// Returns the leg that runs the dialplan: the only one, or a Local channel's second half.
     pub fn dialplan_side(&self) -> Side {
         if self.dialed.local { Side::Second } else { Side::First }
     }
 
-    /// A leg, living or gone.
+    /// Returns a leg, whether it is live or has hung up.
     pub fn known_leg(&self, side: Side) -> Option<&Leg> {
         self.leg(side).or(self.gone[side.index()].as_ref())
     }
 
-    /// Sets a leg's state before the event that tells it.
+    /// Sets a leg's state before the event that reports it.
     pub fn prepare(&mut self, step: Step) {
         if let (Step::PeerDialEnd("ANSWER"), [.., Some(peer)]) = (step, &mut self.legs) {
-            // As traced: a leg that answered stands nowhere in the dialplan.
+            // As traced: a leg that has answered has no extension in the dialplan.
             peer.exten.clear();
         }
         let caller = self.asked.caller.clone();
@@ -155,9 +156,9 @@ impl Call {
         }
     }
 
-    /// Whether a step says anything in this call: a leg that it does not have, or a caller id that nobody set, does
-    /// not.
-    pub fn says(&self, step: Step) -> bool {
+    /// Returns true if a step causes an event in this call. A step for a leg that the call does not have, or for a
+    /// caller id that was not set, does not.
+    pub fn has_event(&self, step: Step) -> bool {
         match step {
             Step::NewChannel(_) | Step::Response(_) | Step::Wait(_) | Step::Run => true,
             Step::NewAccountCode(side) => self.leg(side).is_some() && !self.asked.account.is_empty(),
@@ -169,7 +170,7 @@ impl Call {
             | Step::SoftHangupRequest(side, _)
             | Step::HangupRequest(side, _)
             | Step::Hangup(side, _) => self.leg(side).is_some(),
-            // Asterisk keeps no record of a call that nobody answered, unless told to.
+            // By default Asterisk writes no CDR for a call that was not answered.
             Step::Cdr(side) => side != Side::Peer && self.known_leg(side).is_some() && self.answered.is_some(),
             Step::LocalBridge => self.leg(Side::Second).is_some(),
             Step::Report => self.leg(self.dialplan_side()).is_some(),

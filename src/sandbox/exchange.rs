@@ -1,4 +1,4 @@
-//! The calls of a sandbox: one task that holds them all and plays the script of each.
+//! The calls of a sandbox: one task that owns all of them and plays the script of each.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -20,30 +20,30 @@ use super::timing::Timing;
 use crate::ami::Message;
 use crate::domain::time::Millis;
 
-/// What sessions and handles ask of the exchange.
+/// A message from a session or a handle to the exchange.
 pub enum Order {
-    /// A client logged in; what it is to hear goes there.
+    /// A client logged in. Its answers and events are sent to `out`.
     Join { session: u64, out: mpsc::UnboundedSender<Bytes>, mask: Mask },
-    /// It is gone.
+    /// The client's connection has ended.
     Leave { session: u64 },
-    /// It sent an action.
+    /// The client sent an action.
     Act { session: u64, action: Message },
-    /// Close all connections.
+    /// Closes all connections at once.
     Cut,
-    /// Answer nothing; or again.
+    /// Stops answering and sending events, or starts again.
     Mute(bool),
-    /// Tell the Uniqueids of all live channels.
+    /// Asks for the Uniqueids of all live channels.
     Live(oneshot::Sender<Vec<String>>),
 }
 
-/// All calls and sessions. Actions are in `actions.rs`.
+/// All calls and sessions. The actions are in `actions.rs`.
 pub struct Exchange {
     pub(super) subscribers: Subscribers,
     pub(super) timing: Timing,
     pub(super) calls: HashMap<u64, Call>,
-    /// Live channels by Uniqueid. In order, because a new id must be no prefix of a live one.
+    /// Live channels by Uniqueid. They are ordered, because a new id must not be a prefix of a live one.
     pub(super) ids: BTreeMap<String, (u64, Side)>,
-    /// Live channels by name.
+    /// Live channels by their name.
     pub(super) names: HashMap<String, (u64, Side)>,
     pub(super) seen: Arc<Seen>,
     next: DelayQueue<u64>,
@@ -109,7 +109,7 @@ impl Exchange {
         Clock { speed: self.timing.speed, now: Instant::now(), unix: Millis::now().0 / 1000 }
     }
 
-    /// A Uniqueid as Asterisk makes them when nobody gave one.
+    /// Makes a Uniqueid as Asterisk does for a channel whose Originate gives none.
     pub(super) fn make_id(&mut self) -> String {
         self.made_channels += 1;
         format!("{}.{}", self.clock().unix, self.made_channels)
@@ -120,7 +120,7 @@ impl Exchange {
         self.play(self.made_calls, call);
     }
 
-    /// Puts another script in the place of what is left of a call's own.
+    /// Replaces the rest of a call's script.
     pub(super) fn interrupt(&mut self, id: u64, script: Vec<Step>) {
         let Some(mut call) = self.calls.remove(&id) else { return };
         if let Some(timer) = call.timer.take() {
@@ -131,7 +131,7 @@ impl Exchange {
         self.play(id, call);
     }
 
-    /// Plays a call's script up to its next pause, or to its end.
+    /// Plays a call's script up to its next pause or its end.
     fn play(&mut self, id: u64, mut call: Call) {
         while let Some(step) = call.script.pop_front() {
             match step {
@@ -140,7 +140,7 @@ impl Exchange {
                     if due.is_some_and(|due| due <= call.at) {
                         continue;
                     }
-                    // Only the timeout ends a call that nobody answers.
+                    // A call that is not answered ends by its timeout only.
                     if call.answered.is_none() && due.is_none_or(|due| due > call.deadline) {
                         due = Some(call.deadline);
                         call.script = script::timed_out(call.dialed.local).into();
@@ -161,7 +161,7 @@ impl Exchange {
             Step::BridgeCreate => {
                 call.bridge = Some(Bridge { id: uuid::Uuid::now_v7().to_string(), channels: 0 });
             }
-            Step::BridgeEnter(_) | Step::BridgeLeave(_) if call.says(step) => {
+            Step::BridgeEnter(_) | Step::BridgeLeave(_) if call.has_event(step) => {
                 let enters = matches!(step, Step::BridgeEnter(_));
                 if let Some(bridge) = &mut call.bridge {
                     bridge.channels = if enters { bridge.channels + 1 } else { bridge.channels.saturating_sub(1) };
@@ -172,7 +172,7 @@ impl Exchange {
         }
         call.prepare(step);
         let lost = matches!(step, Step::Response(_)) && call.dialed.outcome == Outcome::LostResponse;
-        if call.says(step)
+        if call.has_event(step)
             && !lost
             && let Some((event, class)) = render::event(step)
         {
@@ -204,7 +204,7 @@ impl Exchange {
                 (dialed, uniqueid, "", 0)
             }
         };
-        // Both halves of a Local channel bear the same number.
+        // Both halves of a Local channel have the same number.
         let number = if side == Side::Peer { self.made_channels } else { id };
         let leg = Leg {
             name: format!("{}-{number:08x}{half}", dialed.device),
@@ -226,7 +226,7 @@ impl Exchange {
     }
 }
 
-/// The A leg is answered: what it was originated for begins.
+/// Starts the application that the Originate asked for: the A leg has answered.
 fn run_application(call: &mut Call) {
     if let Some(leg) = &mut call.legs[Side::First.index()] {
         leg.application.clone_from(&call.asked.application);

@@ -1,8 +1,8 @@
-//! An Asterisk Manager server in process, for trying Trunkline out and for tests: it answers and reports as a real
-//! Asterisk 22 does in the traces under `tests/data/ami`, and rings nobody.
+//! An Asterisk Manager server in this process, for demonstrations and tests. It answers and sends events as a real
+//! Asterisk 22 does in the traces under `tests/data/ami`, and no phone rings.
 //!
-//! How a call ends is set by the number that is dialed: see [`outcome::Outcome`], or `docs/sandbox.md`. What it leaves
-//! out of the traces: `TestEvent`, `VarSet` and `DeviceStateChange`, which no dialer reads and every filter drops.
+//! The dialed number decides how a call ends: see [`outcome::Outcome`] or `docs/sandbox.md`. The sandbox omits the
+//! events `TestEvent`, `VarSet` and `DeviceStateChange` of the traces, which no dialer reads and every filter excludes.
 
 mod actions;
 mod call;
@@ -29,55 +29,55 @@ use seen::Seen;
 pub use options::Options;
 pub use seen::Originated;
 
-/// What a sandbox has seen, and what can be done to it.
+/// A handle that shows what a sandbox has received and that breaks it on purpose.
 #[derive(Clone)]
 pub struct Handle {
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: SocketAddr,
     orders: mpsc::UnboundedSender<Order>,
     seen: Arc<Seen>,
 }
 
 impl Handle {
-    /// The Originates that arrived, in order, refused ones too; of a great many only the last 100,000.
+    /// Returns the last 100,000 received Originates in order, including refused ones.
     #[must_use]
     pub fn originated(&self) -> Vec<Originated> {
         self.seen.originated()
     }
 
-    /// How many Originates arrived, refused ones too.
+    /// Returns how many Originates were received, including refused ones.
     #[must_use]
     pub fn originates(&self) -> u64 {
         self.seen.originates()
     }
 
-    /// The Uniqueids of all live channels, in order.
+    /// Returns the Uniqueids of all live channels in order.
     pub async fn live(&self) -> Vec<String> {
         let (answer, answered) = oneshot::channel();
         let _ = self.orders.send(Order::Live(answer));
         answered.await.unwrap_or_default()
     }
 
-    /// Closes every connection, as a restart of Asterisk's manager would; calls go on.
+    /// Closes every connection, as a restart of Asterisk's manager would. Calls continue.
     pub fn cut(&self) {
         let _ = self.orders.send(Order::Cut);
     }
 
-    /// From now on takes actions and answers none; or answers again. Calls go on.
+    /// Reads actions from now on without answering them, or answers again. Calls continue.
     pub fn mute(&self, mute: bool) {
         let _ = self.orders.send(Order::Mute(mute));
     }
 
-    /// From now on refuses every login; or takes them again. Sessions stay.
+    /// Refuses every login from now on, or accepts them again. Existing sessions stay open.
     pub fn refuse_logins(&self, refuse: bool) {
         self.seen.refuse_logins(refuse);
     }
 }
 
-/// Starts a sandbox; it ends when `stop` is cancelled.
+/// Starts a sandbox, which ends when `stop` is cancelled.
 ///
 /// # Errors
-/// Where it cannot listen there.
+/// Fails if it cannot listen on the address.
 pub async fn start(options: Options, stop: CancellationToken) -> std::io::Result<Handle> {
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;

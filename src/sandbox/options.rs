@@ -1,13 +1,13 @@
-//! How a sandbox is configured.
+//! The settings of a sandbox.
 
 use std::net::SocketAddr;
 
 use secrecy::SecretString;
 
-/// Where a sandbox listens, who may log in, and how fast its calls pass.
+/// Where a sandbox listens, which user may log in, and how fast its calls are.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The address that it listens at; port 0 takes a free port.
+    /// The address to listen on. Port 0 takes a free port.
     pub listen: SocketAddr,
     /// The manager user that may log in.
     pub username: String,
@@ -15,6 +15,7 @@ pub struct Options {
     pub secret: SecretString,
     /// The seed of the random numbers that decide how long calls ring and talk.
     pub seed: u64,
-    /// How much faster than real calls: 1 rings for seconds, 100 for hundredths. Timeouts pass as much faster.
+    /// How many times faster than real calls everything happens, timeouts included: with 1 a phone rings for seconds,
+    /// with 100 for hundredths of a second.
     pub speed: f64,
 }

@@ -1,4 +1,4 @@
-//! What becomes of a dialed number: the table that `docs/sandbox.md` shows.
+//! What happens to a call to each number: the table in `docs/sandbox.md`.
 
 /// How the far end of a dialed channel behaves.
 ///
@@ -16,53 +16,53 @@
 /// | any other | answers after 1 to 4 s and talks for 3 to 20 s, both drawn from the seed |
 ///
 /// The number is the `123` of `PJSIP/123@trunk`, `SIP/trunk/123` and `Local/123@context/n`. Without a number, as in
-/// `PJSIP/trunk`, the endpoint answers. Names that stand above the digits:
+/// `PJSIP/trunk`, the endpoint answers. These names take precedence over the digits:
 ///
 /// | name | does |
 /// | --- | --- |
 /// | endpoint `nosuch` | is not configured: no channel appears |
-/// | endpoint `unreachable` | has no address to be called at |
-/// | context `answer` | answers at once, hangs up after 0.2 s |
-/// | context `talk` | answers at once, stays until the application ends |
-/// | contexts `busy`, `congestion`, `noanswer`, `unalloc` | as the names say, at once |
-/// | a Local extension that is no number | does not exist in the dialplan |
+/// | endpoint `unreachable` | has no contact, so it cannot be called |
+/// | context `answer` | answers at once and hangs up after 0.2 s |
+/// | context `talk` | answers at once and stays until the application ends |
+/// | contexts `busy`, `congestion`, `noanswer`, `unalloc` | do at once what the name says |
+/// | a Local extension that is not a number | does not exist in the dialplan |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Rings, answers, talks, hangs up.
+    /// It rings, answers, talks and hangs up.
     Answer,
-    /// Answers at once and hangs up after 0.2 s.
+    /// It answers at once and hangs up after 0.2 s.
     AnswerAtOnce,
-    /// Answers at once; the near end hangs up when its application ends.
+    /// It answers at once, and the near end hangs up when its application ends.
     Talk,
     Busy,
     NoAnswer,
     Congestion,
     Unallocated,
-    /// Answers after 25 s of ringing.
+    /// It answers after 25 s of ringing.
     SlowAnswer,
-    /// Answers, and stays until somebody hangs it up.
+    /// It answers and stays until the call is hung up by a `Hangup` action.
     NeverHangsUp,
-    /// As `Answer`, but nobody is told.
+    /// It answers as `Answer` does, but the `OriginateResponse` is not sent.
     LostResponse,
     NoSuchExtension,
-    /// As `Answer`, and the dialplan reports.
+    /// It answers as `Answer` does, and the dialplan sends a `UserEvent`.
     Reports,
     /// The endpoint has no contact.
     Unreachable,
-    /// There is no such endpoint, or no such technology: not even a channel.
+    /// There is no such endpoint or technology, so that no channel is created.
     NoChannel,
 }
 
-/// A dial string, taken apart.
+/// A dial string, split into its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialed {
-    /// A Local channel has two legs.
+    /// True for a Local channel, which has two legs.
     pub local: bool,
-    /// The channel's name without its serial number: `PJSIP/trunk`, `Local/100@default`.
+    /// The channel's name without its serial number, such as `PJSIP/trunk` or `Local/100@default`.
     pub device: String,
-    /// What stands behind the technology: `100@default/n`.
+    /// The part after the technology, such as `100@default/n`.
     pub dial_string: String,
-    /// Where the channel is in the dialplan.
+    /// The channel's context in the dialplan.
     pub context: String,
     pub exten: String,
     pub outcome: Outcome,
@@ -71,7 +71,7 @@ pub struct Dialed {
 const TECHNOLOGIES: [&str; 5] = ["Local", "PJSIP", "SIP", "IAX2", "DAHDI"];
 
 impl Dialed {
-    /// `None` where there is no technology in it at all: `Invalid channel`.
+    /// Parses a dial string. Returns `None` if it has no technology, which Asterisk answers with `Invalid channel`.
     pub fn parse(channel: &str) -> Option<Self> {
         let (technology, dial_string) = channel.split_once('/')?;
         let known = TECHNOLOGIES.iter().any(|known| known.eq_ignore_ascii_case(technology));
@@ -109,7 +109,7 @@ impl Dialed {
         }
     }
 
-    /// `number@endpoint`, `endpoint/number`, `endpoint/sip:number@host` or `endpoint`.
+    /// Parses `number@endpoint`, `endpoint/number`, `endpoint/sip:number@host` or `endpoint`.
     fn endpoint(technology: &str, dial_string: &str) -> Self {
         let (endpoint, number) = match dial_string.split_once('/') {
             Some((endpoint, rest)) => {
@@ -136,7 +136,7 @@ impl Dialed {
         }
     }
 
-    /// Rings or refuses without a pause of its own, as the dialplans of the traces do.
+    /// Returns true if the far end rings or refuses without a pause, as the dialplans of the traces do.
     pub fn is_prompt(&self) -> bool {
         self.local
             && matches!(self.context.as_str(), "answer" | "talk" | "busy" | "congestion" | "noanswer" | "unalloc")
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stand_above_digits() {
+    fn names_take_precedence_over_digits() {
         assert_eq!(outcome("Local/101@answer/n"), Outcome::AnswerAtOnce);
         assert_eq!(outcome("Local/nosuch@answer/n"), Outcome::NoSuchExtension);
         assert_eq!(outcome("PJSIP/100@nosuch"), Outcome::NoChannel);

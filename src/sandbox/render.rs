@@ -1,11 +1,11 @@
-//! Events as Asterisk 22 writes them: names and order of fields are those of the traces.
+//! Writes events as Asterisk 22 does, with the fields and their order as in the traces.
 
 use std::fmt::Write;
 
 use super::call::{Call, Leg, Party};
 use super::script::{Side, Step};
 
-/// Name and class of the event that a step makes; `None` for a step that makes none.
+/// Returns the name and the class of a step's event, or `None` if the step has none.
 pub fn event(step: Step) -> Option<(&'static str, &'static str)> {
     Some(match step {
         Step::NewChannel(_) => ("Newchannel", "call"),
@@ -32,7 +32,7 @@ pub fn event(step: Step) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// Writes the event of a step, without its first two lines and the empty one that ends it.
+/// Writes a step's event, without its first two lines and the empty line that ends it.
 pub fn fields(out: &mut String, call: &Call, step: Step, clock: &Clock) {
     match step {
         Step::NewChannel(side) | Step::State(side, _) | Step::NewConnectedLine(side) => side_of(out, call, side),
@@ -106,17 +106,17 @@ pub fn fields(out: &mut String, call: &Call, step: Step, clock: &Clock) {
     }
 }
 
-/// Wall-clock times of the phone's own time: a fast sandbox still records calls of many seconds.
+/// Converts times to the phone's own time, so that the CDRs of a fast sandbox still show calls of many seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     pub speed: f64,
     pub now: tokio::time::Instant,
-    /// Seconds since 1970.
+    /// The wall clock in seconds since 1970.
     pub unix: i64,
 }
 
 impl Clock {
-    /// Whole seconds of the phone's time since an instant.
+    /// Returns the whole seconds of the phone's time since an instant.
     pub fn since(&self, then: tokio::time::Instant) -> i64 {
         #[expect(clippy::cast_possible_truncation, reason = "seconds of a call")]
         let seconds = (self.now.saturating_duration_since(then).as_secs_f64() * self.speed) as i64;
@@ -129,7 +129,7 @@ impl Clock {
     }
 }
 
-/// Writes headers.
+/// Writes headers, one on each line.
 pub fn put(out: &mut String, headers: &[(&str, &str)]) {
     for (name, value) in headers {
         out.push_str(name);
@@ -194,7 +194,7 @@ fn bridge(out: &mut String, call: &Call) {
 
 fn response(out: &mut String, call: &Call, reason: u8) {
     let success = reason == 4;
-    // A call that failed is named as it was asked for, one that lives by its channel.
+    // A failed call is named by its dial string, a live one by its channel.
     let channel = match call.leg(Side::First) {
         Some(leg) if success => &leg.name,
         _ => &call.asked.channel,

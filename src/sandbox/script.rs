@@ -1,24 +1,24 @@
-//! The order in which a call's events come, copied from the traces.
+//! The order of a call's events, copied from the traces.
 
 use super::outcome::{Dialed, Outcome};
 
-/// One leg of a call.
+/// Identifies one leg of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The originated channel; of a Local channel, its `;1`.
+    /// The originated channel. For a Local channel this is the half `;1`.
     First,
-    /// A Local channel's `;2`.
+    /// The half `;2` of a Local channel.
     Second,
-    /// The channel that `Application: Dial` makes.
+    /// The channel that `Application: Dial` creates.
     Peer,
 }
 
-/// One event, or a wait. A step of a leg that a call does not have is passed over, so that one script serves Local and
-/// other channels.
+/// One event, or a pause. A step for a leg that the call does not have is skipped, so that one script serves both Local
+/// and other channels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Step {
     NewChannel(Side),
-    /// Enters a dialplan application, with its data, at a priority.
+    /// The leg enters a dialplan application, with its data, at a priority.
     NewExten(Side, &'static str, &'static str, u8),
     NewAccountCode(Side),
     NewCallerId(Side),
@@ -26,7 +26,7 @@ pub enum Step {
     LocalBridge,
     DialBegin,
     DialState,
-    /// The leg's state changes: 5 ringing, 6 up, 7 busy.
+    /// The leg's state changes: 5 is ringing, 6 is up, 7 is busy.
     State(Side, u8),
     /// Dialing ended with this `DialStatus`.
     DialEnd(&'static str),
@@ -37,31 +37,31 @@ pub enum Step {
     BridgeEnter(Side),
     BridgeLeave(Side),
     BridgeDestroy,
-    /// The `OriginateResponse`, with its reason; 4 is success.
+    /// The `OriginateResponse` with its reason, where 4 means success.
     Response(u8),
     SoftHangupRequest(Side, u16),
     HangupRequest(Side, u16),
     Hangup(Side, u16),
     Cdr(Side),
-    /// The dialplan's `UserEvent(Trunkline,…)`.
+    /// The dialplan sends `UserEvent(Trunkline,…)`.
     Report,
     Wait(Pause),
-    /// The A leg is answered: run the application.
+    /// The A leg has answered: the application starts.
     Run,
 }
 
-/// How long a step waits, in the phone's own time.
+/// How long a pause lasts, in the phone's own time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
-    /// Until the far end says anything: 0.1 to 0.5 s.
+    /// It takes 0.1 to 0.5 s until the far end gives any sign.
     Setup,
-    /// 1 to 4 s.
+    /// The phone rings for 1 to 4 s.
     Ring,
-    /// 25 s.
+    /// The phone rings for 25 s.
     LongRing,
-    /// 3 to 20 s, or until the application ends.
+    /// The call lasts 3 to 20 s, or until the application ends.
     Talk,
-    /// 0.2 s.
+    /// The far end waits for 0.2 s.
     Moment,
     Forever,
 }
@@ -173,7 +173,7 @@ const PEER_HANGS_UP: &[Step] = &[
     Cdr(Second),
 ];
 
-/// From the Originate up to [`Step::Run`], or up to the end where nobody answers.
+/// Returns the steps from the Originate to [`Step::Run`], or to the end if the call is not answered.
 pub fn of_call(dialed: &Dialed) -> Vec<Step> {
     let answer = |wait: &[Step]| [OPEN, &[LocalBridge], RING, wait, ANSWER, &[Run]].concat();
     let at_once = || [OPEN, &[LocalBridge, DialBegin], ANSWER, &[Run]].concat();
@@ -198,7 +198,7 @@ pub fn of_call(dialed: &Dialed) -> Vec<Step> {
     }
 }
 
-/// From the answer on, where no `Dial` runs.
+/// Returns the steps after the answer if no `Dial` runs.
 pub fn of_talk(outcome: Outcome) -> Vec<Step> {
     match outcome {
         Outcome::AnswerAtOnce => [&[NewExten(Second, "Wait", "0.2", 2), Wait(Moment)], FAR_END_HANGS_UP].concat(),
@@ -209,7 +209,7 @@ pub fn of_talk(outcome: Outcome) -> Vec<Step> {
     }
 }
 
-/// From the answer on, where `Dial` calls a second leg.
+/// Returns the steps after the answer if `Dial` calls a second leg.
 pub fn of_dial(outcome: Outcome, first: Outcome) -> Vec<Step> {
     let refused = |status, cause| {
         let end = [
@@ -243,12 +243,12 @@ pub fn of_dial(outcome: Outcome, first: Outcome) -> Vec<Step> {
     }
 }
 
-/// The id is taken by a live channel.
+/// Returns the steps of an Originate that is refused because of a channel id conflict.
 pub fn refused() -> Vec<Step> {
     vec![Response(0)]
 }
 
-/// Nobody answered in time.
+/// Returns the steps of a call that was not answered in time.
 pub fn timed_out(local: bool) -> Vec<Step> {
     if local {
         vec![
@@ -263,7 +263,7 @@ pub fn timed_out(local: bool) -> Vec<Step> {
     }
 }
 
-/// Somebody hung the call up by the `Hangup` action.
+/// Returns the steps of a call that is ended by a `Hangup` action.
 pub fn hung_up(answered: bool, cause: u16) -> Vec<Step> {
     let begin: &[Step] = if answered {
         &[BridgeLeave(Peer), BridgeLeave(First), BridgeDestroy]

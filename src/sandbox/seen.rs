@@ -4,21 +4,21 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// How many Originates are remembered: a load test may run for days.
+/// How many Originates are remembered. The number is bounded because a load test may run for days.
 const REMEMBERED: usize = 100_000;
 
-/// An Originate that arrived, with the values as sent.
+/// An Originate that the sandbox received, with its values as they were sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Originated {
-    /// The action's ActionID.
+    /// The ActionID of the action.
     pub action_id: String,
-    /// The Originate's ChannelId.
+    /// The ChannelId of the Originate.
     pub channel_id: String,
-    /// The Originate's Channel.
+    /// The Channel of the Originate: its dial string.
     pub channel: String,
 }
 
-/// What the sessions have seen, shared with the sandbox's handle.
+/// The state that the sandbox's tasks share with its handle.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     originated: Mutex<VecDeque<Originated>>,

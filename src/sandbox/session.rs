@@ -1,4 +1,4 @@
-//! One client's connection to the sandbox.
+//! The connection of one client to the sandbox.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::subscribers::Mask;
 use crate::ami::Message;
 use crate::ami::codec::Decoder;
 
-/// Takes connections until it is dropped, and all of them with it.
+/// Accepts connections until it is dropped, which also closes them.
 pub async fn accept(
     listener: TcpListener,
     options: Arc<Options>,
@@ -68,7 +68,7 @@ async fn serve(
     };
     let read = async move {
         let (mut decoder, mut buffer) = (Decoder::default(), BytesMut::with_capacity(16 * 1024));
-        // Once the session has joined, only the exchange holds its channel: dropping it there ends the writer.
+        // After the login only the exchange owns this channel: dropping it there ends the writer.
         let mut out = Some(out);
         loop {
             while let Some(action) = decoder.next(&mut buffer) {
@@ -82,7 +82,7 @@ async fn serve(
                             let _ = orders.send(Order::Join { session, out, mask });
                         }
                     }
-                    // As the real one does: refused once, the connection is closed.
+                    // As in Asterisk, one refused login closes the connection.
                     Some(_) => return std::io::Result::Ok(()),
                 }
             }
@@ -96,7 +96,7 @@ async fn serve(
         done = &mut write => return done,
         done = read => done?,
     }
-    // What was queued before the end still goes out.
+    // Answers that were queued before the end are still sent.
     write.await
 }
 

@@ -1,46 +1,46 @@
-//! Who is logged in, and which events each of them hears.
+//! The sessions that are logged in, and which events are sent to each.
 
 use std::collections::HashMap;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
-/// All sessions.
+/// All sessions that are logged in.
 #[derive(Default)]
 pub struct Subscribers {
     listeners: HashMap<u64, Listener>,
-    /// An event is written once, however many hear it.
+    /// The text of the current event, written once for all sessions.
     text: String,
-    /// Nobody is answered, and nobody hears anything.
+    /// True while no answers and no events are sent.
     pub muted: bool,
 }
 
 struct Listener {
     out: mpsc::UnboundedSender<Bytes>,
-    /// What is said in one turn goes out as one piece.
+    /// The texts of one turn, which are sent together.
     queued: BytesMut,
     mask: Mask,
     filters: Vec<Filter>,
-    /// What mask and filters make of an event's name, once asked.
+    /// Whether the mask and the filters let an event's name pass, as far as it is known.
     wants: HashMap<&'static str, bool>,
 }
 
-/// Classes of events that a session asked for.
+/// The event classes that a session asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mask {
     All,
-    /// Only these; `off` is none.
+    /// Only these classes. The list is empty for `off`.
     Classes(Vec<String>),
 }
 
-/// A filter by the event's name, in the regular expressions that matter here: `Event: Hangup`, which also matches
-/// `HangupRequest` for it is searched for anywhere, and `^Event: (Hangup|Newstate)[[:space:]]`, which does not. With a `!`
-/// before it, it keeps out what it matches.
+/// A filter by the event's name, as far as regular expressions are needed for that: `Event: Hangup`, which also matches
+/// `HangupRequest` because it may match anywhere, and `^Event: (Hangup|Newstate)[[:space:]]`, which does not. A filter
+/// with a leading `!` excludes the events that it matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     names: Vec<String>,
     exact: bool,
-    keeps_out: bool,
+    excludes: bool,
 }
 
 impl Mask {
@@ -61,25 +61,25 @@ impl Mask {
 }
 
 impl Filter {
-    /// `None` for what this server cannot read as a filter by name.
+    /// Parses a filter. Returns `None` if it is not a filter by name as described above.
     pub fn parse(text: &str) -> Option<Self> {
-        let (keeps_out, text) = match text.trim().strip_prefix('!') {
+        let (excludes, text) = match text.trim().strip_prefix('!') {
             Some(text) => (true, text),
             None => (false, text.trim()),
         };
         let rest = text.trim_start_matches('^').strip_prefix("Event: ")?;
-        let (names, behind) = match rest.strip_prefix('(') {
+        let (names, after) = match rest.strip_prefix('(') {
             Some(group) => group.split_once(')')?,
             None => rest.split_at(rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len())),
         };
         let names: Vec<String> = names.split('|').map(str::to_owned).collect();
         let plain = names.iter().all(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        let exact = match behind {
+        let exact = match after {
             "" => false,
             "[[:space:]]" | "[^A-Za-z]" | "\\s" => true,
             _ => return None,
         };
-        plain.then_some(Self { names, exact, keeps_out })
+        plain.then_some(Self { names, exact, excludes })
     }
 
     fn matches(&self, event: &str) -> bool {
@@ -90,7 +90,7 @@ impl Filter {
 impl Listener {
     fn wants(&mut self, event: &'static str, class: &str) -> bool {
         *self.wants.entry(event).or_insert_with(|| {
-            let (out, into): (Vec<_>, Vec<_>) = self.filters.iter().partition(|filter| filter.keeps_out);
+            let (out, into): (Vec<_>, Vec<_>) = self.filters.iter().partition(|filter| filter.excludes);
             let any = |filters: &[&Filter]| filters.iter().any(|filter| filter.matches(event));
             self.mask.has(class) && (into.is_empty() || any(&into)) && !any(&out)
         })
@@ -114,7 +114,7 @@ impl Subscribers {
         self.listeners.remove(&session);
     }
 
-    /// Without its channel, a session closes its connection.
+    /// Closes all connections: a session without its channel closes its own.
     pub fn cut(&mut self) {
         self.listeners.clear();
     }
@@ -133,7 +133,7 @@ impl Subscribers {
         }
     }
 
-    /// Says something to one session.
+    /// Sends a text to one session.
     pub fn say(&mut self, session: u64, text: &str) {
         if self.muted {
             return;
@@ -143,7 +143,7 @@ impl Subscribers {
         }
     }
 
-    /// Tells an event to all that want it; one that nobody wants is not even written.
+    /// Sends an event to all sessions that want it. It is not even written if none does.
     pub fn tell(&mut self, event: &'static str, class: &'static str, write: impl FnOnce(&mut String)) {
         if self.muted {
             return;
@@ -164,11 +164,11 @@ impl Subscribers {
         }
     }
 
-    /// Hands over what was said.
+    /// Passes the queued texts to the connections.
     pub fn flush(&mut self) {
         for listener in self.listeners.values_mut() {
             if !listener.queued.is_empty() {
-                // A connection that is gone takes its session with it soon.
+                // If the connection is gone, its session ends soon.
                 let _ = listener.out.send(listener.queued.split().freeze());
             }
         }
@@ -179,8 +179,8 @@ impl Subscribers {
 mod tests {
     use super::*;
 
-    fn heard(mask: &str, filters: &[&str]) -> String {
-        let (out, mut heard) = mpsc::unbounded_channel();
+    fn sent(mask: &str, filters: &[&str]) -> String {
+        let (out, mut sent) = mpsc::unbounded_channel();
         let mut subscribers = Subscribers::default();
         subscribers.join(1, out, Mask::parse(mask));
         for filter in filters {
@@ -191,28 +191,28 @@ mod tests {
             subscribers.tell(event, class, |_| {});
         }
         subscribers.flush();
-        let text = heard.try_recv().unwrap_or_default();
+        let text = sent.try_recv().unwrap_or_default();
         let names = std::str::from_utf8(&text).unwrap().lines().filter_map(|line| line.strip_prefix("Event: "));
         names.collect::<Vec<_>>().join(" ")
     }
 
     #[test]
-    fn a_session_hears_the_classes_of_its_mask() {
-        assert_eq!(heard("call,cdr", &[]), "Hangup HangupRequest Cdr");
-        assert_eq!(heard("on", &[]), "FullyBooted Hangup HangupRequest Newexten Cdr");
-        assert_eq!(heard("off", &[]), "");
+    fn a_session_gets_the_classes_of_its_mask() {
+        assert_eq!(sent("call,cdr", &[]), "Hangup HangupRequest Cdr");
+        assert_eq!(sent("on", &[]), "FullyBooted Hangup HangupRequest Newexten Cdr");
+        assert_eq!(sent("off", &[]), "");
     }
 
     #[test]
-    fn a_filter_is_searched_for_and_not_compared() {
-        assert_eq!(heard("call,cdr", &["Event: Hangup"]), "Hangup HangupRequest");
-        assert_eq!(heard("call,cdr", &["^Event: (Hangup|Cdr)[[:space:]]"]), "Hangup Cdr");
+    fn a_filter_may_match_anywhere_in_the_event() {
+        assert_eq!(sent("call,cdr", &["Event: Hangup"]), "Hangup HangupRequest");
+        assert_eq!(sent("call,cdr", &["^Event: (Hangup|Cdr)[[:space:]]"]), "Hangup Cdr");
         assert_eq!(Filter::parse("Event: (Hangup"), None);
     }
 
     #[test]
-    fn a_filter_with_a_mark_keeps_out() {
-        assert_eq!(heard("call,cdr", &["^Event: (Hangup|Cdr)", "!^Event: HangupRequest"]), "Hangup Cdr");
-        assert_eq!(heard("call,cdr", &["!Event: Cdr"]), "Hangup HangupRequest");
+    fn a_filter_with_an_exclamation_mark_excludes() {
+        assert_eq!(sent("call,cdr", &["^Event: (Hangup|Cdr)", "!^Event: HangupRequest"]), "Hangup Cdr");
+        assert_eq!(sent("call,cdr", &["!Event: Cdr"]), "Hangup HangupRequest");
     }
 }

@@ -1,4 +1,4 @@
-//! The sandbox beside the traces of a real Asterisk 22, and what clients can do to it.
+//! Compares the sandbox with the traces of a real Asterisk 22, and tests what clients can do with it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use super::{Handle, Options, start};
 use crate::ami::Message;
 use crate::ami::codec::Decoder;
 
-/// Events that the sandbox leaves out, as its documentation says.
+/// The events that the sandbox omits, as its documentation says.
 const LEFT_OUT: [&str; 3] = ["TestEvent", "VarSet", "DeviceStateChange"];
 
-/// Fields that differ from run to run, or with the configuration of the traced Asterisk.
+/// The fields that differ from run to run or depend on the configuration of the traced Asterisk.
 const VARYING: [&str; 12] = [
     "Context",
     "DestContext",
@@ -84,7 +84,7 @@ impl Client {
         }
     }
 
-    /// All events up to the one that `last` tells.
+    /// Reads events up to the first for which `last` is true, and returns all of them.
     async fn events_until(&mut self, last: impl Fn(&Message) -> bool) -> Vec<Message> {
         let mut events = Vec::new();
         loop {
@@ -113,11 +113,11 @@ async fn sandbox(speed: f64) -> (Handle, DropGuard) {
     (start(options, stop.clone()).await.unwrap(), stop.drop_guard())
 }
 
-/// The blocks of a trace: what was sent, and what came back.
+/// Returns the blocks of a trace: those that were sent, and those that were received.
 fn trace(name: &str) -> (Vec<Headers>, Vec<Headers>) {
     let path = format!("{}/tests/data/ami/asterisk-22/{name}.txt", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap();
-    let (mut sent, mut came) = (Vec::new(), Vec::new());
+    let (mut sent, mut received) = (Vec::new(), Vec::new());
     for block in text.split("\n\n") {
         let headers = |prefix: &str| -> Headers {
             let lines = block.lines().filter_map(|line| line.strip_prefix(prefix)?.split_once(':'));
@@ -126,10 +126,10 @@ fn trace(name: &str) -> (Vec<Headers>, Vec<Headers>) {
         if block.trim_start().starts_with(">>> ") {
             sent.push(headers(">>> "));
         } else {
-            came.push(headers(""));
+            received.push(headers(""));
         }
     }
-    (sent, came)
+    (sent, received)
 }
 
 fn headers_of(message: &Message) -> Headers {
@@ -140,12 +140,12 @@ fn field<'h>(headers: &'h Headers, wanted: &str) -> Option<&'h str> {
     headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
 }
 
-/// One line an event, without what varies: serial numbers, times, ids that Asterisk makes.
+/// Returns one line for each event, without the parts that vary: serial numbers, times and ids made by Asterisk.
 fn comparable(events: &[Headers], of_call: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for event in events {
         let Some(name) = field(event, "Event") else { continue };
-        // A Status is part of an answer, not an event.
+        // A Status is a part of an answer and not an event.
         if LEFT_OUT.contains(&name) || matches!(name, "FullyBooted" | "Status") {
             continue;
         }
@@ -176,12 +176,12 @@ fn plain(value: &str, of_call: &str) -> String {
     }
 }
 
-/// Sends the Originate of a trace, and holds what comes against what came.
+/// Sends the Originate of a trace and compares the received events with the trace.
 async fn replay(name: &str) {
-    let (sent, came) = trace(name);
+    let (sent, received) = trace(name);
     let originate = sent.iter().find(|action| field(action, "Action") == Some("Originate")).unwrap();
     let call = field(originate, "ChannelId").unwrap();
-    let expected = comparable(&came, call);
+    let expected = comparable(&received, call);
     let (handle, _stop) = sandbox(100.0).await;
     let mut client = Client::connect(&handle, "on").await;
     let headers: Vec<(&str, &str)> = originate.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -217,9 +217,9 @@ async fn calls_go_as_the_traces_of_a_real_asterisk_show() {
 #[tokio::test]
 async fn direct_answers_are_those_of_the_traces() {
     for name in ["missing-channel", "forbidden-application"] {
-        let (sent, came) = trace(name);
+        let (sent, received) = trace(name);
         let originate = sent.iter().find(|action| field(action, "Action") == Some("Originate")).unwrap();
-        let expected = came.iter().find(|block| field(block, "ActionID") == field(originate, "ActionID")).unwrap();
+        let expected = received.iter().find(|block| field(block, "ActionID") == field(originate, "ActionID")).unwrap();
         let (handle, _stop) = sandbox(100.0).await;
         let mut client = Client::connect(&handle, "off").await;
         let headers: Vec<(&str, &str)> =
@@ -241,7 +241,7 @@ async fn an_endpoint_without_a_contact_fails_as_traced() {
 }
 
 #[tokio::test]
-async fn a_taken_id_is_refused_and_so_is_its_beginning() {
+async fn a_live_id_is_refused_and_so_is_its_beginning() {
     let (handle, _stop) = sandbox(1.0).await;
     let mut client = Client::connect(&handle, "call").await;
     client.originate("Local/1006@any/n", "channel-1234").await;
@@ -257,7 +257,7 @@ async fn a_taken_id_is_refused_and_so_is_its_beginning() {
     }
     assert_eq!(reasons["channel-1234"].as_deref(), Some("0"));
     assert_eq!(reasons["channel-12"].as_deref(), Some("0"));
-    assert_eq!(reasons["channel-12345"], None, "a longer id is fine: its channel appears");
+    assert_eq!(reasons["channel-12345"], None, "a longer id is allowed, so its channel appears");
     assert_eq!(handle.live().await, ["channel-1234", "channel-12345", "channel-1234;2"]);
     assert_eq!(handle.originates(), 4);
 }
@@ -272,8 +272,8 @@ async fn live_channels_are_listed_and_can_be_hung_up() {
     client.send(&[("Action", "CoreShowChannels"), ("ActionID", "c1")]).await;
     let list = client.events_until(|event| event.get("EventList").as_deref() == Some("Complete")).await;
     assert_eq!(list[0].get("Channel").unwrap(), channel);
-    let (_, came) = trace("core-show-channels");
-    let traced = came.iter().find(|block| field(block, "Event") == Some("CoreShowChannel")).unwrap();
+    let (_, received) = trace("core-show-channels");
+    let traced = received.iter().find(|block| field(block, "Event") == Some("CoreShowChannel")).unwrap();
     let names = |headers: &Headers| headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&headers_of(&list[0])), names(traced));
     assert_eq!(list[1].get("ListItems").unwrap(), "1");
@@ -288,7 +288,7 @@ async fn live_channels_are_listed_and_can_be_hung_up() {
 }
 
 #[tokio::test]
-async fn a_lost_response_is_a_call_like_any_other_for_the_rest() {
+async fn a_call_with_a_lost_response_is_otherwise_like_any_other() {
     let (handle, _stop) = sandbox(100.0).await;
     let mut client = Client::connect(&handle, "call,cdr").await;
     client.originate("PJSIP/1007@trunk", "lost").await;
@@ -322,7 +322,7 @@ async fn the_dialplan_reports_on_the_call_that_its_variables_name() {
 }
 
 #[tokio::test]
-async fn a_call_is_hung_up_by_its_uniqueid_and_its_record_follows_the_hangup() {
+async fn a_call_is_hung_up_by_its_uniqueid_and_its_cdr_follows_the_hangup() {
     let (handle, _stop) = sandbox(100.0).await;
     let mut client = Client::connect(&handle, "call,cdr").await;
     client.originate("PJSIP/1006@trunk", "by-id").await;
@@ -336,7 +336,7 @@ async fn a_call_is_hung_up_by_its_uniqueid_and_its_record_follows_the_hangup() {
 }
 
 #[tokio::test]
-async fn everyone_hears_every_call_and_a_wrong_secret_nothing() {
+async fn every_session_gets_every_call_and_a_wrong_secret_is_refused() {
     let (handle, _stop) = sandbox(100.0).await;
     let (mut one, mut two) = (Client::connect(&handle, "call").await, Client::connect(&handle, "call").await);
     one.originate("PJSIP/1001@trunk", "busy").await;
@@ -383,9 +383,9 @@ async fn thousands_of_calls_live_at_once_and_each_ends_once() {
     while ended.len() < CALLS {
         let message = client.message().await.expect("the connection was closed");
         if message.event_name() == Some(b"Cdr") {
-            assert!(ended.insert(message.get("UniqueID").unwrap().into_owned()), "{message:?} came twice");
+            assert!(ended.insert(message.get("UniqueID").unwrap().into_owned()), "{message:?} was received twice");
         }
     }
-    eprintln!("{all_live} live at once, all over after {:?}", began.elapsed());
+    eprintln!("{all_live} calls were live at once; all had ended after {:?}", began.elapsed());
     assert!(handle.live().await.is_empty());
 }

@@ -1,4 +1,4 @@
-//! How long things take on the phone, drawn from a seed.
+//! How long the phones ring and talk, drawn from a seed.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::call::Call;
 use super::outcome::Outcome;
 use super::script::Pause;
 
-/// Draws times. Equal seeds and equal calls in equal order draw the same.
+/// Draws times. The same seed with the same calls in the same order draws the same times.
 pub struct Timing {
     random: StdRng,
-    /// How much faster than real calls.
+    /// How many times faster than real calls everything happens.
     pub speed: f64,
 }
 
@@ -21,7 +21,7 @@ impl Timing {
         Self { random: StdRng::seed_from_u64(seed), speed }
     }
 
-    /// How long a pause of this call lasts; `None` for ever.
+    /// Returns how long a pause of this call lasts, or `None` if it does not end.
     pub fn pause(&mut self, pause: Pause, call: &Call) -> Option<Duration> {
         let seconds = match pause {
             Pause::Setup if call.dialed.is_prompt() => 0.0,
@@ -35,12 +35,13 @@ impl Timing {
         Some(self.scaled(seconds))
     }
 
-    /// Phone time in our time.
+    /// Converts seconds of the phone's time to our time.
     pub fn scaled(&self, seconds: f64) -> Duration {
         Duration::try_from_secs_f64(seconds / self.speed).unwrap_or(Duration::MAX)
     }
 
-    /// A call ends when either end does: the far one after what is drawn, the near one with its application.
+    /// Draws how long a call lasts, in seconds. The far end hangs up after a random time, the near end when its
+    /// application ends.
     fn talk(&mut self, call: &Call) -> f64 {
         let far: f64 = self.random.random_range(3.0..20.0);
         let near = match call.asked.application.to_ascii_lowercase().as_str() {
