@@ -43,8 +43,8 @@ mod tests {
     #[test]
     fn the_conditions_are_those_of_the_partial_indexes() {
         let migrations = [
-            include_str!("../../migrations/sqlite/2026-11-25-000000_govern_the_dialing/up.sql"),
-            include_str!("../../migrations/postgres/2026-11-25-000000_govern_the_dialing/up.sql"),
+            include_str!("../../migrations/sqlite/2026-11-25-000000_add_rules_and_administration/up.sql"),
+            include_str!("../../migrations/postgres/2026-11-25-000000_add_rules_and_administration/up.sql"),
         ];
         for migration in migrations {
             assert!(migration.contains(&format!("WHERE status IN {}", list(CallStatus::WAITING))));

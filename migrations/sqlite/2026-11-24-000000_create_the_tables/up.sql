@@ -1,4 +1,4 @@
--- Who may dial what, where.
+-- The clients, and what they may dial through which servers.
 CREATE TABLE clients (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
   name         TEXT NOT NULL UNIQUE,
@@ -6,7 +6,7 @@ CREATE TABLE clients (
   disabled     BOOLEAN NOT NULL DEFAULT FALSE,
   limits       TEXT NOT NULL, -- JSON
   policy       TEXT NOT NULL, -- JSON
-  queues       BIGINT NOT NULL DEFAULT 0, -- how many it has: kept, never counted
+  queues       BIGINT NOT NULL DEFAULT 0, -- the number of its queues, which is kept and never counted
   created_at   BIGINT NOT NULL, -- every time is in milliseconds since 1970-01-01T00:00:00Z
   updated_at   BIGINT NOT NULL
 );
@@ -43,26 +43,27 @@ CREATE TABLE grants (
   PRIMARY KEY (client_id, server_code)
 );
 
--- Who dials through a server now. The epoch only rises; every write of a lane is refused that comes with an older one.
+-- The node that dials through a server at present. The epoch only rises, and a lane's write with an older one is
+-- refused.
 CREATE TABLE leases (
   server_code      TEXT PRIMARY KEY REFERENCES servers (code),
   node             TEXT NOT NULL,
   epoch            BIGINT NOT NULL,
-  committed        BIGINT NOT NULL, -- the last group of the lane's journal in this epoch
+  committed        BIGINT NOT NULL, -- the last group that the lane's journal committed in this epoch
   expires_at       BIGINT NOT NULL,
   status           SMALLINT NOT NULL,
   asterisk_version TEXT,
   last_error       TEXT
 );
 
--- Queues and their calls. Counters are kept, never counted.
+-- Queues and their calls. The counters are kept and never counted.
 CREATE TABLE queues (
   id                  INTEGER PRIMARY KEY AUTOINCREMENT,
   client_id           BIGINT NOT NULL REFERENCES clients (id),
   kind                SMALLINT NOT NULL,
   status              SMALLINT NOT NULL,
   completed_by_client BOOLEAN NOT NULL DEFAULT FALSE,
-  retry               BOOLEAN, -- NULL: each item's own
+  retry               BOOLEAN, -- NULL: each item's own rule applies
   retry_count         INTEGER,
   retry_gap           INTEGER NOT NULL,
   total_calls         BIGINT NOT NULL DEFAULT 0,
@@ -81,7 +82,7 @@ CREATE TABLE queues (
 );
 CREATE INDEX queues_of_client ON queues (client_id, id);
 
--- What a lane reads instead of scanning calls: how many calls of a queue wait for a server, and how many are live.
+-- How many calls of a queue wait for a server and how many are live. A lane reads this instead of scanning calls.
 CREATE TABLE queue_lanes (
   queue_id    BIGINT NOT NULL REFERENCES queues (id),
   server_code TEXT NOT NULL REFERENCES servers (code),
@@ -103,7 +104,7 @@ CREATE TABLE batches (
 );
 CREATE INDEX batches_of_queue ON batches (queue_id, created_at);
 
--- An answer that the same Idempotency-Key replays for 24 hours.
+-- Answers that are replayed for the same Idempotency-Key for 24 hours.
 CREATE TABLE idempotency (
   client_id      BIGINT NOT NULL REFERENCES clients (id),
   key            TEXT NOT NULL,
@@ -118,14 +119,14 @@ CREATE TABLE calls (
   id               BLOB PRIMARY KEY,
   client_id        BIGINT NOT NULL,
   queue_id         BIGINT NOT NULL REFERENCES queues (id),
-  position         BIGINT NOT NULL, -- in its queue, from 1, without gaps: any page is found at once
+  position         BIGINT NOT NULL, -- in its queue, from 1 and without gaps, so that any page is found at once
   batch_id         BIGINT,
   server_code      TEXT NOT NULL REFERENCES servers (code),
   status           SMALLINT NOT NULL,
   outcome          SMALLINT,
   attempts         INTEGER NOT NULL,
   max_retries      INTEGER NOT NULL,
-  plan             TEXT NOT NULL, -- JSON: what is asked of Asterisk
+  plan             TEXT NOT NULL, -- JSON: the Originate that Asterisk gets
   contact_number   BIGINT,
   project          TEXT,
   action_id        TEXT,
@@ -141,12 +142,12 @@ CREATE TABLE calls (
   hangup_cause     SMALLINT,
   UNIQUE (queue_id, position)
 );
--- What waits, in the order in which it goes out. 1 is queued, 5 is retrying.
+-- The waiting calls in the order in which they are dialed. 1 is queued, 5 is retrying.
 CREATE INDEX calls_waiting ON calls (server_code, queue_id, due_at, position) WHERE status IN (1, 5);
--- What expires next, also while nothing can be dialed.
+-- The calls that expire next, also while nothing can be dialed.
 CREATE INDEX calls_by_deadline ON calls (server_code, deadline) WHERE status IN (1, 5) AND deadline IS NOT NULL;
 
--- One row a try, written before the Originate leaves.
+-- One row for each attempt, written before its Originate is sent.
 CREATE TABLE attempts (
   id           BLOB PRIMARY KEY,
   call_id      BLOB NOT NULL REFERENCES calls (id),
@@ -164,7 +165,7 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_live ON attempts (server_code) WHERE ended_at IS NULL;
 
--- What happened. `seq` is the cursor of every stream; the order of seq is the order in which rows become visible.
+-- The event log. `seq` is the cursor of every stream, and rows become visible in the order of `seq`.
 CREATE TABLE call_events (
   seq          INTEGER PRIMARY KEY AUTOINCREMENT,
   at           BIGINT NOT NULL,
