@@ -1,4 +1,4 @@
-//! A client that wants every call placed once: it asks again until it has an answer, and remembers each.
+//! A client that wants every call to be placed once: it repeats each request until it has an answer, and remembers it.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,31 +13,33 @@ use tonic::metadata::MetadataValue;
 use trunkline::pb::call_service_client::CallServiceClient;
 use trunkline::pb::{CallEventType, WatchCallsRequest};
 
-use crate::history::{Batch, Client, Quick, Told};
+use crate::history::{Batch, Client, Quick, StreamEvent};
 
-/// The most calls that may be on their way: enough that something always waits, and never much more.
+/// How many calls may be waiting or live at most: enough that some always wait, and not many more.
 const AHEAD: usize = 60;
 
-/// Between two tries of a request that failed.
-const AGAIN: Duration = Duration::from_millis(150);
+/// The pause between two tries of a request that failed.
+const REQUEST_RETRY: Duration = Duration::from_millis(150);
 
-/// How long an answer is waited for. Sometimes much shorter: the client hangs up, and asks again.
+/// How long the client usually waits for an answer.
 const PATIENT: Duration = Duration::from_secs(10);
+
+/// How long it sometimes waits, so that it closes the connection and asks again.
 const IMPATIENT: Duration = Duration::from_millis(4);
 
-/// What a client knows of where calls can go.
+/// A destination that a client can call.
 #[derive(Clone, Debug)]
 pub struct Destination {
     pub name: &'static str,
     pub channel: &'static str,
-    /// Of the application `Wait`.
+    /// The data of the application `Wait`.
     pub seconds: &'static str,
 }
 
-/// One application that uses the API.
+/// An application that uses the API.
 #[derive(Clone)]
 pub struct Caller {
-    /// As in `http://127.0.0.1:8080`.
+    /// The server's URL, such as `http://127.0.0.1:8080`.
     pub base: String,
     pub key: String,
     pub destinations: Arc<Vec<Destination>>,
@@ -57,18 +59,18 @@ impl Caller {
         Self { base, key, destinations: Arc::new(destinations), http: reqwest::Client::new(), seen: Arc::default() }
     }
 
-    /// What it was told so far.
+    /// Returns what the API has answered and sent so far.
     pub fn record(&self) -> Client {
         self.lock().record.clone()
     }
 
-    /// Accepted calls of which it was not told yet that they ended.
+    /// Returns how many accepted calls have not ended yet, by the events that the client has received.
     pub fn waiting(&self) -> usize {
         let seen = self.lock();
         seen.accepted.saturating_sub(seen.ended.len())
     }
 
-    /// Inserts calls until it is stopped; ends once each request has its answer.
+    /// Inserts calls until it is stopped. It returns when each request has its answer.
     pub async fn insert_calls(self, seed: u64, stop: CancellationToken) {
         let mut random = StdRng::seed_from_u64(seed);
         let mut queue = None;
@@ -82,7 +84,7 @@ impl Caller {
             if random.random_bool(0.3) {
                 self.place_quick(&format!("quick-{seed}-{number}"), &mut random).await;
             } else {
-                // Every now and then a queue of its own.
+                // Some batches get a new queue.
                 queue = queue.filter(|_| random.random_bool(0.8));
                 let into = match queue {
                     Some(queue) => queue,
@@ -95,7 +97,7 @@ impl Caller {
         }
     }
 
-    /// A queue that tries again soon. Its first calls answer, so that none has failed before the gap is set.
+    /// Makes a queue with a short retry gap. Its first calls are answered, so that none fails before the gap is set.
     async fn make_queue(&self, batch_id: i64, random: &mut StdRng) -> i64 {
         let queue = self.insert_batch(batch_id, None, vec![item(&self.destinations[0]); 2], random).await;
         let rule = json!({ "retry_gap": random.random_range(0..3) });
@@ -110,7 +112,7 @@ impl Caller {
         item
     }
 
-    /// Sends a batch until it is answered; the queue that holds it.
+    /// Sends a batch until it is answered, and returns its queue.
     pub async fn insert_batch(&self, batch_id: i64, queue: Option<i64>, items: Vec<Value>, random: &mut StdRng) -> i64 {
         let count = items.len();
         self.lock().record.batches.insert(batch_id, Batch { items: count as i64, accepted: None });
@@ -141,7 +143,7 @@ impl Caller {
         seen.record.quick.entry(key.to_owned()).or_default().accepted.push(call);
     }
 
-    /// Asks until there is a success, and answers its data. The server may be dead, full, or slow; it is never wrong.
+    /// Repeats a request until it succeeds, and returns its data. The server may be dead, full or slow, but not wrong.
     async fn surely(&self, method: Method, path: &str, body: &Value, key: Option<&str>, random: &mut StdRng) -> Value {
         loop {
             let patience = if random.random_bool(0.1) { IMPATIENT } else { PATIENT };
@@ -156,17 +158,17 @@ impl Caller {
                 let answer = response.json::<Value>().await;
                 match (status, answer) {
                     (StatusCode::OK, Ok(answer)) => return answer["data"].clone(),
-                    // The answer broke off; the next one will be a replay.
+                    // The answer was cut off; the next one will be a replay.
                     (StatusCode::OK, Err(_)) => {}
                     (status, _) if status.is_server_error() => {}
                     (status, answer) => panic!("{path} was refused with {status}: {answer:?}"),
                 }
             }
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(REQUEST_RETRY).await;
         }
     }
 
-    /// Listens to the stream of events until it is stopped, over every interruption.
+    /// Reads the stream of events until it is stopped, over every interruption.
     pub async fn watch(self, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}
@@ -176,15 +178,15 @@ impl Caller {
 
     async fn watch_for_ever(&self) {
         loop {
-            // However it ends: it goes on behind the last event.
+            // The next stream continues after the last event, however this one ends.
             drop(self.watch_once().await);
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(REQUEST_RETRY).await;
         }
     }
 
     async fn watch_once(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let mut grpc = CallServiceClient::connect(self.base.clone()).await?;
-        let after = self.lock().record.told.last().map_or(0, |told| told.seq);
+        let after = self.lock().record.events.last().map_or(0, |event| event.seq);
         let mut request = tonic::Request::new(WatchCallsRequest { after: Some(after), ..Default::default() });
         request.metadata_mut().insert("x-api-key", MetadataValue::try_from(&self.key)?);
         let mut events = grpc.watch_calls(request).await?.into_inner();
@@ -196,7 +198,7 @@ impl Caller {
             if let (true, Some(call)) = (ended, &call_id) {
                 seen.ended.insert(call.clone());
             }
-            seen.record.told.push(Told { at: Instant::now(), seq: event.seq, call_id, ended });
+            seen.record.events.push(StreamEvent { at: Instant::now(), seq: event.seq, call_id, ended });
         }
         Ok(())
     }
@@ -206,7 +208,7 @@ impl Caller {
     }
 }
 
-/// An item that goes to a destination, whose name the book keeps as the project.
+/// Makes an item for a destination, whose name is stored as the item's project.
 pub fn item(destination: &Destination) -> Value {
     json!({
         "asterisk_server_code": "ast", "project": destination.name,

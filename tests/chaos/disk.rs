@@ -1,4 +1,4 @@
-//! A small disk that can be full, and a clock that can be set: both are the server's alone.
+//! A small disk that can be filled and a clock that can be set. Only the server under test uses them.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::process::Process;
 
-/// A tmpfs in a mount namespace of its own, held by a process that does nothing else. Gone with it.
+/// A tmpfs in its own mount namespace. A process that does nothing else keeps it, and it goes away with that process.
 pub struct Disk {
     holder: Process,
     dir: TempDir,
@@ -18,7 +18,7 @@ pub struct Disk {
 impl Disk {
     pub fn mount() -> Self {
         let dir = tempfile::Builder::new().prefix("trunkline-disk-").tempdir().expect("a temporary directory");
-        // libfaketime leaves something of every killed process in /dev/shm; there, too, it goes with the namespace.
+        // libfaketime leaves files of every killed process in /dev/shm; they go away with the namespace, too.
         let script = format!(
             "set -e; mount -t tmpfs -o size=64m none {}; mount -t tmpfs -o size=16m none /dev/shm; echo mounted; \
              exec tail -f /dev/null",
@@ -29,17 +29,17 @@ impl Disk {
         Self { holder, dir }
     }
 
-    /// Runs what follows it where the disk is mounted.
+    /// Returns the command prefix that runs a program in the namespace where the disk is mounted.
     pub fn within(&self) -> Vec<String> {
         vec!["nsenter".into(), format!("--mount=/proc/{}/ns/mnt", self.holder.pid()), "--".into()]
     }
 
-    /// The place as the server sees it.
+    /// Returns the directory as the server sees it.
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    /// The same place as the test sees it.
+    /// Returns the same directory as the test sees it.
     pub fn outside(&self) -> PathBuf {
         let inside = self.dir.path().strip_prefix("/").expect("an absolute path");
         Path::new("/proc").join(self.holder.pid().to_string()).join("root").join(inside)
@@ -49,7 +49,7 @@ impl Disk {
         self.outside().join("filler")
     }
 
-    /// Leaves not one page free.
+    /// Fills the disk until no page is free.
     pub fn fill(&self) {
         let mut filler = File::create(self.filler()).expect("a file on the disk");
         let block = vec![0; 4096];
@@ -61,13 +61,13 @@ impl Disk {
     }
 }
 
-/// libfaketime's library for programs of many threads.
+/// Finds libfaketime's library for programs with several threads.
 fn library() -> Option<PathBuf> {
     let architectures = fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok);
     architectures.map(|entry| entry.path().join("faketime/libfaketimeMT.so.1")).find(|library| library.exists())
 }
 
-/// The wall clock of one server. Its monotonic clock is left alone, as it is when an operator sets the time.
+/// The wall clock of one server. Its monotonic clock is not changed, as when an operator sets the time.
 pub struct Clock {
     library: PathBuf,
     file: PathBuf,
@@ -76,7 +76,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// None where libfaketime is not installed.
+    /// Makes a clock. Returns None if libfaketime is not installed.
     pub fn new() -> Option<Self> {
         let Some(library) = library() else {
             crate::support::skip::skipped("no libfaketime: the clock does not jump in this run");
@@ -88,7 +88,7 @@ impl Clock {
         Some(clock)
     }
 
-    /// The environment of a server that lives by this clock.
+    /// Returns the environment of a server that uses this clock.
     pub fn env(&self) -> [(&'static str, String); 4] {
         [
             ("LD_PRELOAD", self.library.display().to_string()),
@@ -103,7 +103,7 @@ impl Clock {
         self.write();
     }
 
-    /// Replaced as a whole: the library may read it at any moment.
+    /// Writes the file and renames it, because the library may read it at any moment.
     fn write(&self) {
         let next = self.file.with_extension("next");
         fs::write(&next, format!("{:+}\n", self.ahead)).expect("a writable directory");

@@ -1,4 +1,4 @@
-//! 50,000 calls through a real Asterisk in one run: every outcome is what the dialplan produced.
+//! Places 50,000 calls through a real Asterisk in one run: every outcome is the one that the dialplan produced.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::checker;
-use crate::history::{Heard, outcome};
+use crate::history::{ChannelEvent, outcome};
 use crate::reader;
 use crate::support::api::client_of;
 use crate::support::asterisk::{self, Asterisk, Version};
@@ -16,7 +16,7 @@ use crate::support::wait;
 const CHANNELS: usize = 200;
 const BATCH: usize = 1000;
 
-/// A destination, how many of each batch go there, and what must become of them.
+/// Each destination with the number of calls of a batch that go there and the outcome that they must have.
 const CASES: [(&str, usize, i64); 5] = [
     ("Local/100@fast/n", 600, outcome::ANSWERED),
     ("Local/100@busy/n", 200, outcome::BUSY),
@@ -58,9 +58,9 @@ async fn fifty_thousand_calls_end_as_the_dialplan_says() {
         client.post("queues/insertdataincallqueue", batch).await.data();
     }
     let calls = batches * BATCH;
-    let mut looks = tokio::time::interval(Duration::from_millis(500));
+    let mut polls = tokio::time::interval(Duration::from_millis(500));
     let counts = loop {
-        looks.tick().await;
+        polls.tick().await;
         let counts = client.queue(queue).await["counts"].clone();
         if counts["completed"].as_u64().unwrap_or(0) + counts["failed"].as_u64().unwrap_or(0) >= calls as u64 {
             break counts;
@@ -72,7 +72,7 @@ async fn fifty_thousand_calls_end_as_the_dialplan_says() {
     let seen = asterisk.witness().wait_for_originates(calls);
     asterisk.wait_until_idle();
     assert_eq!(asterisk.witness().originates().len(), calls, "one OriginateResponse for each call, and no more");
-    let live = heard(&asterisk);
+    let live = channel_events(&asterisk);
     assert!(checker::peak(&live) <= CHANNELS, "{} channels were live", checker::peak(&live));
     let status = server.stop();
     assert!(status.success(), "{status}");
@@ -85,9 +85,9 @@ async fn fifty_thousand_calls_end_as_the_dialplan_says() {
     }
     let expected: BTreeMap<i64, usize> = CASES.iter().map(|(_, calls, outcome)| (*outcome, calls * batches)).collect();
     println!("{calls} calls in {took:.1?}, at most {} channels; outcomes {outcomes:?}; {counts}", checker::peak(&live));
-    assert_eq!(outcomes, expected, "by the codes of CallOutcome");
+    assert_eq!(outcomes, expected, "the outcomes differ, by the codes of CallOutcome");
 
-    // One by one: what Asterisk said of an attempt is what the book says of it.
+    // For each attempt, the stored outcome is the one that Asterisk reported.
     let by_attempt: HashMap<&str, i64> =
         dump.attempts.iter().filter_map(|attempt| Some((attempt.id.as_str(), attempt.outcome?))).collect();
     for originate in &seen {
@@ -99,9 +99,9 @@ async fn fifty_thousand_calls_end_as_the_dialplan_says() {
     }
 }
 
-fn heard(asterisk: &Asterisk) -> Vec<Heard> {
+fn channel_events(asterisk: &Asterisk) -> Vec<ChannelEvent> {
     let witness = asterisk.witness();
-    wait::until("the last hangup is heard", || {
+    wait::until("the last hangup is received", || {
         (witness.events("Hangup").len() == witness.events("Newchannel").len()).then_some(())
     });
     witness
@@ -110,8 +110,8 @@ fn heard(asterisk: &Asterisk) -> Vec<Heard> {
         .filter_map(|event| {
             let (uniqueid, linkedid) = (event.get("Uniqueid").to_owned(), event.get("Linkedid").to_owned());
             match event.get("Event") {
-                "Newchannel" => Some(Heard::New { uniqueid, linkedid }),
-                "Hangup" => Some(Heard::Gone { uniqueid, linkedid }),
+                "Newchannel" => Some(ChannelEvent::New { uniqueid, linkedid }),
+                "Hangup" => Some(ChannelEvent::Gone { uniqueid, linkedid }),
                 _ => None,
             }
         })

@@ -1,17 +1,18 @@
-//! Histories that each break one promise: the checker must see it, and nothing else.
+//! Forged histories, each of which breaks one promise. The checker must find that violation and no other.
 
 use std::time::{Duration, Instant};
 
 use crate::checker::{Violation, check};
 use crate::history::{
-    AttemptRow, Batch, CallRow, Client, EventRow, Heard, History, LaneRow, Limits, QueueRow, Quick, Sent, StoreDump,
-    Told, kind, outcome, status,
+    AttemptRow, Batch, CallRow, ChannelEvent, Client, EventRow, History, LaneRow, Limits, QueueRow, Quick, Sent,
+    StoreDump, StreamEvent, kind, outcome, status,
 };
 
 const QUEUE: i64 = 7;
 const BATCH: i64 = 3;
 
-/// A batch of one call, `a`, that was busy at first and then answered; and a quick call, `q`, that answered.
+/// Returns a history without a violation: a batch of one call, `a`, that was first busy and then answered, and a quick
+/// call, `q`, that was answered.
 fn sound() -> History {
     let at = Instant::now();
     let call = |id: &str, batch_id, attempts, destination: &str| CallRow {
@@ -55,10 +56,10 @@ fn sound() -> History {
         client: Client {
             batches: [(BATCH, Batch { items: 1, accepted: Some(QUEUE) })].into(),
             quick: [("key".to_owned(), Quick { accepted: vec!["q".into(), "q".into()] })].into(),
-            told: Vec::new(),
+            events: Vec::new(),
         },
         sent: vec![sent(0, "a1"), sent(1, "q1"), sent(2, "a2")],
-        heard: ["a1", "q1", "a2"].iter().flat_map(|id| [new(id), gone(id)]).collect(),
+        channel_events: ["a1", "q1", "a2"].iter().flat_map(|id| [new(id), gone(id)]).collect(),
         store: StoreDump {
             calls: vec![call("a", Some(BATCH), 2, "talk"), call("q", None, 1, "answer")],
             attempts: vec![
@@ -75,19 +76,19 @@ fn sound() -> History {
     history
 }
 
-/// Numbers the log, and tells the client all of it, a minute after the first Originate.
+/// Numbers the log and sends all of it to the client, one minute after the first Originate.
 fn number(history: &mut History) {
     let at = history.sent[0].at + Duration::from_secs(60);
     for (seq, event) in (1..).zip(&mut history.store.events) {
         event.seq = seq;
     }
-    let told = history.store.events.iter().map(|event| Told {
+    let events = history.store.events.iter().map(|event| StreamEvent {
         at,
         seq: event.seq,
         call_id: event.call_id.clone(),
         ended: event.kind == kind::ENDED,
     });
-    history.client.told = told.collect();
+    history.client.events = events.collect();
 }
 
 fn event(call: &str, kind: i64, attempt: i64, status: i64) -> EventRow {
@@ -98,22 +99,22 @@ fn ended(call: &str, attempt: i64) -> EventRow {
     EventRow { outcome: Some(outcome::ANSWERED), ..event(call, kind::ENDED, attempt, status::COMPLETED) }
 }
 
-fn new(id: &str) -> Heard {
-    Heard::New { uniqueid: format!("tl-{id}"), linkedid: format!("tl-{id}") }
+fn new(id: &str) -> ChannelEvent {
+    ChannelEvent::New { uniqueid: format!("tl-{id}"), linkedid: format!("tl-{id}") }
 }
 
-fn gone(id: &str) -> Heard {
-    Heard::Gone { uniqueid: format!("tl-{id}"), linkedid: format!("tl-{id}") }
+fn gone(id: &str) -> ChannelEvent {
+    ChannelEvent::Gone { uniqueid: format!("tl-{id}"), linkedid: format!("tl-{id}") }
 }
 
-/// What the checker says of the sound history once `forge` was at it.
+/// Returns the violations that the checker finds after `forge` has changed the sound history.
 fn forged(forge: impl FnOnce(&mut History)) -> Vec<Violation> {
     let mut history = sound();
     forge(&mut history);
     check(&history)
 }
 
-/// The same where the forger changed the event log, of which the client was told.
+/// Does the same for a change of the event log, which the client then receives as it was changed.
 fn relogged(forge: impl FnOnce(&mut Vec<EventRow>)) -> Vec<Violation> {
     forged(|history| {
         forge(&mut history.store.events);
@@ -134,7 +135,7 @@ fn a_sound_history_breaks_nothing() {
 }
 
 #[test]
-fn an_accepted_batch_that_is_not_there() {
+fn a_lost_batch_that_was_accepted_is_found() {
     caught!(
         forged(|history| history
             .client
@@ -147,7 +148,7 @@ fn an_accepted_batch_that_is_not_there() {
 }
 
 #[test]
-fn a_batch_that_was_never_answered_and_is_there_in_part() {
+fn a_batch_that_was_never_answered_and_is_stored_in_part_is_found() {
     caught!(
         forged(|history| {
             history.client.batches.insert(BATCH, Batch { items: 2, accepted: None });
@@ -157,7 +158,7 @@ fn a_batch_that_was_never_answered_and_is_there_in_part() {
 }
 
 #[test]
-fn an_accepted_quick_call_that_is_not_there() {
+fn a_lost_quick_call_that_was_accepted_is_found() {
     caught!(
         forged(|history| {
             history.client.quick.insert("other".into(), Quick { accepted: vec!["x".into()] });
@@ -167,7 +168,7 @@ fn an_accepted_quick_call_that_is_not_there() {
 }
 
 #[test]
-fn a_key_that_gave_two_calls() {
+fn a_key_that_gave_two_calls_is_found() {
     caught!(
         forged(|history| history.client.quick.entry("key".into()).or_default().accepted.push("a".into())),
         Violation::QuickTwice { .. }
@@ -175,12 +176,12 @@ fn a_key_that_gave_two_calls() {
 }
 
 #[test]
-fn a_quick_call_that_nobody_asked_for() {
+fn a_quick_call_that_was_not_requested_is_found() {
     caught!(forged(|history| history.client.quick.clear()), Violation::TooManyQuick { sent: 0, stored: 1 });
 }
 
 #[test]
-fn a_call_that_never_ended() {
+fn a_call_that_never_ended_is_found() {
     caught!(
         forged(|history| {
             history.store.calls[0].status = status::ANSWERED;
@@ -192,7 +193,7 @@ fn a_call_that_never_ended() {
 }
 
 #[test]
-fn a_call_that_ended_twice() {
+fn a_call_that_ended_twice_is_found() {
     caught!(
         relogged(|events| events.push(ended("a", 2))),
         Violation::EndedTimes { times: 2, .. },
@@ -201,7 +202,7 @@ fn a_call_that_ended_twice() {
 }
 
 #[test]
-fn more_attempts_than_were_allowed() {
+fn more_attempts_than_allowed_are_found() {
     caught!(
         forged(|history| history.store.calls[0].max_retries = 0),
         Violation::TooManyAttempts { attempts: 2, allowed: 1, .. }
@@ -209,17 +210,17 @@ fn more_attempts_than_were_allowed() {
 }
 
 #[test]
-fn attempts_that_the_call_does_not_know_of() {
+fn attempts_that_the_call_does_not_count_are_found() {
     caught!(forged(|history| history.store.calls[0].attempts = 3), Violation::AttemptsMiscounted { said: 3, .. });
 }
 
 #[test]
-fn attempts_with_one_number() {
+fn attempts_with_the_same_number_are_found() {
     caught!(forged(|history| history.store.attempts[1].number = 1), Violation::AttemptsMisnumbered { .. });
 }
 
 #[test]
-fn a_slot_that_a_dead_call_holds() {
+fn a_permit_that_an_ended_call_holds_is_found() {
     caught!(
         forged(|history| {
             history.store.attempts[2].ended = false;
@@ -231,7 +232,7 @@ fn a_slot_that_a_dead_call_holds() {
 }
 
 #[test]
-fn an_outcome_that_the_dialplan_cannot_produce() {
+fn an_outcome_that_the_dialplan_cannot_produce_is_found() {
     caught!(
         forged(|history| history.store.calls[0].destination = Some("busy".into())),
         Violation::ImpossibleOutcome { outcome: outcome::ANSWERED, .. }
@@ -239,7 +240,7 @@ fn an_outcome_that_the_dialplan_cannot_produce() {
 }
 
 #[test]
-fn counters_that_a_recount_does_not_find() {
+fn counters_that_differ_from_a_recount_are_found() {
     caught!(
         forged(|history| history.store.queues[0].counts[8] = 1),
         Violation::CounterOff { status: 9, kept: 1, counted: 0, .. }
@@ -249,7 +250,7 @@ fn counters_that_a_recount_does_not_find() {
 }
 
 #[test]
-fn a_transition_that_is_missing_or_doubled_in_the_log() {
+fn a_transition_that_is_missing_or_doubled_in_the_log_is_found() {
     let dialing_again = |events: &mut Vec<EventRow>| {
         events.remove(6);
     };
@@ -267,7 +268,7 @@ fn a_transition_that_is_missing_or_doubled_in_the_log() {
 }
 
 #[test]
-fn a_call_in_doubt_that_was_tried_again() {
+fn a_call_in_doubt_that_was_tried_again_is_found() {
     caught!(
         relogged(|events| events[2].outcome = Some(outcome::UNKNOWN)),
         Violation::EventOutOfOrder { why: "it is tried again though it is in doubt", .. }
@@ -275,35 +276,35 @@ fn a_call_in_doubt_that_was_tried_again() {
 }
 
 #[test]
-fn a_claim_that_was_taken_back_is_no_attempt() {
-    let taken_back = relogged(|events| {
+fn a_claim_that_was_withdrawn_does_not_count_as_an_attempt() {
+    let withdrawn = relogged(|events| {
         events.insert(6, event("a", kind::DIALING, 2, status::DIALING));
         events.insert(7, event("a", kind::NOTE, 2, status::RETRYING));
     });
-    assert_eq!(taken_back, []);
+    assert_eq!(withdrawn, []);
 }
 
 #[test]
-fn a_last_event_that_says_something_else() {
+fn a_last_event_that_differs_from_the_call_is_found() {
     caught!(relogged(|events| events[9].outcome = Some(outcome::BUSY)), Violation::LastEventOff { .. });
 }
 
 #[test]
-fn a_batch_that_was_not_told_of() {
+fn a_batch_without_an_event_is_found() {
     caught!(relogged(|events| drop(events.remove(0))), Violation::BatchTold { times: 0, .. });
 }
 
 #[test]
-fn a_stream_that_skips_or_repeats() {
-    caught!(forged(|history| drop(history.client.told.remove(4))), Violation::StreamOff { seq: 5 });
+fn a_stream_that_skips_or_repeats_is_found() {
+    caught!(forged(|history| drop(history.client.events.remove(4))), Violation::StreamOff { seq: 5 });
     caught!(
-        forged(|history| history.client.told.insert(4, history.client.told[3].clone())),
+        forged(|history| history.client.events.insert(4, history.client.events[3].clone())),
         Violation::StreamOutOfOrder { from: 4, to: 4 }
     );
 }
 
 #[test]
-fn an_originate_that_was_sent_twice() {
+fn an_originate_that_was_sent_twice_is_found() {
     let again = |history: &mut History| {
         let late = Sent { at: history.sent[2].at + Duration::from_secs(5), ..history.sent[2].clone() };
         history.sent.push(late);
@@ -312,7 +313,7 @@ fn an_originate_that_was_sent_twice() {
 }
 
 #[test]
-fn an_originate_that_is_on_no_record() {
+fn an_originate_without_a_stored_attempt_is_found() {
     let strange = |history: &mut History| {
         let at = history.sent[2].at + Duration::from_secs(5);
         history.sent.push(Sent { at, action_id: "x".into(), channel_id: "tl-x".into(), delivered: true });
@@ -321,33 +322,33 @@ fn an_originate_that_is_on_no_record() {
 }
 
 #[test]
-fn an_outcome_of_an_originate_that_never_arrived() {
+fn an_outcome_of_an_originate_that_never_arrived_is_found() {
     caught!(forged(|history| history.sent[1].delivered = false), Violation::NeverSent { .. });
     caught!(forged(|history| drop(history.sent.remove(1))), Violation::NeverSent { .. });
 }
 
 #[test]
-fn a_channel_id_that_is_not_the_one_on_record() {
+fn a_channel_id_that_differs_from_the_stored_one_is_found() {
     caught!(forged(|history| history.sent[1].channel_id = "tl-y".into()), Violation::ChannelIdOff { .. });
 }
 
 #[test]
-fn a_call_that_was_dialed_after_its_end() {
-    caught!(forged(|history| history.client.told[9].at = history.sent[1].at), Violation::DialedAfterEnd { .. });
+fn a_call_that_was_dialed_after_its_end_is_found() {
+    caught!(forged(|history| history.client.events[9].at = history.sent[1].at), Violation::DialedAfterEnd { .. });
 }
 
 #[test]
-fn more_channels_than_are_allowed() {
-    caught!(forged(|history| history.heard.swap(1, 2)), Violation::TooManyChannels { live: 2, most: 1 });
+fn more_channels_than_allowed_are_found() {
+    caught!(forged(|history| history.channel_events.swap(1, 2)), Violation::TooManyChannels { live: 2, most: 1 });
 }
 
 #[test]
 fn a_killed_asterisk_has_no_channels() {
-    assert_eq!(forged(|history| history.heard[1] = Heard::Restarted), []);
+    assert_eq!(forged(|history| history.channel_events[1] = ChannelEvent::Restarted), []);
 }
 
 #[test]
-fn more_calls_a_second_than_are_allowed() {
+fn more_calls_a_second_than_allowed_are_found() {
     caught!(
         forged(|history| {
             history.sent[2].at = history.sent[0].at + Duration::from_millis(900);
@@ -358,6 +359,6 @@ fn more_calls_a_second_than_are_allowed() {
 }
 
 #[test]
-fn channels_that_are_lost_for_good() {
+fn permits_that_are_never_released_are_found() {
     caught!(forged(|history| history.limits.last_peak = Some(0)), Violation::CapacityLost { peak: 0, most: 1 });
 }

@@ -1,58 +1,59 @@
-//! What three witnesses saw of a run: the client, the wire, and the book. Plain data, so that the checker is pure.
+//! What three witnesses saw of a run: the client, the wire and the store. It is plain data, so that the checker is
+//! pure.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// All of it.
+/// The whole history of a run.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     pub limits: Limits,
     pub client: Client,
-    /// Every Originate that the dialer sent, in its order.
+    /// Every Originate that the dialer sent, in order.
     pub sent: Vec<Sent>,
-    /// What Asterisk said it did, in its order.
-    pub heard: Vec<Heard>,
+    /// Everything that Asterisk reported, in order.
+    pub channel_events: Vec<ChannelEvent>,
     pub store: StoreDump,
 }
 
-/// What the lane may not exceed.
+/// The limits that the lane must not exceed.
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
     pub max_channels: usize,
     pub calls_per_second: f64,
-    /// The most channels that were live in the last batch, after all faults; None where it was not tried.
+    /// The largest number of live channels during the last batch, after all faults. None if that batch was not sent.
     pub last_peak: Option<usize>,
 }
 
-/// What the API told its client.
+/// What the API answered and sent to its client.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
-    /// By batch id.
+    /// The batches by their id.
     pub batches: HashMap<i64, Batch>,
-    /// By Idempotency-Key.
+    /// The quick calls by their Idempotency-Key.
     pub quick: HashMap<String, Quick>,
-    /// Events of the stream, in the order in which they came.
-    pub told: Vec<Told>,
+    /// The stream's events in the order in which they were received.
+    pub events: Vec<StreamEvent>,
 }
 
 /// A batch that was sent, perhaps many times.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     pub items: i64,
-    /// The queue, once a success said so.
+    /// The queue, if a request succeeded.
     pub accepted: Option<i64>,
 }
 
 /// A quick call that was sent, perhaps many times.
 #[derive(Clone, Debug, Default)]
 pub struct Quick {
-    /// The call ids that successes said.
+    /// The call ids in the answers to requests that succeeded.
     pub accepted: Vec<String>,
 }
 
-/// An event of the stream.
+/// An event that was received from the stream.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct StreamEvent {
     pub at: Instant,
     pub seq: i64,
     pub call_id: Option<String>,
@@ -65,13 +66,13 @@ pub struct Sent {
     pub at: Instant,
     pub action_id: String,
     pub channel_id: String,
-    /// All of it was passed on to Asterisk.
+    /// True if the whole message was passed on to Asterisk.
     pub delivered: bool,
 }
 
-/// Something that Asterisk did.
+/// Something that Asterisk reported.
 #[derive(Clone, Debug)]
-pub enum Heard {
+pub enum ChannelEvent {
     New {
         uniqueid: String,
         linkedid: String,
@@ -80,22 +81,22 @@ pub enum Heard {
         uniqueid: String,
         linkedid: String,
     },
-    /// All channels are gone: it was killed.
+    /// Asterisk was killed, so that all channels are gone.
     Restarted,
 }
 
-/// What the store holds at the end.
+/// The contents of the store at the end.
 #[derive(Clone, Debug, Default)]
 pub struct StoreDump {
     pub calls: Vec<CallRow>,
     pub attempts: Vec<AttemptRow>,
-    /// In the order of `seq`.
+    /// The events in the order of `seq`.
     pub events: Vec<EventRow>,
     pub queues: Vec<QueueRow>,
     pub lanes: Vec<LaneRow>,
 }
 
-/// Codes are those of `CallStatus`, `CallOutcome` and `CallEventType` in the protos.
+/// A row of `calls`. Codes are those of `CallStatus`, `CallOutcome` and `CallEventType` in the protos.
 #[derive(Clone, Debug, Default)]
 pub struct CallRow {
     pub id: String,
@@ -105,7 +106,7 @@ pub struct CallRow {
     pub outcome: Option<i64>,
     pub attempts: i64,
     pub max_retries: i64,
-    /// Where it was dialed to: `answer`, `busy`, …
+    /// The destination that was dialed, such as `answer` or `busy`.
     pub destination: Option<String>,
 }
 
@@ -151,7 +152,7 @@ pub mod status {
     pub const RINGING: i64 = 3;
     pub const ANSWERED: i64 = 4;
     pub const RETRYING: i64 = 5;
-    /// The first of those that end a call.
+    /// The first status of a call that has ended.
     pub const COMPLETED: i64 = 6;
 }
 

@@ -1,5 +1,6 @@
-//! Chaos: the dialer, its book and its connections are broken over and over, by a seed, while calls come in; then three
-//! witnesses (the client, the wire and the book) are held against what Trunkline promises.
+//! The chaos test: it breaks the dialer, its store and its connections again and again, by a seed, while calls are
+//! inserted. Then it compares what three witnesses saw (the client, the wire and the store) with what Trunkline
+//! promises.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,7 +9,7 @@
     clippy::print_stderr,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "a test fails by panicking, and talks to whoever reads its output"
+    reason = "a test fails by panicking, and prints for the people who read its output"
 )]
 
 #[path = "../support/mod.rs"]

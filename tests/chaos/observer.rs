@@ -1,4 +1,4 @@
-//! Hears what Asterisk says it does, by a session of its own beside the proxy.
+//! Receives Asterisk's events in a session of its own, without the proxy.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::checker;
-use crate::history::Heard;
+use crate::history::ChannelEvent;
 use crate::support::ami::Ami;
 
-/// Keeps what was heard, over all restarts of the Asterisk.
+/// Keeps all events, over all restarts of Asterisk.
 #[derive(Clone, Default)]
 pub struct Observer {
-    heard: Arc<Mutex<Vec<Heard>>>,
+    channel_events: Arc<Mutex<Vec<ChannelEvent>>>,
     /// How many sessions have ended.
-    deaf: Arc<AtomicUsize>,
+    ended: Arc<AtomicUsize>,
 }
 
 impl Observer {
@@ -37,41 +37,41 @@ impl Observer {
                     let id = |name: &str| message.get(name).to_owned();
                     let (uniqueid, linkedid) = (id("Uniqueid"), id("Linkedid"));
                     match message.get("Event") {
-                        "Newchannel" => self.lock().push(Heard::New { uniqueid, linkedid }),
-                        "Hangup" => self.lock().push(Heard::Gone { uniqueid, linkedid }),
+                        "Newchannel" => self.lock().push(ChannelEvent::New { uniqueid, linkedid }),
+                        "Hangup" => self.lock().push(ChannelEvent::Gone { uniqueid, linkedid }),
                         _ => {}
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => {
-                    self.lock().push(Heard::Restarted);
-                    self.deaf.fetch_add(1, Ordering::SeqCst);
+                    self.lock().push(ChannelEvent::Restarted);
+                    self.ended.fetch_add(1, Ordering::SeqCst);
                     return;
                 }
             }
         }
     }
 
-    pub fn heard(&self) -> Vec<Heard> {
+    pub fn channel_events(&self) -> Vec<ChannelEvent> {
         self.lock().clone()
     }
 
-    /// How much was heard so far.
+    /// Returns how many events were received so far.
     pub fn len(&self) -> usize {
         self.lock().len()
     }
 
-    /// How many sessions have ended so far.
+    /// Returns how many sessions have ended so far.
     pub fn sessions_ended(&self) -> usize {
-        self.deaf.load(Ordering::SeqCst)
+        self.ended.load(Ordering::SeqCst)
     }
 
-    /// The most calls that were live at once, since this much was heard.
+    /// Returns the largest number of calls that were live at once after the first `from` events.
     pub fn peak_since(&self, from: usize) -> usize {
         checker::peak(&self.lock()[from..])
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Heard>> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<ChannelEvent>> {
+        self.channel_events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

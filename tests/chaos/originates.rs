@@ -1,4 +1,4 @@
-//! Finds the Originates in what went over the wire.
+//! Finds the Originates in the bytes that were sent.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use crate::support::proxy::{Chunk, Way};
 
 const END: &[u8] = b"\r\n\r\n";
 
-/// Every Originate that the dialer sent to its end, by time. What was cut off before is none: Asterisk acts on whole
-/// messages only.
+/// Returns every Originate that the dialer sent completely, by time. One that was cut off does not count, because
+/// Asterisk acts on whole messages only.
 pub fn in_log(log: &[Chunk]) -> Vec<Sent> {
     let mut connections: BTreeMap<u64, Vec<&Chunk>> = BTreeMap::new();
     for chunk in log.iter().filter(|chunk| chunk.way == Way::Out) {
@@ -34,7 +34,7 @@ fn of_connection(chunks: &[&Chunk]) -> Vec<Sent> {
     found
 }
 
-/// The chunk that brought the byte before `end`, and where in it that byte ends.
+/// Returns the chunk with the byte before `end`, and the position after that byte in the chunk.
 fn holder<'c>(chunks: &[&'c Chunk], end: usize) -> (&'c Chunk, usize) {
     let mut passed = 0;
     for chunk in chunks {
@@ -55,7 +55,7 @@ fn originate(message: &str) -> Option<(String, String)> {
         .then(|| (plain(&header("ActionID").unwrap_or_default()), header("ChannelId").unwrap_or_default()))
 }
 
-/// An id as the book is read: its digits alone.
+/// Returns an id as `reader` returns it: only its digits.
 fn plain(id: &str) -> String {
     id.replace('-', "").to_lowercase()
 }

@@ -1,4 +1,4 @@
-//! Which faults come, in which order: drawn from a seed.
+//! Draws the faults of a run and their order from a seed.
 
 use std::time::Duration;
 
@@ -7,55 +7,55 @@ use rand::{RngExt, SeedableRng};
 
 use crate::support::proxy::Way;
 
-/// One thing that goes wrong.
+/// A fault that the test causes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    /// `kill -9` of the server, and a restart.
+    /// The server is killed with SIGKILL and restarted.
     KillServer,
-    /// SIGTERM, and a restart.
+    /// The server is stopped with SIGTERM and restarted.
     StopServer,
-    /// The connection to Asterisk is cut after so many more bytes.
+    /// The connection to Asterisk is cut after this many more bytes.
     Cut { way: Way, after: usize },
-    /// It swallows everything until both ends give it up.
+    /// The connection passes on nothing until both ends give it up.
     HalfOpen(Duration),
-    /// Everything takes so much longer, for a while.
+    /// Everything is passed on late, for a while.
     Delay { by: Duration, lasting: Duration },
-    /// Asterisk dies as in a power cut, and stays away for a while.
+    /// Asterisk is killed as by a power cut and restarted after a while.
     KillAsterisk { away: Duration },
-    /// The disk of the book is full for a while; the server may be killed meanwhile.
+    /// The store's disk is full for a while, in which the server may be killed.
     FillDisk { lasting: Duration, kill: bool },
     /// The wall clock of the server jumps.
     JumpClock { seconds: i64 },
-    /// The database dies and stays away for a while; the server may be killed meanwhile.
+    /// The database is killed and restarted after a while, in which the server may be killed.
     KillDatabase { away: Duration, kill: bool },
 }
 
 impl Fault {
-    /// The server is killed in it.
+    /// Returns true if the fault kills the server.
     pub fn kills(self) -> bool {
         matches!(self, Self::KillServer | Self::FillDisk { kill: true, .. } | Self::KillDatabase { kill: true, .. })
     }
 }
 
-/// What a run can break.
+/// Which parts a run can break.
 #[derive(Clone, Copy, Debug)]
 pub struct Means {
-    /// The book is on a disk of its own that can be filled.
+    /// True if the store is on its own disk, which can be filled.
     pub disk: bool,
-    /// The book is in a database that can be killed.
+    /// True if the store is a database that can be killed.
     pub database: bool,
-    /// The server's clock can be set.
+    /// True if the server's clock can be set.
     pub clock: bool,
 }
 
-/// A fault, and how long the world is left alone before it.
+/// A fault and the pause before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
     pub after: Duration,
     pub fault: Fault,
 }
 
-/// Steps up to the `kills`th kill of the server. Equal seeds draw equal plans.
+/// Draws steps up to the `kills`th kill of the server. Equal seeds draw equal plans.
 pub fn draw(seed: u64, kills: usize, means: Means) -> Vec<Step> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut steps = Vec::new();
@@ -85,7 +85,7 @@ fn fault(random: &mut StdRng, means: Means) -> Fault {
             16 | 17 if means.disk => Fault::FillDisk { lasting, kill },
             16 | 17 if means.database => Fault::KillDatabase { away: lasting, kill },
             18 if means.clock => {
-                // Never far back: a call is not dialed before it is due, and it was due by the clock of its time.
+                // The clock never goes back far: calls that became due by the earlier time would wait for it again.
                 let seconds = if kill { random.random_range(1..4000) } else { -random.random_range(1..4) };
                 Fault::JumpClock { seconds }
             }

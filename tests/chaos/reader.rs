@@ -1,4 +1,4 @@
-//! Reads the book at the end, by its own SQL: what it says is not what the store's code makes of it.
+//! Reads the store at the end with SQL of its own, so that a fault in the store's code cannot hide another.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use crate::history::{AttemptRow, CallRow, EventRow, LaneRow, QueueRow, StoreDump};
 
-/// A row of numbers and texts, whatever it is of.
+/// A row of numbers and texts of any table.
 #[derive(QueryableByName)]
 struct Row {
     #[diesel(sql_type = Nullable<Text>)]
@@ -46,7 +46,7 @@ const QUEUES: &str = "SELECT CAST(NULL AS TEXT) AS a, queued || ' ' || dialing |
 const LANES: &str = "SELECT CAST(NULL AS TEXT) AS a, CAST(NULL AS TEXT) AS b, queue_id AS c, waiting AS d, live AS e, \
      CAST(NULL AS BIGINT) AS f, CAST(NULL AS BIGINT) AS g, CAST(NULL AS BIGINT) AS h FROM queue_lanes";
 
-/// Reads a file that nobody writes to any more.
+/// Reads a SQLite file that no process writes to any more.
 pub fn of_file(path: &Path) -> StoreDump {
     let mut conn = SqliteConnection::establish(path.to_str().expect("a UTF-8 path")).expect("the store");
     let mut load = |sql: &str| -> Vec<Row> {
@@ -61,7 +61,7 @@ pub fn of_file(path: &Path) -> StoreDump {
     }
 }
 
-/// Reads a database of PostgreSQL.
+/// Reads a PostgreSQL database.
 pub async fn of_database(url: &str) -> StoreDump {
     let mut conn = AsyncPgConnection::establish(url).await.expect("the database");
     let mut load = async |sql: &str| -> Vec<Row> {
@@ -83,7 +83,7 @@ fn with_ids(sql: &str, before: &str, after: &str) -> String {
 
 fn call(row: Row) -> CallRow {
     CallRow {
-        // SQLite's hex of nothing is the empty text.
+        // SQLite's hex of NULL is the empty text.
         id: row.a.unwrap_or_default(),
         destination: row.b,
         queue_id: row.c.unwrap_or(0),

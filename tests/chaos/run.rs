@@ -1,4 +1,4 @@
-//! One run: calls come in, faults come by the plan, everything comes to rest, and the history is checked.
+//! One run: calls are inserted, faults happen by the plan, all calls end, and the history is checked.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use crate::plan;
 use crate::target::Kind;
 use crate::world::{Engine, World};
 
-/// A run that can be told again.
+/// The parameters of a run, with which it can be repeated.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     pub seed: u64,
@@ -30,11 +30,11 @@ pub struct Run {
 const MAX_CHANNELS: usize = 8;
 const CALLS_PER_SECOND: f64 = 20.0;
 
-/// How long the last calls may take when nothing goes wrong any more: a call in doubt is looked for when its longest
-/// ring time is over.
+/// How long the last calls may take after the last fault: a call in doubt is checked when its longest ring time is
+/// over.
 const REST: Duration = Duration::from_secs(120);
 
-/// What a run came to.
+/// The numbers of a run without a violation.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub kills: usize,
@@ -45,7 +45,8 @@ pub struct Tally {
 }
 
 impl Run {
-    /// Panics with what was violated, and how it came to that. None where something that it takes is missing here.
+    /// Runs the test, and panics with the violations and their history. Returns None if something that it needs is not
+    /// installed.
     pub async fn go(self) -> Option<Tally> {
         let mut world = World::start(self.kind, self.engine)?;
         let key = world.set_up(MAX_CHANNELS, CALLS_PER_SECOND).await;
@@ -57,12 +58,12 @@ impl Run {
         let steps = plan::draw(self.seed, self.kills, world.means());
         for step in &steps {
             sleep(step.after).await;
-            println!("{:?}, while {} calls are on their way", step.fault, caller.waiting());
+            println!("{:?}, while {} calls have not ended", step.fault, caller.waiting());
             world.suffer(step.fault).await;
         }
         stop_calls.cancel();
         inserting.await.expect("a client that gets its answers");
-        // Where it does not come to rest, the checker says what is left.
+        // If not all calls end, the checker reports which are left.
         let mut last_peak = None;
         if rests(&caller).await {
             let from = world.observer.len();
@@ -78,12 +79,15 @@ impl Run {
             limits: Limits { max_channels: MAX_CHANNELS, calls_per_second: CALLS_PER_SECOND, last_peak },
             client: caller.record(),
             sent: originates::in_log(&world.proxy.log()),
-            heard: world.observer.heard(),
+            channel_events: world.observer.channel_events(),
             store: dump,
         };
         let violations = checker::check(&history);
-        assert!(!violations.is_empty() || caller.waiting() == 0, "{self:?}: the client waits for what is there");
-        assert!(violations.is_empty(), "{self:?}\n{}", told(&history, &violations));
+        assert!(
+            !violations.is_empty() || caller.waiting() == 0,
+            "{self:?}: the client waits for events that are stored"
+        );
+        assert!(violations.is_empty(), "{self:?}\n{}", report(&history, &violations));
         let unknown = |call: &&crate::history::CallRow| call.outcome == Some(outcome::UNKNOWN);
         Some(Tally {
             kills: self.kills,
@@ -94,7 +98,7 @@ impl Run {
         })
     }
 
-    /// More calls than there are channels, each long enough that all channels come into use.
+    /// Inserts more calls than there are channels, each long enough that all channels are used.
     async fn last_batch(&self, caller: &Caller) {
         let talk = caller.destinations.iter().find(|to| to.name == "talk").expect("a destination that stays");
         let items = vec![item(talk); 3 * MAX_CHANNELS];
@@ -103,7 +107,7 @@ impl Run {
     }
 }
 
-/// Waits until the client was told of the end of every call that it was promised; false where patience ends first.
+/// Waits until the client has received the end of every accepted call. Returns false if that takes too long.
 async fn rests(caller: &Caller) -> bool {
     let until = Instant::now() + REST;
     while caller.waiting() > 0 && Instant::now() < until {
@@ -112,8 +116,8 @@ async fn rests(caller: &Caller) -> bool {
     caller.waiting() == 0
 }
 
-/// What was violated, and all that is known of the calls concerned.
-fn told(history: &History, violations: &[Violation]) -> String {
+/// Describes the violations and everything that is known of their calls.
+fn report(history: &History, violations: &[Violation]) -> String {
     let mut text = format!("{} violations:\n", violations.len());
     for violation in violations.iter().take(20) {
         let _ = writeln!(text, "  {violation}");

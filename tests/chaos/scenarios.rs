@@ -1,11 +1,11 @@
-//! The runs: short ones every time, the long one by `bin/test chaos`.
+//! The runs: short ones with every test run, and the long one with `bin/test chaos`.
 
 use crate::run::{Run, Tally};
 use crate::support::asterisk::Version;
 use crate::target::Kind;
 use crate::world::Engine;
 
-/// `TRUNKLINE_CHAOS_SEED` repeats another run, as long as `TRUNKLINE_CHAOS_KILLS` says.
+/// Returns the seed. `TRUNKLINE_CHAOS_SEED` sets another one, and `TRUNKLINE_CHAOS_KILLS` the number of kills.
 fn seed() -> u64 {
     std::env::var("TRUNKLINE_CHAOS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
 }
@@ -37,10 +37,10 @@ async fn nothing_is_lost_or_dialed_twice_on_asterisk_16() {
     run(Kind::Asterisk(Version::V16), Engine::Sqlite, 4).await;
 }
 
-/// `TRUNKLINE_CHAOS_SEEDS` runs of ten kills each, in turn on everything that there is.
+/// Makes `TRUNKLINE_CHAOS_SEEDS` runs of ten kills each, in turn on every kind of target and engine.
 #[tokio::test]
 #[ignore = "takes a quarter of an hour: bin/test chaos"]
-async fn two_hundred_kills() {
+async fn nothing_is_lost_or_dialed_twice_over_two_hundred_kills() {
     let seeds = std::env::var("TRUNKLINE_CHAOS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(20);
     let parts = [
         (Kind::Sandbox, Engine::Sqlite),

@@ -1,4 +1,4 @@
-//! What stands for the telephone network: the sandbox in a process of its own, or a real Asterisk.
+//! The Asterisk of a run: the sandbox in a process of its own, or a real Asterisk.
 
 use crate::client::Destination;
 use crate::observer::Observer;
@@ -8,21 +8,21 @@ use crate::support::process::Process;
 use crate::support::server::trunkline;
 use crate::support::wait;
 
-/// Which one.
+/// Which kind of Asterisk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Sandbox,
     Asterisk(Version),
 }
 
-/// One that runs, or was killed.
+/// An Asterisk that is running or was killed.
 pub enum Target {
     Sandbox { process: Process, port: Port },
     Asterisk(Box<Asterisk>),
 }
 
 impl Target {
-    /// Starts it; None, said loudly, where it cannot run.
+    /// Starts it. Returns None and reports the skipped test if it cannot run here.
     pub fn start(kind: Kind) -> Option<Self> {
         Some(match kind {
             Kind::Sandbox => {
@@ -40,7 +40,7 @@ impl Target {
         }
     }
 
-    /// Begins to hear what it does.
+    /// Starts to receive its events.
     pub fn listen(&self, observer: &Observer) {
         let user = match self {
             Self::Sandbox { .. } => "dialer",
@@ -65,7 +65,7 @@ impl Target {
         }
     }
 
-    /// Where its calls can go, and what becomes of them. The first one answers.
+    /// Returns the destinations that can be called. The first one answers.
     pub fn destinations(&self) -> Vec<Destination> {
         let to = |name, channel, seconds| Destination { name, channel, seconds };
         let unallocated = match self {
@@ -82,7 +82,7 @@ impl Target {
         ]
     }
 
-    /// Answers and stays for a second or so.
+    /// Returns the dial string of a destination that answers and stays for about a second.
     fn talk(&self) -> &'static str {
         match self {
             Self::Sandbox { .. } => "Local/100@talk/n",
@@ -90,7 +90,7 @@ impl Target {
         }
     }
 
-    /// What `Wait` is given for that; the sandbox's time runs faster.
+    /// Returns the data of `Wait` for that. The sandbox's time runs faster.
     fn seconds(&self) -> &'static str {
         match self {
             Self::Sandbox { .. } => "15",
@@ -99,7 +99,7 @@ impl Target {
     }
 }
 
-/// Phones of the sandbox are this much faster than people.
+/// How many times faster than real phones the sandbox's phones are.
 const SPEED: &str = "10";
 
 fn sandbox(port: u16) -> Process {

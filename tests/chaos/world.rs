@@ -1,4 +1,5 @@
-//! All that runs in a run: server, book, proxy, Asterisk and its observer, and how each is broken and mended.
+//! The parts of a run: the server, the store, the proxy, Asterisk and its observer, and how each is broken and
+//! repaired.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,11 +21,10 @@ use crate::support::proxy::{Proxy, Weather};
 use crate::support::server::{Options, Server};
 use crate::target::{Kind, Target};
 
-/// How long a connection is left alone that swallows everything: the dialer asks for a sign of life every 5 s, and waits
-/// for it as long.
+/// How long a half-open connection lasts: the dialer sends a Ping every 5 s and waits 5 s for the answer.
 const GIVEN_UP: Duration = Duration::from_secs(11);
 
-/// Where the book is.
+/// The engine of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
@@ -43,11 +43,11 @@ pub struct World {
     _port: Port,
 }
 
-/// 32 bytes.
+/// A secret key: 32 bytes in base64.
 const SECRET_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 impl World {
-    /// None, said loudly, where something of it cannot run here.
+    /// Starts all parts. Returns None and reports the skipped test if one cannot run here.
     pub fn start(kind: Kind, engine: Engine) -> Option<Self> {
         let target = Target::start(kind)?;
         let observer = Observer::default();
@@ -55,7 +55,8 @@ impl World {
         let proxy = Proxy::start(target.ami_port());
         let port = Port::reserve();
         let address = format!("127.0.0.1:{}", port.number());
-        // Behind the one that the support sets: the last one counts. The same port after every restart.
+        // This variable follows the one that the support sets, and the last one counts. It keeps the port over
+        // restarts.
         let mut options = Options::default().env("TRUNKLINE_LISTEN", &address);
         let (mut disk, mut database) = (None, None);
         match engine {
@@ -72,7 +73,7 @@ impl World {
                 database = Some((postgres, url));
             }
         }
-        // What libfaketime leaves behind goes with the disk's namespace.
+        // Files that libfaketime leaves are removed with the disk's namespace.
         let clock = disk.as_ref().and_then(|_| Clock::new());
         for (name, value) in clock.iter().flat_map(Clock::env) {
             options = options.env(name, value);
@@ -89,7 +90,7 @@ impl World {
         self.disk.as_ref().map_or_else(|| self.server.data_dir(), |disk| disk.outside().join("data"))
     }
 
-    /// A server that places calls through the proxy, and a client that may; its key.
+    /// Adds a server that is connected through the proxy and a client that may use it, and returns the client's key.
     pub async fn set_up(&self, max_channels: usize, calls_per_second: f64) -> String {
         let key = fs::read_to_string(self.data_dir().join("admin.key")).expect("the admin key");
         let admin = Api::new(&self.server, key.trim());
@@ -109,7 +110,7 @@ impl World {
         admin.post("admin/clients", client).await.data()["api_key"].as_str().expect("a key").to_owned()
     }
 
-    /// The same client, by REST.
+    /// Does the same and returns the client's REST API.
     pub async fn api(&self, max_channels: usize, calls_per_second: f64) -> Api {
         let key = self.set_up(max_channels, calls_per_second).await;
         Api::new(&self.server, &key)
@@ -119,7 +120,7 @@ impl World {
         self.database.as_ref().expect("a database").1.clone()
     }
 
-    /// Does it, and undoes what is not over at once.
+    /// Causes a fault, and repairs it if it does not end by itself.
     pub async fn suffer(&mut self, fault: Fault) {
         match fault {
             Fault::KillServer => self.server.restart(),
@@ -167,13 +168,13 @@ impl World {
         }
     }
 
-    /// The dialer gets no connection until the observer listens again: nothing happens unheard.
+    /// Kills Asterisk. The dialer cannot connect until the observer has connected again, so that no event is missed.
     async fn kill_asterisk(&mut self, away: Duration) {
         let sessions = self.observer.sessions_ended();
         self.proxy.set_weather(Weather::Closed);
         self.target.kill();
         sleep(away).await;
-        crate::support::wait::until("the observer is deaf", || {
+        crate::support::wait::until("the observer's session has ended", || {
             (self.observer.sessions_ended() > sessions).then_some(())
         });
         self.target.restart();
@@ -189,14 +190,14 @@ impl World {
         &mut self.database.as_mut().expect("a database that can be killed").0
     }
 
-    /// Stops the server, and reads the book that it leaves.
+    /// Stops the server and reads its store.
     pub async fn close(&mut self) -> StoreDump {
         let status = self.server.stop();
         assert!(status.success(), "SIGTERM ended the server with {status}:\n{}", self.server.output().text());
         match &self.database {
             Some((_, url)) => reader::of_database(url).await,
             None => {
-                // Read where it can be written to: the end of the log is still in its WAL.
+                // Reading needs a place that can be written to, because the last commits are still in the WAL.
                 let copy = tempfile::tempdir().expect("a temporary directory");
                 for name in ["trunkline.db", "trunkline.db-wal"] {
                     drop(fs::copy(self.data_dir().join(name), copy.path().join(name)));

@@ -1,4 +1,4 @@
-//! What the book must say: what was accepted, how it ended, its counters and its event log.
+//! Checks the store: what was accepted, how it ended, the counters and the event log.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,7 +9,8 @@ pub fn check(history: &History) -> Vec<Violation> {
     [accepted(history), ends(history), counters(history), timelines(history), stream(history)].concat()
 }
 
-/// Nothing that was accepted is lost; what was not is there as a whole or not at all; nothing is there twice.
+/// Checks that nothing that was accepted is lost, that any other batch is stored whole or not at all, and that nothing
+/// is stored twice.
 fn accepted(history: &History) -> Vec<Violation> {
     let mut broken = Vec::new();
     let mut stored: HashMap<i64, i64> = HashMap::new();
@@ -43,7 +44,7 @@ fn accepted(history: &History) -> Vec<Violation> {
     broken
 }
 
-/// Every call has ended, within its tries, as its destination can end.
+/// Checks that every call has ended, within its tries, with an outcome that its destination can produce.
 fn ends(history: &History) -> Vec<Violation> {
     let mut broken = Vec::new();
     let mut tried: HashMap<&str, Vec<i64>> = HashMap::new();
@@ -79,8 +80,8 @@ fn ends(history: &History) -> Vec<Violation> {
     broken
 }
 
-/// What the dialplan produces, or `unknown` where a fault hid it. A fault can also hide why a call failed, but never make
-/// a call that failed look answered or the other way round.
+/// Returns true for an outcome that the dialplan produces, and for `unknown` if a fault hid it. A fault can also hide
+/// why a call failed, but it never makes a failed call look answered, or the other way round.
 fn is_possible(destination: &str, said: i64) -> bool {
     let produced = match destination {
         "answer" | "talk" => return matches!(said, outcome::ANSWERED | outcome::UNKNOWN),
@@ -93,7 +94,7 @@ fn is_possible(destination: &str, said: i64) -> bool {
     said == produced || matches!(said, outcome::FAILED | outcome::UNKNOWN)
 }
 
-/// Counters are kept; a recount finds the same.
+/// Checks that a recount gives the stored counters.
 fn counters(history: &History) -> Vec<Violation> {
     let mut broken = Vec::new();
     let mut counted: HashMap<i64, [i64; 10]> = HashMap::new();
@@ -126,7 +127,7 @@ fn counters(history: &History) -> Vec<Violation> {
     broken
 }
 
-/// The event log has every transition once, in order, and the last event of each call is its end.
+/// Checks that the event log has every transition once, in order, and that the last event of each call is its end.
 fn timelines(history: &History) -> Vec<Violation> {
     let mut broken = Vec::new();
     let mut events: BTreeMap<&str, Vec<&EventRow>> = BTreeMap::new();
@@ -181,7 +182,7 @@ fn timeline(call: &CallRow, events: &[&EventRow]) -> Vec<Violation> {
             kind::RETRYING if event.outcome == Some(outcome::UNKNOWN) => "it is tried again though it is in doubt",
             kind::ENDED if !is_live && !is_waiting => "it ended twice",
             kind::RINGING | kind::ANSWERED | kind::RETRYING if event.attempt != Some(attempt) => {
-                "it tells another attempt"
+                "it is of another attempt"
             }
             _ => "",
         };
@@ -190,7 +191,7 @@ fn timeline(call: &CallRow, events: &[&EventRow]) -> Vec<Violation> {
         }
         match (event.kind, event.status) {
             (kind::DIALING, _) => attempt = event.attempt.unwrap_or(0),
-            // A claim that was taken back, because nothing had been sent.
+            // The claim was withdrawn, because nothing had been sent.
             (kind::NOTE, Some(status::QUEUED | status::RETRYING)) if is_live => attempt -= 1,
             _ => {}
         }
@@ -204,16 +205,16 @@ fn timeline(call: &CallRow, events: &[&EventRow]) -> Vec<Violation> {
     broken
 }
 
-/// The stream told every event once, in order, over all its interruptions.
+/// Checks that the stream sent every event once, in order, over all its interruptions.
 fn stream(history: &History) -> Vec<Violation> {
     let mut broken = Vec::new();
-    for pair in history.client.told.windows(2) {
+    for pair in history.client.events.windows(2) {
         if pair[1].seq <= pair[0].seq {
             broken.push(Violation::StreamOutOfOrder { from: pair[0].seq, to: pair[1].seq });
         }
     }
-    let told: HashSet<i64> = history.client.told.iter().map(|told| told.seq).collect();
+    let sent: HashSet<i64> = history.client.events.iter().map(|event| event.seq).collect();
     let logged: HashSet<i64> = history.store.events.iter().map(|event| event.seq).collect();
-    broken.extend(told.symmetric_difference(&logged).map(|&seq| Violation::StreamOff { seq }));
+    broken.extend(sent.symmetric_difference(&logged).map(|&seq| Violation::StreamOff { seq }));
     broken
 }

@@ -1,15 +1,16 @@
-//! What the wire must show: one Originate an attempt, none off the record, none after the end, and the limits kept.
+//! Checks the wire: one Originate for each attempt, none without a stored attempt, none after the end, and the limits.
 
 use std::collections::{HashMap, HashSet};
 
 use super::Violation;
-use crate::history::{Heard, History, outcome};
+use crate::history::{ChannelEvent, History, outcome};
 
 pub fn check(history: &History) -> Vec<Violation> {
     [originates(history), after_the_end(history), channels(history), pace(history), capacity(history)].concat()
 }
 
-/// At most one Originate for each attempt and each ChannelId; each is on record, and each on record was sent.
+/// Checks that there is at most one Originate for each attempt and each ChannelId, that each has a stored attempt, and
+/// that each attempt with an outcome was sent.
 fn originates(history: &History) -> Vec<Violation> {
     let mut broken = Vec::new();
     let (mut by_action, mut by_channel) = (HashMap::<&str, usize>::new(), HashMap::<&str, usize>::new());
@@ -48,16 +49,16 @@ fn originates(history: &History) -> Vec<Violation> {
     broken
 }
 
-/// Once a client was told that a call has ended, no phone rings for it any more.
+/// Checks that no Originate is sent for a call after the client received the event of its end.
 fn after_the_end(history: &History) -> Vec<Violation> {
     let calls: HashMap<&str, &str> =
         history.store.attempts.iter().map(|attempt| (attempt.id.as_str(), attempt.call_id.as_str())).collect();
     let ended: HashMap<&str, _> = history
         .client
-        .told
+        .events
         .iter()
-        .filter(|told| told.ended)
-        .filter_map(|told| Some((told.call_id.as_deref()?, told.at)))
+        .filter(|event| event.ended)
+        .filter_map(|event| Some((event.call_id.as_deref()?, event.at)))
         .collect();
     let mut broken = Vec::new();
     for sent in &history.sent {
@@ -69,17 +70,17 @@ fn after_the_end(history: &History) -> Vec<Violation> {
     broken
 }
 
-/// The most calls that were live at once, as Asterisk tells in one order.
-pub fn peak(heard: &[Heard]) -> usize {
+/// Returns the largest number of calls that were live at once, by the order of Asterisk's events.
+pub fn peak(channel_events: &[ChannelEvent]) -> usize {
     let mut legs: HashMap<&str, HashSet<&str>> = HashMap::new();
     let mut most = 0;
-    for heard in heard {
-        match heard {
-            Heard::New { uniqueid, linkedid } => {
+    for event in channel_events {
+        match event {
+            ChannelEvent::New { uniqueid, linkedid } => {
                 legs.entry(linkedid).or_default().insert(uniqueid);
                 most = most.max(legs.len());
             }
-            Heard::Gone { uniqueid, linkedid } => {
+            ChannelEvent::Gone { uniqueid, linkedid } => {
                 if let Some(left) = legs.get_mut(linkedid.as_str()) {
                     left.remove(uniqueid.as_str());
                     if left.is_empty() {
@@ -87,26 +88,26 @@ pub fn peak(heard: &[Heard]) -> usize {
                     }
                 }
             }
-            Heard::Restarted => legs.clear(),
+            ChannelEvent::Restarted => legs.clear(),
         }
     }
     most
 }
 
 fn channels(history: &History) -> Vec<Violation> {
-    let (live, most) = (peak(&history.heard), history.limits.max_channels);
+    let (live, most) = (peak(&history.channel_events), history.limits.max_channels);
     if live > most { vec![Violation::TooManyChannels { live, most }] } else { Vec::new() }
 }
 
-/// In any time, no more calls than the rate allows, and two: the token that the bucket holds, and one for what an
-/// Originate may be behind its turn when the next one is not.
+/// How many calls more than the rate allows may begin in any period: one for the token that the bucket holds, and one
+/// because an Originate may be late while the next one is on time.
 const BESIDES: f64 = 2.0;
 
-/// Whether the calls went out no faster than they may.
+/// Checks that the calls began no faster than the rate allows.
 pub fn pace(history: &History) -> Vec<Violation> {
     let rate = history.limits.calls_per_second;
     let Some(first) = history.sent.first() else { return Vec::new() };
-    // With x(k) = k − rate × t(k), the calls from i to j are too many exactly where x(j) − x(i) + 1 is above BESIDES.
+    // With x(k) = k − rate × t(k), the calls from i to j are too many exactly if x(j) − x(i) + 1 is above BESIDES.
     let mut least = (f64::INFINITY, 0);
     let mut worst: Option<(f64, usize, usize)> = None;
     for (index, sent) in history.sent.iter().enumerate() {
@@ -124,7 +125,7 @@ pub fn pace(history: &History) -> Vec<Violation> {
     vec![Violation::TooFast { calls: to - from + 1, millis, rate }]
 }
 
-/// What is free is of use: the last batch, larger than the limit, fills it.
+/// Checks that the last batch, which is larger than the limit, uses all channels.
 fn capacity(history: &History) -> Vec<Violation> {
     let most = history.limits.max_channels;
     match history.limits.last_peak {
