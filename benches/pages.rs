@@ -1,6 +1,7 @@
-//! What the first page of a large queue costs over REST, and one deep inside.
+//! Measures how long the first page of a large queue takes over REST, and a page deep inside it.
 //!
-//! `cargo bench --bench pages`; `-- CALLS` for another size than 5,000,000 calls. `docs/benchmarks.md` keeps the figures.
+//! Run `cargo bench --bench pages`, with `-- CALLS` for another size than 5,000,000 calls. The figures are in
+//! `docs/benchmarks.md`.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,7 +11,7 @@
     clippy::print_stderr,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "a bench that cannot run says why, and prints what it measured"
+    reason = "a benchmark that cannot run reports why, and prints its measurements"
 )]
 
 #[path = "../tests/support/mod.rs"]
@@ -30,7 +31,7 @@ const TIMES: usize = 101;
 
 #[tokio::main]
 async fn main() {
-    // `cargo test --benches` only wants to know that it builds.
+    // `cargo test --benches` only checks that it builds.
     let arguments: Vec<String> = std::env::args().collect();
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
@@ -53,7 +54,7 @@ async fn main() {
     }
 }
 
-/// The median of many requests, the first of them over a cold cache.
+/// Returns the median time of many requests, the first of which finds a cold cache.
 async fn median(client: &Api, path: &str) -> Duration {
     let mut took = Vec::with_capacity(TIMES);
     for _ in 0..TIMES {

@@ -1,7 +1,7 @@
-//! How fast items are streamed in, and how much memory the server takes for it, however many there are.
+//! Measures how fast items are streamed in, and how much memory the server takes for any number of them.
 //!
-//! `cargo bench --bench stream`; `-- ITEMS` for another count than 1,000,000, and `-- ITEMS kill` to kill the server with
-//! SIGKILL in the middle and resume. `docs/benchmarks.md` keeps the figures.
+//! Run `cargo bench --bench stream`, with `-- ITEMS` for another count than 1,000,000, and with `-- ITEMS kill` to kill
+//! the server with SIGKILL in the middle and resume. The figures are in `docs/benchmarks.md`.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,7 +11,7 @@
     clippy::print_stderr,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "a bench that cannot run says why, and prints what it measured"
+    reason = "a benchmark that cannot run reports why, and prints its measurements"
 )]
 
 #[path = "../tests/support/mod.rs"]
@@ -29,7 +29,7 @@ const ITEMS: i64 = 1_000_000;
 
 #[tokio::main]
 async fn main() {
-    // `cargo test --benches` only wants to know that it builds.
+    // `cargo test --benches` only checks that it builds.
     let arguments: Vec<String> = std::env::args().collect();
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
@@ -57,7 +57,7 @@ async fn main() {
     assert_eq!(total, items, "each item is stored once");
 }
 
-/// The largest resident set that a process ever had, in MB.
+/// Returns the largest resident set that a process has had, in MB.
 fn peak_memory(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");

@@ -1,4 +1,4 @@
-//! A queue of any number of calls, streamed in.
+//! Makes a queue with any number of calls by streaming them in.
 
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -11,18 +11,18 @@ use trunkline::pb::{OriginateAction, QueueItem, StreamBegin, StreamItemsRequest,
 use crate::support::api::{Api, item};
 use crate::support::server::Server;
 
-/// Items in one message.
+/// How many items are in one message.
 const EACH: i64 = 1000;
 
-/// A queue of one live call that dials nothing more.
+/// Makes a paused queue with one live call and returns its id.
 pub async fn paused_queue(client: &Api) -> i64 {
-    // One that never hangs up, so that the queue does not complete.
+    // The call never hangs up, so that the queue does not complete.
     let queue = client.insert(1, vec![item("server1", "PJSIP/1234567806@endpoint1", "1")]).await;
     client.put(&format!("queues/updatequeuemaster/{queue}"), json!({ "queue_status": "paused" })).await.data();
     queue
 }
 
-/// Streams items into a queue until it holds `calls`, or until `enough` of them are stored; goes on where an earlier
+/// Streams items into a queue until it has `calls`, or until `enough` of them are stored. It continues where an earlier
 /// stream was cut.
 pub async fn stream(server: &Server, client: &Api, queue: i64, calls: i64, enough: Option<i64>) {
     let items = calls - 1;
@@ -65,7 +65,7 @@ fn numbered(number: i64) -> QueueItem {
     QueueItem {
         asterisk_server_code: "server1".into(),
         action: Some(action),
-        // Spread, as the numbers of people are: an index over them is not filled in order.
+        // The numbers are spread as real ones are, so that an index over them is not filled in order.
         contact_number: Some(number * 7_919 % 10_000_019),
         project: Some("campaign_2024".into()),
         ..QueueItem::default()

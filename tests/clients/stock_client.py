@@ -1,4 +1,4 @@
-"""A stock gRPC client in Python: asks the server what it serves, then uses stubs that grpcio-tools made of our protos.
+"""A stock gRPC client in Python: it reads the server's reflection, then uses stubs that grpcio-tools makes of our protos.
 
     stock_client.py HOST:PORT API_KEY PROTO_DIR
 """
@@ -18,7 +18,7 @@ DEADLINE = 60
 
 
 def generated(protos, into):
-    """Stubs for every proto, as any Python project would generate them."""
+    """Generates stubs for every proto, as any Python project would."""
     files = [str(path) for path in sorted(Path(protos).rglob("*.proto"))]
     command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{protos}", f"--python_out={into}", f"--grpc_python_out={into}"]
     subprocess.run([*command, *files], check=True)
@@ -29,7 +29,7 @@ def reflection_tells_what_is_served(channel):
     database = ProtoReflectionDescriptorDatabase(channel)
     served = database.get_services()
     assert set(SERVICES) <= set(served), served
-    # Resolved from the server alone, not from our protos.
+    # These are read from the server and not from our protos.
     pool = descriptor_pool.DescriptorPool(database)
     insert = pool.FindServiceByName("trunkline.v1.QueueService").FindMethodByName("InsertBatch")
     fields = [field.name for field in insert.input_type.fields]
@@ -77,7 +77,7 @@ def a_batch_is_inserted_and_watched(channel, key):
             events.cancel()
             break
     assert seen[0][1] == calls_pb2.CALL_EVENT_TYPE_BATCH_INSERTED, seen
-    assert [seq for seq, _ in seen] == sorted({seq for seq, _ in seen}), "in order, each once"
+    assert [seq for seq, _ in seen] == sorted({seq for seq, _ in seen}), "the events are not in order or not once each"
 
     try:
         queues.InsertBatch(queues_pb2.InsertBatchRequest(batch_id=1), metadata=metadata, timeout=DEADLINE)

@@ -1,4 +1,4 @@
-//! "Calls" of the contract.
+//! Tests the contract's section "Calls".
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ impl Sandbox {
         self.post("queues/insertquickcall", call).await
     }
 
-    /// The one call of a queue, once the queue is done.
+    /// Waits until a queue has completed, and returns its only call.
     async fn only_call(&self, queue_id: i64) -> Value {
         self.api.wait_until_completed(queue_id).await;
         let mut calls = self.api.calls(queue_id).await;
@@ -39,7 +39,7 @@ async fn a_deadline_already_past_is_accepted_with_a_warning_and_the_call_is_expi
 #[tokio::test]
 async fn retry_is_how_many_further_tries_follow_a_retryable_failure_and_only_that() {
     let sandbox = Sandbox::start();
-    // A queue that tries again at once, made with a call that nobody dials.
+    // The queue tries again at once. It is made with a call that is never dialed.
     let late = with(dials("4900"), &["deadline"], json!("2024-12-31T23:59:59Z"));
     let queue_id = sandbox.api.insert(1, vec![late]).await;
     sandbox.put(&format!("queues/updatequeuemaster/{queue_id}"), json!({"retry_gap": 0})).await.data();
@@ -78,7 +78,7 @@ async fn async_false_is_accepted_and_answered_the_same() {
     let sandbox = Sandbox::start();
     let mut answers = Vec::new();
     for (batch_id, waits) in [(1, true), (1, false)] {
-        // A phone that is never picked up: an API that waited for it would not answer.
+        // This phone is never answered: an API that waited for it would not answer either.
         let item = with(dials("4902"), &["action", "Timeout"], json!(600_000));
         let item = with(item, &["action", "Async"], json!(waits));
         let other = sandbox.other_client(if waits { "waits" } else { "waits not" }, json!({})).await;

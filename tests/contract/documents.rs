@@ -1,4 +1,4 @@
-//! `/openapi.json` and `/docs`: what the server says of itself.
+//! Tests `/openapi.json` and `/docs`, in which the server describes its API.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::sandbox::Sandbox;
 
 const GUIDE: &str = include_str!("../../docs/contract/legacy-guide.md");
 
-/// The guide's examples that are JSON, once the commas are gone that JSON does not know.
+/// Returns the guide's examples that are JSON, without the trailing commas, which JSON does not allow.
 fn examples_of_the_guide() -> Vec<Value> {
     let blocks = GUIDE.split("```").filter_map(|block| block.strip_prefix("json\n"));
     let plain = |block: &str| {

@@ -1,4 +1,4 @@
-//! "Envelope" of the contract: one shape for every success and every fault, and the same fault over gRPC.
+//! Tests the contract's section "Envelope": one form for every success and every error, and the same errors over gRPC.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -34,7 +34,7 @@ async fn every_fault_has_the_error_body_whatever_the_path() {
     sandbox.send(Method::GET, "/nowhere", &[], "").await.error(404, "NOT_FOUND");
     sandbox.send(Method::DELETE, INSERT, &[], "").await.error(405, "UNIMPLEMENTED");
     let encoded = [json, ("content-encoding", "gzip")];
-    // Small on the way, too large once it is read.
+    // This body is small while compressed and too large afterwards.
     sandbox
         .send(Method::POST, INSERT, &encoded, gzip(&vec![b' '; 8 * 1024 * 1024 + 1]))
         .await

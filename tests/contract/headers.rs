@@ -1,4 +1,4 @@
-//! "Headers" of the contract.
+//! Tests the contract's section "Headers".
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! "Limits and access" of the contract.
+//! Tests the contract's section "Limits and access".
 
 use serde_json::{Value, json};
 

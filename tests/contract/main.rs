@@ -1,6 +1,6 @@
-//! The contract, section by section, black box: the real binary with its sandbox, asked over REST and gRPC.
+//! Tests the contract, section by section, as a black box: the real binary with its sandbox, over REST and gRPC.
 //!
-//! `docs/contract-coverage.md` tells which test stands for which sentence.
+//! `docs/contract-coverage.md` lists the tests of each sentence.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,7 +9,7 @@
     clippy::print_stderr,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "a test fails by panicking, and talks to whoever reads its output"
+    reason = "a test fails by panicking, and prints for the people who read its output"
 )]
 
 #[path = "../support/mod.rs"]

@@ -1,11 +1,11 @@
-//! "Paths" of the contract.
+//! Tests the contract's section "Paths".
 
 use reqwest::Method;
 use serde_json::Value;
 
 use crate::sandbox::Sandbox;
 
-/// Verb and path of every operation that `/openapi.json` names.
+/// Returns the verb and the path of every operation in `/openapi.json`.
 fn operations(document: &Value) -> Vec<(Method, String)> {
     let paths = document["paths"].as_object().unwrap();
     let of_path = |(path, item): (&String, &Value)| {

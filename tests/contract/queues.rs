@@ -1,4 +1,4 @@
-//! "Queues" of the contract.
+//! Tests the contract's section "Queues".
 
 use std::collections::BTreeSet;
 
@@ -97,7 +97,7 @@ async fn other_content_under_the_same_batch_id_is_409_and_names_the_queue() {
     assert_eq!(status.code(), tonic::Code::AlreadyExists);
     let details = status.get_error_details();
     assert_eq!(details.error_info().unwrap().metadata["queue_id"], queue_id.to_string());
-    // Another client's batches are its own.
+    // Another client's batch ids are independent.
     let other = sandbox.other_client("other", json!({})).await;
     assert_ne!(other.insert(7, vec![dials("4901")]).await, queue_id);
 }

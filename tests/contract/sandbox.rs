@@ -1,4 +1,4 @@
-//! `serve --sandbox` with the key it prints, and requests that say exactly what goes over the wire.
+//! Runs `serve --sandbox` with the key that it prints, and sends requests whose bytes the test controls.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use tonic::transport::Channel;
 use crate::support::api::Api;
 use crate::support::server::{Options, Server};
 
-/// A server that dials a sandbox, a hundred times faster than phones ring, and its client.
+/// A server with a sandbox that is a hundred times faster than real phones, and its client.
 pub struct Sandbox {
     pub server: Server,
     pub api: Api,
 }
 
-/// What came back, whole.
+/// A whole answer of the server.
 #[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
@@ -29,14 +29,14 @@ impl Reply {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The envelope's data of a success.
+    /// Asserts that the request succeeded and returns the envelope's `data`.
     #[track_caller]
     pub fn data(&self) -> &Value {
         assert_eq!(self.status, 200, "{}", self.body);
         &self.body["data"]
     }
 
-    /// Holds the error body to its shape, and answers its message.
+    /// Asserts that the error body has its form, and returns its message.
     #[track_caller]
     pub fn error(&self, status: u16, code: &str) -> &str {
         assert_eq!((self.status.as_u16(), self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
@@ -46,7 +46,7 @@ impl Reply {
         self.body["message"].as_str().unwrap()
     }
 
-    /// The paths of all broken rules.
+    /// Returns the paths of all broken rules.
     pub fn fields(&self) -> Vec<&str> {
         self.body["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect()
     }
@@ -70,7 +70,7 @@ impl Sandbox {
         self.send_as(self.api.key(), method, path, headers, body).await
     }
 
-    /// The same with another key; an empty one is not sent.
+    /// Sends a request with another key. An empty one is not sent.
     pub async fn send_as(
         &self,
         key: &str,
@@ -94,7 +94,7 @@ impl Sandbox {
         Reply { status, headers, body }
     }
 
-    /// A POST of JSON below `/calling/api/v1/`.
+    /// Posts JSON to a path below `/calling/api/v1/`.
     pub async fn post(&self, path: &str, body: Value) -> Reply {
         self.post_text(path, body.to_string()).await
     }
@@ -117,19 +117,19 @@ impl Sandbox {
         self.post("queues/insertdataincallqueue", batch).await
     }
 
-    /// The server as another of its clients sees it, which an administrator makes.
+    /// Makes another client with the admin key, and returns the server as that client sees it.
     pub async fn other_client(&self, name: &str, policy: Value) -> Api {
         let body = json!({"name": name, "account_code": name, "servers": ["server1"], "policy": policy});
         let created = Api::admin(&self.server).post("admin/clients", body).await.data();
         Api::new(&self.server, created["api_key"].as_str().unwrap())
     }
 
-    /// A gRPC connection; requests carry the key by [`Sandbox::grpc`].
+    /// Opens a gRPC connection, whose requests get their key from [`Sandbox::grpc`].
     pub async fn channel(&self) -> Channel {
         Channel::from_shared(self.server.url("")).unwrap().connect().await.unwrap()
     }
 
-    /// A gRPC request with the client's key.
+    /// Makes a gRPC request with the client's key.
     pub fn grpc<T>(&self, message: T) -> tonic::Request<T> {
         let mut request = tonic::Request::new(message);
         request.metadata_mut().insert("x-api-key", self.api.key().parse().unwrap());
@@ -137,13 +137,13 @@ impl Sandbox {
     }
 }
 
-/// The names of an object's members, in whatever order they stand.
+/// Returns the names of an object's members, in any order.
 #[track_caller]
 pub fn names(object: &Value) -> BTreeSet<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-/// An item that dials a number; its last two digits say how the call ends (docs/sandbox.md).
+/// Makes an item that dials a number, whose last two digits decide how the call ends (docs/sandbox.md).
 pub fn dials(number: &str) -> Value {
     json!({
         "asterisk_server_code": "server1",
@@ -153,7 +153,7 @@ pub fn dials(number: &str) -> Value {
     })
 }
 
-/// `item` with a member changed, at a path of names.
+/// Returns `item` with one member changed, at a path of names.
 pub fn with(mut item: Value, path: &[&str], value: Value) -> Value {
     let mut at = &mut item;
     for name in path {

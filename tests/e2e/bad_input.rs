@@ -1,4 +1,4 @@
-//! What must not be stored, answered as the contract says, and then indeed nothing is stored.
+//! Sends what must not be stored. It is answered as the contract says, and nothing is stored.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +22,7 @@ fn good() -> Value {
     item("server1", "PJSIP/1234567890@endpoint1", "1")
 }
 
-/// A good item with one field of `action` changed.
+/// Makes a valid item with one field of `action` changed.
 fn with_action(name: &str, value: Value) -> Value {
     let mut item = good();
     item["action"][name] = value;
@@ -161,7 +161,7 @@ fn a_wrong_configuration_ends_serve_with_one_line_and_exit_code_2() {
     }
 }
 
-/// Ids of the threads of connections to SQLite; one that is closed takes its thread with it.
+/// Returns the ids of the threads of SQLite connections. A closed connection ends its thread.
 fn connections(server: &Server) -> BTreeSet<String> {
     let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).expect("the server's threads");
     let paths = tasks.map(|task| task.expect("a thread").path());

@@ -1,4 +1,4 @@
-//! The AMI link beside real Asterisks: what it asks of them is taken as it is meant.
+//! Tests the AMI link with real Asterisks: they understand what it sends.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -54,14 +54,14 @@ async fn a_link_follows_a_call_with_and_without_the_right_to_filter() {
         let stop = CancellationToken::new();
         let options = Options::new("127.0.0.1".into(), asterisk.ami_port(), user.into(), SECRET.into(), false);
         let (link, batches) = Link::start(options, stop.clone());
-        let mut told = Told { batches, taken: VecDeque::new() };
-        let session = told.online().await;
+        let mut reports = Reports { batches, taken: VecDeque::new() };
+        let session = reports.online().await;
         assert_eq!(session.filtered, filtered, "{version:?} {user}");
         assert!(session.asterisk_version.is_some(), "{version:?} {user}");
         link.post(value("an-attempt"), Action::Originate(Box::new(originate()))).unwrap();
         let (mut reason, mut causes) = (None, Vec::new());
         while reason.is_none() || causes.len() < 2 {
-            match told.next().await {
+            match reports.next().await {
                 Incoming::Event(Event::OriginateResponse { action_id, reason: said, .. }) => {
                     assert_eq!(action_id, "an-attempt");
                     reason = Some(said);
@@ -83,7 +83,7 @@ async fn a_link_follows_a_call_with_and_without_the_right_to_filter() {
     }
 }
 
-/// Characters that Asterisk reads something into, in a value.
+/// A value with the characters that have a meaning for Asterisk.
 #[test]
 fn a_variable_reaches_the_dialplan_as_it_was_given() {
     let Some(asterisk) = Asterisk::start(Version::V22) else { return };
@@ -125,13 +125,13 @@ fn value(text: &str) -> HeaderValue {
     HeaderValue::try_from(text).unwrap()
 }
 
-/// What a link tells, one by one.
-struct Told {
+/// A link's reports, one by one.
+struct Reports {
     batches: UnboundedReceiver<Vec<Incoming>>,
     taken: VecDeque<Incoming>,
 }
 
-impl Told {
+impl Reports {
     async fn next(&mut self) -> Incoming {
         loop {
             if let Some(incoming) = self.taken.pop_front() {

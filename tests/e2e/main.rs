@@ -1,4 +1,5 @@
-//! End to end: the built binary, real Asterisks, sipp phones and PostgreSQL, as one test binary that links once.
+//! End-to-end tests with the built binary, real Asterisks, sipp phones and PostgreSQL. They are one test binary, which
+//! is linked once.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,7 +8,7 @@
     clippy::print_stderr,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "a test fails by panicking, and talks to whoever reads its output"
+    reason = "a test fails by panicking, and prints for the people who read its output"
 )]
 
 #[path = "../support/mod.rs"]

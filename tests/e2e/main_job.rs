@@ -1,4 +1,4 @@
-//! The main job on a real Asterisk: calls are handed in by REST, dialed, followed, recorded and reported.
+//! Tests the main job on a real Asterisk: calls are inserted by REST, dialed, followed, recorded and reported.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use crate::support::server::Server;
 use crate::support::sipp::{Scenario, Sipp};
 use crate::support::wait;
 
-/// A destination, how many calls go there, and what must become of each: outcome, cause and attempts.
+/// A destination, how many calls go there, and each call's expected outcome, cause and attempts.
 struct Case {
     channel: &'static str,
     calls: usize,
@@ -30,7 +30,7 @@ const CASES: [Case; 8] = [
     Case { channel: "PJSIP/unknown", calls: 10, outcome: "failed", cause: None, attempts: 2 },
 ];
 
-/// An item for the Asterisk that rings for two seconds at most.
+/// Makes an item for the Asterisk that rings for two seconds at most.
 fn item(server: &str, channel: &str, seconds: &str) -> Value {
     let mut item = crate::support::api::item(server, channel, seconds);
     item["action"]["Timeout"] = json!(2000);
@@ -54,9 +54,9 @@ async fn two_hundred_calls_end_as_the_dialplan_says(version: Version) {
         let case = expected[call["channel"].as_str().expect("a channel")];
         assert_eq!(call["outcome"], case.outcome, "{call}");
         assert_eq!(call["attempts"], case.attempts, "{call}");
-        // Asterisk 16 gives no cause for a call that nobody answered (traces of both).
-        let told = case.cause.filter(|_| version == Version::V22 || case.outcome != "no-answer");
-        assert_eq!(call["hangup_cause"].as_i64(), told, "{call}");
+        // Asterisk 16 gives no cause for a call that was not answered, as the traces show.
+        let cause = case.cause.filter(|_| version == Version::V22 || case.outcome != "no-answer");
+        assert_eq!(call["hangup_cause"].as_i64(), cause, "{call}");
         let answered = case.outcome == "answered";
         assert_eq!(call["status"], if answered { "completed" } else { "failed" }, "{call}");
         assert_eq!(call["answered_at"].is_string(), answered, "{call}");
@@ -68,7 +68,7 @@ async fn two_hundred_calls_end_as_the_dialplan_says(version: Version) {
     let attempts = usize::try_from(attempts).expect("a count");
     let seen = asterisk.witness().wait_for_originates(attempts);
     asterisk.wait_until_idle();
-    assert_eq!(seen.len(), attempts, "Asterisk saw as many Originates as there are attempts");
+    assert_eq!(seen.len(), attempts, "Asterisk did not get one Originate for each attempt");
     assert_eq!(asterisk.witness().originates().len(), attempts);
     let distinct: HashSet<&str> = seen.iter().map(|seen| seen.action_id.as_str()).collect();
     assert_eq!(distinct.len(), attempts);
@@ -107,7 +107,7 @@ async fn a_quick_call_bridges_two_phones_and_is_recorded() {
     let name = format!("{}.wav", placed["call_id"].as_str().expect("a call's id"));
     let recording = asterisk.recordings_dir().join(name);
     wait::until("the recording has begun", || recording.exists().then_some(()));
-    // The phones would talk for ever.
+    // The phones do not hang up by themselves.
     asterisk.cli("channel request hangup all");
     wait_for(&client, &path, "ended").await;
     let call = client.get(&path).await.data();
@@ -151,11 +151,11 @@ async fn wait_for(client: &Api, path: &str, kind: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn killed_in_the_middle_it_dials_nobody_twice_and_ends_every_call() {
+async fn a_server_killed_in_the_middle_dials_no_one_twice_and_ends_every_call() {
     let Some(asterisk) = Asterisk::start(Version::V22) else { return };
     let mut server = Server::start();
     let client = client_of_asterisk(&server, &asterisk, 60.0).await;
-    // Some end before the kill, some ring and some talk during it.
+    // Some calls end before the kill; during it some ring and some are answered.
     let channels = ["Local/100@answer/n", "Local/1@slow/n", "Local/4@talk/n", "Local/100@busy/n"];
     let items = (0..500).map(|n| item("ast", channels[n % channels.len()], "30")).collect();
     let queue = client.insert(1, items).await;
@@ -185,10 +185,10 @@ async fn killed_in_the_middle_it_dials_nobody_twice_and_ends_every_call() {
     for id in asterisk.witness().channel_ids().into_iter().filter(|id| id.starts_with("tl-") && !id.ends_with(";2")) {
         assert!(dialed.insert(id.clone()), "{id} was originated twice");
     }
-    // An attempt on record may not have left before the kill; nothing was dialed that is not on record.
+    // The Originate of a stored attempt may not have been sent before the kill, but no call was dialed without one.
     assert!(dialed.len() <= 500 && dialed.len() >= 450, "{} were dialed", dialed.len());
     let adopted = adopted(&client, &calls).await;
-    assert!(adopted > 0, "calls that talked through the kill are adopted");
+    assert!(adopted > 0, "no call was live over the kill and adopted");
     assert!(ends.get("completed answered").copied().unwrap_or(0) >= 300, "{ends:?}");
 }
 
@@ -212,14 +212,14 @@ async fn a_restarted_asterisk_is_found_again_and_the_rest_is_dialed() {
         (client.queue(queue).await["counts"]["answered"].as_i64()? > 40).then_some(())
     })
     .await;
-    // What is dialed before the dialplan is there ends failed instead of waiting.
+    // A call that is dialed before the dialplan is loaded would end failed instead of waiting.
     asterisk.start_slowly();
     asterisk.restart();
     client.wait_until_completed(queue).await;
     let calls = client.calls(queue).await;
     let unknown = calls.iter().filter(|call| call["status"] == "unknown").count();
     let completed = calls.iter().filter(|call| call["status"] == "completed").count();
-    // What talked is known to have been answered; what had just been sent nobody can tell.
+    // The answered calls are known to be answered; of those that had just been sent, no one can tell.
     assert_eq!(unknown + completed, 150);
     assert!(completed > 100, "{completed} completed, {unknown} unknown");
     assert!(calls.iter().all(|call| call["attempts"] == 1));

@@ -1,4 +1,4 @@
-//! That the real parts which other tests stand on start, do what they say, and leave nothing behind.
+//! Tests that the real parts that other tests need start, work and leave nothing behind.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -117,7 +117,7 @@ async fn postgres_answers_and_keeps_its_data_over_a_kill() {
     assert_eq!(query.get_result::<i32>(&mut connection).await.expect("an answer"), 7);
 }
 
-/// The parts, seen from outside: what must be gone after them.
+/// The processes, ports and directories of the parts, which must be gone afterwards.
 #[derive(Debug, Default)]
 struct Traces {
     pids: Vec<u32>,
@@ -144,7 +144,7 @@ fn a_killed_test_leaves_no_process_mount_or_port() {
     if !skip::is_root() {
         return skip::skipped("a real Asterisk takes root");
     }
-    // What the victim had no time to delete goes with this directory; PostgreSQL's user has to get through it.
+    // Files that the victim had no time to delete are deleted with this directory. PostgreSQL's user must have access.
     let readable = fs::Permissions::from_mode(0o755);
     let files = tempfile::Builder::new().permissions(readable).tempdir().expect("a temporary directory");
     let mut victim = Command::new(env::current_exe().expect("this test binary"))
@@ -159,7 +159,7 @@ fn a_killed_test_leaves_no_process_mount_or_port() {
     let traces = lines.find_map(|line| Traces::read(&line));
     victim.kill().expect("a kill");
     victim.wait().expect("its end");
-    let traces = traces.expect("the victim said what it started");
+    let traces = traces.expect("the victim printed what it started");
     assert!(traces.pids.len() == 3 && !traces.ports.is_empty(), "{traces:?}");
     wait::until("all of it is gone", || traces.left().is_empty().then_some(()));
 }
@@ -198,7 +198,7 @@ impl Traces {
         Some(Self { pids, ports })
     }
 
-    /// What is still there of it, in words.
+    /// Describes which of them still exist.
     fn left(&self) -> Vec<String> {
         let pids = self.pids.iter().filter(|pid| is_alive(**pid)).map(|pid| format!("process {pid}"));
         let ports = self.ports.iter().filter(|port| !ports::is_free(**port)).map(|port| format!("port {port}"));
@@ -208,13 +208,13 @@ impl Traces {
     }
 }
 
-/// Whether the process runs; one that is dead and only not yet reaped does not.
+/// Returns true if the process runs. A zombie does not.
 fn is_alive(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
 }
 
-/// Every context of the dialplan, and the reason that OriginateResponse gives for it.
+/// Every context of the dialplan and its reason in OriginateResponse.
 fn each_context_ends_as_it_says(asterisk: &Asterisk) {
     let cases = [
         ("Local/100@answer/n", 4),

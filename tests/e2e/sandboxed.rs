@@ -1,4 +1,4 @@
-//! What needs no Asterisk: the guide's examples against the sandbox, a stop, and many nodes' database.
+//! Tests without Asterisk: the guide's examples with the sandbox, a stop of the server, and PostgreSQL.
 
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ async fn the_guides_bodies_are_answered_as_the_guide_says_under_every_path() {
 #[tokio::test]
 async fn the_curl_line_that_is_printed_works_as_pasted() {
     let server = Options::default().arg("--sandbox").start();
-    // Standard output and the log are two pipes: that it listens does not say that the welcome was read.
+    // Standard output and the log are two pipes: when the server listens, the welcome may not have been read yet.
     let line = wait::until("the welcome is printed", || {
         let text = server.output().text();
         text.lines().find(|line| line.trim_start().starts_with("curl -X POST")).map(str::to_owned)
@@ -84,7 +84,7 @@ async fn the_main_job_runs_on_postgresql() {
         .start();
     let client = Api::sandbox(&server);
     let queue = client.insert(1, vec![item("server1", "PJSIP/1234567890@endpoint1", "1"); 150]).await;
-    assert_eq!(queue, 123, "the guide's number on this engine too");
+    assert_eq!(queue, 123, "this engine does not begin with the guide's number");
     let done = client.wait_until_completed(queue).await;
     assert_eq!(done["counts"]["completed"], 150);
 }
@@ -101,7 +101,7 @@ async fn a_store_that_is_away_is_503_and_nothing_accepted_is_lost() {
         .start();
     let client = Api::sandbox(&server);
     let queue = client.insert(1, vec![item("server1", "PJSIP/1234567890@endpoint1", "1"); 100]).await;
-    wait::until_async("calls are under way", async || {
+    wait::until_async("calls are live", async || {
         (client.queue(queue).await["counts"]["answered"].as_i64()? > 10).then_some(())
     })
     .await;

@@ -1,4 +1,4 @@
-//! Watchers over gRPC, gRPC-web and Server-Sent Events, cut and resumed: each sees everything once and in order.
+//! Tests watchers over gRPC, gRPC-web and Server-Sent Events: cut and resumed, each sees every event once and in order.
 
 use std::collections::HashMap;
 
@@ -13,10 +13,10 @@ use trunkline::pb::{CallEvent, CallEventType, CallStatus, WatchCallsRequest, Wat
 use crate::support::api::{Api, item};
 use crate::support::server::{Options, Server};
 
-/// How many calls are dialed while everybody watches.
+/// How many calls are dialed while all watchers watch.
 const CALLS: usize = 300;
 
-/// Numbers whose calls answer, are busy, meet congestion, do not exist, and lose their response.
+/// Numbers that answer, are busy, are congested, do not exist, and lose their response.
 const NUMBERS: [&str; 6] = ["1234567890", "4901", "4903", "4904", "4907", "0987654321"];
 
 fn sandbox() -> (Server, Api) {
@@ -45,7 +45,7 @@ async fn grpc_stream(
     Box::pin(stream.map(|message| message.expect("an event")))
 }
 
-/// Watches over gRPC from the beginning to the end of the queue, and hangs up after every `cut`th event.
+/// Watches over gRPC from the beginning to the end of the queue, and cancels the stream after every `cut`th event.
 async fn watch_grpc(server: &Server, client: &Api, cut: usize) -> Vec<CallEvent> {
     let mut seen: Vec<CallEvent> = Vec::new();
     loop {
@@ -62,7 +62,7 @@ async fn watch_grpc(server: &Server, client: &Api, cut: usize) -> Vec<CallEvent>
     }
 }
 
-/// The same over Server-Sent Events, cut in the middle of whatever is on its way after `cut` bytes.
+/// Watches over Server-Sent Events, and closes the connection after every `cut` bytes, also within an event.
 async fn watch_sse(client: &Api, cut: usize) -> Vec<(i64, Value)> {
     let mut seen: Vec<(i64, Value)> = Vec::new();
     loop {
@@ -141,7 +141,7 @@ fn each_call_went_a_way_that_calls_go(events: &[CallEvent]) {
 #[tokio::test]
 async fn a_stream_without_a_cursor_begins_with_what_lives() {
     let (server, client) = sandbox();
-    // The number answers, and never hangs up.
+    // The number answers and never hangs up.
     client.insert(1, vec![item("server1", "PJSIP/4906@endpoint1", "1")]).await;
     let mut stream = grpc_stream(&server, &client, Some(0)).await;
     while stream.next().await.and_then(|message| message.event).expect("an event").r#type() != CallEventType::Answered {
@@ -196,7 +196,7 @@ async fn a_browser_watches_over_grpc_web() {
     let (mut stream, mut bytes, mut kinds) = (response.bytes_stream(), Vec::new(), Vec::new());
     while !kinds.contains(&CallEventType::Ended) {
         bytes.extend(stream.next().await.expect("a chunk").expect("a chunk"));
-        // Frames of one byte of flags, four of length, and the message.
+        // A frame has one byte of flags, four bytes of length, and the message.
         while let Some((head, rest)) = bytes.split_first_chunk::<5>() {
             let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
             let Some(message) = rest.get(..length) else { break };

@@ -1,4 +1,4 @@
-//! Webhooks, as their receivers see them: real HTTP, a real server, killed and started again.
+//! Tests webhooks as their receivers see them, with real HTTP and a real server that is killed and restarted.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -23,14 +23,14 @@ use crate::support::postgres::Postgres;
 use crate::support::server::{Options, Server};
 use crate::support::wait;
 
-/// A POST as it arrived.
+/// A POST as the receiver got it.
 #[derive(Clone, Debug)]
 struct Post {
     id: String,
     timestamp: String,
     signature: String,
     body: Bytes,
-    /// What it was answered.
+    /// The status with which it was answered.
     status: u16,
 }
 
@@ -43,7 +43,7 @@ impl Post {
         self.json()["seq"].as_i64().expect("a number")
     }
 
-    /// As the specification says: HMAC-SHA256 of `id.timestamp.body` by what the secret's base64 stands for.
+    /// Checks the signature as specified: HMAC-SHA256 of `id.timestamp.body` with the secret, decoded from base64.
     fn is_signed_with(&self, secret: &str) -> bool {
         let key = BASE64_STANDARD.decode(secret.strip_prefix("whsec_").expect("a secret")).expect("base64");
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("a key");
@@ -53,7 +53,7 @@ impl Post {
     }
 }
 
-/// An application that receives, and answers what the test wants.
+/// A receiver that answers with the status that the test sets.
 #[derive(Clone, Default)]
 struct Receiver {
     posts: Arc<Mutex<Vec<Post>>>,
@@ -61,7 +61,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    /// Starts one that answers `status`, and returns it with its URL.
+    /// Starts a receiver that answers `status`, and returns it with its URL.
     async fn start(status: u16) -> (Self, String) {
         let receiver = Self { posts: Arc::default(), status: Arc::new(AtomicU16::new(status)) };
         let router = Router::new().fallback(receive).with_state(receiver.clone());
@@ -79,7 +79,7 @@ impl Receiver {
         self.posts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The numbers of the events that were taken, each once, in the order of their first arrival.
+    /// Returns the `seq` of each accepted event once, in the order in which they were first received.
     fn taken(&self) -> Vec<i64> {
         let mut seen = HashSet::new();
         let posts = self.posts();
@@ -88,7 +88,8 @@ impl Receiver {
     }
 
     async fn wait_until_taken(&self, events: &[i64]) {
-        wait::until_async("every event is taken", async || (self.taken().last() >= events.last()).then_some(())).await;
+        wait::until_async("every event is accepted", async || (self.taken().last() >= events.last()).then_some(()))
+            .await;
         assert_eq!(self.taken(), events);
     }
 }
@@ -123,7 +124,7 @@ async fn sandbox_client(admin: &Api) -> i64 {
     found.expect("the sandbox's client")["client_id"].as_i64().expect("an id")
 }
 
-/// Makes a webhook of the sandbox's client.
+/// Makes a webhook for the sandbox's client.
 async fn webhook(admin: &Api, url: &str, events: Value) -> Value {
     let client_id = sandbox_client(admin).await;
     admin.post("admin/webhooks", json!({ "client_id": client_id, "url": url, "events": events })).await.data()
@@ -135,7 +136,7 @@ async fn listed(admin: &Api, id: &Value) -> Value {
     found.expect("the webhook is listed").clone()
 }
 
-/// What a stream shows of the client's events, up to the one that completes the queue.
+/// Returns the client's events from a stream, up to the one that completes the queue.
 async fn watched(client: &Api, queue: i64) -> Vec<Value> {
     let request = reqwest::Client::new().get(client.url("calls/watch?after=0")).header("X-API-KEY", client.key());
     let mut stream = request.send().await.expect("an answer").bytes_stream();
@@ -221,18 +222,18 @@ async fn a_killed_server_goes_on_where_it_was_and_leaves_no_gap() {
     webhook(&admin, &url, json!([])).await;
     let queue = client.insert(1, items(150)).await;
     for killed_after in [40, 150, 300] {
-        wait::until_async("some events are taken", async || (receiver.taken().len() > killed_after).then_some(()))
+        wait::until_async("some events are accepted", async || (receiver.taken().len() > killed_after).then_some(()))
             .await;
         server.restart();
     }
     let events = watched(&client.at(&server), queue).await;
     receiver.wait_until_taken(&seqs(&events)).await;
     let posts = receiver.posts().len();
-    // Three crashes repeat at most what each had not stored yet, and what was on its way.
+    // Each of three crashes repeats at most the events after the stored cursor and the one that was being posted.
     assert!(posts <= events.len() + 3 * 33, "{posts} posts of {} events", events.len());
 }
 
-// The receiver answers while the test waits for the server to end.
+// The test needs two threads, because the receiver answers while the test waits for the server to end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_stopped_posts_nothing_twice() {
     let mut server = sandbox().start();
@@ -240,7 +241,7 @@ async fn a_server_that_is_stopped_posts_nothing_twice() {
     let (receiver, url) = Receiver::start(200).await;
     webhook(&admin, &url, json!([])).await;
     let queue = client.insert(1, items(100)).await;
-    wait::until_async("some events are taken", async || (receiver.taken().len() > 50).then_some(())).await;
+    wait::until_async("some events are accepted", async || (receiver.taken().len() > 50).then_some(())).await;
     assert!(server.stop().success());
     server.restart();
     let events = watched(&client.at(&server), queue).await;
@@ -257,18 +258,18 @@ async fn an_event_that_is_not_taken_is_posted_again_until_it_is() {
     let (admin, client) = (Api::admin(&server), Api::sandbox(&server));
     let (receiver, url) = Receiver::start(500).await;
     let id = webhook(&admin, &url, json!([])).await["webhook_id"].clone();
-    // More events than a sender holds at once.
+    // These are more events than a sender buffers.
     let queue = client.insert(1, items(150)).await;
     for (status, told) in [(500, "the receiver answered 500"), (302, "302, and redirects are not followed")] {
         receiver.answer(status);
-        wait::until_async("the failure is told", async || {
+        wait::until_async("the failure is shown", async || {
             let shown = listed(&admin, &id).await;
             let told = shown["last_error"].as_str().is_some_and(|error| error.contains(told));
             (told && shown["failures"].as_i64() > Some(0)).then_some(())
         })
         .await;
     }
-    // Nothing overtakes the event that is not taken.
+    // No event overtakes the one that is not accepted.
     let ids: HashSet<String> = receiver.posts().into_iter().map(|post| post.id).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
     let events = watched(&client, queue).await;
@@ -298,15 +299,15 @@ async fn a_receiver_that_is_gone_is_posted_nothing_more() {
     webhook(&admin, &url, json!(["batch-inserted"])).await;
     server.restart();
     client.at(&server).insert(2, items(1)).await;
-    wait::until_async("others are served", async || (witness.taken().len() == 1).then_some(())).await;
+    wait::until_async("another webhook is served", async || (witness.taken().len() == 1).then_some(())).await;
     assert_eq!(receiver.posts().len(), 1);
 }
 
 #[tokio::test]
-async fn a_dead_receiver_holds_up_nobody() {
+async fn a_dead_receiver_does_not_hold_up_other_webhooks() {
     let server = sandbox().start();
     let (admin, client) = (Api::admin(&server), Api::sandbox(&server));
-    // One takes connections and never answers; one refuses them.
+    // One receiver accepts connections and never answers; the other refuses them.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let refusing = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let refusing_url = format!("http://{}/", refusing.local_addr().expect("an address"));
@@ -318,7 +319,7 @@ async fn a_dead_receiver_holds_up_nobody() {
     let queue = client.insert(1, items(40)).await;
     let events = watched(&client, queue).await;
     receiver.wait_until_taken(&seqs(&events)).await;
-    wait::until_async("the refusal is told", async || {
+    wait::until_async("the refusal is shown", async || {
         let shown = listed(&admin, &refused).await;
         shown["last_error"].as_str().filter(|error| error.contains("refused")).map(|_| ())
     })
@@ -342,7 +343,7 @@ async fn only_the_kinds_asked_for_of_the_client_asked_for_are_posted() {
         events.into_iter().filter(|event| event["type"] == "ended" || event["type"] == "batch-inserted").collect();
     assert_eq!(wanted.len(), 10);
     receiver.wait_until_taken(&seqs(&wanted)).await;
-    // An event of the other client comes to its webhook alone, and before it nothing of the first.
+    // An event of the other client is posted to its webhook only, and no event of the first client before it.
     Api::new(&server, other["api_key"].as_str().expect("a key")).insert(1, items(1)).await;
     wait::until_async("the other client's event is posted", async || others.posts().into_iter().next()).await;
     assert_eq!(others.posts()[0].json()["type"], "batch-inserted");
@@ -374,7 +375,7 @@ async fn a_test_posts_one_event_and_says_what_came_back() {
     let tested = admin.post(&format!("admin/webhooks/{nobody}/test"), json!({})).await.data();
     assert_eq!((&tested["ok"], tested.get("http_status")), (&json!(false), None), "{tested}");
     assert!(tested["error"].as_str().is_some_and(|error| error.contains("refused")), "{tested}");
-    // A deleted one is known to nobody, and posts nothing.
+    // A deleted webhook is not listed and posts nothing.
     let deleted = admin.delete(&format!("admin/webhooks/{}", made["webhook_id"])).await;
     assert_eq!(deleted.data(), json!({}));
     assert_eq!(admin.post(&path, json!({})).await.status, 404);
@@ -432,13 +433,13 @@ async fn one_node_posts_and_the_next_takes_over_when_it_dies() {
     for batch in 2..22 {
         client.insert(batch, items(1)).await;
     }
-    wait::until_async("every batch is told", async || (receiver.taken().len() == 21).then_some(())).await;
-    assert_eq!(receiver.posts().len(), 21, "two nodes post nothing twice");
+    wait::until_async("every batch is posted", async || (receiver.taken().len() == 21).then_some(())).await;
+    assert_eq!(receiver.posts().len(), 21, "an event was posted twice by two nodes");
     first.kill();
     client.insert(22, items(1)).await;
     wait::until_async("the second node takes over", async || (receiver.taken().len() == 22).then_some(())).await;
-    assert!(receiver.posts().len() <= 21 + 33, "the cursor was stored");
-    // What one node is told holds on the other within moments.
+    assert!(receiver.posts().len() <= 21 + 33, "the cursor was not stored");
+    // A change on one node takes effect on the other within moments.
     let admin = Api::admin(&second);
     assert_eq!(admin.delete(&format!("admin/webhooks/{id}")).await.status, 200);
 }

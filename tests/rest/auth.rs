@@ -1,4 +1,4 @@
-//! "Limits and access" of the contract, over REST, gRPC and gRPC-web.
+//! Tests the contract's section "Limits and access" over REST, gRPC and gRPC-web.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ impl App {
         self.send(request).await
     }
 
-    /// A call of `rpc` as gRPC writes it, or gRPC-web.
+    /// Makes a request of `rpc` in the format of gRPC or gRPC-web.
     fn rpc(&self, rpc: &str, content_type: &'static str, message: &impl prost::Message) -> Request<Body> {
         let message = message.encode_to_vec();
         let mut frame = vec![0];
@@ -74,7 +74,7 @@ async fn a_missing_unknown_revoked_or_expired_key_is_refused_with_one_text() {
 }
 
 #[tokio::test]
-async fn a_typing_error_costs_no_look_up() {
+async fn a_mistyped_key_is_refused_without_a_query() {
     let app = App::new();
     let mut wrong = app.key.clone();
     let last = wrong.pop().unwrap();
@@ -88,7 +88,7 @@ async fn a_disabled_client_is_403() {
     let app = App::new();
     let key = app.keys.add(CLIENT, |key| key.client_disabled = true);
     app.with_key(&key).await.error(403, "PERMISSION_DENIED");
-    // Who cannot prove to hold the key does not learn whose it is.
+    // A caller without the right secret does not learn whose key it is.
     let key = app.keys.add(CLIENT, |key| (key.client_disabled, key.secret_sha256) = (true, [0; 32]));
     app.with_key(&key).await.error(401, "UNAUTHENTICATED");
 }
@@ -111,10 +111,10 @@ async fn a_revoked_key_stops_working_within_a_second() {
     let revoked = Instant::now();
     app.keys.stored.lock().unwrap().values_mut().for_each(|key| key.revoked = true);
     while app.get(TEST_CONNECTION).await.status == 200 {
-        assert!(revoked.elapsed() < Duration::from_secs(1), "still valid");
+        assert!(revoked.elapsed() < Duration::from_secs(1), "the revoked key is still valid");
         tokio::task::yield_now().await;
     }
-    assert!(*app.keys.lookups.lock().unwrap() <= 4, "a key in use is looked up about twice a second");
+    assert!(*app.keys.lookups.lock().unwrap() <= 4, "a key in use is looked up more often than about twice a second");
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn while_keys_cannot_be_looked_up_the_answer_is_503() {
     answer.error(503, "UNAVAILABLE");
     assert_eq!(answer.header("retry-after"), Some("1"));
     *app.keys.is_away.lock().unwrap() = false;
-    assert_eq!(app.get(TEST_CONNECTION).await.status, 200, "a failure is not remembered");
+    assert_eq!(app.get(TEST_CONNECTION).await.status, 200, "the failure was remembered");
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn the_request_rate_of_a_client_is_told_with_its_name_and_a_delay_in_each_
     let details = status.get_error_details();
     assert_eq!(details.error_info().unwrap().metadata["limit"], "requests_per_second");
     assert!(details.retry_info().unwrap().retry_delay.unwrap() > Duration::from_secs(1));
-    assert_eq!(app.get(TEST_CONNECTION).await.status, 200, "another client is not limited");
+    assert_eq!(app.get(TEST_CONNECTION).await.status, 200, "another client was limited");
 }
 
 #[tokio::test]
@@ -231,7 +231,7 @@ async fn health_reflection_and_the_status_page_need_no_key() {
     request.headers_mut().remove("x-api-key");
     request.headers_mut().insert("content-type", HeaderValue::from_static(GRPC));
     *request.version_mut() = Version::HTTP_2;
-    assert_eq!(app.send(request).await.grpc_code(), None, "no refusal in the headers");
+    assert_eq!(app.send(request).await.grpc_code(), None, "the request was refused in the headers");
 }
 
 #[tokio::test]

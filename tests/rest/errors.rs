@@ -1,4 +1,4 @@
-//! "Envelope" of the contract: the error body of every path, and the same fault over gRPC.
+//! Tests the contract's section "Envelope": the error body of every path, and the same errors over gRPC.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use trunkline::pb::queue_service_client::QueueServiceClient;
 use crate::support::{App, INSERT, PANICS};
 
 impl App {
-    /// The status that a gRPC client gets for a batch.
+    /// Returns the status that a gRPC client gets for a batch.
     async fn insert_over_grpc(&self, batch: InsertBatchRequest) -> tonic::Status {
         let mut request = tonic::Request::new(batch);
         request.metadata_mut().insert("x-api-key", self.key.parse().unwrap());
@@ -23,7 +23,7 @@ impl App {
     }
 }
 
-/// A fault with its HTTP status and its code's name.
+/// An error with its HTTP status and the name of its code.
 type Fault = (fn() -> Error, u16, &'static str);
 
 const FAULTS: [Fault; 14] = [

@@ -1,4 +1,4 @@
-//! `calls/watch` of the contract: Server-Sent Events, resumed by cursor.
+//! Tests `calls/watch` of the contract: Server-Sent Events that are resumed by a cursor.
 
 use axum::body::Body;
 use futures_util::{StreamExt as _, stream};
@@ -36,7 +36,7 @@ impl App {
         self.request(Method::GET, &format!("{WATCH}{query}"), Body::empty())
     }
 
-    /// The cursor that the service was asked to resume from.
+    /// Returns the cursor from which the service was asked to resume.
     fn asked_after(&self) -> Option<i64> {
         self.recorder.watch.lock().unwrap().as_ref().and_then(|request| request.after)
     }

@@ -1,4 +1,4 @@
-//! The guide's requests, byte for byte, and its paths.
+//! Tests the guide's requests, byte for byte, and its paths.
 
 use http::Method;
 use serde_json::json;
@@ -10,7 +10,7 @@ const NEW_QUEUE: &str = include_str!("../data/guide/insertdataincallqueue_new.js
 const EXISTING_QUEUE: &str = include_str!("../data/guide/insertdataincallqueue_existing.json");
 const QUICK_CALL: &str = include_str!("../data/guide/insertquickcall.json");
 
-/// Every form in which the guide's clients may write a path.
+/// Returns every form in which the guide's clients may write a path.
 fn forms(path: &str) -> [String; 4] {
     ["/calling/api/v1/", "/calling/api/"]
         .map(|base| [format!("{base}{path}"), format!("{base}{path}/")])

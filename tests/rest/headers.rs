@@ -1,4 +1,4 @@
-//! "Headers" of the contract, and compression.
+//! Tests the contract's section "Headers", and compression.
 
 use std::io::Write as _;
 

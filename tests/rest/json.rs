@@ -1,11 +1,11 @@
-//! "JSON" of the contract: what a body may look like, and what is said of one that may not.
+//! Tests the contract's section "JSON": which bodies are accepted, and the errors of those that are not.
 
 use http::Method;
 use serde_json::json;
 
 use crate::support::{App, INSERT};
 
-/// A batch whose one item is changed by `item`, as text that begins its fields.
+/// Makes a batch with one item, whose fields begin with the text `item`.
 fn with_item(fields: &str) -> String {
     format!(r#"{{"batch_id": 1, "data": [{{"asterisk_server_code": "server1", {fields}}}]}}"#)
 }
@@ -101,7 +101,7 @@ async fn a_value_of_the_wrong_type_is_named_at_its_field() {
         let answer = app.insert(body).await;
         assert_eq!(answer.violation(), message);
     }
-    assert!(app.recorder.batch.lock().unwrap().is_none(), "nothing of it reached the service");
+    assert!(app.recorder.batch.lock().unwrap().is_none(), "a part of it reached the service");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The REST contract, section by section, against services that only record what reaches them.
+//! Tests the REST contract, section by section, with services that only keep the requests that reach them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,7 +7,7 @@
     clippy::print_stderr,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "a test fails by panicking, and talks to whoever reads its output"
+    reason = "a test fails by panicking, and prints for the people who read its output"
 )]
 
 mod auth;

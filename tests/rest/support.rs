@@ -1,4 +1,4 @@
-//! A server with recording services, and requests to it without a socket.
+//! A server whose services keep their requests, and requests to it without a socket.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -25,7 +25,7 @@ use trunkline::pb::*;
 
 pub type Events = Pin<Box<dyn Stream<Item = Result<WatchCallsResponse, Status>> + Send>>;
 
-/// What the services were asked, and what they are to answer.
+/// The requests that reached the services, and the answers that they give.
 #[derive(Default)]
 pub struct Recorder {
     pub batch: Mutex<Option<InsertBatchRequest>>,
@@ -35,14 +35,14 @@ pub struct Recorder {
     pub watch: Mutex<Option<WatchCallsRequest>>,
     pub metadata: Mutex<tonic::metadata::MetadataMap>,
     pub caller: Mutex<Option<Caller>>,
-    /// Every method fails with this, if set.
+    /// The error with which every method fails, if it is set.
     pub fail: Mutex<Option<fn() -> Error>>,
     pub events: Mutex<Option<Events>>,
 }
 
-/// A batch that the service panics at.
+/// The id of a batch for which the service panics.
 pub const PANICS: i64 = 666;
-/// A batch that the service answers as a replay.
+/// The id of a batch that the service answers as a replay.
 pub const REPLAYED: i64 = 777;
 
 impl Recorder {
@@ -225,7 +225,7 @@ impl ClientService for Dummy {
     }
 }
 
-/// Methods that no test here calls but for their access.
+/// Implements methods that the tests call only to check access.
 macro_rules! unused {
     ($($method:ident($request:ty) -> $answer:ty;)*) => {
         #[tonic::async_trait]
@@ -271,7 +271,7 @@ unused! {
     test_webhook(TestWebhookRequest) -> TestWebhookResponse;
 }
 
-/// Keys in memory.
+/// A key store in memory.
 #[derive(Default)]
 pub struct Keys {
     pub stored: Mutex<HashMap<String, StoredKey>>,
@@ -291,7 +291,7 @@ impl KeyStore for Keys {
 }
 
 impl Keys {
-    /// Stores a new key, changed by `change` from one that works, and answers its text.
+    /// Stores a new valid key after `change` has changed it, and returns its text.
     pub fn add(&self, kind: CallerKind, change: impl FnOnce(&mut StoredKey)) -> String {
         let new = ApiKey::generate(if kind == CallerKind::Admin { KeyKind::Admin } else { KeyKind::Live });
         let mut key = StoredKey {
@@ -310,17 +310,17 @@ impl Keys {
 
 pub const CLIENT: CallerKind = CallerKind::Client { client_id: 7 };
 
-/// A server, with the key of a client.
+/// A server with the key of a client.
 pub struct App {
     pub router: Router,
     pub recorder: Arc<Recorder>,
     pub keys: Arc<Keys>,
     pub key: String,
-    /// Stops the server when it is cancelled.
+    /// Cancelling this token stops the server.
     pub stop: CancellationToken,
 }
 
-/// An answer, read to its end.
+/// An answer that has been read to its end.
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -350,7 +350,7 @@ impl App {
         Self { router: router(services, auth, readiness, None, stop.clone()).unwrap(), recorder, keys, key, stop }
     }
 
-    /// A request with the client's key; a body is JSON.
+    /// Makes a request with the client's key and a JSON body, if there is one.
     pub fn request(&self, method: Method, path: &str, body: impl Into<Body>) -> Request<Body> {
         let mut request = Request::new(body.into());
         *request.method_mut() = method;
@@ -374,12 +374,12 @@ impl App {
         self.send(self.request(Method::POST, path, body)).await
     }
 
-    /// Posts a batch.
+    /// Posts a batch of calls.
     pub async fn insert(&self, body: impl Into<Body>) -> Answer {
         self.post(INSERT, body).await
     }
 
-    /// The batch that reached the service.
+    /// Returns the batch that reached the service.
     pub fn batch(&self) -> InsertBatchRequest {
         self.recorder.batch.lock().unwrap().clone().expect("no batch reached the service")
     }
@@ -389,7 +389,7 @@ pub const INSERT: &str = "/calling/api/v1/queues/insertdataincallqueue";
 
 impl Answer {
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("the body is not JSON: {}", self.text()))
     }
 
     pub fn text(&self) -> String {
@@ -400,7 +400,7 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// Asserts that this is an error of that HTTP status and code in the contract's body, and answers the message.
+    /// Asserts that this is an error with this HTTP status and code in the contract's form, and returns its message.
     #[track_caller]
     pub fn error(&self, status: u16, code: &str) -> String {
         assert_eq!(self.status.as_u16(), status, "{}", self.text());
@@ -413,7 +413,7 @@ impl Answer {
         body["message"].as_str().unwrap().to_owned()
     }
 
-    /// Asserts that this is a 400 with one broken rule, and answers it as `field: message`.
+    /// Asserts that this is a 400 with one broken rule, and returns it as `field: message`.
     #[track_caller]
     pub fn violation(&self) -> String {
         let message = self.error(400, "INVALID_ARGUMENT");

@@ -1,5 +1,5 @@
-"""What no schema can say: the names that an administrator chose when the server was set up, what time it is, and rules
-that hold between the elements of a list. Nothing here reaches beyond this machine."""
+"""Adds what no schema can express: the names that an administrator chose when the server was set up, the time, and rules
+between the elements of a list. No request leaves this machine."""
 
 import re
 
@@ -7,10 +7,10 @@ import schemathesis
 from schemathesis.generation import GenerationMode
 
 
-# Hosts and URLs as the schema has them; what it forbids is left as it is, to be refused.
+# Hosts and URLs as in the schema. Values that it forbids are not changed, so that the server refuses them.
 HOST = re.compile(r"(?:[^$\r\n\0]|\$+[^${\[\r\n\0])+\$*|\$+")
 URL = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]*)?([?][A-Za-z0-9._~=&-]*)?")
-# Every field that a mask may name.
+# All fields that a mask may name.
 FIELD = re.compile(
     "name|account_code|disabled|servers|limits|policy|host|port|username|secret|tls|dial_template|max_channels"
     "|calls_per_second|recording_dirs|trunks"
@@ -19,7 +19,7 @@ FIELD = re.compile(
 
 
 def objects(value):
-    """Every object of a body."""
+    """Yields every object in a body."""
     if isinstance(value, dict):
         yield value
         for member in value.values():
@@ -30,7 +30,7 @@ def objects(value):
 
 
 def granted(name, text):
-    """A text of a body, in the words of this server. An empty text stays one."""
+    """Replaces a text in a body with a value that this server knows. An empty text stays empty."""
     if name in ("asterisk_server_code", "servers") and text:
         return "server1"
     if name == "recording_path" and text.startswith("/") and len(text) > 1:
@@ -38,7 +38,7 @@ def granted(name, text):
     if name == "mix_monitor_command" and text.startswith("MixMonitor /"):
         return text.replace("/", "/recordings/", 1)
     if name == "expires_at" and text[:4].isdigit():
-        # A key that has expired already is refused.
+        # The server refuses a key that has expired already.
         return "2999" + text[4:]
     if name == "host" and len(text) <= 255 and HOST.fullmatch(text):
         return "127.0.0.1"
@@ -48,9 +48,9 @@ def granted(name, text):
 
 
 def agreeing(item):
-    """An object that was made to be right, with parts that fit together."""
+    """Changes an object that should be valid, so that its parts fit together."""
     if isinstance(item.get("time_zone"), str):
-        # Which zones there are is known to the zone database alone.
+        # Only the zone database knows the zones.
         item["time_zone"] = "Europe/Berlin"
     rules = item.get("retry_rules")
     if isinstance(rules, list):
@@ -72,7 +72,7 @@ def before_call(context, case, kwargs):
                 item[name] = granted(name, value)
             elif isinstance(value, list):
                 item[name] = [granted(name, one) if isinstance(one, str) else one for one in value]
-        # A right mask leaves out whatever it does not name, right or wrong: without one, all of the body counts.
+        # With a mask, fields that it does not name are ignored even if they are wrong; without one, all fields count.
         mask = item.get("update_mask")
         if isinstance(mask, list) and mask and all(isinstance(name, str) and FIELD.fullmatch(name) for name in mask):
             del item["update_mask"]

@@ -1,4 +1,4 @@
-//! SQLite is compiled as `.cargo/config.toml` says, and not as its crate would have it.
+//! Tests that SQLite is compiled with the flags of `.cargo/config.toml` and not with those of its crate.
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;

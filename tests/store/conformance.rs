@@ -1,4 +1,4 @@
-//! What the rest of Trunkline takes for granted of the store, whichever engine it is.
+//! Tests what the rest of Trunkline relies on in the store, for both engines.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -67,7 +67,7 @@ pub fn ended(claim: &Claim, from: CallStatus, outcome: Outcome, next_try: Option
     change(claim, What::Ended { from, outcome, cause: Some(16), billable_seconds, next_try })
 }
 
-/// A page of a queue's calls, whatever they are.
+/// Selects a page of a queue's calls without a filter.
 pub async fn page(store: &Store, id: i64, offset: i64, limit: i64) -> Vec<calls::Call> {
     let queue = queue_of(store, id).await;
     let mut conn = store.db.read().await.unwrap();
@@ -120,7 +120,7 @@ async fn a_transaction_that_is_dropped_leaves_nothing(store: Store) {
     let (listed, count) = queues::list(&mut conn, store.client, QueueFilter::default(), 0, 10).await.unwrap();
     assert_eq!((listed.len(), count), (0, 0));
     drop(conn);
-    // The connection that was given up holds nobody else up.
+    // The connection that was closed blocks no other.
     store.queue(1, 1).await;
 }
 
@@ -190,7 +190,7 @@ async fn a_claim_is_granted_once_and_only_as_read(store: Store) {
     let claims: Vec<Claim> = read.iter().map(claim).collect();
     let group = Group { claims: claims.clone(), ..Group::default() };
     assert_eq!(commit(&store.db, &lane, 1, &group).await.unwrap().len(), 2);
-    // Both fail at once and wait for another try; what was read before that is out of date.
+    // Both fail at once and wait for another try, so that a claim by the earlier state is out of date.
     let changes = claims.iter().map(|claim| ended(claim, CallStatus::Dialing, Outcome::Busy, Some(NOW))).collect();
     commit(&store.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
     let stale = Group { claims: read.iter().map(claim).collect(), ..Group::default() };
@@ -217,11 +217,11 @@ async fn a_whole_life_moves_counters_and_tells_each_step(store: Store) {
     let live = lanes::live_attempts(&mut store.db.read().await.unwrap(), SERVER).await.unwrap();
     assert_eq!((live.len(), live[0].0.channel_id.clone()), (1, claimed.channel_id.clone()));
     let (ringing, answered) = (CallStatus::Ringing, CallStatus::Answered);
-    let told = What::Told { kind: EventKind::RecordingStarted, status: answered, detail: Some("/r/a.wav".into()) };
+    let recording = What::Told { kind: EventKind::RecordingStarted, status: answered, detail: Some("/r/a.wav".into()) };
     let changes = vec![
         change(&claimed, What::Moved { from: CallStatus::Dialing, to: ringing }),
         change(&claimed, What::Moved { from: ringing, to: answered }),
-        change(&claimed, told),
+        change(&claimed, recording),
         ended(&claimed, answered, Outcome::Answered, None),
     ];
     commit(&store.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
@@ -235,9 +235,9 @@ async fn a_whole_life_moves_counters_and_tells_each_step(store: Store) {
     let attempts = calls::attempts_of(&mut conn, claimed.call.id).await.unwrap();
     assert!(attempts[0].ringing_at.is_some() && attempts[0].ended_at.is_some());
     let timeline = events::of_call(&mut conn, Some(store.client), claimed.call.id).await.unwrap();
-    let told: Vec<i16> = timeline.iter().map(|event| event.kind).collect();
+    let seen: Vec<i16> = timeline.iter().map(|event| event.kind).collect();
     use EventKind::{Answered, Dialing, Ended, RecordingStarted, Ringing};
-    assert_eq!(told, [Dialing, Ringing, Answered, RecordingStarted, Ended].map(|kind| kind as i16));
+    assert_eq!(seen, [Dialing, Ringing, Answered, RecordingStarted, Ended].map(|kind| kind as i16));
     assert!(lanes::live_attempts(&mut conn, SERVER).await.unwrap().is_empty());
 }
 
@@ -261,7 +261,7 @@ async fn a_group_that_is_committed_twice_counts_once(store: Store) {
 async fn a_late_owner_changes_nothing(store: Store) {
     let id = store.queue(1, 1).await;
     let late = store.lane("a").await.unwrap();
-    assert!(store.lane("b").await.is_none(), "another node waits for the lease to end");
+    assert!(store.lane("b").await.is_none(), "another node took the lane before its lease ended");
     let again = store.lane("a").await.unwrap();
     assert!(again.epoch > late.epoch);
     let claims = due(&store, id).await.iter().map(claim).collect();
@@ -272,7 +272,7 @@ async fn a_late_owner_changes_nothing(store: Store) {
     assert!(!leases::renew(&mut tx, SERVER, late.epoch, Duration::from_secs(15), NOW).await.unwrap());
     leases::release(&mut tx, SERVER, again.epoch).await.unwrap();
     tx.commit().await.unwrap();
-    assert!(store.lane("b").await.is_some(), "a lane that was let go is free");
+    assert!(store.lane("b").await.is_some(), "a released lane is not free");
 }
 
 async fn a_withdrawn_claim_leaves_no_attempt(store: Store) {
@@ -315,7 +315,7 @@ async fn a_retry_rule_revives_what_failed_and_gives_up_what_waits(store: Store) 
     commit(&store.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
     let rule = QueueUpdate { retry: Some(true), retry_count: Some(2), retry_gap: Some(0), ..QueueUpdate::default() };
     let queue = update(&store, id, rule).await;
-    // Only what can get better is tried again, and the queue with it.
+    // Only a call with a retryable outcome is tried again, which keeps its queue in progress.
     assert_eq!((queue.failed, queue.retrying, queue.status), (1, 1, QueueStatus::InProgress.code()));
     assert_eq!(due(&store, id).await.len(), 1);
     let queue = update(&store, id, QueueUpdate { retry: Some(false), ..QueueUpdate::default() }).await;
@@ -333,7 +333,7 @@ async fn events_are_numbered_in_the_order_in_which_they_become_visible(store: St
             tokio::spawn(async move { store.queue(batch, 20).await })
         })
         .collect();
-    // A reader that only ever goes on behind the last number misses none.
+    // A reader that always continues after the last number misses none.
     while seen.len() < 8 {
         let after = seen.last().copied().unwrap_or(0);
         let new = events::after(&mut db.read().await.unwrap(), after, 100).await.unwrap();

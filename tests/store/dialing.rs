@@ -1,4 +1,4 @@
-//! What the commit of a claim is held against, and what lanes read of queues and clients.
+//! Tests the checks in the commit of a claim, and what lanes read about queues and clients.
 
 use trunkline::domain::commit::{Checks, Claim, Deferral, Refusal, What};
 use trunkline::domain::destination::{self, Destination};
@@ -22,9 +22,9 @@ on_both_engines!(
     a_number_that_is_listed_grants_no_claim,
     a_number_is_called_only_so_often_a_day,
     calls_of_another_day_wait_and_are_released_when_the_limit_changes,
-    a_forbidden_call_ends_and_is_told,
+    a_forbidden_call_ends_with_an_event,
     calls_are_read_by_their_time_zone,
-    calls_are_read_on_from_where_a_look_ended,
+    reading_continues_where_the_last_read_ended,
     only_clients_that_were_granted_the_server_may_dial,
     a_move_that_no_rule_lists_is_refused_with_all_of_its_group,
 );
@@ -34,8 +34,8 @@ async fn due(store: &Store, queue_id: i64, time_zone: &str, now: Millis) -> Vec<
     lanes::due(&mut store.db.read().await.unwrap(), place, None, now, 1000).await.unwrap()
 }
 
-async fn calls_are_read_on_from_where_a_look_ended(store: Store) {
-    // All of one batch, and so due at one time.
+async fn reading_continues_where_the_last_read_ended(store: Store) {
+    // All calls are of one batch and therefore due at the same time.
     let id = store.queue(1, 5).await;
     let all: Vec<_> = due(&store, id, "", NOW).await.iter().map(|call| call.id).collect();
     let place = Place { server: SERVER, queue_id: id, time_zone: "" };
@@ -82,7 +82,7 @@ async fn a_number_that_is_listed_grants_no_claim(store: Store) {
     {
         number += 1;
         let mut tx = store.tx().await;
-        // Another client's list is nobody else's affair.
+        // Another client's list does not matter.
         do_not_call::add(&mut tx, other, &[("491".into(), None)], NOW).await.unwrap();
         do_not_call::add(&mut tx, client, &[(listed.into(), None)], NOW).await.unwrap();
         tx.commit().await.unwrap();
@@ -102,7 +102,7 @@ async fn a_number_is_called_only_so_often_a_day(store: Store) {
     let checks = Checks { destination: Some(destination.clone()), ..Checks::default() };
     let claims = claims(&store, id, checks).await;
     assert_eq!(granted(&store, &lane, 1, &claims[..1]).await, 1);
-    assert_eq!(granted(&store, &lane, 2, &claims[1..2]).await, 0, "it was called once today");
+    assert_eq!(granted(&store, &lane, 2, &claims[1..2]).await, 0, "the number was already called today");
     let called = async || {
         let mut conn = store.db.read().await.unwrap();
         destinations::counts(&mut conn, store.client, &["491".to_owned()], day).await.unwrap()["491"]
@@ -110,7 +110,7 @@ async fn a_number_is_called_only_so_often_a_day(store: Store) {
     assert_eq!(called().await, 1);
     let withdrawn = Group { withdrawn: vec![withdrawal(claims[0].clone())], ..Group::default() };
     commit(&store.db, &lane, 3, &withdrawn).await.unwrap();
-    assert_eq!(called().await, 0, "what never left does not count");
+    assert_eq!(called().await, 0, "a withdrawn claim was counted");
     assert_eq!(granted(&store, &lane, 4, &claims[1..2]).await, 1);
     let tomorrow = Destination { day: day + 1, ..destination };
     let checks = Checks { destination: Some(tomorrow), ..Checks::default() };
@@ -128,7 +128,7 @@ async fn calls_of_another_day_wait_and_are_released_when_the_limit_changes(store
     let deferrals = read[..2].iter().map(|call| Deferral { call: claim(call).call, until }).collect();
     commit(&store.db, &lane, 1, &Group { deferrals, ..Group::default() }).await.unwrap();
     assert_eq!(due(&store, id, "", NOW).await.len(), 1);
-    assert_eq!(due(&store, id, "", until).await.len(), 3, "the next day they are due by themselves");
+    assert_eq!(due(&store, id, "", until).await.len(), 3, "the calls are not due on the next day");
     let mut conn = store.db.read().await.unwrap();
     assert_eq!(destinations::waiting(&mut conn, SERVER, id, NOW).await.unwrap(), Some((2, until)));
     drop(conn);
@@ -139,7 +139,7 @@ async fn calls_of_another_day_wait_and_are_released_when_the_limit_changes(store
     assert_eq!(due(&store, id, "", NOW).await.len(), 3);
 }
 
-async fn a_forbidden_call_ends_and_is_told(store: Store) {
+async fn a_forbidden_call_ends_with_an_event(store: Store) {
     let id = store.queue(1, 3).await;
     let lane = store.lane("a").await.unwrap();
     let read = due(&store, id, "", NOW).await;
@@ -151,7 +151,7 @@ async fn a_forbidden_call_ends_and_is_told(store: Store) {
         why: why.into(),
     };
     let refusals = vec![refusal(&read[0], Outcome::Canceled, "listed"), refusal(&read[1], Outcome::Rejected, "denied")];
-    // Found twice, because it was read twice: told once.
+    // The call was read twice and is therefore refused twice; it has one event.
     for number in 1..=2 {
         let group = Group { refusals: refusals.clone(), ..Group::default() };
         commit(&store.db, &lane, number, &group).await.unwrap();
@@ -160,8 +160,8 @@ async fn a_forbidden_call_ends_and_is_told(store: Store) {
     let queue = queues::get(&mut conn, store.client, id).await.unwrap().unwrap();
     assert_eq!((queue.queued, queue.canceled, queue.failed), (1, 1, 1));
     for (call, status, why) in [(&read[0], CallStatus::Canceled, "listed"), (&read[1], CallStatus::Failed, "denied")] {
-        let told = events::of_call(&mut conn, Some(store.client), call.id.into()).await.unwrap();
-        assert_eq!(told.iter().map(|event| event.detail.as_deref()).collect::<Vec<_>>(), [Some(why)]);
+        let seen = events::of_call(&mut conn, Some(store.client), call.id.into()).await.unwrap();
+        assert_eq!(seen.iter().map(|event| event.detail.as_deref()).collect::<Vec<_>>(), [Some(why)]);
         let call = calls::get(&mut conn, None, call.id.into()).await.unwrap().unwrap();
         assert_eq!((call.status, call.attempts), (status.code(), 0));
     }

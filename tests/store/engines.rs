@@ -1,6 +1,6 @@
-//! Every test of the suite, once for each engine.
+//! Runs every test of the suite once for each engine.
 
-/// Makes a test for each engine of every function named. [`Book`](super::book::Book) must be in scope.
+/// Makes a test for each engine of every named function. [`Store`](super::store::Store) must be in scope.
 macro_rules! on_both_engines {
     ($($name:ident),* $(,)?) => {
         mod on_sqlite {

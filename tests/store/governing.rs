@@ -1,4 +1,4 @@
-//! What administration takes for granted of the store, whichever engine it is.
+//! Tests what administration relies on in the store, for both engines.
 
 use std::collections::HashSet;
 
@@ -22,7 +22,7 @@ on_both_engines!(
     a_grant_is_set_again_and_taken_back_once,
     a_server_is_changed_only_where_it_is,
     a_server_in_use_is_not_removed,
-    a_removed_server_leaves_its_name_and_comes_back_anew,
+    a_removed_server_leaves_its_name_and_can_be_added_again,
     an_audit_entry_is_there_with_its_change_and_not_without,
     the_audit_is_paged_from_the_newest_on,
     a_node_is_heard_of_and_forgotten_after_a_day,
@@ -31,7 +31,7 @@ on_both_engines!(
     a_lane_that_a_node_cannot_run_stays_free_and_says_why,
     a_setting_that_was_never_set_has_its_default,
     a_number_is_listed_once_for_a_client_or_for_all,
-    a_call_that_is_stored_as_canceled_is_counted_and_told,
+    a_call_that_is_stored_as_canceled_is_counted_and_has_an_event,
     what_waits_is_the_sum_over_a_clients_queues,
     a_transaction_that_is_rolled_back_leaves_nothing,
 );
@@ -105,7 +105,7 @@ async fn a_server_in_use_is_not_removed(store: Store) {
     assert!(servers::get(&mut store.db.read().await.unwrap(), SERVER).await.unwrap().is_some());
 }
 
-async fn a_removed_server_leaves_its_name_and_comes_back_anew(store: Store) {
+async fn a_removed_server_leaves_its_name_and_can_be_added_again(store: Store) {
     let mut new = store.batch(1, None, 1);
     new.calls[0].status = CallStatus::Canceled;
     let BatchResult::Stored { queue_id } = store.insert_batch(&new).await else { panic!("stored") };
@@ -170,14 +170,14 @@ async fn a_node_is_heard_of_and_forgotten_after_a_day(store: Store) {
     nodes::join(&mut tx, "a", "1.0", NOW).await.unwrap();
     nodes::join(&mut tx, "b", "1.0", NOW).await.unwrap();
     assert!(nodes::beat(&mut tx, "a", Millis(NOW.0 + day)).await.unwrap());
-    assert_eq!(nodes::list(&mut tx, NOW).await.unwrap().len(), 2, "a day is not over yet");
+    assert_eq!(nodes::list(&mut tx, NOW).await.unwrap().len(), 2, "the node was forgotten before a day was over");
     assert!(nodes::beat(&mut tx, "a", Millis(NOW.0 + day + 1)).await.unwrap());
     let known = nodes::list(&mut tx, NOW).await.unwrap();
     assert_eq!(
         known.iter().map(|(node, _)| (node.name.as_str(), node.seen_at)).collect::<Vec<_>>(),
         [("a", NOW.0 + day + 1)]
     );
-    assert!(!nodes::beat(&mut tx, "b", NOW).await.unwrap(), "it has to join again");
+    assert!(!nodes::beat(&mut tx, "b", NOW).await.unwrap(), "the forgotten node did not have to join again");
 }
 
 async fn a_drained_node_stays_so_when_it_joins_again(store: Store) {
@@ -223,7 +223,7 @@ async fn a_lane_that_a_node_cannot_run_stays_free_and_says_why(store: Store) {
     assert_eq!(store.lane("b").await.unwrap().epoch, 1);
     let owned = ("b".to_owned(), ServerStatus::Connecting);
     let (node, status, _) = pass_over("wrong key").await;
-    assert_eq!((node, status), owned, "what another node owns is its to tell");
+    assert_eq!((node, status), owned, "the status of another node's lane was changed");
 }
 
 async fn a_setting_that_was_never_set_has_its_default(store: Store) {
@@ -233,7 +233,11 @@ async fn a_setting_that_was_never_set_has_its_default(store: Store) {
     settings::set(&mut tx, &engaged, NOW).await.unwrap();
     settings::set(&mut tx, &engaged, Millis(NOW.0 + 1)).await.unwrap();
     assert_eq!(settings::get::<KillSwitch>(&mut tx).await.unwrap(), (engaged, Some(Millis(NOW.0 + 1))));
-    assert_eq!(settings::get::<PlatformPolicy>(&mut tx).await.unwrap().1, None, "each has a row of its own");
+    assert_eq!(
+        settings::get::<PlatformPolicy>(&mut tx).await.unwrap().1,
+        None,
+        "the settings do not have separate rows"
+    );
 }
 
 async fn a_number_is_listed_once_for_a_client_or_for_all(store: Store) {
@@ -248,12 +252,15 @@ async fn a_number_is_listed_once_for_a_client_or_for_all(store: Store) {
     let found = do_not_call::listed(&mut tx, store.client, &asked).await.unwrap();
     assert_eq!(found, HashSet::from(["111".to_owned(), "222".to_owned()]));
     let found = do_not_call::listed(&mut tx, other, &asked).await.unwrap();
-    assert_eq!(found, HashSet::from(["111".to_owned()]), "another client's list is its own");
+    assert_eq!(found, HashSet::from(["111".to_owned()]), "another client's list was used");
     assert!(do_not_call::remove(&mut tx, store.client, "222").await.unwrap());
-    assert!(!do_not_call::remove(&mut tx, store.client, "111").await.unwrap(), "it is the platform's");
+    assert!(
+        !do_not_call::remove(&mut tx, store.client, "111").await.unwrap(),
+        "a client removed a number from the platform's list"
+    );
 }
 
-async fn a_call_that_is_stored_as_canceled_is_counted_and_told(store: Store) {
+async fn a_call_that_is_stored_as_canceled_is_counted_and_has_an_event(store: Store) {
     let mut new = store.batch(1, None, 1);
     let id = CallId::new();
     new.calls.push(trunkline::store::calls::NewCall { id, status: CallStatus::Canceled, ..new_call() });
@@ -263,8 +270,8 @@ async fn a_call_that_is_stored_as_canceled_is_counted_and_told(store: Store) {
     assert_eq!((queue.queued, queue.canceled), (1, 1));
     let call = calls::get(&mut conn, Some(store.client), id).await.unwrap().unwrap();
     assert_eq!((call.outcome().unwrap(), call.ended_at), (Some(Outcome::Canceled), Some(NOW.0)));
-    let told = events::of_call(&mut conn, Some(store.client), id).await.unwrap();
-    assert_eq!(told[0].detail.as_deref(), Some(do_not_call::DETAIL));
+    let seen = events::of_call(&mut conn, Some(store.client), id).await.unwrap();
+    assert_eq!(seen[0].detail.as_deref(), Some(do_not_call::DETAIL));
     let live = calls::live(&mut conn, Filter::default(), 10).await.unwrap();
     assert!(live.is_empty());
 }
@@ -293,6 +300,6 @@ async fn a_transaction_that_is_rolled_back_leaves_nothing(store: Store) {
     keys::insert(&mut tx, &key).await.unwrap();
     tx.rollback().await.unwrap();
     assert!(keys::find(&mut store.db.read().await.unwrap(), "k").await.unwrap().is_none());
-    // The connection goes on.
+    // The connection can still be used.
     store.queue(1, 1).await;
 }

@@ -1,4 +1,4 @@
-//! Lists of queues and calls: every page, by every filter, in order, and counted.
+//! Tests lists of queues and calls: every page by every filter, its order, and the count.
 
 use trunkline::domain::commit::{Change, What};
 use trunkline::domain::status::{CallStatus, Outcome, QueueKind, QueueStatus};
@@ -21,7 +21,7 @@ on_both_engines!(
     queues_are_found_by_kind_and_status,
 );
 
-/// Positions on a page, and the count.
+/// Returns the positions on a page and the count.
 async fn page(store: &Store, id: i64, filter: CallFilter, offset: i64, limit: i64) -> (Vec<i64>, i64) {
     let queue = queue_of(store, id).await;
     let mut conn = store.db.read().await.unwrap();
@@ -52,7 +52,7 @@ async fn the_calls_of_a_batch_stand_side_by_side(store: Store) {
     assert_eq!(page(&store, id, of(2), 0, 10).await, (vec![4, 5, 6, 7], 4));
     assert_eq!(page(&store, id, of(2), 3, 2).await, (vec![7], 4));
     assert_eq!(page(&store, id, of(2), 4, 2).await, (vec![], 4));
-    assert_eq!(page(&store, id, of(3), 0, 10).await, (vec![], 0), "it is in another queue");
+    assert_eq!(page(&store, id, of(3), 0, 10).await, (vec![], 0), "the batch is in another queue");
     assert_eq!(page(&store, id, of(9), 0, 10).await, (vec![], 0));
     let both = CallFilter { status: Some(CallStatus::Queued), ..of(2) };
     assert_eq!(page(&store, id, both, 1, 2).await, (vec![5, 6], 4));
@@ -112,7 +112,7 @@ async fn live_calls_are_found_through_their_attempts(store: Store) {
     assert_eq!(page(&store, id, at(CallStatus::Answered), 0, 10).await, (vec![], 0));
 }
 
-/// Ids on a page, and the count.
+/// Returns the ids on a page and the count.
 async fn listed(store: &Store, filter: QueueFilter, offset: i64, limit: i64) -> (Vec<i64>, i64) {
     let mut conn = store.db.read().await.unwrap();
     let (queues, count) = queues::list(&mut conn, store.client, filter, offset, limit).await.unwrap();
@@ -124,7 +124,7 @@ async fn queues_are_paged_by_their_numbers_newest_first(store: Store) {
     let mut ids = Vec::new();
     for batch in 1..=5 {
         ids.push(store.queue(batch, 1).await);
-        // Queues of others lie between, and leave no gap.
+        // Queues of other clients lie between them and leave no gap.
         let mut tx = store.tx().await;
         queues::create(&mut tx, other, QueueKind::Bulk, NOW).await.unwrap();
         tx.commit().await.unwrap();

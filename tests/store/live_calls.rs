@@ -1,4 +1,4 @@
-//! What reaches the book of live calls besides their own progress: clients' wishes, reports of the dialplan, late records.
+//! Tests what is stored for live calls besides their progress: end requests, reports of the dialplan, and late CDRs.
 
 use trunkline::domain::commit::{What, Withdrawal};
 use trunkline::domain::end_request::{Command, EndRequest};
@@ -20,9 +20,9 @@ use super::store::{NOW, SERVER, Store, claim};
 on_both_engines!(
     a_waiting_call_is_canceled_once_and_its_queue_completes,
     a_canceled_call_grants_no_claim,
-    a_wish_about_a_live_call_is_kept_for_its_lane_until_it_is_done,
+    an_end_request_for_a_live_call_is_kept_for_its_lane_until_it_is_done,
     a_call_that_failed_meanwhile_is_canceled_instead_of_tried_again,
-    a_wish_that_does_not_fit_is_refused_with_where_the_call_stands,
+    an_end_request_that_does_not_fit_is_refused_with_the_calls_status,
     a_foreign_call_is_none,
     a_claim_and_a_cancel_of_one_moment_have_one_winner,
     notes_reach_calls_that_are_not_live_and_only_their_own_clients,
@@ -65,8 +65,8 @@ async fn a_waiting_call_is_canceled_once_and_its_queue_completes(store: Store) {
     assert_eq!((queue.queued, queue.canceled, queue.status), (0, 2, QueueStatus::Completed.code()));
     let first = call(&store, ids[0]).await;
     assert_eq!((first.outcome, first.ended_at), (Some(Outcome::Canceled.code()), Some(NOW.0)));
-    let told = kinds(&store).await;
-    assert_eq!(told.iter().filter(|kind| **kind == EventKind::Ended as i16).count(), 2);
+    let seen = kinds(&store).await;
+    assert_eq!(seen.iter().filter(|kind| **kind == EventKind::Ended as i16).count(), 2);
     assert!(end_requests(&store).await.is_empty());
 }
 
@@ -81,7 +81,7 @@ async fn a_canceled_call_grants_no_claim(store: Store) {
     assert_eq!(queue_of(&store, queue).await.dialing, 0);
 }
 
-async fn a_wish_about_a_live_call_is_kept_for_its_lane_until_it_is_done(store: Store) {
+async fn an_end_request_for_a_live_call_is_kept_for_its_lane_until_it_is_done(store: Store) {
     let queue = store.queue(1, 1).await;
     let lane = store.lane("a").await.unwrap();
     let claims = claim_all(&store, &lane, 1, queue).await;
@@ -90,10 +90,10 @@ async fn a_wish_about_a_live_call_is_kept_for_its_lane_until_it_is_done(store: S
         assert_eq!(request_end(&store, Some(store.client), id, EndRequest::Cancel).await, Some(Answer::HangingUp));
     }
     let kept = [Command { call: id, request: EndRequest::Cancel }];
-    assert_eq!(end_requests(&store).await, kept, "asked for twice, kept once");
+    assert_eq!(end_requests(&store).await, kept, "a repeated end request was stored twice");
     let note = events::of_call(&mut store.db.read().await.unwrap(), None, id).await.unwrap().pop().unwrap();
-    assert_eq!((note.kind, note.attempt), (EventKind::Note as i16, None), "it wakes the lane");
-    // A lane that settles what still lives is wrong, and changes nothing.
+    assert_eq!((note.kind, note.attempt), (EventKind::Note as i16, None), "there is no event to wake the lane");
+    // A lane that settles a call which is still live is wrong, so that nothing changes.
     commit(&store.db, &lane, 2, &Group { settled: vec![id], ..Group::default() }).await.unwrap();
     assert_eq!(end_requests(&store).await, kept);
     let changes = vec![ended(&claims[0], CallStatus::Dialing, Outcome::Canceled, None)];
@@ -116,7 +116,7 @@ async fn a_call_that_failed_meanwhile_is_canceled_instead_of_tried_again(store: 
     assert!(end_requests(&store).await.is_empty());
 }
 
-async fn a_wish_that_does_not_fit_is_refused_with_where_the_call_stands(store: Store) {
+async fn an_end_request_that_does_not_fit_is_refused_with_the_calls_status(store: Store) {
     let queue = store.queue(1, 1).await;
     let lane = store.lane("a").await.unwrap();
     let id = CallId::from(due(&store, queue).await[0].id);
@@ -167,7 +167,11 @@ async fn a_claim_and_a_cancel_of_one_moment_have_one_winner(store: Store) {
     assert_eq!(granted + canceled, 40);
     let queue = queue_of(&store, queue).await;
     assert_eq!((queue.dialing, queue.canceled, queue.queued), (granted as i64, canceled as i64, 0));
-    assert_eq!(end_requests(&store).await.len(), granted, "those that lost to the claim are for the lane");
+    assert_eq!(
+        end_requests(&store).await.len(),
+        granted,
+        "the requests that lost to the claim were not left to the lane"
+    );
 }
 
 async fn notes_reach_calls_that_are_not_live_and_only_their_own_clients(store: Store) {
@@ -207,14 +211,14 @@ async fn a_late_record_corrects_what_is_billed_and_nothing_else(store: Store) {
     let end = ended(&claims[0], CallStatus::Answered, Outcome::Answered, None);
     let changes = vec![change(&claims[0], answered), end];
     commit(&store.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
-    let (before, told) = (call(&store, claims[0].call.id).await, kinds(&store).await.len());
+    let (before, seen) = (call(&store, claims[0].call.id).await, kinds(&store).await.len());
     let changes = vec![change(&claims[0], What::Billed { seconds: 8 })];
     commit(&store.db, &lane, 3, &Group { changes, ..Group::default() }).await.unwrap();
     let after = call(&store, claims[0].call.id).await;
     assert_eq!((before.billable_seconds, after.billable_seconds), (Some(7), Some(8)));
     let kept = |call: &Call| (call.status, call.outcome, call.ended_at, call.hangup_cause, call.answered_at);
     assert_eq!(kept(&after), kept(&before));
-    assert_eq!((kinds(&store).await.len(), queue_of(&store, queue).await.completed), (told, 1));
+    assert_eq!((kinds(&store).await.len(), queue_of(&store, queue).await.completed), (seen, 1));
 }
 
 async fn a_call_that_has_to_wait_is_due_later(store: Store) {

@@ -1,4 +1,4 @@
-//! One conformance suite for the store, run over SQLite and over a real PostgreSQL.
+//! Tests the store with one conformance suite, which runs with SQLite and with a real PostgreSQL.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,7 +7,7 @@
     clippy::print_stderr,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "a test fails by panicking, and talks to whoever reads its output"
+    reason = "a test fails by panicking, and prints for the people who read its output"
 )]
 
 #[path = "../support/mod.rs"]

@@ -1,5 +1,5 @@
-//! Every statement that a test of this suite sends to SQLite is held to its plan: none may look at more rows the more
-//! calls there are. SQLite plans without statistics, so what holds for an empty file holds for one of many millions.
+//! Checks the query plan of every statement that a test of this suite sends to SQLite: none may read more rows the more
+//! calls there are. SQLite plans without statistics, so that an empty file gives the same plans as one with millions.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -10,19 +10,19 @@ use diesel::sql_types::Text;
 use diesel_migrations::MigrationHarness;
 use trunkline::store::sqlite::MIGRATIONS;
 
-/// What was sent so far, without the values.
+/// The statements that were sent so far, without their values.
 static SENT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Tables that grow with the calls, and so are never gone through.
+/// The tables that grow with the calls and must therefore not be scanned.
 const GROWING: [&str; 7] = ["attempts", "batches", "call_events", "calls", "destination_days", "queue_lanes", "queues"];
 
-/// Partial indexes of what is never much, or is asked for rarely.
+/// Partial indexes that may be scanned, because they are small or read rarely.
 const FEW: [&str; 4] = ["attempts_live", "queue_lanes_with_work", "queue_lanes_live", "calls_of_another_day"];
 
-/// Asked once, when a server is removed.
+/// A statement that is sent only when a server is removed.
 const RARE: &str = "WHERE (`queue_lanes`.`server_code` = ?) LIMIT ?";
 
-/// What can be planned begins with one of these.
+/// The first words of statements that have a plan.
 const VERBS: [&str; 5] = ["SELECT", "WITH", "INSERT", "UPDATE", "DELETE"];
 
 #[derive(QueryableByName)]
@@ -31,7 +31,7 @@ struct Step {
     detail: String,
 }
 
-/// Notes what is sent from here on.
+/// Keeps all statements that are sent from now on.
 pub fn note() {
     set_default_instrumentation(|| Some(Box::new(Note))).expect("an instrumentation");
 }
@@ -48,7 +48,7 @@ impl Instrumentation for Note {
     }
 }
 
-/// Fails where a statement that was noted goes through a table that grows.
+/// Fails if one of the statements scans a table that grows.
 pub fn check() {
     let sent = SENT.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut store = SqliteConnection::establish(":memory:").expect("a store");
@@ -56,7 +56,7 @@ pub fn check() {
     store.batch_execute("PRAGMA foreign_keys = ON").expect("a setting");
     let mut slow = Vec::new();
     for sql in sent.iter().filter(|sql| VERBS.iter().any(|verb| sql.starts_with(verb))) {
-        // A list that is empty is written as what is never true, and nothing is looked at.
+        // An empty list is written as a condition that is never true, so that no row is read.
         if sql.contains("(1=0)") || sql.contains(RARE) {
             continue;
         }
@@ -65,14 +65,14 @@ pub fn check() {
             plan.iter().filter(|step| grows(&step.detail)).map(|step| format!("{}\n    in {sql}", step.detail)),
         );
     }
-    assert!(slow.is_empty(), "these look at more rows the more calls there are:\n{}", slow.join("\n"));
+    assert!(slow.is_empty(), "these statements read more rows the more calls there are:\n{}", slow.join("\n"));
 }
 
 fn grows(step: &str) -> bool {
     let words: Vec<&str> = step.split(' ').collect();
     let goes_through = match words[..] {
         ["SCAN", table, ..] => GROWING.contains(&table),
-        // All that waits for a server.
+        // This reads all calls that wait for a server.
         ["SEARCH", "calls", .., "(server_code=?)"] => true,
         _ => false,
     };

@@ -1,4 +1,4 @@
-//! What a changed retry rule does to calls that have ended, or wait, already; and the rules themselves.
+//! Tests how a changed retry rule affects calls that have ended or wait already, and the rules themselves.
 
 use trunkline::domain::event_kind::EventKind;
 use trunkline::domain::queue_rules::QueueRules;
@@ -29,7 +29,7 @@ on_both_engines!(
 
 const RETRY: QueueUpdate = QueueUpdate { status: None, retry: Some(true), retry_count: Some(1), retry_gap: Some(0) };
 
-/// A queue whose calls have all ended so, and are not tried again.
+/// Makes a queue whose calls have all ended with these outcomes and are not tried again.
 async fn failed(store: &Store, calls: usize, outcome: Outcome) -> i64 {
     let id = store.queue(1, calls.min(1000)).await;
     for batch in 1..calls.div_ceil(1000) {
@@ -48,8 +48,8 @@ async fn failed(store: &Store, calls: usize, outcome: Outcome) -> i64 {
 
 async fn set(store: &Store, id: i64, rules: &QueueRules) {
     let mut tx = store.tx().await;
-    let told = queue_rules::set(&mut tx, store.client, id, rules, NOW).await.unwrap().unwrap();
-    events::append(&mut tx, vec![told]).await.unwrap();
+    let seen = queue_rules::set(&mut tx, store.client, id, rules, NOW).await.unwrap().unwrap();
+    events::append(&mut tx, vec![seen]).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -58,9 +58,9 @@ async fn every_failed_call_of_a_large_queue_is_tried_again_once(store: Store) {
     assert_eq!(queue_of(&store, id).await.status, QueueStatus::Completed.code());
     let queue = update(&store, id, RETRY).await;
     assert_eq!((queue.failed, queue.retrying, queue.status), (0, 2500, QueueStatus::InProgress.code()));
-    let told = kinds(&store).await.iter().filter(|kind| **kind == EventKind::Retrying as i16).count();
-    assert_eq!(told, 2500);
-    // The same again finds nothing to do.
+    let seen = kinds(&store).await.iter().filter(|kind| **kind == EventKind::Retrying as i16).count();
+    assert_eq!(seen, 2500);
+    // The same change again finds nothing to do.
     assert_eq!(update(&store, id, RETRY).await.retrying, 2500);
     let queue = update(&store, id, QueueUpdate { retry: Some(false), ..QueueUpdate::default() }).await;
     assert_eq!((queue.failed, queue.retrying, queue.status), (2500, 0, QueueStatus::Completed.code()));
@@ -81,7 +81,7 @@ async fn a_failure_with_a_rule_of_its_own_comes_back_by_that_rule(store: Store) 
     let rule =
         RetryRule { outcome: Failure::Congestion, max_retries: Some(3), delay: Some(100), backoff: 1.0, jitter: 0.5 };
     set(&store, id, &QueueRules { retry_rules: vec![rule], ..QueueRules::default() }).await;
-    assert_eq!(queue_of(&store, id).await.failed, 1, "rules alone move nothing that has ended");
+    assert_eq!(queue_of(&store, id).await.failed, 1, "the rules alone moved a call that had ended");
     let mut tx = store.tx().await;
     let queue = queues::update(&mut tx, store.client, id, RETRY, NOW).await.unwrap().unwrap();
     tx.commit().await.unwrap();
@@ -107,7 +107,7 @@ async fn an_items_own_rule_goes_before_the_queues(store: Store) {
 
 async fn giving_up_leaves_calls_in_doubt_unknown(store: Store) {
     let id = failed(&store, 2, Outcome::Unknown).await;
-    assert_eq!(update(&store, id, RETRY).await.unknown, 2, "nobody is called twice");
+    assert_eq!(update(&store, id, RETRY).await.unknown, 2, "a call with an unknown outcome was tried again");
     set(&store, id, &QueueRules { at_least_once: true, ..QueueRules::default() }).await;
     let queue = update(&store, id, RETRY).await;
     assert_eq!((queue.unknown, queue.retrying), (0, 2));
@@ -155,7 +155,7 @@ async fn rules_are_read_as_they_were_set(store: Store) {
     assert_eq!(queue_of(&store, id).await.retries().unwrap().rules, rules.retry_rules);
     let last = events::after(&mut store.db.read().await.unwrap(), 0, 100).await.unwrap().pop().unwrap();
     assert_eq!((last.kind, last.detail.as_deref()), (EventKind::QueueUpdated as i16, Some("rules")));
-    // Set as a whole: what is absent is taken away.
+    // The rules are replaced as a whole, so that an absent one is removed.
     set(&store, id, &QueueRules::default()).await;
     assert_eq!(read().await, QueueRules::default());
 }

@@ -1,4 +1,4 @@
-//! What is set while a lane commits holds from its own commit on.
+//! Tests that a rule which is set while a lane commits is in effect from its own commit on.
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ use super::store::{NOW, Store, claim, withdrawal};
 use crate::support::wait;
 
 on_both_engines!(
-    a_call_that_ends_behind_retry_false_is_not_tried_again,
+    a_call_that_ends_after_retry_false_is_not_tried_again,
     a_withdrawn_further_try_of_a_queue_that_gave_up_ends,
 );
 
@@ -31,7 +31,7 @@ const PAUSE: QueueUpdate =
     QueueUpdate { status: Some(QueueStatus::Paused), retry: None, retry_count: None, retry_gap: None };
 const GIVE_UP: QueueUpdate = QueueUpdate { status: None, retry: Some(false), retry_count: None, retry_gap: None };
 
-/// What keeps calls from being claimed.
+/// A rule that keeps calls from being claimed.
 #[derive(Clone, Copy, Debug)]
 enum Rule {
     KillSwitch,
@@ -55,7 +55,7 @@ async fn set(rule: Rule, tx: &mut Tx, client: i64, queue: i64) {
     }
 }
 
-/// A lane's commit that claims the queue's calls, on its way.
+/// Starts a lane's commit that claims the queue's calls.
 async fn claiming(store: &Store, lane: &LaneRef, queue: i64) -> JoinHandle<HashSet<CallId>> {
     let checks = Checks { numbers: vec!["491".into()], ..Checks::default() };
     let claims: Vec<Claim> =
@@ -66,7 +66,7 @@ async fn claiming(store: &Store, lane: &LaneRef, queue: i64) -> JoinHandle<HashS
     tokio::spawn(async move { commit(&db, &lane, 1, &group).await.unwrap() })
 }
 
-/// Until so many sessions wait for a lock, or the task has ended without.
+/// Waits until this many sessions wait for a lock, or until the task has ended without waiting.
 async fn waiting_or_over<T>(store: &Store, sessions: i64, task: &JoinHandle<T>) {
     #[derive(diesel::QueryableByName)]
     struct Waiting {
@@ -104,7 +104,7 @@ async fn a_rule_is_not_set_before_the_claims_that_overlook_it_are_committed() {
         let Some(store) = Store::postgres().await else { return };
         let id = store.queue(1, 2).await;
         let lane = store.lane("a").await.unwrap();
-        // Whoever numbers events holds up all others; so a lane stands in the middle of its commit.
+        // The session that numbers events blocks all others, which stops a lane in the middle of its commit.
         let mut numbering = store.tx().await;
         let note = NewEvent::of_queue(EventKind::Note, store.client, id, NOW);
         events::append(&mut numbering, vec![note]).await.unwrap();
@@ -117,14 +117,14 @@ async fn a_rule_is_not_set_before_the_claims_that_overlook_it_are_committed() {
             tx.commit().await.unwrap();
         });
         waiting_or_over(&store, 2, &setting).await;
-        assert!(!setting.is_finished(), "{rule:?} is answered, and its calls are still to be claimed");
+        assert!(!setting.is_finished(), "{rule:?} was answered before the claims were committed");
         numbering.commit().await.unwrap();
         assert_eq!(claiming.await.unwrap().len(), 2, "{rule:?}");
         setting.await.unwrap();
     }
 }
 
-/// `retry: false` as the API sets it.
+/// Sets `retry: false` as the API does.
 async fn give_up(store: &Store, id: i64) {
     let mut tx = store.tx().await;
     let queue = queues::update(&mut tx, store.client, id, GIVE_UP, NOW).await.unwrap().unwrap();
@@ -132,12 +132,12 @@ async fn give_up(store: &Store, id: i64) {
     retries::apply(&store.db, &queue, NOW, || 0.5).await.unwrap();
 }
 
-async fn a_call_that_ends_behind_retry_false_is_not_tried_again(store: Store) {
+async fn a_call_that_ends_after_retry_false_is_not_tried_again(store: Store) {
     let id = store.queue(1, 3).await;
     let lane = store.lane("a").await.unwrap();
     let claims = claim_all(&store, &lane, 1, id).await;
     give_up(&store, id).await;
-    // The lane knows the old rule yet.
+    // The lane still has the old rule.
     let again = Some(Millis(NOW.0 + 1000));
     let ends = [(Outcome::Busy, again), (Outcome::Unknown, again), (Outcome::Answered, None)];
     let changes =
@@ -147,9 +147,9 @@ async fn a_call_that_ends_behind_retry_false_is_not_tried_again(store: Store) {
     assert_eq!((queue.retrying, queue.failed, queue.unknown, queue.completed), (0, 1, 1, 1));
     assert_eq!(queue.status, QueueStatus::Completed.code());
     assert!(due(&store, id).await.is_empty());
-    let told = kinds(&store).await;
-    assert_eq!(told.iter().filter(|kind| **kind == EventKind::Ended as i16).count(), 3);
-    assert_eq!(told.last(), Some(&(EventKind::QueueUpdated as i16)));
+    let seen = kinds(&store).await;
+    assert_eq!(seen.iter().filter(|kind| **kind == EventKind::Ended as i16).count(), 3);
+    assert_eq!(seen.last(), Some(&(EventKind::QueueUpdated as i16)));
 }
 
 async fn a_withdrawn_further_try_of_a_queue_that_gave_up_ends(store: Store) {
@@ -165,5 +165,9 @@ async fn a_withdrawn_further_try_of_a_queue_that_gave_up_ends(store: Store) {
     let withdrawn = claims.into_iter().map(withdrawal).collect();
     commit(&store.db, &lane, 4, &Group { withdrawn, ..Group::default() }).await.unwrap();
     let queue = queue_of(&store, id).await;
-    assert_eq!((queue.queued, queue.retrying, queue.failed), (1, 0, 1), "only the first try is still to come");
+    assert_eq!(
+        (queue.queued, queue.retrying, queue.failed),
+        (1, 0, 1),
+        "calls other than those before their first try still wait"
+    );
 }

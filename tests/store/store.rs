@@ -1,4 +1,4 @@
-//! An empty store of either engine, and rows to put into it.
+//! Makes an empty store with either engine, and rows for it.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::support::postgres::Postgres;
 pub const NOW: Millis = Millis(1_700_000_000_000);
 pub const SERVER: &str = "server1";
 
-/// A store, and what keeps it alive.
+/// A store with the resources that it needs.
 pub struct Store {
     pub db: Db,
     pub client: i64,
@@ -52,7 +52,7 @@ impl Store {
         Self { db, client, _files: files, _postgres: postgres }
     }
 
-    /// A client besides the first.
+    /// Adds a second client.
     pub async fn another_client(&self) -> i64 {
         let mut tx = self.tx().await;
         let id = clients::create(&mut tx, &client("other"), NOW).await.expect("a client");
@@ -91,7 +91,7 @@ impl Store {
         NewBatch { client_id: self.client, batch_id, queue_id, content_sha256, calls, warnings: vec!["w".into()] }
     }
 
-    /// A queue with so many calls.
+    /// Makes a queue with this many calls.
     pub async fn queue(&self, batch_id: i64, calls: usize) -> i64 {
         match self.insert(batch_id, None, calls).await {
             BatchResult::Stored { queue_id } => queue_id,
@@ -141,7 +141,7 @@ pub fn new_call() -> NewCall {
         spec: OriginateSpec {
             channel: "PJSIP/1234567890@endpoint1".into(),
             target,
-            // What JSON and SQL both give a meaning to must come back as it was.
+            // Characters with a meaning in JSON or SQL must be read as they were written.
             caller_id: Some(r#""Ünïted \ Company's" <1001>"#.into()),
             account: None,
             timeout_ms: 30_000,
@@ -163,7 +163,7 @@ pub fn new_call() -> NewCall {
     }
 }
 
-/// A claim that is taken back.
+/// Withdraws a claim.
 pub fn withdrawal(claim: Claim) -> Withdrawal {
     Withdrawal { claim, why: "it never left", due: None }
 }

@@ -1,4 +1,4 @@
-//! Streams of items: stored once, whatever breaks in between.
+//! Tests streams of items: each item is stored once, whatever fails in between.
 
 use trunkline::domain::event_kind::EventKind;
 use trunkline::domain::status::QueueStatus;
@@ -57,16 +57,16 @@ async fn a_stream_is_stored_with_its_items(store: Store) {
     assert_eq!(stream.stored, 1500);
     let queue = queue_of(&store, stream.queue_id).await;
     assert_eq!((queue.total_calls, queue.queued), (1500, 1500));
-    let told = events::after(&mut store.db.read().await.unwrap(), 0, 10).await.unwrap();
-    let told: Vec<_> = told.iter().map(|event| (event.kind, event.count, event.batch_id)).collect();
+    let seen = events::after(&mut store.db.read().await.unwrap(), 0, 10).await.unwrap();
+    let seen: Vec<_> = seen.iter().map(|event| (event.kind, event.count, event.batch_id)).collect();
     let inserted = EventKind::BatchInserted as i16;
-    assert_eq!(told, [(inserted, Some(1000), None), (inserted, Some(500), None)]);
+    assert_eq!(seen, [(inserted, Some(1000), None), (inserted, Some(500), None)]);
 }
 
 async fn a_stream_goes_on_where_its_last_commit_left_it(store: Store) {
     let stream = opened(&store, None).await;
     let StreamResult::Open(stream) = append(&store, &stream, 10).await else { panic!("open") };
-    // A group that is not committed is as if it had never been sent.
+    // A group that is not committed leaves nothing, as if it had not been sent.
     let mut tx = store.tx().await;
     streams::append(&mut tx, &stream, &items(10), NOW).await.unwrap();
     drop(tx);
@@ -81,7 +81,7 @@ async fn the_last_connection_takes_the_stream_over(store: Store) {
     let second = opened(&store, None).await;
     assert_eq!(append(&store, &first, 5).await, StreamResult::TakenOver);
     assert!(matches!(append(&store, &second, 5).await, StreamResult::Open(_)));
-    assert_eq!(append(&store, &second, 5).await, StreamResult::TakenOver, "from where it stood before");
+    assert_eq!(append(&store, &second, 5).await, StreamResult::TakenOver, "items were added at an earlier position");
     assert_eq!(queue_of(&store, first.queue_id).await.total_calls, 5);
 }
 

@@ -1,4 +1,4 @@
-//! What delivers webhooks takes for granted of the store.
+//! Tests what the delivery of webhooks relies on in the store.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ on_both_engines!(
     one_node_at_a_time_has_a_webhook,
     a_late_owner_moves_no_cursor,
     a_node_takes_its_own_back_at_once,
-    a_disabled_webhook_is_nobodys,
+    a_disabled_webhook_has_no_owner,
 );
 
 const TTL: Duration = Duration::from_secs(20);
@@ -80,16 +80,16 @@ async fn one_node_at_a_time_has_a_webhook(store: Store) {
     let first = acquire(&store, id, "one", NOW).await.unwrap();
     assert_eq!((first.lease_epoch, first.lease_node.as_deref()), (1, Some("one")));
     assert_eq!(acquire(&store, id, "two", NOW).await, None);
-    // Renewed, it is kept for longer; then it passes on, and its first owner hears of it.
+    // A renewed lease is kept for longer. Then it passes to another owner, and its first owner finds out.
     assert!(renew(&store, &[(id, 1)], NOW.plus(TTL / 2)).await.is_empty());
     assert_eq!(acquire(&store, id, "two", NOW.plus(TTL)).await, None);
     assert_eq!(acquire(&store, id, "two", NOW.plus(TTL * 2)).await.map(|taken| taken.lease_epoch), Some(2));
     assert_eq!(renew(&store, &[(id, 1), (id + 1, 1)], NOW.plus(TTL * 2)).await, [id, id + 1]);
-    // One that is let go is free at once.
+    // A released lease is free at once.
     let mut tx = store.tx().await;
     webhooks::release(&mut tx, id, 1).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(acquire(&store, id, "one", NOW.plus(TTL * 2)).await, None, "a late owner lets nothing go");
+    assert_eq!(acquire(&store, id, "one", NOW.plus(TTL * 2)).await, None, "a late owner released the lease");
     let mut tx = store.tx().await;
     webhooks::release(&mut tx, id, 2).await.unwrap();
     tx.commit().await.unwrap();
@@ -111,7 +111,7 @@ async fn a_late_owner_moves_no_cursor(store: Store) {
     assert!(save(&store, &owner, &failed).await);
     assert!(!save(&store, &late, &Delivery { delivered_seq: 43, ..Delivery::default() }).await);
     assert_eq!(stored(&store, id).await.unwrap().delivery, failed);
-    // What is over leaves nothing behind.
+    // A success resets the failures.
     let taken = Delivery { delivered_seq: 51, delivered_at: Some(NOW.0), ..Delivery::default() };
     assert!(save(&store, &owner, &taken).await);
     assert_eq!(stored(&store, id).await.unwrap().delivery, taken);
@@ -124,7 +124,7 @@ async fn a_node_takes_its_own_back_at_once(store: Store) {
     assert_eq!(again.lease_epoch, 2);
 }
 
-async fn a_disabled_webhook_is_nobodys(store: Store) {
+async fn a_disabled_webhook_has_no_owner(store: Store) {
     let id = made(&store, store.client).await.id;
     let owner = acquire(&store, id, "one", NOW).await.unwrap();
     assert!(save(&store, &owner, &Delivery { disabled: true, ..owner.delivery.clone() }).await);

@@ -1,4 +1,4 @@
-//! A plain AMI client for tests, that shares nothing with the one under test.
+//! A simple AMI client for tests that shares no code with the one under test.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::wait::PATIENCE;
 
-/// One response or event: its headers in order, names as Asterisk writes them.
+/// One response or event: its headers in order, with the names as Asterisk writes them.
 #[derive(Clone, Debug)]
 pub struct Message(Vec<(String, String)>);
 
@@ -19,7 +19,7 @@ pub struct Ami {
 }
 
 impl Message {
-    /// The first header of this name, or the empty text: Asterisk leaves out what it has no value for.
+    /// Returns the first header of this name, or the empty text: Asterisk omits headers that have no value.
     pub fn get(&self, name: &str) -> &str {
         self.all(name).next().unwrap_or_default()
     }
@@ -57,13 +57,13 @@ impl Ami {
         self.wait_for(|message| !message.get("Response").is_empty() && message.get("ActionID") == id)
     }
 
-    /// Sends headers as they are.
+    /// Sends the headers as they are.
     pub fn send(&mut self, headers: &[(&str, &str)]) -> io::Result<()> {
         let lines: String = headers.iter().map(|(key, value)| format!("{key}: {value}\r\n")).collect();
         self.writer.write_all(format!("{lines}\r\n").as_bytes())
     }
 
-    /// The next message; an error when the connection ends or stays silent for [`PATIENCE`].
+    /// Reads the next message. Fails if the connection ends or is silent for [`PATIENCE`].
     pub fn read(&mut self) -> io::Result<Message> {
         let mut headers = Vec::new();
         loop {
@@ -80,7 +80,7 @@ impl Ami {
         }
     }
 
-    /// Reads on until a message is `wanted`.
+    /// Reads messages until one is `wanted`.
     pub fn wait_for(&mut self, mut wanted: impl FnMut(&Message) -> bool) -> io::Result<Message> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {

@@ -1,4 +1,4 @@
-//! The server as its users see it: REST by JSON, and what an administrator sets up first.
+//! The server as its users see it: the REST API, and the setup by an administrator.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, StatusCode};
@@ -8,7 +8,7 @@ use super::asterisk::{self, Asterisk};
 use super::server::Server;
 use super::wait;
 
-/// A holder of a key.
+/// The REST API, used with one key.
 #[derive(Clone, Debug)]
 pub struct Api {
     base: String,
@@ -16,7 +16,7 @@ pub struct Api {
     http: Client,
 }
 
-/// What REST answered.
+/// An answer of the REST API.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -25,21 +25,21 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The envelope's data of an answer that must be a success.
+    /// Asserts that the request succeeded and returns the envelope's `data`.
     #[track_caller]
     pub fn data(self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{}", self.body);
         self.body["data"].clone()
     }
 
-    /// Asserts that this is an error of that HTTP status and code, and answers its message.
+    /// Asserts that this is an error with the given HTTP status and code, and returns its message.
     #[track_caller]
     pub fn error(&self, status: u16, code: &str) -> String {
         assert_eq!((self.status.as_u16(), self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
         self.body["message"].as_str().expect("a message").to_owned()
     }
 
-    /// The seconds in `Retry-After`.
+    /// Returns the seconds in `Retry-After`.
     #[track_caller]
     pub fn retry_after(&self) -> u64 {
         let seconds = self.headers.get("retry-after").unwrap_or_else(|| panic!("no Retry-After: {}", self.body));
@@ -52,7 +52,7 @@ impl Api {
         Self { base: server.url("/calling/api/v1/"), key: key.to_owned(), http: Client::new() }
     }
 
-    /// The client that `serve --sandbox` makes, with the key that it prints.
+    /// Uses the client that `serve --sandbox` makes, with the key that it prints.
     pub fn sandbox(server: &Server) -> Self {
         let key = wait::until("the sandbox prints its key", || {
             let text = server.output().text();
@@ -65,7 +65,7 @@ impl Api {
         Self::new(server, &server.admin_key())
     }
 
-    /// The same client, of a server that was started again on another port.
+    /// Uses the same key with a server that was restarted on another port.
     pub fn at(&self, server: &Server) -> Self {
         Self::new(server, &self.key)
     }
@@ -108,13 +108,13 @@ impl Api {
         Answer { status, headers, body: response.json().await.expect("a JSON body") }
     }
 
-    /// Inserts a batch into a new queue and answers the queue's id.
+    /// Inserts a batch into a new queue and returns the queue's id.
     pub async fn insert(&self, batch_id: i64, items: Vec<Value>) -> i64 {
         let batch = json!({ "batch_id": batch_id, "data": items });
         self.post("queues/insertdataincallqueue", batch).await.data()["queue_id"].as_i64().expect("a queue's id")
     }
 
-    /// Every call of a queue.
+    /// Returns all calls of a queue.
     pub async fn calls(&self, queue_id: i64) -> Vec<Value> {
         let mut calls = Vec::new();
         for page in 1.. {
@@ -129,7 +129,7 @@ impl Api {
         calls
     }
 
-    /// The queue as the list of queues has it.
+    /// Returns a queue as it is shown in the list of queues.
     pub async fn queue(&self, queue_id: i64) -> Value {
         let data = self.get("queues/getmasterqueues?page_size=1000").await.data();
         let found = data["results"].as_array().expect("a list").iter().find(|queue| queue["queue_id"] == queue_id);
@@ -145,7 +145,7 @@ impl Api {
     }
 }
 
-/// A server that places calls on `asterisk` under the code `ast`, and a client that may dial all its contexts.
+/// Adds the server `ast`, which dials through `asterisk`, and returns a client that may dial all its contexts.
 pub async fn client_of_asterisk(server: &Server, asterisk: &Asterisk, calls_per_second: f64) -> Api {
     let settings = json!({
         "code": "ast", "host": "127.0.0.1", "port": asterisk.ami_port(), "username": "dialer",
@@ -155,7 +155,7 @@ pub async fn client_of_asterisk(server: &Server, asterisk: &Asterisk, calls_per_
     client_of(server, settings).await
 }
 
-/// A server with these settings, once it is online, and a client that may dial through it.
+/// Adds a server with these settings, waits until it is online, and returns a client that may dial through it.
 pub async fn client_of(server: &Server, settings: Value) -> Api {
     let admin = Api::admin(server);
     let code = settings["code"].as_str().expect("a code").to_owned();
@@ -181,7 +181,7 @@ pub async fn wait_until_online(admin: &Api, code: &str) {
     .await;
 }
 
-/// An item that dials `channel` through `server` and runs `Wait` for `seconds`.
+/// Makes an item that dials `channel` through `server` and runs `Wait` for `seconds`.
 pub fn item(server: &str, channel: &str, seconds: &str) -> Value {
     json!({
         "asterisk_server_code": server,

@@ -1,4 +1,4 @@
-//! A real Asterisk, many at a time, from the root file systems that `bin/test` prepares.
+//! Runs real Asterisks, several at a time, from the root file systems that `bin/test` prepares.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -16,20 +16,20 @@ use super::{skip, wait};
 /// The secret of all manager users: `dialer` (what dialing needs), `limited` (the same without `system`), `witness`.
 pub const SECRET: &str = "asterisk-secret";
 
-/// Where recordings go, as Asterisk names it; the test reads them in [`Asterisk::recordings_dir`].
+/// The directory for recordings as Asterisk sees it. The test reads them in [`Asterisk::recordings_dir`].
 pub const RECORDINGS: &str = "/var/spool/asterisk/monitor";
 
-/// The releases that tests run on: the current one and the oldest that callers still have.
+/// The releases that tests run on: the current one and the oldest that is still in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     V22,
     V16,
 }
 
-/// An Asterisk on its own ports, with its own configuration, state and logs, dead at the latest when the test is.
+/// An Asterisk with its own ports, configuration, state and logs. It ends with the test at the latest.
 ///
-/// All instances share one root file system; the directories that Asterisk writes to are mounted over it from the
-/// instance's own, in a mount namespace that nobody else sees. Dialplan contexts, endpoints and manager users: see
+/// All instances share one root file system. The directories that Asterisk writes to are mounted over it from the
+/// instance's own, in a private mount namespace. Dialplan contexts, endpoints and manager users are in
 /// `tests/data/asterisk/`.
 pub struct Asterisk {
     process: Process,
@@ -46,7 +46,7 @@ struct Ports {
     nobody: Port,
 }
 
-/// What an instance has for itself: directory of the instance, place in the root file system.
+/// The directories of each instance, with their places in the root file system.
 const OWN_DIRS: [(&str, &str); 5] = [
     ("etc", "etc/asterisk"),
     ("lib", "var/lib/asterisk"),
@@ -56,12 +56,13 @@ const OWN_DIRS: [(&str, &str); 5] = [
 ];
 
 impl Asterisk {
-    /// Starts one, with a [`Witness`], and returns once it is fully booted. None, said loudly, where it cannot run.
+    /// Starts one with a [`Witness`] and returns when it has booted. Returns None and reports the skipped test if it
+    /// cannot run here.
     pub fn start(version: Version) -> Option<Self> {
         Self::start_with(version, Some(Witness::default()))
     }
 
-    /// Starts one without a witness, whose session costs Asterisk time: for measuring.
+    /// Starts one without a witness, for measurements: the witness's session costs Asterisk time.
     pub fn start_unwatched(version: Version) -> Option<Self> {
         Self::start_with(version, None)
     }
@@ -85,12 +86,13 @@ impl Asterisk {
         self.ports.sip.number()
     }
 
-    /// Where `PJSIP/endpoint1` (index 0) and `PJSIP/endpoint2` (index 1) are called: run a sipp there.
+    /// Returns the port at which `PJSIP/endpoint1` (index 0) or `PJSIP/endpoint2` (index 1) is called: run a sipp
+    /// there.
     pub fn phone_port(&self, index: usize) -> u16 {
         self.ports.phones[index].number()
     }
 
-    /// A new connection, logged in as `dialer` with all events.
+    /// Opens a new connection, logged in as `dialer` with all events.
     pub fn ami(&self) -> Ami {
         let mut ami = Ami::connect(self.ami_port()).expect("Asterisk takes a connection");
         let answer = ami.login("dialer", SECRET, "on").expect("Asterisk answers a login");
@@ -111,7 +113,7 @@ impl Asterisk {
         Ok(if answer.get("Response") == "Success" { Ok(printed) } else { Err(answer) })
     }
 
-    /// The number of channels that live now.
+    /// Returns the number of live channels.
     pub fn live_channels(&self) -> usize {
         let counts = self.cli("core show channels count");
         let first = counts.split_whitespace().next().and_then(|count| count.parse().ok());
@@ -120,19 +122,19 @@ impl Asterisk {
 
     /// Waits until the last channel is gone.
     pub fn wait_until_idle(&self) {
-        wait::until("no channel lives", || (self.live_channels() == 0).then_some(()));
+        wait::until("no channel is live", || (self.live_channels() == 0).then_some(()));
     }
 
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log/full")).unwrap_or_default()
     }
 
-    /// What Asterisk itself says it did.
+    /// Returns the witness, which has Asterisk's own account of what it did.
     pub fn witness(&self) -> &Witness {
         self.witness.as_ref().expect("this Asterisk was started unwatched")
     }
 
-    /// [`RECORDINGS`] as the test sees it.
+    /// Returns [`RECORDINGS`] as the test sees it.
     pub fn recordings_dir(&self) -> PathBuf {
         self.dir.path().join("spool/monitor")
     }
@@ -141,19 +143,19 @@ impl Asterisk {
         self.process.pid()
     }
 
-    /// Ends it as a power cut would; its ports stay reserved for [`Self::restart`].
+    /// Ends it as a power cut would. Its ports stay reserved for [`Self::restart`].
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Starts it again on the same ports, killing it first if it runs. Channels are gone, files stay.
+    /// Starts it again on the same ports, after killing it if it runs. Channels are lost and files are kept.
     pub fn restart(&mut self) {
         self.kill();
         self.process = launch(&self.root, self.dir.path());
         self.wait_until_booted();
     }
 
-    /// Makes its next start slow: it takes logins and Originates a second or more before its dialplan is loaded.
+    /// Makes its next start slow: it accepts logins and Originates a second or more before its dialplan is loaded.
     pub fn start_slowly(&self) {
         let path = self.dir.path().join("etc/extensions.conf");
         let mut dialplan = fs::read_to_string(&path).expect("a dialplan");
@@ -184,7 +186,7 @@ impl Drop for Asterisk {
 }
 
 impl Version {
-    /// Its root file system: where `bin/test` says, or where it keeps them by default.
+    /// Returns its root file system: the one that `bin/test` names, or the default place.
     pub fn root(self) -> Option<PathBuf> {
         let (variable, name) = match self {
             Self::V22 => ("TRUNKLINE_TEST_ASTERISK_22", "22"),
@@ -192,7 +194,7 @@ impl Version {
         };
         let root = env::var_os(variable).map_or_else(|| cache_dir().join("asterisk").join(name), PathBuf::from);
         if !skip::is_root() {
-            skip::skipped("a real Asterisk runs in namespaces of its own, which takes root");
+            skip::skipped("a real Asterisk runs in its own namespaces, which needs root");
             return None;
         }
         if !root.join("usr/sbin/asterisk").exists() {

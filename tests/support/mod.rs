@@ -1,8 +1,8 @@
 //! The real parts that tests run against: Asterisk, sipp, PostgreSQL and the `trunkline` binary itself.
 //!
-//! A test binary takes it in with `#[path = "../support/mod.rs"] mod support;`. Everything here is synchronous, so that it
-//! serves `#[test]` and `#[tokio::test]` alike, listens on loopback only, and is gone when its handle is dropped or when
-//! the test process dies, however it dies (see [`process`]).
+//! A test binary includes it with `#[path = "../support/mod.rs"] mod support;`. Everything here is synchronous, so that
+//! it works in `#[test]` and `#[tokio::test]`, listens on loopback only, and ends when its handle is dropped or when
+//! the test process ends in any way (see [`process`]).
 #![allow(dead_code, reason = "each test binary uses its own part of the support")]
 
 pub mod ami;

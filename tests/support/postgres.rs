@@ -1,7 +1,7 @@
-//! A real PostgreSQL, from the binaries that Debian's package brings.
+//! Runs a real PostgreSQL from the binaries in Debian's package.
 //!
-//! Every test has a server of its own: it can be killed and restarted at will, and no state is shared. The costly part,
-//! `initdb`, is done once a build directory; a test copies the result and starts in some tenths of a second.
+//! Every test has its own server, which can be killed and restarted at will and shares no state. The slow part,
+//! `initdb`, is done once for each build directory; a test copies the result and starts in some tenths of a second.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use super::ports::Port;
 use super::process::Process;
 use super::skip;
 
-/// PostgreSQL refuses to run as root; Debian's package makes this user.
+/// The user that Debian's package makes, because PostgreSQL refuses to run as root.
 const USER: &str = "postgres";
 
-/// What a test never needs is off: it survives a killed server, not a power cut.
+/// Settings that turn off what a test does not need: the data survive a killed server, but not a power cut.
 const SETTINGS: &[&str] = &[
     "listen_addresses=127.0.0.1",
     "fsync=off",
@@ -27,7 +27,7 @@ const SETTINGS: &[&str] = &[
     "log_min_messages=warning",
 ];
 
-/// A server on a free loopback port, dead at the latest when the test is.
+/// A server on a free loopback port. It ends with the test at the latest.
 pub struct Postgres {
     process: Process,
     port: Port,
@@ -37,7 +37,8 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one and returns once it takes connections. None, said loudly, where it is not installed.
+    /// Starts one and returns when it accepts connections. Returns None and reports the skipped test if it is not
+    /// installed.
     pub fn start() -> Option<Self> {
         let Some(binaries) = binaries() else {
             skip::skipped("no PostgreSQL in /usr/lib/postgresql: apt-get install postgresql");
@@ -73,12 +74,12 @@ impl Postgres {
         self.process.pid()
     }
 
-    /// SIGKILL to all of it; the port stays reserved for [`Self::restart`].
+    /// Sends SIGKILL to all its processes. The port stays reserved for [`Self::restart`].
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Starts it again over the same data, killing it first if it runs.
+    /// Starts it again with the same data, after killing it if it runs.
     pub fn restart(&mut self) {
         self.kill();
         self.process = launch(&self.binaries, self.dir.path(), self.port());
@@ -94,14 +95,14 @@ impl Postgres {
     }
 }
 
-/// The newest installed version's directory of programs.
+/// Returns the directory with the programs of the newest installed version.
 fn binaries() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
     let found = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin")));
     found.filter(|bin| bin.join("initdb").exists() && bin.join("psql").exists()).max()
 }
 
-/// A directory that the server's user owns and can reach.
+/// Makes a directory that the server's user owns and can reach.
 fn own_dir() -> TempDir {
     let dir = tempfile::Builder::new().prefix("trunkline-postgres-").tempdir().expect("a temporary directory");
     if skip::is_root() {
@@ -110,7 +111,7 @@ fn own_dir() -> TempDir {
     dir
 }
 
-/// A fresh data directory to copy from; the first test that needs it makes it, the others wait.
+/// Returns a fresh data directory to copy. The first test that needs it makes it, and the others wait.
 fn template(binaries: &Path) -> PathBuf {
     let shared = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let version = binaries.parent().and_then(Path::file_name).expect("/usr/lib/postgresql/VERSION/bin");
@@ -140,8 +141,8 @@ fn launch(binaries: &Path, dir: &Path, port: u16) -> Process {
     if skip::is_root() { Process::spawn_isolated("PostgreSQL", &server) } else { Process::spawn("PostgreSQL", &server) }
 }
 
-/// Runs `program` as the server's user: root steps down, and asks for its parent's death signal anew, which a change of
-/// user clears.
+/// Runs `program` as the server's user. Root changes to that user and then sets the parent's death signal again, which
+/// the change clears.
 fn as_user(program: PathBuf) -> Command {
     if !skip::is_root() {
         return Command::new(program);

@@ -11,10 +11,11 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::wait::PATIENCE;
 
-/// A running child, its output, and the promise that it and all its descendants end with this handle.
+/// A running child and its output. The child and all its descendants end with this handle.
 ///
-/// Dropping kills it. When the test process itself is killed, the kernel does: the child asks for SIGKILL at its parent's
-/// death, and what forks on runs in a PID namespace that dies with its first process, together with its private mounts.
+/// Dropping the handle kills the child. If the test process itself is killed, the kernel kills it: the child has
+/// requested SIGKILL at its parent's death, and programs that fork run in a PID namespace that ends with its first
+/// process, together with its private mounts.
 pub struct Process {
     name: &'static str,
     child: Child,
@@ -22,11 +23,11 @@ pub struct Process {
     isolated: bool,
 }
 
-/// The lines that a child wrote so far to stdout and stderr, in the order of their arrival.
+/// The lines that a child has written to stdout and stderr so far, in the order in which they were read.
 #[derive(Clone, Default)]
 pub struct Output(Arc<(Mutex<Vec<String>>, Condvar)>);
 
-/// What gives a child its own PID, mount and IPC namespaces; its first process takes all others along.
+/// The command that gives a child its own PID, mount and IPC namespaces. They end with their first process.
 const ISOLATE: [&str; 7] = ["unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "--"];
 
 impl Process {
@@ -35,7 +36,7 @@ impl Process {
         Self::start(name, command, &[])
     }
 
-    /// Starts `command` as the first process of its own namespaces. Needs root.
+    /// Starts `command` as the first process of its own namespaces, which needs root.
     pub fn spawn_isolated(name: &'static str, command: &Command) -> Self {
         Self::start(name, command, &ISOLATE)
     }
@@ -53,10 +54,10 @@ impl Process {
         &self.output
     }
 
-    /// Waits for the first line that `pick` makes something of.
+    /// Waits for the first line for which `pick` returns a value.
     ///
     /// # Panics
-    /// When the process ends without it, or when patience does; with all that the process wrote.
+    /// Panics with the process's output if the process ends without such a line, or if it takes too long.
     pub fn wait_for<T>(&mut self, what: &str, mut pick: impl FnMut(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -70,7 +71,7 @@ impl Process {
         }
     }
 
-    /// The process id as seen from outside of its namespace.
+    /// Returns the process id as seen from outside of its namespace.
     pub fn pid(&self) -> u32 {
         self.inner_pid().map_or_else(|| self.child.id(), |pid| pid.as_raw_nonzero().get().unsigned_abs())
     }
@@ -79,17 +80,17 @@ impl Process {
         self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
-    /// SIGKILL, and everything of it is gone on return.
+    /// Sends SIGKILL and returns when all its processes have ended.
     pub fn kill(&mut self) {
         match self.inner_pid() {
-            // The kernel lets the first process of a namespace end only after all others in it, and unshare ends after it.
+            // The first process of a namespace ends only after all others in it, and unshare ends after that.
             Some(inner) => kill_process(inner, Signal::KILL).ok(),
             None => self.child.kill().ok(),
         };
         self.child.wait().ok();
     }
 
-    /// SIGTERM, then waits for the end.
+    /// Sends SIGTERM and waits for the end.
     pub fn terminate(&mut self) -> ExitStatus {
         kill_process(Pid::from_child(&self.child), Signal::TERM).ok();
         self.wait()
@@ -101,7 +102,7 @@ impl Process {
         super::wait::until(&format!("{name} ends"), || self.child.try_wait().expect("own child"))
     }
 
-    /// The process that unshare forked; none once it has ended.
+    /// Returns the process that unshare forked, unless it has ended.
     fn inner_pid(&self) -> Option<Pid> {
         let outer = self.child.id();
         let children =
@@ -136,7 +137,7 @@ impl Output {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns at the next line, or soon in any case so that the caller notices an end without one.
+    /// Returns at the next line, or soon in any case, so that the caller notices if the process ends without one.
     fn wait_for_more(&self) {
         drop(self.0.1.wait_timeout(self.lock(), std::time::Duration::from_millis(20)));
     }
@@ -153,7 +154,7 @@ impl Output {
     }
 }
 
-/// `command` behind `prefix`, with its environment and directory, bound to the life of its parent.
+/// Returns `command` with `prefix` before it and with its environment and directory, so that it ends with its parent.
 fn wrapped(command: &Command, prefix: &[&str]) -> Command {
     let mut wrapped = Command::new("setpriv");
     wrapped.args(["--pdeathsig", "KILL", "--"]).args(prefix).arg(command.get_program()).args(command.get_args());
@@ -170,8 +171,8 @@ fn wrapped(command: &Command, prefix: &[&str]) -> Command {
     wrapped
 }
 
-/// Starts a child from a thread that lives as long as the process: "parent's death" means the thread that spawned, and a
-/// runtime's idle threads end early.
+/// Starts a child from a thread that lives as long as the process. The "parent" of the death signal is the thread that
+/// started the child, and a runtime's idle threads end early.
 fn spawn_guarded(command: Command) -> io::Result<Child> {
     type Order = (Command, Sender<io::Result<Child>>);
     static SPAWNER: LazyLock<Sender<Order>> = LazyLock::new(|| {

@@ -1,4 +1,4 @@
-//! A TCP proxy between the dialer and Asterisk that keeps every byte, and makes any weather.
+//! A TCP proxy between the dialer and Asterisk that keeps every byte and can cause network faults.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::ports::Port;
 
-/// Which way bytes go.
+/// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Way {
     /// From the dialer to Asterisk.
@@ -19,27 +19,27 @@ pub enum Way {
     In,
 }
 
-/// Bytes that one read brought, in the order of their arrival.
+/// The bytes of one read. Chunks are kept in the order in which they were received.
 #[derive(Clone, Debug)]
 pub struct Chunk {
     pub at: Instant,
     pub connection: u64,
     pub way: Way,
     pub bytes: Vec<u8>,
-    /// How many of them were passed on.
+    /// How many of the bytes were passed on.
     pub delivered: usize,
 }
 
-/// What the proxy does to what it carries.
+/// The state of the network that the proxy simulates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weather {
-    /// Passes everything on.
+    /// Everything is passed on.
     Clear,
-    /// Passes everything on, so much later.
+    /// Everything is passed on after this delay.
     Delay(Duration),
-    /// Takes everything and passes nothing on: connections are half-open, for good.
+    /// Everything is read and nothing is passed on: the connections stay half-open.
     Swallow,
-    /// Takes no connection.
+    /// New connections are refused.
     Closed,
 }
 
@@ -58,9 +58,9 @@ struct Shared {
 struct State {
     weather: Weather,
     connections: Vec<Connection>,
-    /// Connections are cut after so many more bytes that way: in the middle of a message, as often as not.
+    /// Connections are cut after this many more bytes in this direction, often in the middle of a message.
     cut_after: Option<(Way, usize)>,
-    /// No more connections are taken.
+    /// True when no more connections are accepted.
     over: bool,
 }
 
@@ -71,7 +71,7 @@ struct Connection {
 }
 
 impl Proxy {
-    /// Stands before the manager port `upstream`.
+    /// Starts a proxy for the manager port `upstream`.
     pub fn start(upstream: u16) -> Self {
         let port = Port::reserve();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number())).expect("a reserved port");
@@ -104,19 +104,19 @@ impl Proxy {
         }
     }
 
-    /// Cuts every connection, at once.
+    /// Cuts every connection at once.
     pub fn cut(&self) {
         for connection in self.shared.state().connections.drain(..) {
             connection.cut();
         }
     }
 
-    /// Cuts every connection after so many more bytes.
+    /// Cuts every connection after this many more bytes.
     pub fn cut_after(&self, way: Way, bytes: usize) {
         self.shared.state().cut_after = Some((way, bytes));
     }
 
-    /// Everything that came, oldest first.
+    /// Returns everything that was received, oldest first.
     pub fn log(&self) -> Vec<Chunk> {
         self.shared.log().clone()
     }
@@ -126,7 +126,7 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.state().over = true;
         self.cut();
-        // The listener notices at its next connection.
+        // The listener notices this at its next connection.
         drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port())));
     }
 }
@@ -140,7 +140,7 @@ impl Shared {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Carries one connection, in threads that end with it.
+    /// Forwards one connection in threads that end with it.
     fn carry(self: &Arc<Self>, number: u64, dialer: TcpStream) {
         let weather = self.state().weather;
         if weather == Weather::Closed {
@@ -179,14 +179,14 @@ impl Shared {
                 break;
             }
         }
-        // A half-open connection tells the other end nothing, not even that it is over. What is on its way when one end
-        // closes is lost with it.
+        // A half-open connection shows the other end nothing, not even its end. Bytes that have not been passed on when
+        // one end closes are lost.
         if !ends.swallows.load(Ordering::SeqCst) {
             ends.cut();
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a delayed wire is what this thread is")]
+    #[expect(clippy::disallowed_methods, reason = "this thread delays the bytes of a connection")]
     fn write(&self, way: Way, ends: &Connection, to: usize, dues: Receiver<(Instant, usize)>) {
         for (due, index) in dues {
             thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -205,7 +205,7 @@ impl Shared {
         }
     }
 
-    /// How many of `bytes` pass before a cut that was asked for, and whether it is here.
+    /// Returns how many of `bytes` pass before a requested cut, and whether the cut is due.
     fn budget(&self, way: Way, bytes: usize) -> (usize, bool) {
         let mut state = self.state();
         match state.cut_after {

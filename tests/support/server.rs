@@ -1,4 +1,4 @@
-//! The real `trunkline` binary, serving.
+//! Runs the real `trunkline` binary as a server.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,7 +12,7 @@ use trunkline::store::{self, Tx, queues};
 use super::process::{Output, Process};
 use super::wait;
 
-/// What to start `trunkline serve` with, beyond a free port and a data directory of its own.
+/// Options for `trunkline serve`, besides a free port and its own data directory.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     args: Vec<OsString>,
@@ -21,7 +21,7 @@ pub struct Options {
     data_dir: Option<PathBuf>,
 }
 
-/// A running `trunkline serve`, dead at the latest when the test is. Its output is shown when the test fails.
+/// A running `trunkline serve`, which ends with the test at the latest. Its output is shown if the test fails.
 pub struct Server {
     process: Process,
     address: SocketAddr,
@@ -42,19 +42,19 @@ impl Options {
         self
     }
 
-    /// Runs it through another program, such as `nsenter`, that takes it as its last arguments.
+    /// Runs it through another program, such as `nsenter`, whose last arguments are the command.
     pub fn within<I: Into<OsString>>(mut self, program: impl IntoIterator<Item = I>) -> Self {
         self.within.extend(program.into_iter().map(Into::into));
         self
     }
 
-    /// Keeps its data there, as seen by the server.
+    /// Sets the data directory as the server sees it.
     pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.data_dir = Some(dir.into());
         self
     }
 
-    /// Starts it and returns once it listens.
+    /// Starts the server and returns when it listens.
     pub fn start(self) -> Server {
         let dir = tempfile::Builder::new().prefix("trunkline-server-").tempdir().expect("a temporary directory");
         let (process, address) = launch(&self, dir.path());
@@ -63,7 +63,7 @@ impl Options {
 }
 
 impl Server {
-    /// Starts one with the defaults: SQLite in its data directory, no sandbox.
+    /// Starts a server with the defaults: SQLite in its data directory and no sandbox.
     pub fn start() -> Self {
         Options::default().start()
     }
@@ -72,15 +72,15 @@ impl Server {
         self.address
     }
 
-    /// `http://ADDRESS`, followed by `path`.
+    /// Returns `http://ADDRESS` followed by `path`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Holds the write lock of its SQLite, as if its disk were stuck, until this is dropped.
+    /// Takes the write lock of its SQLite, as if its disk hung, until the result is dropped.
     pub async fn hold_store(&self) -> Tx {
         let db = store::open(&format!("sqlite://{}", self.data_dir().join("trunkline.db").display())).expect("a store");
-        // The server may be committing in the same moment.
+        // The server may be committing at the same moment.
         wait::until_async("the lock is ours", async || {
             let mut tx = db.begin().await.ok()?;
             queues::number_from(&mut tx, 1000).await.ok()?;
@@ -93,7 +93,7 @@ impl Server {
         data_dir(self.dir.path())
     }
 
-    /// The key that the first start wrote down.
+    /// Returns the admin key that the first start wrote to a file.
     pub fn admin_key(&self) -> String {
         let file = self.data_dir().join("admin.key");
         let key = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
@@ -108,29 +108,29 @@ impl Server {
         self.process.pid()
     }
 
-    /// SIGKILL.
+    /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// SIGTERM, then waits for the end.
+    /// Sends SIGTERM and waits for the end.
     pub fn stop(&mut self) -> ExitStatus {
         self.process.terminate()
     }
 
-    /// Waits for it to end by itself, or by a signal that was sent.
+    /// Waits until it ends by itself or by a signal that was sent.
     pub fn wait(&mut self) -> ExitStatus {
         self.process.wait()
     }
 
-    /// Starts again over the same data, killing it first if it runs. The port is a new one.
+    /// Starts again with the same data on a new port, after killing the server if it runs.
     pub fn restart(&mut self) {
         self.kill();
         (self.process, self.address) = launch(&self.options, self.dir.path());
     }
 }
 
-/// The binary with a clean environment: no variable of the developer's own server reaches it.
+/// Returns the binary as a command with a clean environment, without the variables of the developer's own server.
 pub fn trunkline() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TRUNKLINE_")) {
@@ -150,7 +150,7 @@ fn launch(options: &Options, dir: &Path) -> (Process, SocketAddr) {
     (process, address)
 }
 
-/// `command` as the last arguments of `program`, if there is one, with its environment.
+/// Returns `command` as the last arguments of `program`, if there is one, with its environment.
 fn within(program: &[OsString], command: Command) -> Command {
     let [first, rest @ ..] = program else { return command };
     let mut outer = Command::new(first);
@@ -168,7 +168,7 @@ fn data_dir(dir: &Path) -> PathBuf {
     dir.join("data")
 }
 
-/// The address in a line that says `listening on ADDR`, in either log format.
+/// Returns the address in a line with `listening on ADDR`, in either log format.
 pub fn listening_address(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("listening on ")?;
     let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c))).unwrap_or(rest.len());

@@ -1,4 +1,4 @@
-//! A SIP phone on loopback, played by sipp.
+//! Simulates a SIP phone on loopback with sipp.
 
 use std::fs;
 use std::path::Path;
@@ -11,24 +11,24 @@ use super::ports::Port;
 use super::process::Process;
 use super::wait;
 
-/// How the phone takes its calls; each is a scenario in `tests/data/sipp/`.
+/// How the phone answers its calls. Each variant is a scenario in `tests/data/sipp/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
-    /// Rings, answers, and waits for the caller to hang up.
+    /// It rings, answers and waits for the caller to hang up.
     Answer,
-    /// Rings, answers, and hangs up two seconds later.
+    /// It rings, answers and hangs up two seconds later.
     HangUp,
-    /// 486.
+    /// It answers with 486 (busy).
     Busy,
-    /// 404.
+    /// It answers with 404 (not found).
     NotFound,
-    /// 503.
+    /// It answers with 503 (unavailable).
     Unavailable,
-    /// Rings until the caller gives up.
+    /// It rings until the caller gives up.
     Ring,
 }
 
-/// A phone at one of an Asterisk's endpoints, dead at the latest when the test is.
+/// A phone at one of an Asterisk's endpoints. It ends with the test at the latest.
 pub struct Sipp {
     process: Process,
     _own_ports: [Port; 2],
@@ -36,9 +36,9 @@ pub struct Sipp {
 }
 
 impl Sipp {
-    /// Plays the phone of `endpoint1` (index 0) or `endpoint2` (index 1).
+    /// Starts the phone of `endpoint1` (index 0) or `endpoint2` (index 1).
     pub fn start(asterisk: &Asterisk, index: usize, scenario: Scenario) -> Self {
-        // That of the older release cannot bind its control socket where it is told to.
+        // The older release's sipp cannot bind its control socket to a given address.
         let root = Version::V22.root().expect("sipp comes with Asterisk 22");
         let port = asterisk.phone_port(index);
         let own_ports = [Port::reserve(), Port::reserve()];
@@ -60,22 +60,22 @@ impl Sipp {
         sipp
     }
 
-    /// Calls that reached the phone, without the retransmissions of their INVITEs.
+    /// Returns how many calls reached the phone, without counting retransmitted INVITEs.
     pub fn received(&self) -> usize {
         self.count("INVITE")
     }
 
-    /// Calls that were answered, and acknowledged as such.
+    /// Returns how many calls were answered and acknowledged.
     pub fn answered(&self) -> usize {
         self.count("ANSWERED")
     }
 
-    /// Calls that the caller ended, by BYE or CANCEL.
+    /// Returns how many calls the caller ended by BYE or CANCEL.
     pub fn ended(&self) -> usize {
         self.count("ENDED")
     }
 
-    /// Calls that the phone ended itself.
+    /// Returns how many calls the phone ended.
     pub fn hung_up(&self) -> usize {
         self.count("HUNG UP")
     }

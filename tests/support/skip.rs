@@ -1,15 +1,15 @@
-//! What a test does on a machine that lacks a real part: skip loudly on a laptop, fail in CI.
+//! Skips a test on a machine where a real part is not installed. On a laptop that is reported, in CI it is a failure.
 
-/// Reports that the running test cannot run because of `reason`; the caller returns after it.
+/// Reports that the test cannot run because of `reason`. The caller then returns.
 ///
 /// # Panics
-/// With `CI=true`: there, everything has to run.
+/// Panics with `CI=true`, because everything must run in CI.
 pub fn skipped(reason: &str) {
     assert!(!in_ci(), "cannot run in CI: {reason}");
     eprintln!("SKIPPED: {reason}");
 }
 
-/// Mounts, namespaces and other users need root.
+/// Returns true for root, which mounts, namespaces and other users need.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }

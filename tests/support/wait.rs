@@ -1,14 +1,14 @@
-//! Waiting for a condition of another process, which no event of ours can announce.
+//! Waits for a condition in another process by polling, because no event announces it to the test.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long anything may take before the test calls it lost. Generous: two cores run many servers at once.
+/// How long a test waits for anything. It is generous because two cores run many servers at once.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Looks until `probe` yields a value, and panics with `what` when [`PATIENCE`] runs out.
+/// Calls `probe` until it returns a value. Panics with `what` after [`PATIENCE`].
 pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -20,7 +20,7 @@ pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// [`until`] for tests that run on tokio: leaves the thread to other tasks between two looks.
+/// Does the same as [`until`] for tests on tokio: other tasks may run between two calls.
 pub async fn until_async<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     let mut looks = tokio::time::interval(PAUSE);

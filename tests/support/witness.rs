@@ -1,4 +1,4 @@
-//! What Asterisk itself says it did, heard by a second manager session.
+//! Asterisk's own account of what it did, received in a second manager session.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,11 +7,12 @@ use std::thread;
 use super::ami::{Ami, Message};
 use super::wait;
 
-/// Keeps every `OriginateResponse`, `Newchannel` and `Hangup` of an Asterisk, over all its restarts.
+/// Keeps every `OriginateResponse`, `Newchannel` and `Hangup` of an Asterisk over all its restarts.
 ///
-/// Independent of the dialer under test: its own connection, its own parser. Asterisk sends one `OriginateResponse` for
-/// each asynchronous Originate that it took, answered or not, and one `Newchannel` for each channel that it made.
-/// Events travel beside the dialer's, so wait for what you expect before you assert that there is no more.
+/// It is independent of the dialer under test, with its own connection and its own parser. Asterisk sends one
+/// `OriginateResponse` for each asynchronous Originate that it accepted, answered or not, and one `Newchannel` for each
+/// channel that it created. The events may be received later than the dialer's, so wait for the expected ones before
+/// you assert that there are no more.
 #[derive(Clone, Debug, Default)]
 pub struct Witness(Arc<Mutex<Vec<Message>>>);
 
@@ -20,15 +21,15 @@ pub struct Witness(Arc<Mutex<Vec<Message>>>);
 pub struct Originate {
     pub action_id: String,
     pub channel: String,
-    /// The `ChannelId` asked for, as long as a channel came of it; else `<null>` or empty.
+    /// The requested `ChannelId` if a channel was created, else `<null>` or empty.
     pub unique_id: String,
     pub answered: bool,
-    /// 4 answered, 5 busy, 8 congestion, 3 and 1 no answer, 0 failed.
+    /// The reason: 4 is answered, 5 busy, 8 congestion, 3 and 1 no answer, 0 failed.
     pub reason: u8,
 }
 
 impl Witness {
-    /// Logs in and listens until the connection ends. Returns once Asterisk says that it is fully booted.
+    /// Logs in and listens until the connection ends. Returns when Asterisk reports that it has booted.
     pub fn listen(&self, port: u16) -> io::Result<()> {
         let mut ami = Ami::connect(port)?;
         let login = ami.login("witness", super::asterisk::SECRET, "on")?;
@@ -41,35 +42,35 @@ impl Witness {
         Ok(())
     }
 
-    /// The Originates that ended in an `OriginateResponse` so far.
+    /// Returns the Originates that have had an `OriginateResponse` so far.
     pub fn originates(&self) -> Vec<Originate> {
         self.events("OriginateResponse").iter().map(Originate::from).collect()
     }
 
-    /// Waits until Asterisk has carried out `count` Originates; more may have come by then.
+    /// Waits until Asterisk has carried out `count` Originates. There may be more by then.
     pub fn wait_for_originates(&self, count: usize) -> Vec<Originate> {
         wait::until(&format!("Asterisk saw {count} Originates"), || {
             Some(self.originates()).filter(|seen| seen.len() >= count)
         })
     }
 
-    /// The ids of all channels that were ever made; an id that was originated twice stands here twice.
+    /// Returns the ids of all channels that were ever created. An id that was originated twice appears twice.
     pub fn channel_ids(&self) -> Vec<String> {
         self.events("Newchannel").iter().map(|event| event.get("Uniqueid").to_owned()).collect()
     }
 
-    /// All kept events, oldest first.
+    /// Returns all kept events, oldest first.
     pub fn all(&self) -> Vec<Message> {
         self.lock().clone()
     }
 
-    /// All kept events of this name, oldest first.
+    /// Returns all kept events of this name, oldest first.
     pub fn events(&self, name: &str) -> Vec<Message> {
         self.lock().iter().filter(|message| message.is_event(name)).cloned().collect()
     }
 
     fn keep_all(&self, mut ami: Ami) {
-        // Silence is no end: only a connection that ends, as at a kill, stops the witness.
+        // A silent connection has not ended: only its end, as after a kill, stops the witness.
         loop {
             match ami.read() {
                 Ok(message) => self.lock().push(message),

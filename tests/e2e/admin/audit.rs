@@ -1,4 +1,4 @@
-//! `audit`, and the switches whose use it notes.
+//! Tests `audit` and the kill switch, whose use it records.
 
 use serde_json::{Value, json};
 
@@ -20,14 +20,18 @@ async fn every_change_is_noted_with_who_what_when_and_from_where() {
 
     let noted = entries(&setup, "").await;
     let actions: Vec<&str> = noted.iter().map(|entry| entry["action"].as_str().expect("text")).collect();
-    assert_eq!(actions, ["DeleteServer", "UpdateServer", "CreateServer"], "newest first, and no refusal");
+    assert_eq!(
+        actions,
+        ["DeleteServer", "UpdateServer", "CreateServer"],
+        "the entries are newest first, and a refused request has none"
+    );
     let first = &noted[2];
     assert_eq!((&first["actor"], &first["target"]), (&json!("bootstrap"), &json!("servers/far")));
     assert_eq!((&first["remote_address"], &first["request_id"]), (&json!("127.0.0.1"), &json!(request_id)));
     assert!(first["at"].is_string());
     let asked: Value = serde_json::from_str(noted[1]["detail"].as_str().expect("text")).expect("JSON");
     assert_eq!(asked["update_mask"], json!(["secret", "trunks"]));
-    assert!(!json!(noted).to_string().contains("hush"), "a secret is noted: {noted:?}");
+    assert!(!json!(noted).to_string().contains("hush"), "a secret is in the audit: {noted:?}");
 
     let page = entries(&setup, "?page_size=1").await;
     let next = entries(&setup, &format!("?page_size=1&before={}", page[0]["audit_id"])).await;

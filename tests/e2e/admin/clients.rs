@@ -1,4 +1,4 @@
-//! `clients`, and `clients/{client_id}/grants`.
+//! Tests `clients` and `clients/{client_id}/grants`.
 
 use serde_json::{Value, json};
 
@@ -86,7 +86,7 @@ async fn a_grant_has_limits_and_is_taken_back() {
     let one = format!("{path}/server1");
     let set = setup.admin.put(&one, json!({ "max_live_calls": 4, "calls_per_second": 0.5 })).await.data();
     assert_eq!((&set["max_live_calls"], &set["calls_per_second"]), (&json!(4), &json!(0.5)));
-    // Naming the server again among the client's keeps its limits.
+    // Listing the server among the client's servers again keeps the grant's limits.
     setup.patch(json!({ "servers": ["server1"] })).await;
     assert_eq!(setup.admin.get(&path).await.data(), json!({ "results": [set], "count": 1 }));
     let bad = setup.admin.put(&one, json!({ "max_live_calls": 0, "calls_per_second": 0 })).await;

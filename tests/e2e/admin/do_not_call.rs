@@ -1,4 +1,4 @@
-//! `do-not-call`, of the platform and of a client.
+//! Tests `do-not-call`: the platform's list and a client's list.
 
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ async fn a_call_to_a_listed_number_is_stored_as_canceled_with_a_warning() {
     let counts = setup.client.queue(queue).await["counts"].clone();
     assert_eq!((&counts["queued"], &counts["canceled"]), (&json!(1), &json!(3)));
     let replayed = setup.client.post(INSERT, batch(1, items)).await.data();
-    assert_eq!(replayed["warnings"], warnings, "a replay answers as the first time");
+    assert_eq!(replayed["warnings"], warnings, "a replay is answered like the first request");
 }
 
 #[tokio::test]

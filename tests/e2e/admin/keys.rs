@@ -1,4 +1,4 @@
-//! `clients/{client_id}/keys`, and who is 401.
+//! Tests `clients/{client_id}/keys`, and which keys are refused with 401.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -26,8 +26,12 @@ async fn old_keys_stay_valid_until_they_are_revoked() {
     let revoked = setup.admin.delete(&path).await.data();
     assert!(revoked["revoked_at"].is_string(), "{revoked}");
     wait::until_async("the key is refused", async || (second.get(ME).await.status == 401).then_some(())).await;
-    assert_eq!(setup.admin.delete(&path).await.data()["revoked_at"], revoked["revoked_at"], "the first time stays");
-    assert_eq!(setup.client.get(ME).await.status, 200, "the other key goes on");
+    assert_eq!(
+        setup.admin.delete(&path).await.data()["revoked_at"],
+        revoked["revoked_at"],
+        "the time of the first revocation is kept"
+    );
+    assert_eq!(setup.client.get(ME).await.status, 200, "the other key still works");
     setup.admin.delete(&format!("{}/keys/nosuch", setup.client_path())).await.error(404, "NOT_FOUND");
 }
 
@@ -43,7 +47,7 @@ async fn a_key_expires_by_itself() {
     wait::until_async("the key has expired", async || {
         let now = Timestamp::now();
         let status = key.get(ME).await.status.as_u16();
-        assert!(status == 401 || now < soon, "it works {now}, after {soon}");
+        assert!(status == 401 || now < soon, "the key still works at {now}, after its end at {soon}");
         (status == 401).then_some(())
     })
     .await;
@@ -66,7 +70,7 @@ async fn keys_are_listed_without_secrets_and_with_their_last_use() {
 }
 
 #[tokio::test]
-async fn one_text_for_all_401s() {
+async fn all_401s_have_the_same_text() {
     let setup = Setup::start().await;
     let (revoked, id) = make(&setup, json!({})).await;
     setup.admin.delete(&format!("{}/keys/{id}", setup.client_path())).await.data();

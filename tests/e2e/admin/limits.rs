@@ -1,4 +1,4 @@
-//! "Limits and access": what is 429 and 503.
+//! Tests "Limits and access": which requests are answered with 429 and 503.
 
 use serde_json::json;
 
@@ -21,9 +21,12 @@ async fn the_request_rate_of_a_client_is_429_with_retry_after_and_its_name() {
     .await;
     assert_eq!(limited.error(429, "RESOURCE_EXHAUSTED"), "limit requests_per_second is reached");
     assert!((1..=100).contains(&limited.retry_after()), "{}", limited.retry_after());
-    assert_eq!(setup.admin.get("admin/clients").await.status, 200, "others go on");
+    assert_eq!(setup.admin.get("admin/clients").await.status, 200, "other clients are not limited");
     setup.patch(json!({ "limits": {} })).await;
-    wait::until_async("the limit is gone", async || (setup.client.get(ME).await.status == 200).then_some(())).await;
+    wait::until_async("the limit is no longer reached", async || {
+        (setup.client.get(ME).await.status == 200).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -67,7 +70,7 @@ async fn while_the_store_cannot_be_reached_the_answer_is_503_with_retry_after() 
     let admin = Api::admin(&server);
     admin.get("admin/clients").await.data();
     postgres.kill();
-    let away = wait::until_async("the store is missed", async || {
+    let away = wait::until_async("the store counts as unavailable", async || {
         let answer = admin.get("admin/clients").await;
         (answer.status != 200).then_some(answer)
     })
@@ -75,5 +78,6 @@ async fn while_the_store_cannot_be_reached_the_answer_is_503_with_retry_after() 
     assert_eq!(away.error(503, "UNAVAILABLE"), "the store cannot be reached");
     assert!(away.retry_after() > 0);
     postgres.restart();
-    wait::until_async("it is back", async || (admin.get("admin/clients").await.status == 200).then_some(())).await;
+    wait::until_async("the store is back", async || (admin.get("admin/clients").await.status == 200).then_some(()))
+        .await;
 }

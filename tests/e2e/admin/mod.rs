@@ -1,4 +1,4 @@
-//! Administration, row by row of its table, and "Limits and access": the real server, over REST.
+//! Tests administration, row by row of its table, and "Limits and access", with the real server over REST.
 
 mod audit;
 mod clients;
@@ -17,7 +17,7 @@ use crate::support::server::{Options, Server};
 pub const INSERT: &str = "queues/insertdataincallqueue";
 pub const QUICK: &str = "queues/insertquickcall";
 
-/// A server with a sandbox, its administrator, and its first client with the id of it.
+/// A server with a sandbox, its administrator, and its first client with that client's id.
 pub struct Setup {
     pub server: Server,
     pub admin: Api,
@@ -43,11 +43,11 @@ impl Setup {
         self.admin.patch(&self.client_path(), change).await.data()
     }
 
-    /// Stops all dialing, so that calls stay where they are put.
+    /// Stops all dialing, so that calls keep waiting.
     pub async fn drain(&self) {
         let node = node_name(&self.admin).await;
         self.admin.post(&format!("admin/nodes/{node}/drain"), json!({})).await.data();
-        crate::support::wait::until_async("the node has let its servers go", async || {
+        crate::support::wait::until_async("the node has released its servers", async || {
             let node = self.admin.get("admin/nodes").await.data()["results"][0].clone();
             node["servers"].as_array().expect("a list").is_empty().then_some(())
         })
@@ -60,7 +60,7 @@ pub async fn node_name(admin: &Api) -> String {
     nodes["results"][0]["name"].as_str().expect("a name").to_owned()
 }
 
-/// An item that dials a number through the sandbox's server.
+/// Makes an item that dials a number through the sandbox's server.
 pub fn to(number: &str) -> Value {
     item("server1", &format!("PJSIP/{number}@endpoint1"), "1")
 }

@@ -1,4 +1,4 @@
-//! `nodes`.
+//! Tests `nodes`: their names, and draining.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ async fn a_drained_node_dials_nothing_new_until_it_is_resumed() {
     assert_eq!(status, "draining");
     let queue = setup.client.insert(1, vec![to("1234567801")]).await;
 
-    // A restart is no resumption.
+    // A restart does not resume the node.
     setup.server.restart();
     let (admin, client) = (setup.admin.at(&setup.server), setup.client.at(&setup.server));
     let node = admin.get("admin/nodes").await.data()["results"][0].clone();
@@ -60,7 +60,7 @@ async fn two_servers_of_one_host_are_two_nodes_and_leave_each_others_lanes_alone
     let names: Vec<&str> =
         nodes["results"].as_array().unwrap().iter().map(|node| node["name"].as_str().unwrap()).collect();
     assert_eq!(names, [name.as_str(), &format!("{name}-2")]);
-    assert!(second.output().text().contains("TRUNKLINE_NODE_NAME"), "it says how to name it");
+    assert!(second.output().text().contains("TRUNKLINE_NODE_NAME"), "the log names the variable that sets the name");
     let queue = client.insert(1, vec![to("1234567801")]).await;
     client.wait_until_completed(queue).await;
     let db = store::open(&database).unwrap();
@@ -68,7 +68,7 @@ async fn two_servers_of_one_host_are_two_nodes_and_leave_each_others_lanes_alone
     let lease = state.lease.unwrap();
     assert_eq!((lease.node.as_str(), lease.epoch), (name.as_str(), 1));
 
-    // A process that was killed leaves its name to the next at once.
+    // The name of a killed process is free for the next one at once.
     first.restart();
     let nodes = admin.at(&first).get("admin/nodes").await.data();
     assert_eq!(nodes["count"], 2, "{nodes}");

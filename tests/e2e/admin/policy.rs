@@ -1,4 +1,4 @@
-//! `policy`, and a client's own destinations.
+//! Tests `policy` and a client's own destinations.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `servers`.
+//! Tests `servers` and their login test.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ async fn a_server_is_made_changed_and_never_shows_its_secret() {
     assert_eq!((&changed["max_channels"], &changed["trunks"]), (&json!(7), &json!([])));
     assert_eq!((&changed["host"], &changed["username"]), (&made["host"], &made["username"]));
     let back = setup.admin.patch("admin/servers/far", json!({ "update_mask": ["max_channels"] })).await.data();
-    assert_eq!(back["max_channels"], 100, "what a mask names and the body leaves out is the default again");
+    assert_eq!(back["max_channels"], 100, "a field that the mask names and the body omits gets its default");
 
     let listed = setup.admin.get("admin/servers").await.data();
     assert_eq!(listed["count"], 2);

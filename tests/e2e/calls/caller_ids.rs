@@ -1,4 +1,4 @@
-//! Caller id on the wire: `action.CallerID`, else `caller_id`, else the next of the batch's `dids`.
+//! Tests the caller id that is sent: `action.CallerID`, else `caller_id`, else the next of the batch's `dids`.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Ending calls: cancel and hang up, at once, wherever the call stands.
+//! Tests canceling and hanging up calls in every status.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ on_both_releases!(
     a_ringing_call_is_canceled_at_once_and_never_tried_again,
     an_answered_call_is_hung_up_and_ends_completed,
     a_waiting_call_is_canceled_and_never_dialed,
-    a_wish_survives_a_crash_of_the_server,
+    an_end_request_survives_a_crash_of_the_server,
     asterisk_hangs_up_by_name_and_by_uniqueid,
 );
 
@@ -61,7 +61,7 @@ async fn an_answered_call_is_hung_up_and_ends_completed(asterisk: Asterisk) {
 
 async fn a_waiting_call_is_canceled_and_never_dialed(asterisk: Asterisk) {
     let server = Server::start();
-    // The second is due five seconds behind the first.
+    // The second call is due five seconds after the first.
     let client = client_of_asterisk(&server, &asterisk, 0.2).await;
     let ids = place(&client, vec![item("ast", "Local/100@answer/n", "1"); 2]).await;
     let waiting = &ids[1];
@@ -78,7 +78,7 @@ async fn a_waiting_call_is_canceled_and_never_dialed(asterisk: Asterisk) {
     assert_eq!(asterisk.witness().originates().len(), 1);
 }
 
-async fn a_wish_survives_a_crash_of_the_server(asterisk: Asterisk) {
+async fn an_end_request_survives_a_crash_of_the_server(asterisk: Asterisk) {
     let mut server = Server::start();
     let client = client_of_asterisk(&server, &asterisk, 10.0).await;
     let id = place(&client, vec![item("ast", "Local/60@slow/n", "5")]).await.remove(0);
@@ -91,7 +91,7 @@ async fn a_wish_survives_a_crash_of_the_server(asterisk: Asterisk) {
         Some(get(&client, &id).await).filter(|call| call["ended_at"].is_string())
     })
     .await;
-    // Hung up before the crash, with the proof lost in it, nobody can tell that it was not answered.
+    // If it was hung up before the crash and the evidence was lost, no one can tell that it was not answered.
     assert!(call["status"] == "canceled" || call["status"] == "unknown", "{call}");
     assert_eq!(call["attempts"], 1);
     asterisk.wait_until_idle();

@@ -1,4 +1,4 @@
-//! Outcomes from all evidence together, and Asterisk's own count of billable seconds.
+//! Tests outcomes that are judged from all evidence together, and Asterisk's own count of billable seconds.
 
 use std::collections::HashMap;
 
@@ -48,7 +48,7 @@ async fn a_phone_that_hangs_up_first_was_answered(asterisk: Asterisk) {
     assert_eq!(phone.received(), 1);
 }
 
-/// The A leg would talk for ever.
+/// The far end hangs up first; the A leg alone would never end.
 async fn a_second_phone_that_hangs_up_first_ends_the_call_answered(asterisk: Asterisk) {
     let phones = [Sipp::start(&asterisk, 0, Scenario::Answer), Sipp::start(&asterisk, 1, Scenario::HangUp)];
     let server = Server::start();
@@ -59,14 +59,15 @@ async fn a_second_phone_that_hangs_up_first_ends_the_call_answered(asterisk: Ast
     assert_eq!((phones[0].received(), phones[1].hung_up()), (1, 1));
 }
 
-/// Two seconds after it answered, long before the application or the other leg would have ended.
+/// Asserts that the call ended two seconds after its answer, long before the application or the other leg would have
+/// ended.
 #[track_caller]
 fn assert_hung_up_by_the_far_end(call: &Value) {
     assert_answered_once(call);
     assert!((1..=10).contains(&call["billable_seconds"].as_i64().expect("seconds")), "{call}");
 }
 
-/// The far end hangs up first, or the application ends first.
+/// Compares the billable seconds with the CDRs of calls in which the far end or the application ends first.
 async fn billable_seconds_are_those_of_asterisks_call_records(asterisk: Asterisk) {
     let mut ami = asterisk.ami();
     let server = Server::start();
@@ -81,17 +82,17 @@ async fn billable_seconds_are_those_of_asterisks_call_records(asterisk: Asterisk
         channels.insert(call["channel_id"].as_str().expect("a channel id").to_owned(), id.clone());
     }
     while !channels.is_empty() {
-        let record = ami.wait_for(|message| message.is_event("Cdr")).expect("a call record");
+        let record = ami.wait_for(|message| message.is_event("Cdr")).expect("a CDR");
         let Some(id) = channels.remove(record.get("UniqueID")) else { continue };
         let seconds: i64 = record.get("BillableSeconds").parse().expect("a number");
-        wait::until_async("the record's figure is stored", async || {
+        wait::until_async("the CDR's billable seconds are stored", async || {
             (get(&client, &id).await["billable_seconds"] == seconds).then_some(())
         })
         .await;
     }
 }
 
-/// What a blind transfer does to the A leg: it leaves the other, which talks on.
+/// A blind transfer takes the A leg away from the other leg, which continues.
 async fn a_call_that_is_redirected_away_ends_answered(asterisk: Asterisk) {
     let server = Server::start();
     let client = client_of_asterisk(&server, &asterisk, 10.0).await;
@@ -111,7 +112,7 @@ async fn a_call_that_is_redirected_away_ends_answered(asterisk: Asterisk) {
     asterisk.wait_until_idle();
 }
 
-/// What an attended transfer comes to: legs of two calls in one bridge.
+/// An attended transfer joins legs of two calls in one bridge.
 async fn two_calls_that_are_joined_end_answered_both(asterisk: Asterisk) {
     let server = Server::start();
     let client = client_of_asterisk(&server, &asterisk, 10.0).await;
@@ -123,14 +124,14 @@ async fn two_calls_that_are_joined_end_answered_both(asterisk: Asterisk) {
     let join = [("Action", "Bridge"), ("Channel1", legs[0].as_str()), ("Channel2", legs[1].as_str())];
     let answer = asterisk.ami().request(&join).expect("an answer");
     assert_eq!(answer.get("Response"), "Success", "{answer:?}");
-    // Whichever comes second finds the other there.
+    // The leg that enters second finds the other there.
     wait::until_async("the calls are joined", async || {
         let calls = [get(&client, &ids[0]).await, get(&client, &ids[1]).await];
         calls.iter().any(|call| !details(call, "bridged").is_empty()).then_some(())
     })
     .await;
     for id in &ids {
-        // The end of one may take the other along.
+        // The end of one call may end the other, too.
         client.post(&format!("calls/{id}/hangup"), json!({})).await;
     }
     for id in &ids {

@@ -1,4 +1,4 @@
-//! What Asterisk alone knows: ids that others hold, and whether anybody is there at all.
+//! Tests what only Asterisk knows: channel id conflicts with other managers, and whether it answers at all.
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -10,8 +10,8 @@ use crate::support::process::Process;
 use crate::support::server::{Server, trunkline};
 use crate::support::wait;
 
-/// Another manager's channel holds an id that is none of our tracker's.
-async fn a_clients_channel_id_that_is_taken_makes_the_call_wait(asterisk: Asterisk, taken: &str) {
+/// Another manager's channel has an id that our tracker does not know.
+async fn a_channel_id_conflict_makes_the_call_wait(asterisk: Asterisk, taken: &str) {
     let server = Server::start();
     let client = client_of_asterisk(&server, &asterisk, 10.0).await;
     let holder = [
@@ -33,7 +33,7 @@ async fn a_clients_channel_id_that_is_taken_makes_the_call_wait(asterisk: Asteri
     assert_eq!(seen, (&json!("answered"), &json!(1), &json!("channel-123")), "{call}");
     let notes = details(&call, "note");
     assert!(!notes.is_empty() && notes.iter().all(|note| note.contains("the call waits")), "{notes:?}");
-    // The other failure that looks just like it is one.
+    // The other failure with the same signs is a real one.
     let failed = get(&client, &ids[1]).await;
     assert_eq!((&failed["status"], &failed["outcome"]), (&json!("failed"), &json!("failed")), "{failed}");
 }
@@ -41,18 +41,18 @@ async fn a_clients_channel_id_that_is_taken_makes_the_call_wait(asterisk: Asteri
 #[tokio::test]
 async fn on_asterisk_22_the_beginning_of_a_live_id_makes_the_call_wait() {
     let Some(asterisk) = Asterisk::start(Version::V22) else { return };
-    a_clients_channel_id_that_is_taken_makes_the_call_wait(asterisk, "channel-12345").await;
+    a_channel_id_conflict_makes_the_call_wait(asterisk, "channel-12345").await;
 }
 
 #[tokio::test]
 async fn on_asterisk_16_the_whole_of_a_live_id_makes_the_call_wait() {
     let Some(asterisk) = Asterisk::start(Version::V16) else { return };
-    a_clients_channel_id_that_is_taken_makes_the_call_wait(asterisk, "channel-123").await;
+    a_channel_id_conflict_makes_the_call_wait(asterisk, "channel-123").await;
 }
 
 on_both_releases!(calls_are_followed_while_the_store_is_away_for_longer_than_a_lease);
 
-/// Nobody else can follow them, and what was seen is stored when the store is back.
+/// No other node can follow the calls meanwhile, and their events are stored when the store is back.
 async fn calls_are_followed_while_the_store_is_away_for_longer_than_a_lease(asterisk: Asterisk) {
     let server = Server::start();
     let client = client_of_asterisk(&server, &asterisk, 10.0).await;
@@ -67,14 +67,14 @@ async fn calls_are_followed_while_the_store_is_away_for_longer_than_a_lease(aste
         let call = wait_for(&client, id, "completed").await;
         assert_eq!((&call["outcome"], &call["attempts"]), (&json!("answered"), &json!(1)), "{call}");
     }
-    // The lane dials on without a new lease.
+    // The lane continues to dial without a new lease.
     let queue = client.insert(2, vec![item("ast", "Local/100@answer/n", "1")]).await;
     client.wait_until_completed(queue).await;
 }
 
-/// A stopped process still has its connections accepted, by the kernel: nothing but silence tells.
+/// The kernel still accepts connections to a stopped process, so that only its silence shows that it is stopped.
 #[tokio::test]
-async fn an_asterisk_that_takes_everything_and_answers_nothing_is_found_out_and_drained() {
+async fn an_asterisk_that_accepts_everything_and_does_not_answer_is_detected_and_drained() {
     let mut command = trunkline();
     command.args(["sandbox", "--listen", "127.0.0.1:0", "--speed", "10"]);
     let mut sandbox = Process::spawn("trunkline sandbox", &command);
@@ -90,7 +90,7 @@ async fn an_asterisk_that_takes_everything_and_answers_nothing_is_found_out_and_
     )
     .await;
     let queue = client.insert(1, vec![item("ast", "PJSIP/1234567890@endpoint1", "1"); 200]).await;
-    wait::until_async("calls are under way", async || {
+    wait::until_async("calls are live", async || {
         (client.queue(queue).await["counts"]["completed"].as_i64()? > 5).then_some(())
     })
     .await;
@@ -102,7 +102,8 @@ async fn an_asterisk_that_takes_everything_and_answers_nothing_is_found_out_and_
     })
     .await;
     assert!(found["last_error"].as_str().is_some_and(|why| why.contains("no answer to")), "{found}");
-    // Twenty a second for the two seconds that an answer may take, and not for the ten until the connection is given up.
+    // The lane sends 20 a second for the two seconds that an answer may take, not for the ten until the connection
+    // ends.
     let counts = client.queue(queue).await["counts"].clone();
     let sent = 200 - counts["queued"].as_i64().expect("a count");
     assert!(sent < 150, "{counts}");

@@ -1,4 +1,4 @@
-//! Recordings: begun by the answer, told on the timeline, and never the reason for a call to fail.
+//! Tests MixMonitor recordings: they start at the answer, appear on the timeline, and never make a call fail.
 
 use std::fs;
 
@@ -13,11 +13,11 @@ use crate::support::wait;
 on_both_releases!(
     a_recorded_call_leaves_a_file_with_what_was_said,
     options_of_mix_monitor_are_honoured,
-    a_recording_that_cannot_be_started_is_told_and_the_call_goes_on,
-    a_recording_that_somebody_stops_is_told_while_the_call_goes_on,
+    a_recording_that_cannot_be_started_is_reported_and_the_call_continues,
+    a_recording_that_is_stopped_is_reported_and_the_call_continues,
 );
 
-/// What a WAV file begins with, before its first sample.
+/// The bytes of a WAV file before its first sample.
 const HEADER: usize = 44;
 
 fn recorded(seconds: &str) -> Value {
@@ -42,11 +42,11 @@ async fn a_recorded_call_leaves_a_file_with_what_was_said(asterisk: Asterisk) {
         // MixMonitor writes the rest when the channel is gone. Two seconds are 32,000 bytes of 16 bits at 8 kHz.
         let audio = wait::until("the recording is written", || fs::read(&file).ok().filter(|file| file.len() > 16_000));
         assert_eq!(&audio[..4], b"RIFF");
-        assert!(audio[HEADER..].iter().filter(|byte| **byte != 0).count() > 8_000, "a tone, and no silence");
+        assert!(audio[HEADER..].iter().filter(|byte| **byte != 0).count() > 8_000, "the recording is silent");
     }
 }
 
-/// `b` records nothing until the channel is in a bridge, and this one never is.
+/// With the option `b` nothing is recorded until the channel is in a bridge, and this one never is.
 async fn options_of_mix_monitor_are_honoured(asterisk: Asterisk) {
     let server = Server::start();
     let client = client_of_asterisk(&server, &asterisk, 10.0).await;
@@ -66,7 +66,7 @@ async fn options_of_mix_monitor_are_honoured(asterisk: Asterisk) {
     assert!(file.len() <= HEADER, "{} bytes", file.len());
 }
 
-async fn a_recording_that_cannot_be_started_is_told_and_the_call_goes_on(asterisk: Asterisk) {
+async fn a_recording_that_cannot_be_started_is_reported_and_the_call_continues(asterisk: Asterisk) {
     let server = Server::start();
     let settings = json!({
         "code": "ast", "host": "127.0.0.1", "port": asterisk.ami_port(), "username": "placer", "secret": SECRET,
@@ -81,7 +81,7 @@ async fn a_recording_that_cannot_be_started_is_told_and_the_call_goes_on(asteris
     assert!(details(&call, "recording-started").is_empty() && details(&call, "recording-stopped").is_empty());
 }
 
-async fn a_recording_that_somebody_stops_is_told_while_the_call_goes_on(asterisk: Asterisk) {
+async fn a_recording_that_is_stopped_is_reported_and_the_call_continues(asterisk: Asterisk) {
     let server = Server::start();
     let client = client_of_asterisk(&server, &asterisk, 10.0).await;
     let id = place(&client, vec![recorded("60")]).await.remove(0);

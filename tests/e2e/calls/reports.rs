@@ -1,4 +1,4 @@
-//! What a dialplan reports by `UserEvent(Trunkline,…)` stands on its call's timeline.
+//! Tests that reports of a dialplan by `UserEvent(Trunkline,…)` appear on the call's timeline.
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ async fn both_legs_know_their_call_and_report_on_it(asterisk: Asterisk) {
     let id = ids(&client, queue).await.remove(0);
     let call = wait_for(&client, &id, "completed").await;
     let notes = details(&call, "note");
-    assert_eq!(notes.len(), 2, "one from each leg: {notes:?}");
+    assert_eq!(notes.len(), 2, "each leg has one: {notes:?}");
     for note in notes {
         assert!(note.starts_with("Note: report; From: "), "{note}");
         let known = format!("; Did: +1999; Queue: {queue}; Action: call-uuid-1234");
@@ -50,12 +50,12 @@ async fn a_report_reaches_a_call_that_is_over_and_what_names_no_call_reaches_non
         let answer = ami.request(&headers).expect("an answer");
         assert_eq!(answer.get("Response"), "Success", "{answer:?}");
     }
-    let call = wait::until_async("the report is told", async || {
+    let call = wait::until_async("the report is on the timeline", async || {
         Some(get(&client, &id).await).filter(|call| !details(call, "note").is_empty())
     })
     .await;
     let notes = details(&call, "note");
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].contains("Note: after the end"), "{notes:?}");
-    assert_eq!(call["status"], "completed", "it reopens nothing");
+    assert_eq!(call["status"], "completed", "a report does not reopen the call");
 }

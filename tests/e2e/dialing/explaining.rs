@@ -1,4 +1,4 @@
-//! Explain, asked in each of the situations that `docs/operations.md` lists.
+//! Tests explain in each of the situations that `docs/operations.md` lists.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::support::wait;
 
 const OPERATIONS: &str = include_str!("../../../docs/operations.md");
 
-/// What cannot be asked of a running server: a disabled client is refused before its question is heard.
+/// The reasons that cannot be seen on a running server: the request of a disabled client is refused.
 const NOT_ASKED: [&str; 1] = ["client-disabled"];
 
-/// The documented reasons, each with the words that its text holds.
+/// Returns the documented reasons, each with the words that its text contains.
 fn documented() -> BTreeMap<String, String> {
     let section = OPERATIONS.split("## Why calls wait").nth(1).expect("the section");
     let rows = section.lines().filter(|line| line.starts_with("| `"));
@@ -38,7 +38,7 @@ impl Asked {
         self.client.insert(self.batches, vec![item("server1", channel, "1000"); calls]).await
     }
 
-    /// Waits until calls of the queue wait for this reason, and keeps the words in which it is told.
+    /// Waits until explain gives this reason for calls of the queue, and keeps its text.
     async fn see(&mut self, queue: i64, reason: &str) -> Value {
         let mut last = Value::Null;
         let found = wait::until_async(&format!("explain says {reason}"), async || {
@@ -53,7 +53,7 @@ impl Asked {
         found
     }
 
-    /// The same with the book changed meanwhile, and back.
+    /// Does the same after a change of the store, which it then reverts.
     async fn see_while(&mut self, queue: i64, sql: &str, back: &str, reason: &str) -> Value {
         change(&self.server, sql);
         let found = self.see(queue, reason).await;
@@ -68,10 +68,12 @@ async fn explain_tells_each_reason_in_the_words_that_are_documented() {
     let client = Api::sandbox(&server);
     let mut asked = Asked { server, client, batches: 0, seen: BTreeMap::new() };
 
-    // One call lives for ever, so that every limit of one is reached.
+    // One call never ends, so that every limit of one is reached.
     let live = asked.queue(FOREVER, 1).await;
-    wait::until_async("it lives", async || (asked.client.queue(live).await["counts"]["answered"] == 1).then_some(()))
-        .await;
+    wait::until_async("it is answered", async || {
+        (asked.client.queue(live).await["counts"]["answered"] == 1).then_some(())
+    })
+    .await;
     let no_server_limit = "UPDATE servers SET max_channels = 200, calls_per_second = 50, trunks = '[]'";
     let no_client_limit = "UPDATE clients SET limits = '{}'";
     let no_grant_limit = "UPDATE grants SET max_live_calls = NULL, calls_per_second = NULL";
@@ -102,7 +104,7 @@ async fn explain_tells_each_reason_in_the_words_that_are_documented() {
     asked.see_while(queue, one_live, no_client_limit, "client-live-calls").await;
     change(&asked.server, &format!("UPDATE queues SET status = 2 WHERE id = {queue}"));
 
-    // From here on the limit stands before the calls do, so that some are left when it is reached.
+    // From here on the limit is set before the calls are inserted, so that some are left when it is reached.
     for (limit, reason) in [
         ("max_live_calls = 1", "queue-live-calls"),
         ("calls_per_second = 0.01", "queue-pace"),
@@ -160,7 +162,7 @@ async fn explain_tells_each_reason_in_the_words_that_are_documented() {
     let queue = asked.queue("PJSIP/1234567803@endpoint1", 100).await;
     asked.see(queue, "backing-off").await;
 
-    // A port on which nobody listens.
+    // Nothing listens on this port.
     change(&asked.server, "UPDATE servers SET port = 1");
     asked.see(queue, "server-offline").await;
 

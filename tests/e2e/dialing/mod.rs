@@ -1,4 +1,4 @@
-//! What is dialed when: pauses, the kill switch, limits and fairness, and what explain tells of each.
+//! Tests when calls are dialed: pauses, the kill switch, limits and fairness, and the reasons that explain gives.
 
 mod explaining;
 mod pacing;
@@ -13,21 +13,21 @@ use crate::support::api::Api;
 use crate::support::server::Server;
 use crate::support::wait;
 
-/// A number that answers and never hangs up, through a trunk of its own.
+/// A number that answers and never hangs up, through its own trunk.
 const FOREVER: &str = "PJSIP/1234567806@endpoint1";
 
-/// Changes the book under the running server, as another node would.
+/// Changes the store of the running server, as another node would.
 fn change(server: &Server, sql: &str) {
     let file = server.data_dir().join("trunkline.db");
-    let mut book = SqliteConnection::establish(&file.to_string_lossy()).expect("the book");
-    book.batch_execute(&format!("PRAGMA busy_timeout = 20000; {sql}")).expect("a change");
+    let mut store = SqliteConnection::establish(&file.to_string_lossy()).expect("the store");
+    store.batch_execute(&format!("PRAGMA busy_timeout = 20000; {sql}")).expect("a change");
 }
 
-/// What is changed in the book holds within a second, which is as long as the lane may go by what it has read.
+/// Waits until a change of the store is in effect: the lane may use what it has read for one second.
 async fn until_it_holds() {
     let changed = Instant::now();
     let over = async || (changed.elapsed() >= Duration::from_secs(1)).then_some(());
-    wait::until_async("a second is over", over).await;
+    wait::until_async("one second has passed", over).await;
 }
 
 fn set_kill_switch(server: &Server, engaged: bool) {
@@ -49,7 +49,7 @@ async fn explain(client: &Api, queue: i64) -> Value {
     client.get(&format!("queues/{queue}/explain")).await.data()
 }
 
-/// Calls of a queue that were begun.
+/// Returns how many calls of a queue have begun.
 async fn begun(client: &Api, queue: i64) -> i64 {
     let queue = client.queue(queue).await;
     queue["total_calls"].as_i64().expect("a total") - queue["counts"]["queued"].as_i64().expect("a count")

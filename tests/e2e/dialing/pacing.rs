@@ -1,4 +1,4 @@
-//! How fast calls begin, and how many live at one time.
+//! Tests how fast calls begin and how many are live at one time.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::api::{Api, item};
 use crate::support::server::{Options, Server};
 use crate::support::wait;
 
-/// A number that answers soon and talks as long as its application.
+/// A number that answers soon and stays until its application ends.
 const SHORT: &str = "PJSIP/1234567890@endpoint1";
 
 fn start() -> Server {
@@ -22,9 +22,9 @@ async fn the_kill_switch_stops_all_at_once_and_lets_all_go_on() {
     let queue = client.insert(1, vec![item("server1", SHORT, "0"); 200]).await;
     wait::until_async("calls begin", async || (begun(&client, queue).await > 3).then_some(())).await;
     set_kill_switch(&server, true);
-    // From its commit on no claim is granted: what is begun by now is all.
+    // From its commit on no claim is granted, so no more calls begin.
     let stopped = begun(&client, queue).await;
-    assert!(stopped < 200, "there is something left to stop");
+    assert!(stopped < 200, "the kill switch was engaged too late to stop any call");
     wait::until_async("live calls end by themselves", async || {
         let counts = client.queue(queue).await["counts"].clone();
         (counts["dialing"] == 0 && counts["ringing"] == 0 && counts["answered"] == 0).then_some(())
@@ -45,18 +45,18 @@ async fn a_paused_queue_dials_nothing_new_and_another_goes_on() {
     wait::until_async("calls begin", async || (begun(&client, queue).await > 3).then_some(())).await;
     set_status(&client, queue, "paused").await;
     let paused = begun(&client, queue).await;
-    // Calls of other queues go out and end, one after the other: whatever might go before them had its chance.
+    // Calls of other queues begin and end one after the other, so that calls of the paused queue would have begun, too.
     for batch in 2..6 {
         let other = client.insert(batch, vec![item("server1", SHORT, "0")]).await;
         client.wait_until_completed(other).await;
     }
     assert_eq!(begun(&client, queue).await, paused);
     set_status(&client, queue, "in-progress").await;
-    wait::until_async("it goes on", async || (begun(&client, queue).await > paused).then_some(())).await;
+    wait::until_async("it dials again", async || (begun(&client, queue).await > paused).then_some(())).await;
 }
 
 #[tokio::test]
-async fn limits_are_never_exceeded_and_no_slot_leaks() {
+async fn limits_are_never_exceeded_and_no_permit_leaks() {
     let server = start();
     let client = Api::sandbox(&server);
     change(
@@ -65,7 +65,7 @@ async fn limits_are_never_exceeded_and_no_slot_leaks() {
            UPDATE clients SET limits = '{"max_live_calls":8}'"#,
     );
     until_it_holds().await;
-    // Answered, busy, congested and refused ones: a slot is free again whatever became of its call.
+    // Answered, busy, congested and refused calls: each releases its permit, whatever its outcome.
     let numbers = ["90@endpoint1", "01@endpoint2", "04@endpoint1", "90@endpoint2", "08@endpoint1", "07@endpoint2"];
     let mixed = |count: usize| -> Vec<Value> {
         let number = |index: usize| format!("PJSIP/12345678{}", numbers[index % numbers.len()]);
@@ -90,7 +90,7 @@ async fn limits_are_never_exceeded_and_no_slot_leaks() {
     assert!(most_at_once(&limited) <= 4, "{}", most_at_once(&limited));
     assert!(most_at_once(&through("endpoint2")) <= 3);
     let most = most_at_once(&all);
-    assert!((4..=8).contains(&most), "the client's limit is used, and kept: {most}");
+    assert!((4..=8).contains(&most), "the client's limit of 8 is not used or not kept: {most} live calls");
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn thousands_of_calls_of_a_full_trunk_keep_none_of_another_waiting() {
     let full = r#"[{"trunk":"endpoint1","max_channels":1},{"trunk":"endpoint3","max_channels":1}]"#;
     change(&server, &format!("UPDATE servers SET trunks = '{full}'"));
     until_it_holds().await;
-    // Of each of two trunks more than a lane keeps at hand of a queue that is stuck, one behind the other.
+    // Each of two trunks has more calls than a lane buffers of a blocked queue, first one trunk's and then the other's.
     let queue = client.insert(1, vec![item("server1", FOREVER, "1000"); 1000]).await;
     let more = async |batch: i64, items: Vec<Value>| {
         let batch = json!({ "queue_id": queue, "batch_id": batch, "data": items });
@@ -113,7 +113,7 @@ async fn thousands_of_calls_of_a_full_trunk_keep_none_of_another_waiting() {
         more(batch, vec![item("server1", "PJSIP/1234567806@endpoint3", "1000"); 1000]).await;
     }
     more(9, vec![item("server1", "PJSIP/1234567890@endpoint2", "0"); 20]).await;
-    wait::until_async("all of the other trunk have ended", async || {
+    wait::until_async("all calls of the other trunk have ended", async || {
         (client.queue(queue).await["counts"]["completed"] == 20).then_some(())
     })
     .await;
@@ -121,7 +121,7 @@ async fn thousands_of_calls_of_a_full_trunk_keep_none_of_another_waiting() {
 }
 
 #[tokio::test]
-async fn a_lane_that_begins_anew_gives_away_no_slot_of_a_client() {
+async fn a_lane_that_restarts_releases_no_permit_of_a_live_call() {
     let server = start();
     let (client, admin) = (Api::sandbox(&server), Api::admin(&server));
     change(
@@ -133,23 +133,24 @@ async fn a_lane_that_begins_anew_gives_away_no_slot_of_a_client() {
            UPDATE clients SET limits = '{"max_live_calls":2}'"#,
     );
     let held = client.insert(1, vec![item("server2", FOREVER, "1000")]).await;
-    wait::until_async("one is live on the other server", async || {
+    wait::until_async("one call is live on the other server", async || {
         (client.queue(held).await["counts"]["answered"] == 1).then_some(())
     })
     .await;
     let queue = client.insert(2, vec![item("server1", SHORT, "0.5"); 40]).await;
-    // Its lane is let go and begun again while the first server's has calls for every slot.
+    // Its lane is released and starts again while the first server's lane has calls for every permit.
     for host in ["localhost", "127.0.0.1"].into_iter().cycle().take(6) {
         let before = begun(&client, queue).await;
         admin.patch("admin/servers/server2", json!({ "host": host })).await.data();
-        wait::until_async("calls go on", async || (begun(&client, queue).await > before + 1).then_some(())).await;
+        wait::until_async("more calls begin", async || (begun(&client, queue).await > before + 1).then_some(())).await;
     }
     client.wait_until_completed(queue).await;
-    assert_eq!(client.queue(held).await["counts"]["answered"], 1, "the first call lived all the time");
-    assert_eq!(most_at_once(&client.calls(queue).await), 1, "beside the one on the other server");
+    assert_eq!(client.queue(held).await["counts"]["answered"], 1, "the first call was live all the time");
+    assert_eq!(most_at_once(&client.calls(queue).await), 1, "the call on the other server holds the second permit");
 }
 
-/// The most calls between their first and their last moment at one time; one that ends as another begins makes room.
+/// Returns the largest number of calls that were live at one time. A call that ends at the moment at which another
+/// begins makes room for it.
 fn most_at_once(calls: &[Value]) -> i64 {
     let mut changes: Vec<(String, i64)> = Vec::new();
     for call in calls {
@@ -169,7 +170,7 @@ fn most_at_once(calls: &[Value]) -> i64 {
         .unwrap_or(0)
 }
 
-/// RFC 3339 with milliseconds always, so that texts sort as times do.
+/// Formats a time as RFC 3339 with milliseconds, so that the texts sort like the times.
 fn sortable(time: &str) -> String {
     let time = time.trim_end_matches('Z');
     let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
@@ -182,12 +183,12 @@ async fn a_small_queue_ends_long_before_a_large_one_that_came_first() {
     let client = Api::sandbox(&server);
     change(&server, "UPDATE servers SET calls_per_second = 20");
     let large = client.insert(1, vec![item("server1", SHORT, "0"); 1000]).await;
-    wait::until_async("the large one is under way", async || (begun(&client, large).await > 3).then_some(())).await;
+    wait::until_async("calls of the large queue begin", async || (begun(&client, large).await > 3).then_some(())).await;
     let small = client.insert(2, vec![item("server1", SHORT, "0"); 10]).await;
     let before = begun(&client, large).await;
     client.wait_until_completed(small).await;
     let meanwhile = begun(&client, large).await - before;
-    assert!(meanwhile < 150, "{meanwhile} calls of the large one went out beside 10 of the small one");
+    assert!(meanwhile < 150, "{meanwhile} calls of the large queue began during the 10 of the small queue");
 }
 
 #[tokio::test]
@@ -198,11 +199,12 @@ async fn limits_are_changed_under_a_running_lane() {
     until_it_holds().await;
     let queue = client.insert(1, vec![item("server1", FOREVER, "1000"); 10]).await;
     wait::until_async("two are live", async || (begun(&client, queue).await >= 2).then_some(())).await;
-    // Long enough for the others to be begun as well, were there room.
+    // Long enough for the others to begin as well if there were room.
     until_it_holds().await;
     assert_eq!(begun(&client, queue).await, 2);
     change(&server, "UPDATE servers SET max_channels = 20");
     wait::until_async("all are live", async || (begun(&client, queue).await == 10).then_some(())).await;
     let text = server.output().text();
-    assert!(!text.contains("the lane is let go"), "a limit that changes drops no connection: {text}");
+    assert!(!text.contains("the lane is let go"), "a change of limits ended the lane: {text}");
+    assert_eq!(text.matches("logged in to Asterisk").count(), 1, "a change of limits dropped the connection: {text}");
 }

@@ -1,4 +1,4 @@
-//! "The same `batch_id` with the same content is a replay": whoever asks, however often, at whatever moment.
+//! Tests "The same `batch_id` with the same content is a replay" for repeated and simultaneous requests.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::api::Api;
 use crate::support::postgres::Postgres;
 use crate::support::server::Server;
 
-/// How many ask at once.
+/// How many requests are sent at once.
 const ASKERS: usize = 64;
 
 const QUICK: &str = "queues/insertquickcall";
@@ -19,7 +19,7 @@ struct Answer {
     body: Value,
 }
 
-/// Asks over a connection of its own.
+/// Sends a request over its own connection.
 async fn ask(client: &Api, path: &str, key: Option<&str>, body: &Value) -> Answer {
     let mut request = reqwest::Client::new().post(client.url(path)).header("X-API-KEY", client.key()).json(body);
     if let Some(key) = key {
@@ -30,7 +30,7 @@ async fn ask(client: &Api, path: &str, key: Option<&str>, body: &Value) -> Answe
     Answer { status: response.status().as_u16(), replayed, body: response.json().await.expect("a JSON body") }
 }
 
-/// All at once get the same answer, and one of them is the first. Answers the data.
+/// Asserts that simultaneous requests get the same answer and that one of them is not a replay. Returns the data.
 async fn ask_all_at_once(client: &Api, path: &str, key: Option<&str>, body: &Value) -> Value {
     let answers = join_all((0..ASKERS).map(|_| ask(client, path, key, body))).await;
     assert!(answers.iter().all(|answer| answer.status == 200), "{}", answers[0].body);
@@ -45,7 +45,7 @@ async fn identical_batches_at_the_same_moment_are_one(client: &Api) {
     assert_eq!((&data["inserted_count"], &data["batch_id"]), (&json!(50), &json!(1)));
     let queue = get(client, data["queue_id"].as_i64().expect("an id")).await;
     assert_eq!((&queue["total_calls"], &queue["batches"]), (&json!(50), &json!([1])));
-    assert_eq!(client.get("queues/getmasterqueues").await.data()["count"], 1, "no queue is left over");
+    assert_eq!(client.get("queues/getmasterqueues").await.data()["count"], 1, "a queue was left over");
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_batch_that_created_its_queue_is_replayed_also_after_a_restart() {
     let client = Api::sandbox(&server);
     let again = ask(&client, INSERT, None, &body).await;
     assert!(again.replayed);
-    assert_eq!(again.body, first.body, "warnings too");
+    assert_eq!(again.body, first.body, "the answers differ, warnings included");
     assert_eq!(client.get("queues/getmasterqueues").await.data()["count"], 1);
 }
 
@@ -86,7 +86,7 @@ async fn a_batch_is_compared_after_parsing() {
     let same = r#"{"data":[{"action":{"Data":"1","Application":"Wait","Action":"Originate",
         "Channel":"PJSIP/1234567890@endpoint1"},"asterisk_server_code":"server1"}],"queue_id":null,"batch_id":"5",}"#;
     assert_eq!(text(one).await, (200, false));
-    assert_eq!(text(same).await, (200, true), "order, spelling, defaults and null make no difference");
+    assert_eq!(text(same).await, (200, true), "order, spelling, defaults or null made a difference");
 }
 
 async fn post_text(server: &Server, key: String, body: String) -> (u16, bool) {
@@ -122,7 +122,7 @@ async fn different_batches_at_the_same_moment_are_both_stored_whole() {
         let listed = client.get(&path).await.data();
         let ids = listed["results"].as_array().expect("a list").iter().map(|call| call["batch_id"].as_i64());
         assert_eq!(listed["count"], 100);
-        assert_eq!(ids.filter(|found| *found == Some(id)).count(), 100, "a batch stands together");
+        assert_eq!(ids.filter(|found| *found == Some(id)).count(), 100, "the batch is not stored together");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Lists and their filters.
+//! Tests the lists and their filters.
 
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ async fn calls_come_in_the_order_inserted_and_are_filtered_by_status_batch_outco
     let items = vec![numbered(ANSWERS, 1), numbered(BUSY, 2), numbered(NEVER_HANGS_UP, 3)];
     let queue = client.insert(1, items).await;
     client.post(INSERT, batch(2, Some(queue), vec![numbered(BUSY, 4), numbered(ANSWERS, 2)])).await.data();
-    wait::until_async("one lives and all others have ended", async || {
+    wait::until_async("one call is live and all others have ended", async || {
         let counts = get(&client, queue).await["counts"].clone();
         (counts["completed"] == 2 && counts["failed"] == 2 && counts["answered"] == 1).then_some(())
     })

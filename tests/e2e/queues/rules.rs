@@ -1,4 +1,4 @@
-//! A queue's rules, and those of its items.
+//! Tests a queue's rules and those of its items.
 
 use serde_json::{Value, json};
 
@@ -137,7 +137,7 @@ async fn a_calls_time_zone_is_shown() {
     assert_eq!((&listed["time_zone"], &call["time_zone"]), (&json!("Asia/Kolkata"), &json!("Asia/Kolkata")));
 }
 
-/// The server is killed while a phone rings, and the sandbox with it: nobody can tell what became of the call.
+/// The server is killed together with its sandbox while a phone rings, so that no one can tell how the call ended.
 #[tokio::test]
 async fn a_call_in_doubt_is_dialed_again_only_where_its_queue_says_at_least_once() {
     let (mut server, client) = sandbox("1");
@@ -158,7 +158,7 @@ async fn a_call_in_doubt_is_dialed_again_only_where_its_queue_says_at_least_once
         (call["attempts"] == 2 && call["status"] == "ringing").then_some(())
     })
     .await;
-    let call = wait::until_async("the other is given up", async || {
+    let call = wait::until_async("the other call has ended", async || {
         Some(client.calls(once).await.remove(0)).filter(|call| call["status"] == "unknown")
     })
     .await;

@@ -1,4 +1,4 @@
-//! `queue_status`, and what `updatequeuemaster` does to calls.
+//! Tests `queue_status` and the effect of `updatequeuemaster` on calls.
 
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ async fn completed_by_the_client_stops_dialing_and_keeps_what_is_left_which_in_p
     let completed = update(&client, queue, json!({ "queue_status": "completed" })).await;
     assert_eq!((&completed["queue_status"], &completed["counts"]["queued"]), (&json!("completed"), &json!(5)));
     let_the_lane_go_round(&client, 3).await;
-    assert_eq!(get(&client, queue).await["counts"]["queued"], 5, "nothing of it is dialed");
+    assert_eq!(get(&client, queue).await["counts"]["queued"], 5, "a call of the paused queue was dialed");
 
     let answer = client.post(INSERT, batch(4, Some(queue), vec![item(ANSWERS)])).await;
     assert_eq!((answer.status.as_u16(), &answer.body["code"]), (409, &json!("FAILED_PRECONDITION")), "{}", answer.body);
@@ -101,14 +101,14 @@ async fn retry_true_gives_calls_that_already_failed_in_a_retryable_way_further_t
     let mut patient = item(BUSY);
     patient["retry"] = json!(1);
     let queue = client.insert(1, vec![item(BUSY), item(UNALLOCATED), item(ANSWERS), patient]).await;
-    // The patient one waits 300 s for its second try; the others have ended.
+    // The call with the default gap waits 300 s for its second try; the others have ended.
     wait_for(&client, queue, "three have ended", |queue| {
         queue["counts"]["failed"] == 2 && queue["counts"]["completed"] == 1 && queue["counts"]["retrying"] == 1
     })
     .await;
     update(&client, queue, json!({ "retry": false })).await;
     let queue_now = get(&client, queue).await;
-    assert_eq!(queue_now["queue_status"], "completed", "retry: false stops all retries in the queue");
+    assert_eq!(queue_now["queue_status"], "completed", "retry: false did not stop all retries in the queue");
     assert_eq!(queue_now["counts"]["failed"], 3);
 
     update(&client, queue, json!({ "retry": true, "retry_count": 2, "retry_gap": 0 })).await;
@@ -117,7 +117,7 @@ async fn retry_true_gives_calls_that_already_failed_in_a_retryable_way_further_t
     let expected = [ended("failed", 3), ended("failed", 1), ended("completed", 1), ended("failed", 3)];
     assert_eq!(calls(&client, queue).await, expected);
 
-    // The larger of the queue's count and the item's own counts, in all.
+    // The larger of the queue's and the item's count is the number of further tries in all.
     update(&client, queue, json!({ "retry": true, "retry_count": 3 })).await;
     client.wait_until_completed(queue).await;
     assert_eq!(calls(&client, queue).await[0], ended("failed", 4));

@@ -1,4 +1,4 @@
-//! Streams of items, over gRPC: each item is stored once, whatever breaks.
+//! Tests streams of items over gRPC: each item is stored once, whatever fails.
 
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -16,7 +16,7 @@ use crate::support::server::Server;
 
 const DIDS: [&str; 3] = ["+1", "+2", "+3"];
 
-/// A stream to a server, and what it answers.
+/// A stream to a server, and its answers.
 struct Stream {
     to: mpsc::Sender<StreamItemsRequest>,
     from: Streaming<StreamItemsResponse>,
@@ -31,7 +31,7 @@ impl Stream {
         Self { to, from: grpc.stream_items(request).await.expect("a stream").into_inner() }
     }
 
-    /// Begins, and answers how many items are stored already.
+    /// Begins the stream and returns how many items are stored already.
     async fn begin(server: &Server, client: &Api, queue_id: i64) -> (Self, i64) {
         let mut stream = Self::open(server, client).await;
         let dids = DIDS.map(str::to_owned).to_vec();
@@ -46,7 +46,7 @@ impl Stream {
         self.to.send(message(position, items)).await.expect("a server");
     }
 
-    /// Reads until so many items are stored.
+    /// Reads until this many items are stored.
     async fn until_stored(&mut self, stored: i64) {
         while self.from.message().await.expect("an answer").expect("an answer").stored < stored {}
     }
@@ -56,7 +56,7 @@ impl Stream {
         loop {
             match self.from.message().await {
                 Ok(Some(_)) => {}
-                Ok(None) => panic!("the stream ended well"),
+                Ok(None) => panic!("the stream ended without an error"),
                 Err(status) => return status,
             }
         }
@@ -67,7 +67,7 @@ fn message(position: i64, items: Vec<QueueItem>) -> StreamItemsRequest {
     StreamItemsRequest { part: Some(Part::Items(StreamedItems { position, items })) }
 }
 
-/// The `number`th item, which says so.
+/// Makes the `number`th item, which contains its number.
 fn numbered(number: i64) -> QueueItem {
     let action = OriginateAction {
         action: "Originate".into(),
@@ -88,7 +88,7 @@ fn some(from: i64, to: i64) -> Vec<QueueItem> {
     (from..to).map(numbered).collect()
 }
 
-/// A queue that dials nothing, so that all that is streamed into it stays there to be looked at.
+/// Makes a queue that dials nothing, so that the items streamed into it stay there for the test.
 async fn paused_queue(client: &Api) -> i64 {
     let queue = client.insert(1, vec![item(NEVER_HANGS_UP)]).await;
     update(client, queue, json!({ "queue_status": "paused" })).await;
@@ -105,7 +105,7 @@ async fn a_stream_that_is_cut_by_a_kill_stores_each_item_once(mut server: Server
     let to = stream.to.clone();
     let sender = tokio::spawn(async move {
         let mut position = 0;
-        // Until the server is gone.
+        // This fails when the server is gone.
         while position < ITEMS && to.send(message(position, some(position, position + EACH))).await.is_ok() {
             position += EACH;
         }
@@ -133,8 +133,8 @@ async fn a_stream_that_is_cut_by_a_kill_stores_each_item_once(mut server: Server
 
     assert_eq!(get(&client, queue).await["total_calls"], ITEMS + 1);
     for (index, call) in client.calls(queue).await.iter().skip(1).enumerate() {
-        assert_eq!(call["contact_number"], index, "each once, in order");
-        assert_eq!(call["did"], DIDS[index % DIDS.len()], "they rotate over the whole stream");
+        assert_eq!(call["contact_number"], index, "the items are not stored once and in order");
+        assert_eq!(call["did"], DIDS[index % DIDS.len()], "the dids do not rotate over the whole stream");
         assert!(call.get("batch_id").is_none());
     }
 }
@@ -218,7 +218,7 @@ async fn a_stream_ends_with_the_key_that_it_was_begun_with() {
     let (mut stream, _) = Stream::begin(&server, &holder, queue).await;
     admin.delete(&format!("admin/clients/{id}/keys/{}", key["key_id"].as_str().expect("an id"))).await.data();
     let mut position = 0;
-    // Rights are looked at twice a second.
+    // Keys and clients are checked twice a second.
     let refused = loop {
         if stream.to.send(message(position, some(position, position + 1))).await.is_err() {
             break stream.refusal().await;
