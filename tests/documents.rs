@@ -1,10 +1,16 @@
-//! Checks that every relative link in the README and in `docs/` leads to a file, and every anchor to a heading.
+//! Checks that every relative link in the README and in `docs/` leads to a file, and every anchor to a heading. Tests the
+//! script that counts short doc comments, too.
 
 #![allow(clippy::expect_used, reason = "a test")]
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[allow(dead_code, reason = "a part of the support")]
+#[path = "support/skip.rs"]
+mod skip;
 
 /// A link of a page, by its line.
 #[derive(Debug, PartialEq, Eq)]
@@ -135,4 +141,25 @@ fn broken_links_are_found_and_good_ones_are_not() {
         "9: code.rs#L1: code.rs is not a page: link it without an anchor, because its lines move",
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn short_doc_comments_are_found_and_sentences_are_not() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let code = "//! A module with a sentence.\n\n/// Too short.\nfn a() {}\n\n\
+        /// Returns the sum\n/// of both.\n// short\n//// short\nfn b() {}\n\n\
+        /// Short.\n///\n/// # Errors\n///\n/// ```\n/// many words in an example\n/// ```\nfn c() {}\n";
+    let proto = "// Short head.\n\n// Too short.\nmessage A {\n  // The number of a call.\n  int32 a = 1;\n}\n";
+    fs::write(dir.path().join("code.rs"), code).expect("a file");
+    fs::write(dir.path().join("a.proto"), proto).expect("a file");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bin/doc-words");
+    let Ok(output) = Command::new("python3").arg(script).arg(dir.path()).output() else {
+        return skip::skipped("no python3: bin/doc-words is not tested");
+    };
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    let found: Vec<&str> = printed.lines().filter_map(|line| line.rsplit_once('/')).map(|(_, found)| found).collect();
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert_eq!(found.len(), 3, "{printed}");
+    assert!(found[0].starts_with("a.proto:3: ") && found[1].starts_with("code.rs:3: "), "{printed}");
+    assert!(found[2].starts_with("code.rs:12: "), "{printed}");
 }

@@ -1,6 +1,6 @@
-# Root file systems with Asterisk and sipp, which Debian 12 does not ship but other Debian releases do.
+# Makes root file systems with Asterisk and sipp, which Debian 12 does not have but other Debian releases do.
 
-# `have_asterisk MAJOR SUITE`: makes sure of one, and tells the tests where it is.
+# `have_asterisk MAJOR SUITE`: makes one if it is missing, and exports its path for the tests.
 have_asterisk() {
     local root="$cache/asterisk/$1"
     if ! is_debian_root; then
@@ -20,7 +20,7 @@ have_asterisk() {
 
 asterisk_version() { chroot "$1" asterisk -V 2>/dev/null | sed -E 's/^Asterisk ([0-9]+).*/\1/'; }
 
-# `make_root ROOT SUITE`: all or nothing, however it is interrupted; a second run beside it waits.
+# `make_root ROOT SUITE`: makes a whole root file system or none, even if it is interrupted. A second run waits for it.
 make_root() (
     mkdir -p "${1%/*}"
     exec {lock}>"$1.lock"
@@ -28,7 +28,7 @@ make_root() (
     [ ! -x "$1/usr/sbin/asterisk" ] || return 0
     say "making a root file system of Debian's $2, for Asterisk ${1##*/}"
     rm -rf "$1.partial"
-    # In namespaces of its own, so that the mounts of an interrupted debootstrap go with it.
+    # It runs in its own namespaces, so that the mounts of an interrupted debootstrap go away with it.
     unshare --mount --pid --fork --kill-child debootstrap --variant=minbase --include=asterisk,sip-tester \
         --components=main "$2" "$1.partial" "$(debian_mirror)" >"$1.log" 2>&1 || {
         tail -n 20 "$1.log" >&2

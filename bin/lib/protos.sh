@@ -1,11 +1,11 @@
-# The protos: well-formed, and no change that would break a client of the last release.
+# Checks the protos: their form, and that no change breaks a client of the last release.
 
 protos() {
     have_buf || return 0
     check "protos" buf lint
     local against
     if ! against=$(proto_baseline); then
-        say "no tag and no main to compare the protos with: breaking changes are not looked for"
+        say "there is no tag and no main branch to compare the protos with: breaking changes are not checked"
         return 0
     fi
     mkdir "$run_dir/protos-before"
@@ -13,7 +13,7 @@ protos() {
     check "no breaking change since ${against:0:12}" buf breaking --against "$run_dir/protos-before"
 }
 
-# The last tag before this commit, else the main branch, whichever a clone has: a shallow one may have neither.
+# Prints the commit of the last tag before this one, else of the main branch. A shallow clone may have neither.
 proto_baseline() {
     local ref
     for ref in "$(git describe --tags --abbrev=0 HEAD^ 2>/dev/null)" origin/main main; do

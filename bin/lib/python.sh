@@ -1,6 +1,7 @@
-# Checks by stock clients in Python, each with its pinned packages in a virtual environment of its own.
+# Checks with stock clients in Python, each with its pinned packages in its own virtual environment.
 
-# `have_venv NAME`: makes sure of tests/NAME/requirements.txt, and sets `venv`. A change of the file makes another one.
+# `have_venv NAME`: installs tests/NAME/requirements.txt if needed and sets `venv`. A change of the file makes a new
+# one.
 have_venv() {
     local wanted
     wanted="tests/$1/requirements.txt"
@@ -15,7 +16,7 @@ have_venv() {
         touch "$venv/complete"; } || { skip "$1: its Python packages could not be installed" && return 1; }
 }
 
-# `with_sandbox COMMAND…`: runs a command beside a fresh sandbox, with `url`, `key` and `admin_key` set.
+# `with_sandbox COMMAND…`: runs a command with a fresh sandbox, whose `url`, `key` and `admin_key` are set.
 with_sandbox() {
     local dir server result=0
     dir=$(mktemp -d)
@@ -39,15 +40,16 @@ with_sandbox() {
 
 stock_client() { "$venv/bin/python" tests/clients/stock_client.py "${url#http://}" "$key" proto; }
 
-# What schemathesis leaves out: the stream, which has no end that it could wait for (tests/rest/events.rs and
-# tests/contract/queues.rs hold it to its document).
+# Schemathesis does not test the stream, which has no end to wait for (tests/rest/events.rs and
+# tests/contract/queues.rs compare it with its description).
 readonly NOT_FUZZED=(WatchCalls)
-# The same requests on every run. Another one is tried with SCHEMATHESIS_SEED.
+# Every run sends the same requests. SCHEMATHESIS_SEED sets another seed.
 readonly SEED="${SCHEMATHESIS_SEED:-20261125}"
-# Fewest requests of all runs together.
+# The least number of requests in all runs together.
 readonly FEWEST=5000
 
-# `fuzz KEY LOG OPTION…`: all checks of schemathesis, stateful ones included, on what the options pick.
+# `fuzz KEY LOG OPTION…`: runs all checks of schemathesis, including the stateful ones, on the operations that the
+# options select.
 fuzz() {
     local options=() id
     for id in "${NOT_FUZZED[@]}"; do options+=(--exclude-operation-id "$id"); done
@@ -56,7 +58,7 @@ fuzz() {
         --continue-on-failure --request-timeout 30 --no-color "${options[@]}" "${@:3}" 2>&1 | tee "$2"
 }
 
-# As a client and as an administrator, each with what the other one may do as well.
+# Tests the client's operations with the client's key, and those below /admin/ with the admin key.
 fuzzed() {
     local log="${CARGO_TARGET_DIR:-target}/schemathesis" requests
     mkdir -p "$log"
@@ -69,7 +71,7 @@ fuzzed() {
 
 stock_clients() {
     local venv url key admin_key
-    # Built as the tests build it, so that this is done already where they have run.
+    # It is built as the tests build it, so that nothing is left to build after they have run.
     check "the binary for the clients" cargo test --locked --quiet --no-run --test contract || return 0
     have_venv clients && check "a stock gRPC client" with_sandbox stock_client
     have_venv schemathesis && check "schemathesis" with_sandbox fuzzed 150 100

@@ -1,4 +1,4 @@
-# Counting, skipping, and making sure that nothing stays behind.
+# Counts checks, reports skipped ones, and makes sure that no process and no mount is left behind.
 
 passed=0
 failed=0
@@ -8,7 +8,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 in_ci() { [ "${CI:-}" = true ]; }
 
-# Something that cannot run here: a failure in CI, elsewhere repeated at the end.
+# Reports something that cannot run here. In CI that is a failure; elsewhere it is repeated at the end.
 skip() {
     if in_ci; then
         printf 'FAILED: %s\n' "$*" >&2
@@ -18,7 +18,7 @@ skip() {
     fi
 }
 
-# Runs one command as one check: `check NAME COMMAND…`.
+# `check NAME COMMAND…`: runs one command as one check.
 check() {
     say "$1"
     if "${@:2}"; then
@@ -29,11 +29,11 @@ check() {
     fi
 }
 
-# Adds what nextest's JUnit report says, and the tests that skipped themselves. No report: the build failed.
+# Adds the results in nextest's JUnit report and the tests that skipped themselves. Without a report the build failed.
 count_nextest() {
     local tests failures errors reason
     if ! [ -s "$1" ]; then
-        printf 'FAILED: the tests did not run\n' >&2
+        printf 'FAILED: the tests did not run, because they could not be built\n' >&2
         failed=$((failed + 1))
         return
     fi
@@ -44,7 +44,7 @@ count_nextest() {
     while read -r reason; do skip "$reason"; done < <(sed -nE 's/.*SKIPPED: //p' "$1" | sort -u)
 }
 
-# Gives the run a directory for temporary files, which also marks all of its processes.
+# Makes a directory for the run's temporary files, which also marks all of its processes.
 begin() {
     run_dir=$(mktemp -d "${TMPDIR:-/tmp}/trunkline-test.XXXXXX")
     chmod 755 "$run_dir" # PostgreSQL runs as another user
@@ -53,7 +53,7 @@ begin() {
     SECONDS=0
 }
 
-# Processes that carry this run's mark, and mounts below its directory or the cache.
+# Prints the processes with this run's mark, and the mounts below its directory or the cache.
 leftovers() {
     local environ
     for environ in $(env -u TMPDIR grep -lsxz "TMPDIR=$run_dir" /proc/[0-9]*/environ); do

@@ -1,4 +1,4 @@
-# The tools that the checks need: taken where they are installed, else fetched once into the cache.
+# The tools that the checks need. Installed ones are used; others are fetched once into the cache.
 
 readonly NEXTEST=0.9.143 CARGO_DENY=0.20.2 BUF=1.75.0
 
@@ -13,7 +13,7 @@ apt_install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null
 }
 
-# What building and the root file systems take.
+# Installs the packages for building and for the root file systems.
 have_packages() {
     local missing=()
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
@@ -23,7 +23,7 @@ have_packages() {
     if is_debian_root; then apt_install "${missing[@]}"; else skip "not installed: ${missing[*]} (needs root on Debian)"; fi
 }
 
-# PostgreSQL's programs. The package would also start a server: told not to, the tests start their own.
+# Installs PostgreSQL's programs. The package is told not to start a server, because the tests start their own.
 have_postgres() {
     if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then return; fi
     if ! is_debian_root; then
@@ -37,13 +37,13 @@ have_postgres() {
     rm "$no_cluster"
 }
 
-# What sets the clock of one server in the chaos test.
+# Installs libfaketime, which sets the clock of one server in the chaos test.
 have_faketime() {
     if compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; then return; fi
     if is_debian_root; then apt_install libfaketime; else skip "libfaketime is not installed (needs root on Debian)"; fi
 }
 
-# `cargo_tool NAME VERSION`: built without optimisation, in a quarter of the time; each runs once.
+# `cargo_tool NAME VERSION`: builds a tool without optimisation, in a quarter of the time, because it runs only once.
 cargo_tool() {
     command -v "$1" >/dev/null && return
     say "installing $1 $2"
