@@ -1,4 +1,4 @@
-//! What the build script refuses: a REST option that does not fit the messages it names.
+//! What the build script makes of the options of a method, and the options that it refuses.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,6 +10,8 @@
     reason = "a test fails by panicking, and talks to whoever reads its output"
 )]
 
+#[path = "../build/default_message.rs"]
+mod default_message;
 #[path = "../build/http_rule.rs"]
 mod http_rule;
 #[path = "../build/routes.rs"]
@@ -90,7 +92,7 @@ fn a_template_names_fields_of_the_request_in_whole_segments() {
     let path = "/calling/api/v1/{thing}";
     refused(
         &method("(Complex) returns (Answer)", &format!("post: {path:?} body: \"*\"")),
-        "/calling/api/v1/{thing}: thing is no scalar",
+        "/calling/api/v1/{thing}: thing is not a scalar",
     );
 }
 
@@ -102,7 +104,7 @@ fn bodies_fit_their_verbs_and_messages() {
         ("Request", format!("post: {path:?} body: \"id\""), "body \"id\": only \"*\" is supported"),
         ("Complex", format!("get: {path:?}"), "names: cannot be a query parameter"),
         ("Request", format!("get: {path:?} response_body: \"no\""), "response_body: Answer has no no"),
-        ("Request", format!("get: {path:?} response_body: \"count\""), "response_body: count is no message"),
+        ("Request", format!("get: {path:?} response_body: \"count\""), "response_body: count is not a message"),
         ("Request", format!("custom {{ kind: \"HEAD\" path: {path:?} }}"), "custom verb \"HEAD\""),
         ("Request", String::new(), "google.api.http names no verb"),
     ] {
@@ -111,11 +113,11 @@ fn bodies_fit_their_verbs_and_messages() {
 }
 
 #[test]
-fn both_options_stand_together() {
-    refused(
+fn the_rest_option_needs_a_path_but_a_path_needs_no_rest_option() {
+    let services = read(
         r#"service S { rpc M(Request) returns (Answer) { option (google.api.http) = {get: "/calling/api/v1/a"}; } }"#,
-        "has google.api.http but no (trunkline.v1.rest)",
     );
+    assert_eq!(services.unwrap()[0].endpoints[0].message, "Done");
     refused(
         r#"service S { rpc M(Request) returns (Answer) { option (rest).message = "Done"; } }"#,
         "has (trunkline.v1.rest) but no google.api.http",
@@ -123,18 +125,38 @@ fn both_options_stand_together() {
 }
 
 #[test]
-fn what_is_admin_is_so_by_service_path_and_option() {
-    let misplaced = "admin must be true in AdminService and nowhere else";
-    let method = r#"rpc M(Request) returns (Answer) { option (google.api.http) = {get: "PATH"}; option (rest) = {admin: ADMIN}; }"#;
-    let service = |name: &str, path: &str, admin: &str| {
-        format!("service {name} {{ {} }}", method.replace("PATH", path).replace("ADMIN", admin))
+fn the_default_message_comes_from_the_methods_name() {
+    for (method, message) in [
+        ("CreateClient", "Client created successfully"),
+        ("GetKillSwitch", "Kill switch fetched successfully"),
+        ("ListGrants", "Grants fetched successfully"),
+        ("UpdateServer", "Server updated successfully"),
+        ("DeleteWebhook", "Webhook deleted successfully"),
+        ("SetGrant", "Grant set successfully"),
+        ("RevokeKey", "Key revoked successfully"),
+        ("AddToy", "Toy added successfully"),
+        ("RemoveToy", "Toy removed successfully"),
+        ("InsertToy", "Toy inserted successfully"),
+        ("ExplainQueue", "Done"),
+        ("Getaway", "Done"),
+        ("Get", "Done"),
+    ] {
+        assert_eq!(default_message::of(method), message);
+    }
+}
+
+#[test]
+fn the_methods_of_the_admin_service_have_admin_paths_and_no_others_do() {
+    let service = |name: &str, path: &str| {
+        format!(
+            "service {name} {{ rpc M(Request) returns (Answer) {{ option (google.api.http) = {{get: {path:?}}}; }} }}"
+        )
     };
-    refused(&service("S", "/calling/api/v1/admin/a", "true"), misplaced);
-    refused(&service("AdminService", "/calling/api/v1/admin/a", "false"), misplaced);
-    let elsewhere = "what begins with /calling/api/v1/admin/ is admin, and nothing else";
-    refused(&service("S", "/calling/api/v1/admin/a", "false"), &format!("/calling/api/v1/admin/a: {elsewhere}"));
-    refused(&service("AdminService", "/calling/api/v1/a", "true"), &format!("/calling/api/v1/a: {elsewhere}"));
-    assert!(read(&service("AdminService", "/calling/api/v1/admin/a", "true")).is_ok());
+    let because = "the paths of AdminService, and no others, must begin with /calling/api/v1/admin/";
+    refused(&service("S", "/calling/api/v1/admin/a"), &format!("/calling/api/v1/admin/a: {because}"));
+    refused(&service("AdminService", "/calling/api/v1/a"), &format!("/calling/api/v1/a: {because}"));
+    assert!(read(&service("AdminService", "/calling/api/v1/admin/a")).unwrap()[0].endpoints[0].admin);
+    assert!(!read(&service("S", "/calling/api/v1/a")).unwrap()[0].endpoints[0].admin);
 }
 
 #[test]
