@@ -12,12 +12,18 @@
 
 #[path = "../build/default_message.rs"]
 mod default_message;
+#[path = "../build/descriptors.rs"]
+#[allow(dead_code, reason = "the tests generate no code from the descriptors")]
+mod descriptors;
+#[path = "../build/emit.rs"]
+mod emit;
 #[path = "../build/http_rule.rs"]
 mod http_rule;
 #[path = "../build/routes.rs"]
 mod routes;
 
 use prost_reflect::DescriptorPool;
+use trunkline::api::{openapi, rest};
 
 const PACKAGE: &str = "trunkline.v1";
 
@@ -175,5 +181,75 @@ fn a_stream_is_read_with_get_and_has_a_cursor() {
         ("(stream Request) returns (Answer)", get.clone(), "a client stream has no REST form"),
     ] {
         refused(&method(signature, &rule), because);
+    }
+}
+
+/// Makes the endpoint of the generated table from what the build script read.
+fn endpoint(service: &routes::Service, endpoint: &routes::Endpoint) -> rest::Endpoint {
+    let leak = |text: String| -> &'static str { text.leak() };
+    rest::Endpoint {
+        rpc: leak(format!("{PACKAGE}.{}/{}", service.name, endpoint.method)),
+        input: leak(endpoint.input.clone()),
+        verb: endpoint.verb.parse().unwrap(),
+        path: leak(endpoint.path.clone()),
+        has_body: endpoint.has_body,
+        response_body: endpoint.response_body.clone().map(leak),
+        streams: endpoint.streams,
+        message: leak(endpoint.message.clone()),
+        admin: endpoint.admin,
+    }
+}
+
+#[test]
+fn one_option_puts_a_method_into_rest_openapi_json_and_docs() {
+    let pool = descriptors::compile(&["proto", "tests/data/toys"]).unwrap().pool;
+    let services = routes::read(&pool).unwrap();
+
+    // REST: the generated code has the endpoint and a route to the method.
+    let code = emit::routes(&services);
+    let index =
+        services.iter().take_while(|service| service.name != "ToyService").map(|it| it.endpoints.len()).sum::<usize>();
+    for line in [
+        "    Endpoint { rpc: \"trunkline.v1.ToyService/GetWoodenToy\", input: \"trunkline.v1.GetWoodenToyRequest\", \
+         verb: ::http::Method::GET, path: \"/calling/api/v1/toys/{toy_id}\", has_body: false, \
+         response_body: Some(\"toy\"), streams: false, message: \"Wooden toy fetched successfully\", admin: false },\n"
+            .to_owned(),
+        format!(
+            "    RestRoutes::new(service)\n        .unary(&ENDPOINTS[{index}], |service, request| async move {{ \
+             service.get_wooden_toy(request).await }}, |answer| answer.toy)\n        .into_router()\n"
+        ),
+    ] {
+        assert!(code.contains(&line), "{line} is missing in {code}");
+    }
+
+    // OpenAPI: the document has the operation, its schemas and its tag.
+    let endpoints: Vec<_> =
+        services.iter().flat_map(|service| service.endpoints.iter().map(|it| endpoint(service, it))).collect();
+    let document = openapi::json(openapi::Source { pool: &pool, endpoints: &endpoints });
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let operation = &document["paths"]["/toys/{toy_id}"]["get"];
+    assert_eq!(operation["operationId"], "GetWoodenToy");
+    assert_eq!(operation["description"], "Returns one toy.\n\ngRPC: `trunkline.v1.ToyService/GetWoodenToy`.");
+    assert_eq!(operation["parameters"][0]["description"], "The id of the toy.");
+    let answer = &operation["responses"]["200"]["content"]["application/json"]["schema"]["properties"];
+    assert_eq!(answer["message"]["const"], "Wooden toy fetched successfully");
+    assert_eq!(answer["data"]["$ref"], "#/components/schemas/WoodenToy");
+    assert_eq!(document["components"]["schemas"]["WoodenToy"]["description"], "A toy made of wood.");
+    let tag = serde_json::json!({"name": "ToyService", "description": "Keeps toys."});
+    assert!(document["tags"].as_array().unwrap().contains(&tag), "{}", document["tags"]);
+    assert_eq!(operation["tags"], serde_json::json!(["ToyService"]));
+
+    // Docs: the page draws each operation under its tag from the document. It has no list of its own.
+    let page = concat!(include_str!("../src/api/docs/index.html"), include_str!("../src/api/docs/page.js"));
+    assert!(page.contains("fetch(\"/openapi.json\")"));
+    assert!(page.contains("operation.tags.includes(tag.name)"));
+    for (service, endpoint) in services.iter().flat_map(|service| service.endpoints.iter().map(move |it| (service, it)))
+    {
+        let below = endpoint.path.strip_prefix("/calling/api/v1").unwrap();
+        for name in [&service.name, &endpoint.method, below] {
+            assert!(!page.contains(name), "the page names {name} itself");
+        }
+        let verb = format!("\"{}\"", endpoint.verb.to_ascii_lowercase());
+        assert!(page.contains(&verb), "the page passes over {verb}");
     }
 }

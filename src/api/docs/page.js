@@ -12,13 +12,15 @@ function el(name, attributes = {}, ...children) {
   return element;
 }
 
-/** The little Markdown that comments use: paragraphs, `code` and **bold**. */
+/** Draws the part of Markdown that comments use: paragraphs, lists, `code` and **bold**. */
 function prose(text = "") {
-  return text.split("\n\n").filter(Boolean).map((paragraph) =>
-    el("p", {}, paragraph.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) => {
-      if (part.startsWith("`")) return el("code", {}, part.slice(1, -1));
-      return part.startsWith("**") ? el("strong", {}, part.slice(2, -2)) : part;
-    })));
+  const inline = (line) => line.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) => {
+    if (part.startsWith("`")) return el("code", {}, part.slice(1, -1));
+    return part.startsWith("**") ? el("strong", {}, part.slice(2, -2)) : part;
+  });
+  return text.split("\n\n").filter(Boolean).map((block) => block.startsWith("- ")
+    ? el("ul", {}, block.slice(2).split("\n- ").map((item) => el("li", {}, inline(item))))
+    : el("p", {}, inline(block)));
 }
 
 /** What a `$ref` refers to. */
@@ -151,8 +153,7 @@ function draw() {
   document.getElementById("title").replaceChildren(info.title, " ", el("small", {}, info.version));
   document.getElementById("about").replaceChildren(...prose(info.description));
   const all = Object.entries(paths).flatMap(([path, item]) => VERBS.filter((verb) => item[verb]).map((verb) => [verb, path, item[verb]]));
-  // What clients use comes before what administrators do.
-  const groups = tags.toSorted((a, b) => (a.name === "AdminService") - (b.name === "AdminService")).map((tag) => [tag, all.filter(([, , operation]) => operation.tags.includes(tag.name))]);
+  const groups = tags.map((tag) => [tag, all.filter(([, , operation]) => operation.tags.includes(tag.name))]);
   document.getElementById("index").replaceChildren(...groups.flatMap(([tag, operations]) => [
     el("h2", {}, tag.name.replace("Service", "")),
     el("ul", {}, operations.map(([verb, path, operation]) => el("li", { "data-words": `${verb} ${path} ${operation.summary}`.toLowerCase() },
