@@ -23,7 +23,7 @@ const FAULTS: [Fault; 11] = [
     (
         "401",
         "Unauthenticated",
-        "The key is missing, unknown, revoked or expired. The answer does not say which.",
+        "The key is missing, unknown, revoked or expired. The response does not say which.",
         &["UNAUTHENTICATED"],
     ),
     (
@@ -162,7 +162,7 @@ pub fn shared_headers() -> Object {
         .with(
             "Idempotent-Replayed",
             header(
-                "`true` if nothing was stored and this is the answer to the first request again.",
+                "`true` if nothing was stored and this is the response to the first request again.",
                 text().with("const", "true"),
             ),
         )
@@ -198,7 +198,7 @@ pub fn error_schema() -> Object {
         .with("data", Object::default().with("type", "null"));
     Object::default()
         .with("type", "object")
-        .with("description", "The body of every answer other than a success, on every path.")
+        .with("description", "The body of every response other than a success, on every path.")
         .with("properties", properties)
         .with("required", list(["message", "status", "code", "errors", "data"]))
 }

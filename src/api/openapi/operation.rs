@@ -70,7 +70,7 @@ fn parameters(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut C
     };
     if options::rest(method).idempotency_key {
         let text = "A text that the client chooses. A request with the same key and the same body within 24 hours gets \
-                    the first answer again; the same key with another body is answered with 409.";
+                    the first response again; the same key with another body gets 409.";
         let rule = FieldRule { min_length: Some(1), max_length: Some(255), ..Default::default() };
         parameters.push(header(
             "Idempotency-Key",
