@@ -1,11 +1,15 @@
 //! Compiles the protos into messages, services, their JSON and their REST routes.
 
+#[path = "build/code.rs"]
+mod code;
+#[path = "build/default_message.rs"]
+mod default_message;
+#[path = "build/descriptors.rs"]
+mod descriptors;
 #[path = "build/emit.rs"]
 mod emit;
 #[path = "build/http_rule.rs"]
 mod http_rule;
-#[path = "build/protos.rs"]
-mod protos;
 #[path = "build/routes.rs"]
 mod routes;
 
@@ -13,10 +17,10 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The package whose services are served; what it imports is only referred to.
+/// The package whose services are served. Services of imported packages are not.
 const PACKAGE: &str = "trunkline.v1";
 
-#[expect(clippy::print_stderr, reason = "what cargo shows when the build fails")]
+#[expect(clippy::print_stderr, reason = "cargo shows it when the build fails")]
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -32,9 +36,9 @@ fn run() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={input}");
     }
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    let compiled = protos::compile()?;
+    let compiled = descriptors::compile(&["proto"])?;
     std::fs::write(out.join("descriptors.bin"), &compiled.descriptors)?;
-    protos::generate_code(&compiled)?;
+    code::generate(&compiled)?;
     let services = routes::read(&compiled.pool)?;
     std::fs::write(out.join("routes.rs"), emit::routes(&services))?;
     Ok(())

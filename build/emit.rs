@@ -1,11 +1,11 @@
-//! Writes the endpoints as Rust: a table of them, and for each service a function that routes them.
+//! Writes the endpoints as Rust code: a table of all of them, and a function for each service that routes its own.
 
 use heck::ToSnakeCase;
 
 use crate::PACKAGE;
 use crate::routes::{Endpoint, Service};
 
-/// The text of `routes.rs`, which is included in the module that defines `Endpoint` and `RestRoutes`.
+/// Returns the text of `routes.rs`, which is included in the module that defines `Endpoint` and `RestRoutes`.
 pub fn routes(services: &[Service]) -> String {
     let mut table = String::new();
     let mut functions = String::new();

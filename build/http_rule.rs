@@ -1,9 +1,9 @@
-//! The options that give a method its REST form, as plain types.
+//! The options that give a method its REST form, as plain Rust types.
 
 use prost::{Message, Oneof};
 use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
 
-/// `google.api.HttpRule`.
+/// `google.api.HttpRule`: the verb and path of an endpoint, and how its request and answer map to the messages.
 #[derive(Clone, PartialEq, Message)]
 pub struct HttpRule {
     #[prost(oneof = "Pattern", tags = "2, 3, 4, 5, 6, 8")]
@@ -16,7 +16,7 @@ pub struct HttpRule {
     pub response_body: String,
 }
 
-/// The verb of a rule with its path template.
+/// The verb of a rule, with its path template.
 #[derive(Clone, PartialEq, Oneof)]
 pub enum Pattern {
     #[prost(string, tag = "2")]
@@ -33,23 +33,21 @@ pub enum Pattern {
     Custom(CustomPattern),
 }
 
-/// `google.api.CustomHttpPattern`; refused, but known so that it can be named.
+/// `google.api.CustomHttpPattern`. It is refused; it is decoded so that the error can name it.
 #[derive(Clone, PartialEq, Message)]
 pub struct CustomPattern {
     #[prost(string, tag = "1")]
     pub kind: String,
 }
 
-/// `trunkline.v1.RestOptions`.
+/// `trunkline.v1.RestOptions`, as far as the routes need it.
 #[derive(Clone, PartialEq, Message)]
 pub struct RestOptions {
     #[prost(string, tag = "1")]
     pub message: String,
-    #[prost(bool, tag = "2")]
-    pub admin: bool,
 }
 
-/// The option `name` of a method, where it is set.
+/// Returns the option `name` of a method, or `None` if it is not set.
 pub fn option<T: Message + Default>(
     pool: &DescriptorPool,
     method: &MethodDescriptor,

@@ -1,13 +1,13 @@
-//! Which REST endpoints there are: every rule of every method, checked against the messages it names.
+//! Reads which REST endpoints there are: every rule of every method, checked against the messages that it names.
 
 use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 
-use crate::PACKAGE;
 use crate::http_rule::{self, HttpRule, Pattern, RestOptions};
+use crate::{PACKAGE, default_message};
 
-/// Where every REST path begins. The same endpoints are served without `v1/` too.
+/// Every REST path begins with this. The same endpoints are also served without `v1/`.
 const BASE: &str = "/calling/api/v1/";
-/// Where paths begin that need an admin key, below [`BASE`]. Authentication relies on it.
+/// Every path that needs an admin key begins with this, and no other path does. Authentication relies on it.
 const ADMIN: &str = "/calling/api/v1/admin/";
 /// The service whose methods need an admin key. Authentication relies on it.
 const ADMIN_SERVICE: &str = "AdminService";
@@ -20,23 +20,24 @@ pub struct Service {
 
 /// One verb and path of one method.
 pub struct Endpoint {
-    /// As `InsertBatch`.
+    /// The name of the method, such as `InsertBatch`.
     pub method: String,
-    /// As `trunkline.v1.InsertBatchRequest`.
+    /// The full name of the request message, such as `trunkline.v1.InsertBatchRequest`.
     pub input: String,
-    /// As `POST`.
+    /// The HTTP method in capitals, such as `POST`.
     pub verb: &'static str,
-    /// In axum's syntax, which is that of the template.
+    /// The path template. axum's syntax is the same.
     pub path: String,
     pub has_body: bool,
-    /// The field of the answer that is the envelope's `data`; none: the whole answer.
+    /// The field of the answer that becomes the envelope's `data`. `None` stands for the whole answer.
     pub response_body: Option<String>,
     pub streams: bool,
+    /// The envelope's `message` after a success. It is empty for a stream, which has no envelope.
     pub message: String,
     pub admin: bool,
 }
 
-/// Every service of the package, in the order of the protos.
+/// Reads every service of the package. The services that clients use come first, by name; `AdminService` is the last.
 pub fn read(pool: &DescriptorPool) -> Result<Vec<Service>, String> {
     let mut services = Vec::new();
     for service in pool.services() {
@@ -50,28 +51,31 @@ pub fn read(pool: &DescriptorPool) -> Result<Vec<Service>, String> {
         }
         services.push(Service { name: service.name().to_owned(), endpoints });
     }
+    services.sort_by(|a, b| (a.name == ADMIN_SERVICE, &a.name).cmp(&(b.name == ADMIN_SERVICE, &b.name)));
     Ok(services)
 }
 
 fn of_method(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Vec<Endpoint>, String> {
     let rule: Option<HttpRule> = http_rule::option(pool, method, "google.api.http")?;
     let rest: Option<RestOptions> = http_rule::option(pool, method, "trunkline.v1.rest")?;
-    let (rule, rest) = match (rule, rest) {
-        (Some(rule), Some(rest)) => (rule, rest),
-        (None, None) => return Ok(Vec::new()),
-        (Some(_), None) => return Err("has google.api.http but no (trunkline.v1.rest)".to_owned()),
-        (None, Some(_)) => return Err("has (trunkline.v1.rest) but no google.api.http".to_owned()),
+    let Some(rule) = rule else {
+        return match rest {
+            Some(_) => Err("has (trunkline.v1.rest) but no google.api.http".to_owned()),
+            None => Ok(Vec::new()),
+        };
     };
     if method.is_client_streaming() {
         return Err("a client stream has no REST form".to_owned());
     }
-    if rest.admin != (method.parent_service().name() == ADMIN_SERVICE) {
-        return Err(format!("admin must be true in {ADMIN_SERVICE} and nowhere else"));
-    }
-    std::iter::once(&rule).chain(&rule.additional_bindings).map(|rule| of_rule(method, rule, &rest)).collect()
+    let message = match rest.unwrap_or_default().message {
+        _ if method.is_server_streaming() => String::new(),
+        message if message.is_empty() => default_message::of(method.name()),
+        message => message,
+    };
+    std::iter::once(&rule).chain(&rule.additional_bindings).map(|rule| of_rule(method, rule, &message)).collect()
 }
 
-fn of_rule(method: &MethodDescriptor, rule: &HttpRule, rest: &RestOptions) -> Result<Endpoint, String> {
+fn of_rule(method: &MethodDescriptor, rule: &HttpRule, message: &str) -> Result<Endpoint, String> {
     let (verb, path) = match &rule.pattern {
         Some(Pattern::Get(path)) => ("GET", path),
         Some(Pattern::Put(path)) => ("PUT", path),
@@ -82,8 +86,9 @@ fn of_rule(method: &MethodDescriptor, rule: &HttpRule, rest: &RestOptions) -> Re
         None => return Err("google.api.http names no verb".to_owned()),
     };
     let in_path = path_fields(method, path)?;
-    if rest.admin != path.starts_with(ADMIN) {
-        return Err(format!("{path}: what begins with {ADMIN} is admin, and nothing else"));
+    let admin = method.parent_service().name() == ADMIN_SERVICE;
+    if admin != path.starts_with(ADMIN) {
+        return Err(format!("{path}: the paths of {ADMIN_SERVICE}, and no others, must begin with {ADMIN}"));
     }
     let has_body = match (rule.body.as_str(), verb) {
         ("", _) => false,
@@ -114,12 +119,12 @@ fn of_rule(method: &MethodDescriptor, rule: &HttpRule, rest: &RestOptions) -> Re
         has_body,
         response_body: response_body.map(|field| field.name().to_owned()),
         streams: method.is_server_streaming(),
-        message: rest.message.clone(),
-        admin: rest.admin,
+        message: message.to_owned(),
+        admin,
     })
 }
 
-/// The fields that a template names: plain segments and whole `{field}` segments are all it may hold.
+/// Returns the fields that a template names. It may hold plain segments and whole `{field}` segments, and nothing else.
 fn path_fields(method: &MethodDescriptor, path: &str) -> Result<Vec<String>, String> {
     let below = path.strip_prefix(BASE).ok_or_else(|| format!("{path}: must begin with {BASE}"))?;
     let mut fields = Vec::new();
@@ -137,14 +142,14 @@ fn path_fields(method: &MethodDescriptor, path: &str) -> Result<Vec<String>, Str
             .ok_or_else(|| format!("{path}: invalid segment {segment:?}"))?;
         match method.input().get_field_by_name(name) {
             Some(field) if is_parameter(&field) => fields.push(name.to_owned()),
-            Some(_) => return Err(format!("{path}: {name} is no scalar")),
+            Some(_) => return Err(format!("{path}: {name} is not a scalar")),
             None => return Err(format!("{path}: {} has no {name}", method.input().name())),
         }
     }
     Ok(fields)
 }
 
-/// Whether a field can be written into a path or a query.
+/// Returns true if a field can be written into a path or a query.
 fn is_parameter(field: &FieldDescriptor) -> bool {
     let scalar = !matches!(field.kind(), Kind::Message(_) | Kind::Bytes);
     scalar && !field.is_list() && !field.is_map()
@@ -154,12 +159,13 @@ fn response_field(output: &MessageDescriptor, name: &str) -> Result<FieldDescrip
     let field =
         output.get_field_by_name(name).ok_or_else(|| format!("response_body: {} has no {name}", output.name()))?;
     if field.is_list() || !matches!(field.kind(), Kind::Message(_)) {
-        return Err(format!("response_body: {name} is no message"));
+        return Err(format!("response_body: {name} is not a message"));
     }
     Ok(field)
 }
 
-/// A stream becomes Server-Sent Events: it is read with GET, its events have a cursor `seq` and `after` resumes it.
+/// Checks that a stream can become Server-Sent Events: it is read with GET, each event has a cursor `seq`, and `after`
+/// resumes it.
 fn check_stream(method: &MethodDescriptor, verb: &str, response_body: Option<&FieldDescriptor>) -> Result<(), String> {
     let is_int64 = |message: &MessageDescriptor, name: &str, optional: bool| {
         message.get_field_by_name(name).is_some_and(|field| {

@@ -1,4 +1,4 @@
-//! The messages and services of `trunkline.v1`, generated from `proto/`.
+//! The messages and services of `trunkline.v1`, which are generated from `proto/`.
 
 mod timestamp;
 
@@ -24,11 +24,11 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/trunkline.v1.serde.rs"));
 }
 
-/// The protos as an encoded `FileDescriptorSet`, with comments and options: what gRPC reflection serves.
+/// The protos as an encoded `FileDescriptorSet`, with comments and options. gRPC reflection serves it.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
-/// The protos, resolved. A field's `json_name` is its name in REST.
+/// The descriptors of the protos, resolved. A field's `json_name` is its name in REST.
 pub static DESCRIPTORS: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    // The build script decodes the very same bytes before it writes them, so that this cannot fail.
+    // This cannot fail: the build script has decoded the same bytes before it wrote them.
     DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap_or_default()
 });

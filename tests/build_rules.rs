@@ -1,4 +1,4 @@
-//! What the build script refuses: a REST option that does not fit the messages it names.
+//! What the build script makes of the options of a method, and the options that it refuses.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,12 +10,20 @@
     reason = "a test fails by panicking, and talks to whoever reads its output"
 )]
 
+#[path = "../build/default_message.rs"]
+mod default_message;
+#[path = "../build/descriptors.rs"]
+#[allow(dead_code, reason = "the tests generate no code from the descriptors")]
+mod descriptors;
+#[path = "../build/emit.rs"]
+mod emit;
 #[path = "../build/http_rule.rs"]
 mod http_rule;
 #[path = "../build/routes.rs"]
 mod routes;
 
 use prost_reflect::DescriptorPool;
+use trunkline::api::{openapi, rest};
 
 const PACKAGE: &str = "trunkline.v1";
 
@@ -90,7 +98,7 @@ fn a_template_names_fields_of_the_request_in_whole_segments() {
     let path = "/calling/api/v1/{thing}";
     refused(
         &method("(Complex) returns (Answer)", &format!("post: {path:?} body: \"*\"")),
-        "/calling/api/v1/{thing}: thing is no scalar",
+        "/calling/api/v1/{thing}: thing is not a scalar",
     );
 }
 
@@ -102,7 +110,7 @@ fn bodies_fit_their_verbs_and_messages() {
         ("Request", format!("post: {path:?} body: \"id\""), "body \"id\": only \"*\" is supported"),
         ("Complex", format!("get: {path:?}"), "names: cannot be a query parameter"),
         ("Request", format!("get: {path:?} response_body: \"no\""), "response_body: Answer has no no"),
-        ("Request", format!("get: {path:?} response_body: \"count\""), "response_body: count is no message"),
+        ("Request", format!("get: {path:?} response_body: \"count\""), "response_body: count is not a message"),
         ("Request", format!("custom {{ kind: \"HEAD\" path: {path:?} }}"), "custom verb \"HEAD\""),
         ("Request", String::new(), "google.api.http names no verb"),
     ] {
@@ -111,11 +119,11 @@ fn bodies_fit_their_verbs_and_messages() {
 }
 
 #[test]
-fn both_options_stand_together() {
-    refused(
+fn the_rest_option_needs_a_path_but_a_path_needs_no_rest_option() {
+    let services = read(
         r#"service S { rpc M(Request) returns (Answer) { option (google.api.http) = {get: "/calling/api/v1/a"}; } }"#,
-        "has google.api.http but no (trunkline.v1.rest)",
     );
+    assert_eq!(services.unwrap()[0].endpoints[0].message, "Done");
     refused(
         r#"service S { rpc M(Request) returns (Answer) { option (rest).message = "Done"; } }"#,
         "has (trunkline.v1.rest) but no google.api.http",
@@ -123,18 +131,38 @@ fn both_options_stand_together() {
 }
 
 #[test]
-fn what_is_admin_is_so_by_service_path_and_option() {
-    let misplaced = "admin must be true in AdminService and nowhere else";
-    let method = r#"rpc M(Request) returns (Answer) { option (google.api.http) = {get: "PATH"}; option (rest) = {admin: ADMIN}; }"#;
-    let service = |name: &str, path: &str, admin: &str| {
-        format!("service {name} {{ {} }}", method.replace("PATH", path).replace("ADMIN", admin))
+fn the_default_message_comes_from_the_methods_name() {
+    for (method, message) in [
+        ("CreateClient", "Client created successfully"),
+        ("GetKillSwitch", "Kill switch fetched successfully"),
+        ("ListGrants", "Grants fetched successfully"),
+        ("UpdateServer", "Server updated successfully"),
+        ("DeleteWebhook", "Webhook deleted successfully"),
+        ("SetGrant", "Grant set successfully"),
+        ("RevokeKey", "Key revoked successfully"),
+        ("AddToy", "Toy added successfully"),
+        ("RemoveToy", "Toy removed successfully"),
+        ("InsertToy", "Toy inserted successfully"),
+        ("ExplainQueue", "Done"),
+        ("Getaway", "Done"),
+        ("Get", "Done"),
+    ] {
+        assert_eq!(default_message::of(method), message);
+    }
+}
+
+#[test]
+fn the_methods_of_the_admin_service_have_admin_paths_and_no_others_do() {
+    let service = |name: &str, path: &str| {
+        format!(
+            "service {name} {{ rpc M(Request) returns (Answer) {{ option (google.api.http) = {{get: {path:?}}}; }} }}"
+        )
     };
-    refused(&service("S", "/calling/api/v1/admin/a", "true"), misplaced);
-    refused(&service("AdminService", "/calling/api/v1/admin/a", "false"), misplaced);
-    let elsewhere = "what begins with /calling/api/v1/admin/ is admin, and nothing else";
-    refused(&service("S", "/calling/api/v1/admin/a", "false"), &format!("/calling/api/v1/admin/a: {elsewhere}"));
-    refused(&service("AdminService", "/calling/api/v1/a", "true"), &format!("/calling/api/v1/a: {elsewhere}"));
-    assert!(read(&service("AdminService", "/calling/api/v1/admin/a", "true")).is_ok());
+    let because = "the paths of AdminService, and no others, must begin with /calling/api/v1/admin/";
+    refused(&service("S", "/calling/api/v1/admin/a"), &format!("/calling/api/v1/admin/a: {because}"));
+    refused(&service("AdminService", "/calling/api/v1/a"), &format!("/calling/api/v1/a: {because}"));
+    assert!(read(&service("AdminService", "/calling/api/v1/admin/a")).unwrap()[0].endpoints[0].admin);
+    assert!(!read(&service("S", "/calling/api/v1/a")).unwrap()[0].endpoints[0].admin);
 }
 
 #[test]
@@ -153,5 +181,75 @@ fn a_stream_is_read_with_get_and_has_a_cursor() {
         ("(stream Request) returns (Answer)", get.clone(), "a client stream has no REST form"),
     ] {
         refused(&method(signature, &rule), because);
+    }
+}
+
+/// Makes the endpoint of the generated table from what the build script read.
+fn endpoint(service: &routes::Service, endpoint: &routes::Endpoint) -> rest::Endpoint {
+    let leak = |text: String| -> &'static str { text.leak() };
+    rest::Endpoint {
+        rpc: leak(format!("{PACKAGE}.{}/{}", service.name, endpoint.method)),
+        input: leak(endpoint.input.clone()),
+        verb: endpoint.verb.parse().unwrap(),
+        path: leak(endpoint.path.clone()),
+        has_body: endpoint.has_body,
+        response_body: endpoint.response_body.clone().map(leak),
+        streams: endpoint.streams,
+        message: leak(endpoint.message.clone()),
+        admin: endpoint.admin,
+    }
+}
+
+#[test]
+fn one_option_puts_a_method_into_rest_openapi_json_and_docs() {
+    let pool = descriptors::compile(&["proto", "tests/data/toys"]).unwrap().pool;
+    let services = routes::read(&pool).unwrap();
+
+    // REST: the generated code has the endpoint and a route to the method.
+    let code = emit::routes(&services);
+    let index =
+        services.iter().take_while(|service| service.name != "ToyService").map(|it| it.endpoints.len()).sum::<usize>();
+    for line in [
+        "    Endpoint { rpc: \"trunkline.v1.ToyService/GetWoodenToy\", input: \"trunkline.v1.GetWoodenToyRequest\", \
+         verb: ::http::Method::GET, path: \"/calling/api/v1/toys/{toy_id}\", has_body: false, \
+         response_body: Some(\"toy\"), streams: false, message: \"Wooden toy fetched successfully\", admin: false },\n"
+            .to_owned(),
+        format!(
+            "    RestRoutes::new(service)\n        .unary(&ENDPOINTS[{index}], |service, request| async move {{ \
+             service.get_wooden_toy(request).await }}, |answer| answer.toy)\n        .into_router()\n"
+        ),
+    ] {
+        assert!(code.contains(&line), "{line} is missing in {code}");
+    }
+
+    // OpenAPI: the document has the operation, its schemas and its tag.
+    let endpoints: Vec<_> =
+        services.iter().flat_map(|service| service.endpoints.iter().map(|it| endpoint(service, it))).collect();
+    let document = openapi::json(openapi::Source { pool: &pool, endpoints: &endpoints });
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let operation = &document["paths"]["/toys/{toy_id}"]["get"];
+    assert_eq!(operation["operationId"], "GetWoodenToy");
+    assert_eq!(operation["description"], "Returns one toy.\n\ngRPC: `trunkline.v1.ToyService/GetWoodenToy`.");
+    assert_eq!(operation["parameters"][0]["description"], "The id of the toy.");
+    let answer = &operation["responses"]["200"]["content"]["application/json"]["schema"]["properties"];
+    assert_eq!(answer["message"]["const"], "Wooden toy fetched successfully");
+    assert_eq!(answer["data"]["$ref"], "#/components/schemas/WoodenToy");
+    assert_eq!(document["components"]["schemas"]["WoodenToy"]["description"], "A toy made of wood.");
+    let tag = serde_json::json!({"name": "ToyService", "description": "Keeps toys."});
+    assert!(document["tags"].as_array().unwrap().contains(&tag), "{}", document["tags"]);
+    assert_eq!(operation["tags"], serde_json::json!(["ToyService"]));
+
+    // Docs: the page draws each operation under its tag from the document. It has no list of its own.
+    let page = concat!(include_str!("../src/api/docs/index.html"), include_str!("../src/api/docs/page.js"));
+    assert!(page.contains("fetch(\"/openapi.json\")"));
+    assert!(page.contains("operation.tags.includes(tag.name)"));
+    for (service, endpoint) in services.iter().flat_map(|service| service.endpoints.iter().map(move |it| (service, it)))
+    {
+        let below = endpoint.path.strip_prefix("/calling/api/v1").unwrap();
+        for name in [&service.name, &endpoint.method, below] {
+            assert!(!page.contains(name), "the page names {name} itself");
+        }
+        let verb = format!("\"{}\"", endpoint.verb.to_ascii_lowercase());
+        assert!(page.contains(&verb), "the page passes over {verb}");
     }
 }

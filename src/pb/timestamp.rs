@@ -1,4 +1,4 @@
-//! `google.protobuf.Timestamp`, with the JSON that the REST contract wants.
+//! `google.protobuf.Timestamp`, with the JSON format of the REST contract.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,23 +8,24 @@ use jiff::tz::TimeZone;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{self, Serialize, Serializer};
 
-/// A moment, encoded as `google.protobuf.Timestamp`.
+/// A point in time, encoded as `google.protobuf.Timestamp`.
 ///
-/// JSON is RFC 3339: written in UTC with `Z`, in milliseconds if there is a fraction of a second, else in seconds. A text
-/// without an offset is read as UTC, which [`noticing_assumed_utc`] tells whoever parses, because it may not have been meant.
+/// In JSON it is RFC 3339: written in UTC with `Z`, to the millisecond if there is a fraction of a second, and to the
+/// second otherwise. A text without an offset is read as UTC. [`noticing_assumed_utc`] reports this, because it may be a
+/// mistake.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Message)]
 pub struct Timestamp {
     /// Seconds since 1970-01-01T00:00:00Z.
     #[prost(int64, tag = "1")]
     pub seconds: i64,
-    /// Nanoseconds since that second, 0 to 999,999,999, also before 1970.
+    /// Nanoseconds since that second, 0 to 999,999,999, even before 1970.
     #[prost(int32, tag = "2")]
     pub nanos: i32,
 }
 
-/// A timestamp that no calendar holds: nanoseconds outside their range, or a year beyond 9999.
+/// The error for a timestamp that no calendar holds: its nanoseconds are out of range, or its year is beyond 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{seconds} s and {nanos} ns since 1970 are no valid time")]
+#[error("{seconds} s and {nanos} ns since 1970 are not a valid time")]
 pub struct OutOfRange {
     seconds: i64,
     nanos: i32,
@@ -32,7 +33,7 @@ pub struct OutOfRange {
 
 impl From<jiff::Timestamp> for Timestamp {
     fn from(at: jiff::Timestamp) -> Self {
-        // jiff counts nanoseconds away from 1970 in both directions, protobuf always forward.
+        // Before 1970, jiff counts nanoseconds backward. Protobuf always counts them forward.
         let (seconds, nanos) = (at.as_second(), at.subsec_nanosecond());
         if nanos < 0 {
             return Self { seconds: seconds - 1, nanos: nanos + 1_000_000_000 };
@@ -57,17 +58,17 @@ thread_local! {
     static ASSUMED_UTC: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `parse` and tells whether it read a time without an offset on this thread.
+/// Runs `parse`, and returns its result with true if it read a time without an offset.
 pub(crate) fn noticing_assumed_utc<T>(parse: impl FnOnce() -> T) -> (T, bool) {
     ASSUMED_UTC.set(false);
     let parsed = parse();
     (parsed, ASSUMED_UTC.get())
 }
 
-/// Reads RFC 3339, with or without an offset; the flag tells that there was none.
+/// Parses RFC 3339, with or without an offset. The flag is true if there was no offset.
 pub(crate) fn parse(text: &str) -> Option<(jiff::Timestamp, bool)> {
     static PARSER: DateTimeParser = DateTimeParser::new();
-    // A date alone is not a time: midnight in UTC is rarely what is meant by it.
+    // A date alone is refused, because it rarely means midnight in UTC.
     if !text.contains(':') {
         return None;
     }

@@ -1,10 +1,10 @@
-// Draws /openapi.json. Nothing is fetched from anywhere else, and text is never read as markup.
+// Draws /openapi.json. Nothing is fetched from another server, and text is never parsed as markup.
 
 const VERBS = ["get", "post", "put", "patch", "delete"];
 const document_ = await (await fetch("/openapi.json")).json();
 const base = location.origin + document_.servers[0].url;
 
-/** An element with attributes and children; texts become text nodes. */
+/** Makes an element with attributes and children. Texts become text nodes. */
 function el(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
@@ -12,16 +12,18 @@ function el(name, attributes = {}, ...children) {
   return element;
 }
 
-/** The little Markdown that comments use: paragraphs, `code` and **bold**. */
+/** Draws the part of Markdown that comments use: paragraphs, lists, `code` and **bold**. */
 function prose(text = "") {
-  return text.split("\n\n").filter(Boolean).map((paragraph) =>
-    el("p", {}, paragraph.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) => {
-      if (part.startsWith("`")) return el("code", {}, part.slice(1, -1));
-      return part.startsWith("**") ? el("strong", {}, part.slice(2, -2)) : part;
-    })));
+  const inline = (line) => line.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) => {
+    if (part.startsWith("`")) return el("code", {}, part.slice(1, -1));
+    return part.startsWith("**") ? el("strong", {}, part.slice(2, -2)) : part;
+  });
+  return text.split("\n\n").filter(Boolean).map((block) => block.startsWith("- ")
+    ? el("ul", {}, block.slice(2).split("\n- ").map((item) => el("li", {}, inline(item))))
+    : el("p", {}, inline(block)));
 }
 
-/** What a `$ref` refers to. */
+/** Returns the target of a `$ref`, or the node itself if it is no reference. */
 function resolve(node) {
   if (!node?.$ref) return node;
   return node.$ref.slice(2).split("/").reduce((at, step) => at[step], document_);
@@ -44,7 +46,7 @@ const WORDS = {
   minItems: "items from", maxItems: "items up to", pattern: "matches",
 };
 
-/** The bounds of a type, and patterns that nobody reads: the field's text says the same in words. */
+/** Returns true for the bounds of a type and for long patterns, which the description of the field says in words. */
 const saysLittle = (key, value) => (key === "pattern" ? value.length > 30 : Math.abs(value) >= 2 ** 31 - 1);
 
 function rulesOf(schema) {
@@ -79,18 +81,18 @@ function code(title, text) {
   return [el("h4", {}, copy, title), el("pre", { tabindex: "0" }, shown)];
 }
 
-/** A value that fits a schema, for operations that have no example of their own. */
-function sample(schema, depth = 0) {
+/** Makes a value that fits a schema, for operations that have no example of their own. */
+function fixture(schema, depth = 0) {
   const whole = resolve(schema);
-  if (whole.anyOf && !whole.properties) return sample(whole.anyOf[0], depth);
+  if (whole.anyOf && !whole.properties) return fixture(whole.anyOf[0], depth);
   const type = [whole.type].flat()[0];
   if (whole.enum) return whole.enum[0];
   if (type === "object") {
     const names = Object.keys(whole.properties ?? {});
     const shown = names.filter((name) => whole.required?.includes(name) || depth === 0).slice(0, 8);
-    return Object.fromEntries(shown.map((name) => [name, sample(whole.properties[name], depth + 1)]));
+    return Object.fromEntries(shown.map((name) => [name, fixture(whole.properties[name], depth + 1)]));
   }
-  if (type === "array") return [sample(whole.items, depth + 1)];
+  if (type === "array") return [fixture(whole.items, depth + 1)];
   if (type === "boolean") return true;
   if (type === "integer" || type === "number") return Math.max(1, whole.minimum ?? 1);
   return { "date-time": "2030-01-01T00:00:00Z", uuid: "0192f0c1-2f6e-7c4b-9d8a-3f2b1c0d9e8f", uri: "https://example.com/" }[whole.format] ?? "text";
@@ -98,14 +100,14 @@ function sample(schema, depth = 0) {
 
 function curl(verb, path, operation, body) {
   const filled = (operation.parameters ?? []).reduce((at, parameter) =>
-    parameter.in === "path" ? at.replace(`{${parameter.name}}`, sample(parameter.schema)) : at, path);
+    parameter.in === "path" ? at.replace(`{${parameter.name}}`, fixture(parameter.schema)) : at, path);
   const query = (operation.parameters ?? []).filter((parameter) => parameter.in === "query" && parameter.required)
-    .map((parameter) => `${parameter.name}=${sample(parameter.schema)}`).join("&");
+    .map((parameter) => `${parameter.name}=${fixture(parameter.schema)}`).join("&");
   const key = document.getElementById("key").value || "your_api_key";
   const stream = operation.responses["200"].content["text/event-stream"] ? " -N" : "";
   const parts = [`curl${stream} -X ${verb.toUpperCase()} '${base}${filled}${query && `?${query}`}'`, `-H 'X-API-KEY: ${key}'`];
   if (body !== undefined) {
-    // A quote ends the shell's text, is written on its own, and begins it again.
+    // A quote would end the text in the shell, so each is written outside of the quotes: '\\''.
     parts.push("-H 'Content-Type: application/json'", `-d '${JSON.stringify(body, null, 2).replaceAll("'", "'\\''")}'`);
   }
   return parts.join(" \\\n  ");
@@ -114,10 +116,10 @@ function curl(verb, path, operation, body) {
 function examples(verb, path, operation) {
   const content = operation.requestBody?.content["application/json"];
   const named = Object.values(content?.examples ?? {});
-  const bodies = named.length ? named : [{ summary: "Request", value: content && sample(content.schema) }];
+  const bodies = named.length ? named : [{ summary: "Request", value: content && fixture(content.schema) }];
   const requests = bodies.flatMap(({ summary, value }) => code(summary, curl(verb, path, operation, value)));
   const answer = operation.responses["200"].content["application/json"];
-  return [...requests, ...(answer?.example ? code("Answer", JSON.stringify(answer.example, null, 2)) : [])];
+  return [...requests, ...(answer?.example ? code("Response", JSON.stringify(answer.example, null, 2)) : [])];
 }
 
 function answers(operation) {
@@ -142,7 +144,7 @@ function article(verb, path, operation) {
         parameters.length ? [el("h4", {}, "Parameters"), el("dl", {}, parameters.map((parameter) =>
           row(parameter.name, parameter.schema, { ...parameter, place: `in the ${parameter.in}` })))] : null,
         body ? [el("h4", {}, "Body"), fields(resolve(body))] : null,
-        el("h4", {}, "Answers"), answers(operation)),
+        el("h4", {}, "Responses"), answers(operation)),
       el("div", { class: "examples", "data-verb": verb, "data-path": path }, examples(verb, path, operation))));
 }
 
@@ -151,8 +153,7 @@ function draw() {
   document.getElementById("title").replaceChildren(info.title, " ", el("small", {}, info.version));
   document.getElementById("about").replaceChildren(...prose(info.description));
   const all = Object.entries(paths).flatMap(([path, item]) => VERBS.filter((verb) => item[verb]).map((verb) => [verb, path, item[verb]]));
-  // What clients use comes before what administrators do.
-  const groups = tags.toSorted((a, b) => (a.name === "AdminService") - (b.name === "AdminService")).map((tag) => [tag, all.filter(([, , operation]) => operation.tags.includes(tag.name))]);
+  const groups = tags.map((tag) => [tag, all.filter(([, , operation]) => operation.tags.includes(tag.name))]);
   document.getElementById("index").replaceChildren(...groups.flatMap(([tag, operations]) => [
     el("h2", {}, tag.name.replace("Service", "")),
     el("ul", {}, operations.map(([verb, path, operation]) => el("li", { "data-words": `${verb} ${path} ${operation.summary}`.toLowerCase() },
@@ -164,7 +165,7 @@ function draw() {
     el("details", { id: `schema-${name}` }, el("summary", {}, name), prose(schema.description), fields(schema))));
 }
 
-/** Opens the schema that a link leads to. */
+/** Opens the schema that the link in the address leads to, and scrolls to it. */
 function open() {
   const target = location.hash && document.getElementById(location.hash.slice(1));
   if (target instanceof HTMLDetailsElement) target.open = true;

@@ -1,4 +1,4 @@
-//! What the services share.
+//! The state that the services share.
 
 use std::sync::Arc;
 
@@ -14,18 +14,18 @@ use crate::store::settings::{self, PlatformPolicy};
 use crate::store::{Conn, Db, clients};
 use crate::webhooks::Handle;
 
-/// What all services share: the store, the event hub, and how to reach the rest of the process.
+/// The state that all services share: the store, the event hub, and the links to the rest of the process.
 #[derive(Clone)]
 pub struct App {
-    /// The store.
+    /// The connection pools of the database.
     pub db: Db,
-    /// Delivers events while they happen.
+    /// Delivers events to those who watch calls.
     pub hub: Arc<Hub>,
-    /// Seals servers' secrets.
+    /// Encrypts the secrets of servers and webhooks.
     pub sealer: Sealer,
-    /// Notified when a server was added or changed.
+    /// Notified when servers or nodes were changed, so that the dialer of this node reads them at once.
     pub servers_changed: Arc<Notify>,
-    /// Tries webhooks, and tells that they were changed.
+    /// Posts to webhooks that are tested, and is notified when webhooks were changed.
     pub webhooks: Handle,
     /// The kind of keys that clients get.
     pub client_keys: KeyKind,

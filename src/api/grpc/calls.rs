@@ -1,4 +1,4 @@
-//! Single calls, and the live stream.
+//! Serves `CallService`: single calls, and the stream of events.
 
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
@@ -21,7 +21,7 @@ use crate::store::commands::{self, Answer};
 use crate::store::events::Filter;
 use crate::store::{calls, do_not_call, events};
 
-/// Serves `CallService`.
+/// The implementation of `CallService`.
 pub struct Calls(pub App);
 
 #[tonic::async_trait]
@@ -38,7 +38,7 @@ impl pb::call_service_server::CallService for Calls {
         let (app, request) = (self.0.clone(), request.into_inner());
         let done = run_to_completion(async move {
             let mut conn = app.db.read().await?;
-            // A replay is answered as the first time, whatever the client may do by now.
+            // A replay gets the first answer again, even if the client has lost the right to place such a call.
             if let Some(key) = &key
                 && let Some(QuickResult::Replayed { call, queue_id }) =
                     batches::earlier_quick(&mut conn, client_id, key, &content(&request), Millis::now()).await?
@@ -121,7 +121,7 @@ impl pb::call_service_server::CallService for Calls {
     }
 }
 
-/// Ends a call as its client wishes, and answers how it then stands and what became of the wish.
+/// Ends a call by cancel or hangup. Returns the call after the request, with the result of the request.
 async fn end(app: &App, client_id: Option<i64>, id: &str, request: EndRequest) -> Result<pb::Call, Error> {
     let id = call_id(id)?;
     let mut tx = app.db.begin().await?;
@@ -172,13 +172,13 @@ async fn store(app: &App, rules: &Rules, new: &NewQuickCall) -> Result<(CallId, 
                 let message = "this Idempotency-Key was used with other content".to_owned();
                 return Err(Error::AlreadyExists { message, metadata: Vec::new() });
             }
-            // One of the same key was stored in this moment: that one decides.
+            // A call with the same key was stored at the same time. The next round finds it.
             None => tx.rollback().await?,
         }
     }
 }
 
-/// Whose calls a caller sees: a client its own, an administrator all.
+/// Returns the client whose calls a caller may see, or `None` for an administrator, who may see the calls of all clients.
 fn whose(caller: &Caller) -> Option<i64> {
     match caller.kind {
         CallerKind::Client { client_id } => Some(client_id),

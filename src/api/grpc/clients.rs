@@ -1,4 +1,4 @@
-//! What a client can ask about itself.
+//! Serves `ClientService`: what a client asks about itself, and its do-not-call list.
 
 use tonic::{Request, Response, Status};
 
@@ -12,7 +12,7 @@ use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::{clients, do_not_call};
 
-/// Serves `ClientService`.
+/// The implementation of `ClientService`.
 pub struct Clients(pub App);
 
 #[tonic::async_trait]

@@ -1,4 +1,4 @@
-//! From stored rows to the API's messages.
+//! Converts stored rows into the messages of the API.
 
 use crate::api::{Error, rest};
 use crate::domain::cause;
@@ -20,7 +20,7 @@ use crate::store::queues::Queue;
 use crate::store::servers::ServerState;
 use crate::store::{audit, leases};
 
-/// A stored time.
+/// Converts a stored time, in milliseconds since 1970. Returns `None` if no calendar holds it.
 pub fn time(millis: i64) -> Option<pb::Timestamp> {
     jiff::Timestamp::from_millisecond(millis).ok().map(Into::into)
 }
@@ -53,7 +53,7 @@ pub fn queue(queue: &Queue, batches: Vec<i64>) -> pb::Queue {
     }
 }
 
-/// A queue's rules, each of them written out.
+/// Converts the rules of a queue, with every default written out.
 pub fn queue_rules(rules: &QueueRules) -> pb::QueueRules {
     let delivery = if rules.at_least_once { pb::Delivery::AtLeastOnce } else { pb::Delivery::AtMostOnce };
     pb::QueueRules {
@@ -139,10 +139,10 @@ pub fn attempt(attempt: Attempt) -> pb::Attempt {
     }
 }
 
-/// An event as the body that webhooks post: the same JSON as in a stream of REST.
+/// Returns an event as the JSON that webhooks post, which is the same as in a stream over REST.
 ///
 /// # Errors
-/// If its time is beyond the year 9999.
+/// Returns an error if the time of the event is beyond the year 9999.
 pub fn event_json(stored: &Event) -> serde_json::Result<String> {
     rest::message(&event(stored))
 }
@@ -216,7 +216,7 @@ pub fn key(key: Key) -> pb::Key {
     }
 }
 
-/// A server as it stands at that time.
+/// Converts a server, with its status at the time `now`.
 pub fn server(state: ServerState, now: Millis) -> Result<pb::Server, Error> {
     let recording_dirs = state.server.recording_dirs()?;
     let trunks = state.server.trunks()?.into_iter().map(trunk).collect();
@@ -225,9 +225,9 @@ pub fn server(state: ServerState, now: Millis) -> Result<pb::Server, Error> {
     let status = match (owned, &lease) {
         _ if state.draining => pb::ServerStatus::Draining.into(),
         (Some(owned), _) => owned.status.into(),
-        // Who dialed through it last says nothing of it any more.
+        // The lease has expired: the node that held it no longer reports the status.
         (None, Some(_)) => pb::ServerStatus::Offline.into(),
-        // Nobody has dialed through it yet.
+        // No node has taken the server yet.
         (None, None) => pb::ServerStatus::Connecting.into(),
     };
     Ok(pb::Server {

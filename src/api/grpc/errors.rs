@@ -38,6 +38,6 @@ pub fn queue_completed(id: i64) -> Error {
 
 /// Returns the error for calls that are sent to the queue of a quick call.
 pub fn quick_queue(id: i64) -> Error {
-    let message = format!("queue {id} is a quick call's own, and takes no other calls");
+    let message = format!("queue {id} belongs to a quick call and takes no other calls");
     Error::FailedPrecondition { reason: Reason::QueueKind, message }
 }

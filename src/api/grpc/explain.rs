@@ -1,4 +1,4 @@
-//! Why the calls of a queue wait. Any node can tell: counters are kept in the store, and lanes tell the rest there.
+//! Explains why the calls of a queue wait. Any node can, because lanes publish in the store what only they know.
 
 use super::app::App;
 use super::convert;
@@ -12,7 +12,7 @@ use crate::store::queues::Queue;
 use crate::store::settings::{self, KillSwitch};
 use crate::store::{Conn, clients, destinations, wait_reasons};
 
-/// The answer for one queue of its client.
+/// Returns why the calls of a queue wait.
 pub async fn queue(app: &App, queue: &Queue) -> Result<pb::ExplainQueueResponse, Error> {
     let now = Millis::now();
     let mut conn = app.db.read().await?;
@@ -40,10 +40,10 @@ async fn on_server(
     now: Millis,
 ) -> Result<OnServer, Error> {
     let server = row.server_code.as_str();
-    let held = held(&row, queue_id)?;
+    let published = published(&row, queue_id)?;
     let (mut outside_window, mut next_due) = (0, None);
-    if let Some(held) = held.as_ref().filter(|held| held.some_open && !held.closed.is_empty()) {
-        let zones: Vec<&str> = held.closed.keys().map(String::as_str).collect();
+    if let Some(waits) = published.as_ref().filter(|waits| waits.some_open && !waits.closed.is_empty()) {
+        let zones: Vec<&str> = waits.closed.keys().map(String::as_str).collect();
         outside_window = wait_reasons::due_in(conn, server, queue_id, &zones, now).await?;
     }
     if row.retrying > 0 {
@@ -58,12 +58,12 @@ async fn on_server(
         next_due,
         another_day,
         outside_window,
-        held,
+        held: published,
     })
 }
 
-/// What the lane tells of the queue. What a later version tells in other words counts as nothing told.
-fn held(row: &wait_reasons::OnServer, queue_id: i64) -> Result<Option<QueueWaits>, Error> {
+/// Returns what the lane of a server has published about the queue, or `None` if it has published nothing about it.
+fn published(row: &wait_reasons::OnServer, queue_id: i64) -> Result<Option<QueueWaits>, Error> {
     let Some(text) = row.lane.as_ref().and_then(|lane| lane.held.as_deref()) else { return Ok(None) };
     let mut lane: LaneWaits = serde_json::from_str(text).map_err(Error::internal)?;
     Ok(lane.queues.remove(&queue_id))

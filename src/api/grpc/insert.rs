@@ -1,4 +1,4 @@
-//! What every way of handing in calls has in common: do-not-call lists, and the limit on calls that wait.
+//! The checks that all ways of inserting calls share: do-not-call lists, and the limit on calls that wait.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::api::validate::{Rules, do_not_call as rules};
 use crate::store::calls::NewCall;
 use crate::store::{Conn, Tx, do_not_call, queues};
 
-/// When to try again with calls that found no room: some that wait will have gone out by then.
+/// The `Retry-After` of a request that exceeds the limit on waiting calls. Some of these will have been dialed by then.
 const ROOM_LATER: Duration = Duration::from_secs(5);
 
 impl App {
-    /// Cancels those of the calls that would reach a number on a do-not-call list, and answers the warnings; `place` says
-    /// where in its request a call stands.
+    /// Cancels those of the calls that would reach a number on a do-not-call list, and returns the warnings. `place` names
+    /// the position of a call in its request.
     pub(super) async fn cancel_listed(
         &self,
         conn: &mut Conn,
@@ -26,7 +26,7 @@ impl App {
     }
 }
 
-/// Refuses calls that are sure to find no room, before anything is done for them.
+/// Refuses calls that exceed the limit on waiting calls, before any work is done for them. It may miss some.
 pub async fn check_room(conn: &mut Conn, rules: &Rules, new: &[NewCall]) -> Result<(), Error> {
     let more = waiting(new);
     if let Some(most) = rules.limits.max_queued_calls.filter(|_| more > 0) {
@@ -35,8 +35,8 @@ pub async fn check_room(conn: &mut Conn, rules: &Rules, new: &[NewCall]) -> Resu
     Ok(())
 }
 
-/// Refuses what a transaction has added where it is more than may wait, whoever else adds in this moment. The
-/// transaction must not be committed then.
+/// Refuses the calls that a transaction has added if they exceed the limit on waiting calls, even if other transactions
+/// add calls at the same time. The transaction must be rolled back after an error.
 pub async fn check_added(tx: &mut Tx, rules: &Rules, added: &[NewCall]) -> Result<(), Error> {
     if let Some(most) = rules.limits.max_queued_calls.filter(|_| waiting(added) > 0) {
         refuse_above(most, queues::waiting_exactly(tx, rules.client.id).await?)?;

@@ -1,4 +1,4 @@
-//! Where the authentication layer finds keys.
+//! The store of keys that the authentication layer uses.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use crate::domain::time::Millis;
 use crate::store::keys::Key;
 use crate::store::{Db, Result, StoreError, keys};
 
-/// How exact `last_used_at` is, in milliseconds: a write a minute and key, not one a request.
+/// The accuracy of `last_used_at`, in milliseconds. It limits the writes to one for each key and minute.
 const USED_EXACT_TO: i64 = 60_000;
 
-/// How long a request waits for that write.
-const NOTED_WITHIN: Duration = Duration::from_millis(20);
+/// How long a request waits until the use of its key is stored.
+const MAX_WRITE_WAIT: Duration = Duration::from_millis(20);
 
-/// The keys in the store.
+/// Finds API keys in the store.
 pub struct Keys(pub Db);
 
 #[tonic::async_trait]
 impl KeyStore for Keys {
     async fn lookup(&self, key_id: &str) -> Result<Option<StoredKey>, LookupFailed> {
         let (db, key_id) = (self.0.clone(), key_id.to_owned());
-        // In a task of its own, so that a caller who hangs up leaves no query half-way.
+        // The query runs in a task of its own, so that it is completed even if the caller hangs up.
         let found = tokio::spawn(async move { find(&db, &key_id).await }).await;
         found.map_err(|error| LookupFailed(error.into()))?.map_err(|error| LookupFailed(error.into()))
     }
@@ -49,7 +49,7 @@ async fn find(db: &Db, key_id: &str) -> Result<Option<StoredKey>> {
     }))
 }
 
-/// Best effort: a writer that is busy keeps no reader waiting, and one that is away keeps none out.
+/// Stores that a key was used, if possible. The request continues even if the store's writer is busy or unreachable.
 async fn note_use(db: &Db, key: &Key) {
     let now = Millis::now();
     if key.last_used_at.is_some_and(|used| now.0 - used < USED_EXACT_TO) {
@@ -63,11 +63,11 @@ async fn note_use(db: &Db, key: &Key) {
             tx.commit().await
         };
         if let Err(error) = noted.await {
-            tracing::debug!(%error, "cannot note that a key was used");
+            tracing::debug!(%error, "could not store when a key was last used");
         }
     });
-    // Whoever asks next when the key was last used is told of this time, unless the writer is busy.
-    let _ = timeout(NOTED_WITHIN, noted).await;
+    // Unless the writer is busy, the next request to list keys shows this use.
+    let _ = timeout(MAX_WRITE_WAIT, noted).await;
 }
 
 #[cfg(test)]
@@ -105,10 +105,10 @@ mod tests {
 
         let busy = db.begin().await.unwrap();
         let found = timeout(Duration::from_secs(10), Keys(db.clone()).lookup("key1")).await;
-        assert!(found.expect("it does not wait for the writer").unwrap().is_some());
+        assert!(found.expect("the lookup must not wait for the writer").unwrap().is_some());
         assert_eq!(used().await, None);
         busy.commit().await.unwrap();
-        // The note stands first in the line for the writer.
+        // The write of the use is first in the queue for the writer.
         db.begin().await.unwrap().commit().await.unwrap();
         assert!(used().await.is_some());
     }

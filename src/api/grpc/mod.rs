@@ -1,4 +1,4 @@
-//! The services, one thin file each: check, ask the store, answer. REST calls the very same methods.
+//! The services, one thin file each. A method checks the request, calls the store and answers. REST calls the same methods.
 
 mod admin;
 mod app;

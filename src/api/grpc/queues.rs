@@ -1,4 +1,4 @@
-//! Batches and queues.
+//! Serves `QueueService`: queues and their batches.
 
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
@@ -19,10 +19,10 @@ use crate::store::batches::{self, BatchResult, NewBatch};
 use crate::store::queues::{self, QueueUpdate};
 use crate::store::{Conn, call_lists, events, queue_rules, retries};
 
-/// Batch ids that a queue shows at most.
+/// The largest number of batch ids in a `Queue`.
 const BATCHES: usize = 1000;
 
-/// Serves `QueueService`.
+/// The implementation of `QueueService`.
 pub struct Queues(pub App);
 
 #[tonic::async_trait]
@@ -36,7 +36,7 @@ impl pb::queue_service_server::QueueService for Queues {
         let (app, request) = (self.0.clone(), request.into_inner());
         let done = run_to_completion(async move {
             let mut conn = app.db.read().await?;
-            // A replay is answered as the first time, whatever the client may do by now.
+            // A replay gets the first answer again, even if the client has lost the right to insert such calls.
             if let Some(batch_id) = request.batch_id
                 && let Some(earlier @ BatchResult::Replayed { .. }) =
                     batches::earlier(&mut conn, client_id, batch_id, || batch::content(&request)).await?
@@ -111,12 +111,12 @@ impl pb::queue_service_server::QueueService for Queues {
                 tx.rollback().await?;
                 return Err(no_queue(request.queue_id));
             };
-            let mut told = vec![queues::updated(&queue, &update, now)];
-            // Whoever pauses a queue in which nothing is left holds back what is added next.
+            let mut events = vec![queues::updated(&queue, &update, now)];
+            // A queue without open calls stays paused if the client pauses it: the pause is for the calls that come next.
             if queue.status != QueueStatus::Paused.code() {
-                told.extend(queues::complete_ended(&mut tx, &[queue.id], now).await?);
+                events.extend(queues::complete_ended(&mut tx, &[queue.id], now).await?);
             }
-            events::append(&mut tx, told).await?;
+            events::append(&mut tx, events).await?;
             tx.commit().await?;
             if update.changes_tries() {
                 retries::apply(&app.db, &queue, now, rand::random).await?;
@@ -183,11 +183,11 @@ impl pb::queue_service_server::QueueService for Queues {
         run_to_completion(async move {
             let (id, rules) = (request.queue_id, rules::queue_rules(&request)?);
             let mut tx = app.db.begin().await?;
-            let Some(told) = queue_rules::set(&mut tx, client_id, id, &rules, Millis::now()).await? else {
+            let Some(event) = queue_rules::set(&mut tx, client_id, id, &rules, Millis::now()).await? else {
                 tx.rollback().await?;
                 return Err(no_queue(id));
             };
-            events::append(&mut tx, vec![told]).await?;
+            events::append(&mut tx, vec![event]).await?;
             tx.commit().await?;
             Ok(pb::SetQueueRulesResponse { rules: Some(convert::queue_rules(&rules)) })
         })
@@ -195,7 +195,7 @@ impl pb::queue_service_server::QueueService for Queues {
     }
 }
 
-/// One queue of a client, with its batches.
+/// Reads one queue of a client, with its batches.
 async fn read(conn: &mut Conn, client_id: i64, id: i64) -> Result<pb::Queue, Error> {
     let queue = queues::get(conn, client_id, id).await?.ok_or_else(|| no_queue(id))?;
     let batches = queues::batches_of(conn, &[id], BATCHES).await?.pop();
@@ -224,13 +224,13 @@ async fn store(app: &App, rules: &Rules, new: &NewBatch, now: Millis) -> Result<
                 tx.rollback().await?;
                 return Ok(refused);
             }
-            // One of the same number was stored in this moment: that one decides.
+            // A batch with the same id was stored at the same time. The next round finds it.
             None => tx.rollback().await?,
         }
     }
 }
 
-/// The answer to a batch of so many calls for `queue_id`.
+/// Returns the answer to a batch of `calls` calls for the queue `queue_id`, and whether it is a replay.
 fn answer(
     batch_id: i64,
     queue_id: Option<i64>,

@@ -1,7 +1,7 @@
-//! Streams of items: any number of calls over one request, stored in groups as they come.
+//! Streams of items: any number of calls in one request, stored in groups as they arrive.
 //!
-//! Nothing is read ahead of the store but one message, so HTTP/2's flow control holds back a client that is faster, and
-//! memory does not grow with the stream.
+//! At most one message is read ahead of the store. So HTTP/2's flow control slows down a client that is faster than the
+//! store, and memory does not grow with the stream.
 
 use std::time::{Duration, Instant};
 
@@ -26,23 +26,23 @@ use crate::store::calls::NewCall;
 use crate::store::keys;
 use crate::store::streams::{self, ItemStream, StreamResult};
 
-/// What a client gets.
+/// The stream of answers to the client.
 pub type Answers = ReceiverStream<Result<StreamItemsResponse, Status>>;
 
-/// How long the client's rights are taken for granted: a revoked key stops a stream within a second, as it does any
-/// other request.
+/// How long the client's rights are cached. It is under a second, so that a revoked key ends a stream within a second,
+/// like any other request.
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
 
-/// Answers on their way that the client has not read. Further ones are summed up.
+/// The number of answers that may wait for the client to read them. Later ones are merged into one.
 const ANSWERS: usize = 16;
 
-/// How long a stopping server waits for a client to read its last answer.
-const LAST_WORD: Duration = Duration::from_secs(2);
+/// How long a server that stops waits for the client to read the last answer.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
 
-/// Warnings in one answer at most.
+/// The largest number of warnings in one answer.
 const MAX_WARNINGS: usize = 1000;
 
-/// Whose stream it is.
+/// The client and the key that a stream belongs to.
 struct Holder {
     client_id: i64,
     key_id: String,
@@ -52,17 +52,18 @@ struct Running {
     app: App,
     holder: Holder,
     incoming: Streaming<StreamItemsRequest>,
-    /// A message that was read, and did not fit into its group.
-    held: Option<StreamedItems>,
+    /// A message that was read but did not fit into its group.
+    buffered: Option<StreamedItems>,
     stream: ItemStream,
     dids: Vec<String>,
     rules: Rules,
     rules_read: Instant,
     answers: mpsc::Sender<Result<StreamItemsResponse, Status>>,
-    untold: Option<StreamItemsResponse>,
+    /// An answer that the client has not had room for. It holds the sum of all answers since the last one that was sent.
+    unsent: Option<StreamItemsResponse>,
 }
 
-/// Serves one stream in a task of its own, which ends a transaction that it has begun, also when the client is gone.
+/// Serves one stream in a task of its own. The task completes a transaction that it has begun even if the client is gone.
 pub fn serve(app: App, caller: &Caller, incoming: Streaming<StreamItemsRequest>) -> Result<Answers, Error> {
     let holder = Holder { client_id: caller.client_id()?, key_id: caller.key_id.clone() };
     let (answers, answered) = mpsc::channel(ANSWERS);
@@ -83,17 +84,17 @@ async fn run(
 ) -> Result<(), Status> {
     let Some(first) = next(&app, &mut incoming).await? else { return Ok(()) };
     let Some(Part::Begin(request)) = first.part else {
-        return Err(Error::invalid("begin", "required first").into());
+        return Err(Error::invalid("begin", "must be sent first").into());
     };
     check::begin(&request)?;
     let rules = rules(&app, &holder).await?;
     let stream = begin(&app, &holder, &request).await?;
     let dids = request.dids;
-    let (held, untold, rules_read) = (None, None, Instant::now());
-    let mut running = Running { app, holder, incoming, held, stream, dids, rules, rules_read, answers, untold };
-    running.tell(Vec::new());
-    let ended = running.go_on().await;
-    running.tell_the_rest().await;
+    let (buffered, unsent, rules_read) = (None, None, Instant::now());
+    let mut running = Running { app, holder, incoming, buffered, stream, dids, rules, rules_read, answers, unsent };
+    running.answer(Vec::new());
+    let ended = running.read_items().await;
+    running.send_unsent().await;
     ended
 }
 
@@ -101,7 +102,7 @@ async fn begin(app: &App, holder: &Holder, request: &StreamBegin) -> Result<Item
     loop {
         let mut tx = app.db.begin().await?;
         let (id, queue_id) = (&request.stream_id, request.queue_id);
-        // None: one of the same name was begun in this moment, and is taken over at the next look.
+        // `None` means that a stream with the same id was begun at the same time. The next round takes it over.
         match streams::begin(&mut tx, holder.client_id, id, queue_id, Millis::now()).await? {
             Some(begun) => return open(tx, begun, request.queue_id.unwrap_or_default()).await,
             None => tx.rollback().await?,
@@ -109,7 +110,7 @@ async fn begin(app: &App, holder: &Holder, request: &StreamBegin) -> Result<Item
     }
 }
 
-/// What the client may do, as of now.
+/// Reads the current rights of the client and of its key.
 async fn rules(app: &App, holder: &Holder) -> Result<Rules, Error> {
     let mut conn = app.db.read().await?;
     let (key, client) = keys::find(&mut conn, &holder.key_id).await?.ok_or(Error::Unauthenticated)?;
@@ -123,11 +124,11 @@ async fn rules(app: &App, holder: &Holder) -> Result<Rules, Error> {
     app.rules(&mut conn, holder.client_id).await
 }
 
-/// The next message; None at the stream's end.
+/// Returns the next message, or `None` at the end of the stream.
 async fn next(app: &App, incoming: &mut Streaming<StreamItemsRequest>) -> Result<Option<StreamItemsRequest>, Status> {
     tokio::select! {
         () = app.stop.cancelled() => {
-            let message = "the server is stopping; resume the stream elsewhere".to_owned();
+            let message = "the server is stopping: resume the stream on another node".to_owned();
             Err(Error::Unavailable { message, retry_after: Duration::from_secs(1) }.into())
         }
         message = incoming.message() => message,
@@ -135,30 +136,30 @@ async fn next(app: &App, incoming: &mut Streaming<StreamItemsRequest>) -> Result
 }
 
 impl Running {
-    async fn go_on(&mut self) -> Result<(), Status> {
+    async fn read_items(&mut self) -> Result<(), Status> {
         while let Some(message) = self.next_items().await? {
             if self.rules_read.elapsed() > TRUSTED_FOR {
                 self.rules = rules(&self.app, &self.holder).await?;
                 self.rules_read = Instant::now();
             }
             let (mut calls, mut warnings) = self.check(&message, 0)?;
-            // What has come already rides in the same transaction, so that small messages are no slower than large ones.
+            // Messages that have already arrived share the transaction, so that small messages are as fast as large ones.
             let mut broken = None;
             while broken.is_none()
-                && let Some(more) = self.items_at_hand(MAX_ITEMS - calls.len())
+                && let Some(more) = self.arrived_items(MAX_ITEMS - calls.len())
             {
                 match more.and_then(|more| Ok(self.check(&more, calls.len())?)) {
                     Ok((more, warned)) => {
                         calls.extend(more);
                         warnings.extend(warned);
                     }
-                    // What came before it is stored all the same.
+                    // The messages before it are stored nevertheless.
                     Err(status) => broken = Some(status),
                 }
             }
             warnings.extend(self.cancel_listed(&mut calls).await?);
             self.store(&calls).await?;
-            self.tell(warnings);
+            self.answer(warnings);
             if let Some(status) = broken {
                 return Err(status);
             }
@@ -167,33 +168,33 @@ impl Running {
     }
 
     async fn next_items(&mut self) -> Result<Option<StreamedItems>, Status> {
-        if let Some(held) = self.held.take() {
-            return Ok(Some(held));
+        if let Some(buffered) = self.buffered.take() {
+            return Ok(Some(buffered));
         }
         next(&self.app, &mut self.incoming).await?.map(items).transpose()
     }
 
-    /// The next message, where it is there already and has at most `room` items; a longer one waits for its turn.
-    fn items_at_hand(&mut self, room: usize) -> Option<Result<StreamedItems, Status>> {
+    /// Returns the next message if it has already arrived and holds at most `room` items. A longer one is buffered.
+    fn arrived_items(&mut self, room: usize) -> Option<Result<StreamedItems, Status>> {
         if room == 0 {
             return None;
         }
         match self.incoming.message().now_or_never()?.transpose()?.and_then(items) {
             Ok(message) if message.items.len() > room => {
-                self.held = Some(message);
+                self.buffered = Some(message);
                 None
             }
             read => Some(read),
         }
     }
 
-    /// Checks a message that follows `behind` items that are not stored yet.
-    fn check(&self, message: &StreamedItems, behind: usize) -> Result<(Vec<NewCall>, Vec<String>), Error> {
-        let expected = self.stream.stored + i64::try_from(behind).unwrap_or(i64::MAX);
+    /// Checks a message. `unstored` is the number of items before it that are not stored yet.
+    fn check(&self, message: &StreamedItems, unstored: usize) -> Result<(Vec<NewCall>, Vec<String>), Error> {
+        let expected = self.stream.stored + i64::try_from(unstored).unwrap_or(i64::MAX);
         check::items(message, expected, &self.dids, &self.rules, Millis::now())
     }
 
-    /// Cancels those of the next calls that nobody may place, and answers the warnings.
+    /// Cancels those of the next calls whose numbers are on a do-not-call list, and returns the warnings.
     async fn cancel_listed(&self, calls: &mut [NewCall]) -> Result<Vec<String>, Error> {
         let mut conn = self.app.db.read().await?;
         let stored = usize::try_from(self.stream.stored).unwrap_or(0);
@@ -212,33 +213,32 @@ impl Running {
         Ok(())
     }
 
-    /// Tells how many items are durable. A client that does not read its answers is not waited for: it would wait for
-    /// us, to read its items. It gets them summed up.
-    fn tell(&mut self, mut warnings: Vec<String>) {
-        let untold = self.untold.get_or_insert_default();
-        untold.queue_id = self.stream.queue_id;
-        untold.stored = self.stream.stored;
-        untold.warnings.append(&mut warnings);
-        if untold.warnings.len() > MAX_WARNINGS {
-            untold.warnings.truncate(MAX_WARNINGS - 1);
-            untold.warnings.push("further warnings are left out".to_owned());
+    /// Answers how many items are durable. If the client does not read its answers, they are merged into one: waiting for
+    /// the client could deadlock, because the client may wait for its items to be read.
+    fn answer(&mut self, mut warnings: Vec<String>) {
+        let unsent = self.unsent.get_or_insert_default();
+        unsent.queue_id = self.stream.queue_id;
+        unsent.stored = self.stream.stored;
+        unsent.warnings.append(&mut warnings);
+        if unsent.warnings.len() > MAX_WARNINGS {
+            unsent.warnings.truncate(MAX_WARNINGS - 1);
+            unsent.warnings.push("further warnings are left out".to_owned());
         }
         if let Ok(room) = self.answers.try_reserve()
-            && let Some(answer) = self.untold.take()
+            && let Some(answer) = self.unsent.take()
         {
             room.send(Ok(answer));
         }
     }
 
-    async fn tell_the_rest(&mut self) {
-        if let Some(answer) = self.untold.take() {
+    async fn send_unsent(&mut self) {
+        if let Some(answer) = self.unsent.take() {
             send_last(&self.answers, Ok(answer), &self.app.stop).await;
         }
     }
 }
 
-/// Waits until the client takes it. Who has gone away does not hear it, and who reads nothing does not keep a stopping
-/// server from its end.
+/// Sends the last answer and waits until the client takes it, has gone, or has not read it while the server is stopping.
 async fn send_last(
     answers: &mpsc::Sender<Result<StreamItemsResponse, Status>>,
     answer: Result<StreamItemsResponse, Status>,
@@ -246,19 +246,19 @@ async fn send_last(
 ) {
     tokio::select! {
         _ = answers.send(answer) => {}
-        () = async { stop.cancelled().await; tokio::time::sleep(LAST_WORD).await } => {}
+        () = async { stop.cancelled().await; tokio::time::sleep(LAST_ANSWER).await } => {}
     }
 }
 
 fn items(message: StreamItemsRequest) -> Result<StreamedItems, Status> {
     match message.part {
         Some(Part::Items(items)) => Ok(items),
-        Some(Part::Begin(_)) => Err(Error::invalid("begin", "was sent already").into()),
+        Some(Part::Begin(_)) => Err(Error::invalid("begin", "was already sent").into()),
         None => Err(Error::invalid("items", "required").into()),
     }
 }
 
-/// Commits what was done to a stream, or rolls back where the store refused it.
+/// Commits the change to a stream, or rolls it back if the store refused it.
 async fn open(tx: Tx, result: StreamResult, queue_id: i64) -> Result<ItemStream, Error> {
     let refused = match result {
         StreamResult::Open(stream) => {
@@ -271,7 +271,7 @@ async fn open(tx: Tx, result: StreamResult, queue_id: i64) -> Result<ItemStream,
         StreamResult::NoSuchQueue => no_queue(queue_id),
         StreamResult::QueueCompleted => queue_completed(queue_id),
         StreamResult::QuickQueue => quick_queue(queue_id),
-        StreamResult::TakenOver => Error::Aborted("another stream of this stream_id goes on".to_owned()),
+        StreamResult::TakenOver => Error::Aborted("a newer stream with this stream_id has taken over".to_owned()),
     };
     tx.rollback().await?;
     Err(refused)

@@ -1,4 +1,4 @@
-//! The live stream: a snapshot or a cursor, and then every event, once and in order.
+//! The stream of events: it starts with a snapshot or at a cursor, and then sends every event once and in order.
 
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -14,16 +14,16 @@ use crate::progress::Subscription;
 use crate::store::events::{self, Filter};
 use crate::store::{calls, queues};
 
-/// What a watcher gets.
+/// The stream of events to one watcher.
 pub type Events = ReceiverStream<Result<pb::WatchCallsResponse, Status>>;
 
-/// Events that wait for a slow watcher in memory; behind them, it reads the table.
+/// The number of events that wait in memory for a slow watcher. After these, it reads from the table.
 const AHEAD: usize = 256;
 
-/// Live calls that a snapshot shows at most.
+/// The largest number of live calls in a snapshot.
 const SNAPSHOT: i64 = 10_000;
 
-/// Starts a stream behind the cursor `after`, or with a snapshot.
+/// Starts a stream after the cursor `after`, or with a snapshot if there is no cursor.
 pub async fn watch(app: &App, filter: Filter, after: Option<i64>) -> Result<Events, Error> {
     let mut conn = app.db.read().await?;
     if let (Some(client_id), Some(queue_id)) = (filter.client_id, filter.queue_id) {
@@ -34,7 +34,7 @@ pub async fn watch(app: &App, filter: Filter, after: Option<i64>) -> Result<Even
         let known = calls::get(&mut conn, filter.client_id, call).await?;
         known.ok_or_else(|| Error::NotFound(format!("call {call}")))?;
     }
-    // Taken before the snapshot: what happens while it is read comes again behind it, and nothing is missed.
+    // The cursor is read before the snapshot, so that events during the snapshot follow it and none is missed.
     let last = events::last(&mut conn).await?;
     let snapshot = match after {
         Some(after) => {
@@ -45,12 +45,12 @@ pub async fn watch(app: &App, filter: Filter, after: Option<i64>) -> Result<Even
     };
     let subscription = app.hub.subscribe(filter, after.unwrap_or(last));
     let (sender, receiver) = mpsc::channel(AHEAD);
-    // In a task of its own, so that a watcher who leaves does not leave a query half-way.
+    // The stream runs in a task of its own, so that a query is completed even if the watcher leaves.
     tokio::spawn(pass_on(snapshot, subscription, sender, app.stop.clone()));
     Ok(ReceiverStream::new(receiver))
 }
 
-/// A cursor beyond the last event is one of another store.
+/// Refuses a cursor beyond the last event, which must come from another store.
 fn in_range(after: i64, last: i64) -> Result<(), Error> {
     if after < 0 || after > last {
         return Err(Error::OutOfRange(format!("there is no event {after}; the last one is {last}")));
@@ -94,7 +94,7 @@ async fn pass_on(
                 () = subscription.news() => {}
                 () = watcher.closed() => return,
                 () = stop.cancelled() => {
-                    let message = "the server stops; go on from the cursor".to_owned();
+                    let message = "the server is stopping: resume from the last cursor".to_owned();
                     let draining = Error::Unavailable { message, retry_after: STORE_AWAY };
                     let _ = watcher.send(Err(draining.into())).await;
                     return;
@@ -109,7 +109,7 @@ async fn pass_on(
                 }
             }
             Err(error) => {
-                // The watcher comes back with its cursor.
+                // The watcher can resume with its last cursor.
                 let _ = watcher.send(Err(Error::from(error).into())).await;
                 return;
             }

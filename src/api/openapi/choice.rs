@@ -1,4 +1,4 @@
-//! Rules about several fields of a request as JSON schemas.
+//! JSON schemas of the rules about several fields of a request together.
 
 use prost_reflect::{Kind, MessageDescriptor};
 
@@ -8,7 +8,7 @@ use crate::api::rest::field_rules::json_field;
 use crate::api::rest::type_errors::TIMESTAMP;
 use crate::pb::{FieldChoice, FieldSet};
 
-/// `schema` with the choices that the message's options name.
+/// Adds the choices that the options of `message` name to its schema.
 pub fn add(schema: Object, message: &MessageDescriptor) -> Object {
     let sets = |choice: FieldChoice| list(choice.sets.iter().map(|set| of_set(message, set)));
     let mut choices: Vec<Node> = options::choices(message).into_iter().map(sets).collect();
@@ -35,17 +35,17 @@ fn of_set(message: &MessageDescriptor, set: &FieldSet) -> Node {
     }
 }
 
-/// `path` has a value that is not null.
+/// Returns a schema which demands that the field at `path` has a value other than null.
 fn given(message: &MessageDescriptor, path: &str, pattern: &str) -> Object {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let field = json_field(message, name);
     let value = match (field.map(|field| (field.is_list(), field.kind())), rest) {
         (Some((_, Kind::Message(inner))), Some(rest)) => given(&inner, rest, pattern),
         (Some((true, _)), _) => of_type("array"),
-        // An empty text is as good as none.
+        // An empty text counts as absent.
         (Some((_, Kind::String)), _) => of_type("string").with("minLength", 1).with_text("pattern", pattern),
         (Some((_, kind)), _) => of_type(type_name(&kind)),
-        // A test holds the options to names that exist.
+        // A test makes sure that the options name only fields that exist.
         (None, _) => Object::default(),
     };
     Object::default().with("required", list([name])).with("properties", Object::default().with(name, value))

@@ -1,37 +1,19 @@
-//! The protos' comments, which are the document's descriptions.
+//! The comments in the protos, which are the document's descriptions.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
+use prost_reflect::{EnumValueDescriptor, FieldDescriptor, FileDescriptor};
+use prost_reflect::{MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
-use prost_reflect::{EnumDescriptor, FieldDescriptor, FileDescriptor, MessageDescriptor};
-use prost_reflect::{MethodDescriptor, ServiceDescriptor};
-
-use crate::pb::DESCRIPTORS;
-
-/// Texts by file and by the path that `SourceCodeInfo` calls a place in a file by.
-static COMMENTS: LazyLock<HashMap<(String, Vec<i32>), String>> = LazyLock::new(|| {
-    let mut comments = HashMap::new();
-    for file in DESCRIPTORS.files() {
-        let info = file.file_descriptor_proto().source_code_info.as_ref();
-        for location in info.iter().flat_map(|info| &info.location) {
-            let text = location.leading_comments.as_deref().map(tidy).unwrap_or_default();
-            if !text.is_empty() {
-                comments.insert((file.name().to_owned(), location.path.clone()), text);
-            }
-        }
-    }
-    comments
-});
-
-/// What has a comment of its own.
+/// A part of a proto that can have a comment.
 pub trait Commented {
-    /// Where it stands.
+    /// Returns the file that declares it, and the path that `SourceCodeInfo` knows it by in that file.
     fn place(&self) -> (FileDescriptor, &[i32]);
 
-    /// Its comment, as Markdown; empty where it has none.
-    fn comment(&self) -> &'static str {
+    /// Returns its comment as Markdown. The text is empty if there is no comment.
+    fn comment(&self) -> String {
         let (file, path) = self.place();
-        COMMENTS.get(&(file.name().to_owned(), path.to_vec())).map_or("", String::as_str)
+        let info = file.file_descriptor_proto().source_code_info.as_ref();
+        let location = info.and_then(|info| info.location.iter().find(|location| location.path == path));
+        location.and_then(|location| location.leading_comments.as_deref()).map(tidy).unwrap_or_default()
     }
 }
 
@@ -45,9 +27,9 @@ macro_rules! commented {
     )* };
 }
 
-commented!(MessageDescriptor, EnumDescriptor, FieldDescriptor, ServiceDescriptor, MethodDescriptor);
+commented!(MessageDescriptor, FieldDescriptor, EnumValueDescriptor, ServiceDescriptor, MethodDescriptor);
 
-/// Lines of one paragraph joined, paragraphs apart.
+/// Joins the lines of each paragraph, and keeps paragraphs apart.
 fn tidy(comment: &str) -> String {
     let lines = comment.lines().map(str::trim).collect::<Vec<_>>();
     let paragraphs = lines.split(|line| line.is_empty()).filter(|lines| !lines.is_empty());

@@ -1,4 +1,4 @@
-//! The guide's examples, in the order in which it writes them.
+//! The examples of the contract's guide, whose fields keep the order that they have in the guide.
 
 use std::fmt;
 
@@ -6,22 +6,22 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::api::openapi::node::{Node, Object};
 
-/// Examples by method.
+/// Examples of requests and answers by method name.
 pub struct Examples(Object);
 
 impl Examples {
-    /// From `examples.json`.
+    /// Reads `examples.json`.
     pub fn read() -> Self {
-        // A test reads them too, so that this cannot fail.
+        // This cannot fail: the file is part of the binary, and a test reads it.
         Self(serde_json::from_str(include_str!("examples.json")).unwrap_or_default())
     }
 
-    /// Bodies that a method takes, by what they show: OpenAPI's `examples`.
+    /// Returns example bodies of requests to a method, each under a name that says what it shows.
     pub fn requests(&self, method: &str) -> Option<Node> {
         self.member(method, "requests")
     }
 
-    /// The whole answer to the first of them.
+    /// Returns the whole answer to the first example request.
     pub fn answer(&self, method: &str) -> Option<Node> {
         self.member(method, "answer")
     }

@@ -1,15 +1,16 @@
-//! Where an operation's answer leads: what it made can be asked for, changed and deleted by its id.
+//! Links from the answer of an operation that creates something to the operations that take its id.
 
 use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
 
 use crate::api::openapi::node::{Node, Object};
-use crate::api::rest::{ENDPOINTS, Endpoint};
+use crate::api::openapi::source::Source;
+use crate::api::rest::Endpoint;
 
-/// An id that answers hold under one name and queries take under another.
+/// An id whose name in answers (first) differs from its name in a query (second).
 const ALSO: (&str, &str) = ("queue_id", "master_queue_id");
 
-/// The links of what a POST made; none where it made nothing with an id.
-pub fn from(endpoint: &Endpoint, method: &MethodDescriptor) -> Option<Object> {
+/// Returns the links from the answer to a POST that creates something, or `None` if the answer holds no id.
+pub fn from(source: Source<'_>, endpoint: &Endpoint, method: &MethodDescriptor) -> Option<Object> {
     if endpoint.verb != http::Method::POST || endpoint.path.contains('{') {
         return None;
     }
@@ -19,14 +20,14 @@ pub fn from(endpoint: &Endpoint, method: &MethodDescriptor) -> Option<Object> {
         Some(Kind::Message(message)) => message,
         _ => output,
     };
-    let targets = ENDPOINTS.iter().filter(|target| target.admin == endpoint.admin && !target.streams);
-    let links: Vec<(String, Node)> = targets.filter_map(|target| to(target, &data)).collect();
+    let targets = source.endpoints.iter().filter(|target| target.admin == endpoint.admin && !target.streams);
+    let links: Vec<(String, Node)> = targets.filter_map(|target| to(source, target, &data)).collect();
     (!links.is_empty()).then(|| links.into_iter().collect())
 }
 
-/// The link to an operation whose path, or whose query in its place, `data` can fill.
-fn to(target: &Endpoint, data: &MessageDescriptor) -> Option<(String, Node)> {
-    let method = target.method()?;
+/// Returns the link to an operation if `data` holds every parameter of its path, or the id that its query takes.
+fn to(source: Source<'_>, target: &Endpoint, data: &MessageDescriptor) -> Option<(String, Node)> {
+    let method = source.method_of(target)?;
     let in_path: Vec<&str> =
         target.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     let holds = |name: &str| data.get_field_by_name(name).is_some();
@@ -38,14 +39,15 @@ fn to(target: &Endpoint, data: &MessageDescriptor) -> Option<(String, Node)> {
         names if names.iter().all(|name| is_its_own(name, data) && holds(name)) => {
             names.iter().map(|name| (format!("path.{name}"), from_answer(name).into())).collect()
         }
-        // The link would lead nowhere.
+        // The answer does not hold every parameter.
         _ => return None,
     };
     let link = Object::default().with("operationId", method.name()).with("parameters", parameters);
     Some((method.name().to_owned(), link.into()))
 }
 
-/// A client's `name` is not that of a node: only what is unmistakable leads on.
+/// Returns true if a parameter called `name` can only mean the field of `data` with that name. The `name` of a client, for
+/// example, is not the `name` of a node.
 fn is_its_own(name: &str, data: &MessageDescriptor) -> bool {
     name.ends_with("_id") || (name == "code" && data.name() == "Server")
 }

@@ -1,8 +1,8 @@
-//! `/openapi.json`: OpenAPI 3.1 of every REST endpoint, made from the protos by the walk that makes the routes.
+//! `/openapi.json`: OpenAPI 3.1 of every REST endpoint.
 //!
-//! What the document says comes from one place each: paths and verbs from `ENDPOINTS`, texts from the protos' comments,
-//! types from their fields, and what a value must be from the options in `options.proto`. Nothing is written twice but the
-//! rules themselves, which `api::validate` enforces; `bin/test` holds the server to the document with schemathesis.
+//! Each part of the document has one source: paths and verbs come from the table `ENDPOINTS`, which also makes the routes;
+//! texts from the comments in the protos; types from their fields; and the values that a field may hold from the options
+//! in `options.proto`. `bin/test` checks with schemathesis that the server does what the document says.
 
 mod answers;
 mod choice;
@@ -13,6 +13,7 @@ mod node;
 mod operation;
 mod options;
 mod schema;
+mod source;
 mod value;
 mod way;
 
@@ -23,31 +24,38 @@ use http::header;
 
 use crate::api::openapi::comments::Commented as _;
 use crate::api::openapi::examples::Examples;
-use crate::api::openapi::node::{Object, list};
+use crate::api::openapi::node::{Node, Object, list};
 use crate::api::openapi::schema::Components;
-use crate::api::rest::{BASE, ENDPOINTS, OLD_BASE};
-use crate::pb::DESCRIPTORS;
+use crate::api::rest::{BASE, OLD_BASE};
 
-/// What a reader has to know before any path.
+pub use source::Source;
+
+/// The introduction: what holds for every endpoint.
 const ABOUT: &str = include_str!("about.md");
 
-static DOCUMENT: LazyLock<String> =
-    LazyLock::new(|| serde_json::to_string(&document()).unwrap_or_else(|error| error.to_string()));
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| json(Source::served()));
 
-/// Serves the document.
+/// Serves the document of this server.
 pub async fn serve() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
 }
 
-fn document() -> Object {
+/// Returns the document of an API as JSON.
+#[must_use]
+pub fn json(source: Source<'_>) -> String {
+    // Serializing fails only for maps whose keys are not texts, and the document has none.
+    serde_json::to_string(&document(source)).unwrap_or_else(|error| error.to_string())
+}
+
+fn document(source: Source<'_>) -> Object {
     let mut components = Components::default();
     let examples = Examples::read();
     let mut paths: Vec<(String, Object)> = Vec::new();
-    for endpoint in &ENDPOINTS {
-        let Some(method) = endpoint.method() else { continue };
+    for endpoint in source.endpoints {
+        let Some(method) = source.method_of(endpoint) else { continue };
         let path = format!("/{}", endpoint.path.strip_prefix(BASE).unwrap_or(endpoint.path));
         let verb = endpoint.verb.as_str().to_ascii_lowercase();
-        let operation = operation::of(endpoint, &method, &mut components, &examples);
+        let operation = operation::of(source, endpoint, &method, &mut components, &examples);
         match paths.iter_mut().find(|(known, _)| *known == path) {
             Some((_, item)) => *item = std::mem::take(item).with(verb, operation),
             None => paths.push((path, Object::default().with(verb, operation))),
@@ -59,7 +67,7 @@ fn document() -> Object {
         .with("info", info())
         .with("servers", servers())
         .with("security", list([Object::default().with("ApiKey", list::<Object>([]))]))
-        .with("tags", tags())
+        .with("tags", tags(source))
         .with("paths", paths)
         .with("components", shared(components))
 }
@@ -73,24 +81,27 @@ fn info() -> Object {
         .with("license", licence)
 }
 
-fn servers() -> crate::api::openapi::node::Node {
+fn servers() -> Node {
     let server = |base: &str, description: &str| {
         Object::default().with("url", base.trim_end_matches('/')).with("description", description)
     };
-    list([server(BASE, "This server."), server(OLD_BASE, "The same endpoints, as older clients call them.")])
+    list([
+        server(BASE, "The current paths of this server."),
+        server(OLD_BASE, "The same endpoints under the paths that older clients use."),
+    ])
 }
 
-fn tags() -> crate::api::openapi::node::Node {
+fn tags(source: Source<'_>) -> Node {
     let mut names: Vec<&str> = Vec::new();
-    for endpoint in &ENDPOINTS {
+    for endpoint in source.endpoints {
         let service = endpoint.rpc.split('/').next().unwrap_or_default();
         if !names.contains(&service) {
             names.push(service);
         }
     }
     let tag = |name: &str| {
-        let service = DESCRIPTORS.get_service_by_name(name)?;
-        Some(Object::default().with("name", service.name()).with_text("description", service.comment()))
+        let service = source.pool.get_service_by_name(name)?;
+        Some(Object::default().with("name", service.name()).with_text("description", &service.comment()))
     };
     list(names.into_iter().filter_map(tag))
 }
@@ -100,7 +111,7 @@ fn shared(components: Components) -> Object {
         .with("type", "apiKey")
         .with("in", "header")
         .with("name", "X-API-KEY")
-        .with("description", "A client's key, or an admin key. gRPC sends the same key as metadata `x-api-key`.");
+        .with("description", "The key of a client, or an admin key. gRPC takes the same key as metadata `x-api-key`.");
     Object::default()
         .with("securitySchemes", Object::default().with("ApiKey", key))
         .with("headers", answers::shared_headers())
@@ -113,6 +124,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::api::rest::ENDPOINTS;
 
     #[test]
     fn every_endpoint_is_an_operation_with_a_description_of_its_own() {
@@ -121,7 +133,7 @@ mod tests {
             let path = format!("/{}", endpoint.path.strip_prefix(BASE).unwrap());
             let operation = &document["paths"][&path][endpoint.verb.as_str().to_ascii_lowercase()];
             let description = operation["description"].as_str().unwrap_or_default();
-            assert!(!description.starts_with('\n'), "{path}: {operation}");
+            assert!(!description.is_empty() && !description.starts_with('\n'), "{path}: {operation}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! JSON whose objects keep the order in which they are built, so that people can read the document.
+//! JSON whose objects keep the order in which they are built, which makes the document readable.
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -6,27 +6,27 @@ use serde_json::Value;
 /// A JSON value under construction.
 #[derive(Debug, Clone)]
 pub enum Node {
-    /// Anything whose order does not matter.
+    /// A value without members whose order matters.
     Plain(Value),
-    /// A list.
+    /// A list of values.
     List(Vec<Self>),
-    /// An object, in order.
+    /// An object whose members keep their order.
     Object(Object),
 }
 
-/// An object under construction.
+/// A JSON object under construction.
 #[derive(Debug, Clone, Default)]
 pub struct Object(Vec<(String, Node)>);
 
 impl Object {
-    /// With one more member.
+    /// Adds a member at the end.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Node>) -> Self {
         self.0.push((name.into(), value.into()));
         self
     }
 
-    /// With one more member, if there is a value for it.
+    /// Adds a member at the end if there is a value for it.
     #[must_use]
     pub fn with_some(self, name: &str, value: Option<impl Into<Node>>) -> Self {
         match value {
@@ -35,41 +35,41 @@ impl Object {
         }
     }
 
-    /// With one more member, unless its list is empty.
+    /// Adds a list at the end unless it is empty.
     #[must_use]
     pub fn with_any<T: Into<Node>>(self, name: &str, values: Vec<T>) -> Self {
         if values.is_empty() { self } else { self.with(name, list(values)) }
     }
 
-    /// With one more member, unless the text is empty.
+    /// Adds a text at the end unless it is empty.
     #[must_use]
     pub fn with_text(self, name: &str, text: &str) -> Self {
         if text.is_empty() { self } else { self.with(name, text) }
     }
 
-    /// The member of that name.
+    /// Returns the member with a name, or `None` if there is none.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Node> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// The same, to be changed.
+    /// Returns the member with a name, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Node> {
         self.0.iter_mut().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 }
 
-/// Returns a schema that says nothing but the JSON type.
+/// Returns a schema that allows every value of one JSON type.
 pub fn of_type(name: &str) -> Object {
     Object::default().with("type", name)
 }
 
-/// A list of what can be nodes.
+/// Makes a list of values that can become nodes.
 pub fn list<T: Into<Node>>(values: impl IntoIterator<Item = T>) -> Node {
     Node::List(values.into_iter().map(Into::into).collect())
 }
 
-/// A reference to a component, as `schemas/Queue`.
+/// Makes a reference to a component such as `schemas/Queue`.
 pub fn reference(component: &str) -> Object {
     Object::default().with("$ref", format!("#/components/{component}"))
 }

@@ -6,13 +6,20 @@ use crate::api::openapi::comments::Commented as _;
 use crate::api::openapi::examples::Examples;
 use crate::api::openapi::node::{Node, Object, list, reference};
 use crate::api::openapi::schema::{self, Components};
+use crate::api::openapi::source::Source;
 use crate::api::openapi::way::Way;
 use crate::api::openapi::{answers, options, value};
 use crate::api::rest::Endpoint;
 use crate::pb::FieldRule;
 
-/// The operation of an endpoint, which serves `method`.
-pub fn of(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut Components, examples: &Examples) -> Object {
+/// Returns the operation of an endpoint, which serves `method`.
+pub fn of(
+    source: Source<'_>,
+    endpoint: &Endpoint,
+    method: &MethodDescriptor,
+    components: &mut Components,
+    examples: &Examples,
+) -> Object {
     let admin = if endpoint.admin { "\n\nNeeds an admin key." } else { "" };
     let grpc = format!("\n\ngRPC: `{}`.", endpoint.rpc);
     let operation = Object::default()
@@ -25,10 +32,10 @@ pub fn of(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut Compo
         true => operation.with("requestBody", body(endpoint, method, components, examples)),
         false => operation,
     };
-    operation.with("responses", answers::of(endpoint, method, components, examples))
+    operation.with("responses", answers::of(source, endpoint, method, components, examples))
 }
 
-/// `InsertBatch` as `Insert batch`.
+/// Returns a method's name as words: `InsertBatch` is `Insert batch`.
 fn words(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 4);
     for (index, letter) in name.char_indices() {
@@ -62,8 +69,8 @@ fn parameters(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut C
             .with("schema", schema)
     };
     if options::rest(method).idempotency_key {
-        let text = "Any text of the client's choice. The same key and body within 24 hours replay the first answer; the \
-                    same key with another body is 409.";
+        let text = "A text that the client chooses. A request with the same key and the same body within 24 hours gets \
+                    the first response again; the same key with another body gets 409.";
         let rule = FieldRule { min_length: Some(1), max_length: Some(255), ..Default::default() };
         parameters.push(header(
             "Idempotency-Key",
@@ -73,7 +80,7 @@ fn parameters(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut C
     }
     if endpoint.streams {
         let text =
-            "The cursor behind which the stream goes on; it goes before `after`. Browsers send it by themselves.";
+            "The cursor after which the stream continues. It overrides `after`. Browsers send it when they reconnect.";
         let rule = FieldRule { min: Some(0), ..Default::default() };
         parameters.push(header("Last-Event-ID", text, value::schema(&prost_reflect::Kind::Int64, &rule, Way::Request)));
     }
@@ -82,17 +89,16 @@ fn parameters(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut C
 
 fn parameter(field: &FieldDescriptor, in_path: bool, components: &mut Components) -> Object {
     let rule = options::rule(field);
-    // A parameter has one text for a value: there is no null.
     let schema = schema::parameter(field, &rule, in_path, components);
     let schema = Object::default()
         .with("name", field.json_name())
         .with("in", if in_path { "path" } else { "query" })
-        .with_text("description", field.comment())
+        .with_text("description", &schema::description(field))
         .with("schema", schema);
     if in_path || rule.required {
         return schema.with("required", true);
     }
-    // An empty value is no value, as `null` in a body.
+    // An empty value counts as absent, like `null` in a body.
     schema.with("allowEmptyValue", true)
 }
 
@@ -109,7 +115,7 @@ fn body(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut Compone
     Object::default().with("required", required).with("content", Object::default().with("application/json", content))
 }
 
-/// Each example under `value`, as OpenAPI has it.
+/// Wraps each example in the object that OpenAPI demands, with the example itself under `value`.
 fn named(examples: Node) -> Node {
     match examples {
         Node::Object(examples) => {

@@ -1,4 +1,4 @@
-//! Messages as JSON schemas: what a request may hold, and what an answer does.
+//! JSON schemas of messages: what a request may hold, and what an answer holds.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use crate::api::openapi::comments::Commented as _;
 use crate::api::openapi::node::{Node, Object, list, of_type, reference};
 use crate::api::openapi::way::Way;
 use crate::api::openapi::{choice, options, value};
-use crate::api::rest::field_rules::{FieldRule as Written, rules_of};
+use crate::api::rest::field_rules::{FieldRule as Written, enum_values, rule_of};
 use crate::api::rest::type_errors::TIMESTAMP;
 use crate::pb::FieldRule;
 
-/// The schemas that operations refer to, each written once, by name.
+/// The schemas that the document needs, by the names that references use.
 #[derive(Debug, Default)]
 pub struct Components {
     schemas: BTreeMap<String, Object>,
 }
 
 impl Components {
-    /// The name of a message's schema, which is made at the first use.
+    /// Returns the name of a message's schema, and makes the schema when it is first used.
     pub fn schema(&mut self, message: &MessageDescriptor, way: Way) -> String {
         let name = component_name(message, way);
         if !self.schemas.contains_key(&name) {
-            // Before its fields are looked at, which may lead back here.
+            // The name is taken before the fields are read, because a field may lead back to this message.
             self.schemas.insert(name.clone(), Object::default());
             let schema = self::message(message, way, &[], self);
             self.schemas.insert(name.clone(), schema);
@@ -32,32 +32,32 @@ impl Components {
         name
     }
 
-    /// Adds the schema of a request, without the fields that its path holds.
+    /// Adds the schema of a request body, which does not hold the fields that are in the path. Returns its name.
     pub fn request(&mut self, message: &MessageDescriptor, in_path: &[&str]) -> String {
         let schema = self::message(message, Way::Request, in_path, self);
         self.schemas.insert(message.name().to_owned(), schema);
         message.name().to_owned()
     }
 
-    /// All schemas by name.
+    /// Returns all schemas by name.
     pub fn into_schemas(self) -> Object {
         self.schemas.into_iter().map(|(name, schema)| (name, schema.into())).collect()
     }
 }
 
-/// The schema of a message. `taken` are fields that the path holds already.
+/// Returns the schema of a message without the fields `taken`, which the path holds.
 pub fn message(message: &MessageDescriptor, way: Way, taken: &[&str], components: &mut Components) -> Object {
     let mut properties = Object::default();
     let mut required = Vec::new();
     for field in message.fields().filter(|field| !taken.contains(&field.json_name())) {
-        if is_required(message, &field, way) {
+        if is_required(&field, way) {
             required.push(field.json_name().to_owned());
         }
         properties = properties.with(field.json_name(), self::field(&field, way, components));
     }
     let schema = Object::default()
         .with("type", "object")
-        .with_text("description", message.comment())
+        .with_text("description", &message.comment())
         .with("properties", properties)
         .with_any("required", required);
     match way {
@@ -66,31 +66,40 @@ pub fn message(message: &MessageDescriptor, way: Way, taken: &[&str], components
     }
 }
 
-fn is_required(message: &MessageDescriptor, field: &FieldDescriptor, way: Way) -> bool {
+fn is_required(field: &FieldDescriptor, way: Way) -> bool {
     match way {
         Way::Request => options::rule(field).required,
-        // What the transcoding always writes.
+        // These are the fields that the transcoding always writes.
         Way::Answer => {
-            let leaves_out = rules_of(message.full_name()).and_then(|rules| rules.get(field.json_name()));
-            !field.supports_presence() && !matches!(leaves_out, Some(Written::Enum | Written::OmitEmpty))
+            !field.supports_presence() && !matches!(rule_of(field), Some(Written::Enum | Written::OmitEmpty))
         }
     }
 }
 
-/// The schema of a field with its comment.
+/// Returns the schema of a field, with its comment as the description.
 pub fn field(field: &FieldDescriptor, way: Way, components: &mut Components) -> Object {
     let rule = options::rule(field);
     let schema = match value(field, &rule, way, components) {
-        // A list and a map may be left out as any field.
+        // A list or a map may be left out like any other field.
         schema if way == Way::Request && !rule.required => nullable(schema),
         schema => schema,
     };
-    schema.with_text("description", field.comment())
+    schema.with_text("description", &description(field))
 }
 
-/// The schema of a parameter of the path or the query, where everything is a text and nothing is `null`.
+/// Returns a field's comment, followed by the comments of its values if it is an enum.
+pub fn description(field: &FieldDescriptor) -> String {
+    let comment = field.comment();
+    let Kind::Enum(descriptor) = field.kind() else { return comment };
+    let only = options::rule(field).only;
+    let values = enum_values(&descriptor).filter(|(name, _)| only.is_empty() || only.contains(name));
+    let lines: Vec<String> = values.map(|(name, value)| format!("- `{name}`: {}", value.comment())).collect();
+    format!("{comment}\n\n{}", lines.join("\n"))
+}
+
+/// Returns the schema of a parameter in the path or the query. Such a value is a text and cannot be `null`.
 pub fn parameter(field: &FieldDescriptor, rule: &FieldRule, in_path: bool, components: &mut Components) -> Object {
-    // An empty segment is another path, and an empty query value no value.
+    // A path with an empty segment is another path, and an empty value in the query means that there is no value.
     let fewest = (in_path || field.kind() == Kind::String).then_some(1);
     let rule = FieldRule { min_length: rule.min_length.or(fewest), ..rule.clone() };
     value(field, &rule, Way::Request, components)
@@ -124,7 +133,7 @@ fn element(field: &FieldDescriptor, rule: &FieldRule, way: Way, components: &mut
     }
 }
 
-/// `schema`, or `null`.
+/// Returns a schema that allows `null` besides the values of `schema`.
 fn nullable(mut schema: Object) -> Object {
     let Some(types) = schema.get_mut("type") else {
         return Object::default().with("anyOf", list([schema, of_type("null")]));
@@ -141,7 +150,7 @@ fn nullable(mut schema: Object) -> Object {
     schema
 }
 
-/// Returns the name of a message's schema. A message that goes both ways has two schemas.
+/// Returns the name of a message's schema. A message that is sent in both directions has two schemas.
 fn component_name(message: &MessageDescriptor, way: Way) -> String {
     match way {
         Way::Request => format!("{}Input", message.name()),

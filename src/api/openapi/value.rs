@@ -1,4 +1,4 @@
-//! Single values as JSON schemas.
+//! JSON schemas of single values.
 
 use prost_reflect::Kind;
 
@@ -8,10 +8,10 @@ use crate::api::openapi::way::Way;
 use crate::api::rest::field_rules::enum_names;
 use crate::pb::FieldRule;
 
-/// A text without what Asterisk would read more into: line ends, NUL, `${` and `$[`.
+/// Matches a text that Asterisk takes literally: one without line ends, NUL, `${` and `$[`.
 const PLAIN: &str = r"^([^$\r\n\u0000]|\$+[^${\[\r\n\u0000])*\$*$";
 
-/// The schema of values of a kind that is no message, but a Timestamp, under a rule.
+/// Returns the schema of values of a kind under a rule. The only kind of message that it takes is `Timestamp`.
 pub fn schema(kind: &Kind, rule: &FieldRule, way: Way) -> Object {
     match kind {
         Kind::Double | Kind::Float => number("number", "double", None, rule, way),
@@ -20,7 +20,7 @@ pub fn schema(kind: &Kind, rule: &FieldRule, way: Way) -> Object {
         Kind::Bytes => Object::default().with("type", "string").with("contentEncoding", "base64"),
         Kind::Enum(descriptor) if rule.only.is_empty() => values(&enum_names(descriptor)),
         Kind::Enum(_) => values(&rule.only),
-        // The only message that gets here.
+        // The caller sends no other message here.
         Kind::Message(_) => Object::default().with("type", "string").with("format", "date-time"),
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
             number("integer", "int32", Some((i32::MIN.into(), i32::MAX.into())), rule, way)

@@ -1,10 +1,12 @@
-//! The two directions in which messages go.
+//! The two directions in which messages are sent.
 
-/// The direction in which a message goes. The same message may have another schema each way.
+/// The direction in which a message is sent, which decides how strict its schema is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Way {
-    /// The client sends it: nothing unknown, `null` for what may be absent, and every rule.
+    /// A client sends the message. The schema holds every rule, allows `null` for fields that may be absent, and refuses
+    /// unknown fields.
     Request,
-    /// The server sends it: what is always there is required; a field that is unknown to a client may be added one day.
+    /// The server sends the message. The schema requires the fields that are always present, and allows unknown ones,
+    /// because a later version may add some.
     Answer,
 }

@@ -1,9 +1,5 @@
 //! REST's endpoints, as the options of the protos describe them.
 
-use prost_reflect::MethodDescriptor;
-
-use crate::pb::DESCRIPTORS;
-
 /// Where every REST path begins.
 pub const BASE: &str = "/calling/api/v1/";
 /// Where the guide's older paths begin; the same endpoints are there.
@@ -42,12 +38,5 @@ impl Endpoint {
             format!("{OLD_BASE}{below}"),
             format!("{OLD_BASE}{below}/"),
         ]
-    }
-
-    /// Returns the method that it serves; None if the descriptors do not know it.
-    pub(crate) fn method(&self) -> Option<MethodDescriptor> {
-        let (service, method) = self.rpc.split_once('/')?;
-        let service = DESCRIPTORS.get_service_by_name(service)?;
-        service.methods().find(|known| known.name() == method)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value};
+use prost_reflect::{EnumDescriptor, EnumValueDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value};
 
 use crate::pb::DESCRIPTORS;
 
@@ -21,26 +21,25 @@ pub enum FieldRule {
 type Rules = HashMap<String, HashMap<String, FieldRule>>;
 
 static RULES: LazyLock<Rules> = LazyLock::new(|| {
-    let omit_empty = DESCRIPTORS.get_extension_by_name("trunkline.v1.omit_empty");
-    let omits = |field: &FieldDescriptor| {
-        omit_empty.as_ref().is_some_and(|option| *field.options().get_extension(option) == Value::Bool(true))
-    };
-    let rule = |field: &FieldDescriptor| {
-        if omits(field) {
-            return Some(FieldRule::OmitEmpty);
-        }
-        match value_kind(field) {
-            Kind::Enum(_) if !field.is_list() && !field.is_map() => Some(FieldRule::Enum),
-            Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => Some(FieldRule::Integer64),
-            _ => None,
-        }
-    };
     let of = |message: MessageDescriptor| {
-        let rules = message.fields().filter_map(|field| Some((field.json_name().to_owned(), rule(&field)?)));
+        let rules = message.fields().filter_map(|field| Some((field.json_name().to_owned(), rule_of(&field)?)));
         (message.full_name().to_owned(), rules.collect())
     };
     DESCRIPTORS.all_messages().map(of).collect()
 });
+
+/// Returns how a field is written, or `None` if pbjson's way is right. The descriptor may come from any pool.
+pub fn rule_of(field: &FieldDescriptor) -> Option<FieldRule> {
+    let omit_empty = field.parent_pool().get_extension_by_name("trunkline.v1.omit_empty");
+    if omit_empty.is_some_and(|option| *field.options().get_extension(&option) == Value::Bool(true)) {
+        return Some(FieldRule::OmitEmpty);
+    }
+    match value_kind(field) {
+        Kind::Enum(_) if !field.is_list() && !field.is_map() => Some(FieldRule::Enum),
+        Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => Some(FieldRule::Integer64),
+        _ => None,
+    }
+}
 
 /// The rules of a message's fields by their JSON names.
 pub fn rules_of(message: &str) -> Option<&'static HashMap<String, FieldRule>> {
@@ -60,11 +59,18 @@ pub fn json_field(message: &MessageDescriptor, name: &str) -> Option<FieldDescri
     message.get_field_by_json_name(name).or_else(|| message.get_field_by_name(name))
 }
 
-/// The values of an enum in JSON, without the one that means nothing was said.
+/// Returns the names that the values of an enum have in JSON, except that of the unspecified value, which JSON never has.
 pub fn enum_names(descriptor: &EnumDescriptor) -> Vec<String> {
-    // `CALL_STATUS_UNSPECIFIED` is value 0 of every enum, and what stands before it begins all others.
+    enum_values(descriptor).map(|(name, _)| name).collect()
+}
+
+/// Returns the values of an enum with their names in JSON, except the unspecified value.
+pub fn enum_values(descriptor: &EnumDescriptor) -> impl Iterator<Item = (String, EnumValueDescriptor)> {
+    // `CALL_STATUS_UNSPECIFIED` is value 0 of every enum, and its prefix begins the names of all others.
     let unspecified = descriptor.default_value();
-    let prefix = unspecified.name().trim_end_matches("UNSPECIFIED");
-    let names = descriptor.values().filter(|value| value.number() != 0);
-    names.map(|value| value.name().trim_start_matches(prefix).to_ascii_lowercase().replace('_', "-")).collect()
+    let prefix = unspecified.name().trim_end_matches("UNSPECIFIED").to_owned();
+    descriptor.values().filter(|value| value.number() != 0).map(move |value| {
+        let name = value.name().trim_start_matches(&prefix).to_ascii_lowercase().replace('_', "-");
+        (name, value)
+    })
 }

@@ -59,7 +59,7 @@ async fn a_server_is_removed_once_no_call_needs_it_and_past_calls_keep_its_code(
     setup.drain().await;
     let waiting = setup.client.insert(2, vec![to("1234567801")]).await;
     let refused = setup.admin.delete("admin/servers/server1").await.error(409, "FAILED_PRECONDITION");
-    assert_eq!(refused, "server server1 is in use: 1 calls wait for it, 0 live on it");
+    assert_eq!(refused, "server server1 is in use: 1 calls wait for it, 0 are live on it");
     setup.admin.get("admin/servers/server1").await.data();
 
     let node = super::node_name(&setup.admin).await;

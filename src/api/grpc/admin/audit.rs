@@ -1,4 +1,4 @@
-//! The audit: one mechanism for every method that changes something, and the list of what it noted.
+//! The audit log: the transaction that every changing method uses, and the method that lists the entries.
 
 use std::ops::{Deref, DerefMut};
 
@@ -19,28 +19,28 @@ use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::{Tx, audit};
 
-/// Fields of a request that hold what nobody may read later.
+/// The fields of requests whose values must not be stored in the audit log.
 const SECRET: [&str; 1] = ["secret"];
 
-/// A request that changes something: who wants what, and the way to do it.
+/// A request that changes something. It holds the audit entry of the change and begins its transaction.
 pub struct Change {
-    /// What all methods share.
+    /// The state that all methods share.
     pub app: App,
-    /// When it was asked for.
+    /// When the request arrived.
     pub now: Millis,
-    /// What was read but may not have been meant.
+    /// Parts of the request that were accepted but may be mistakes.
     pub warnings: Vec<String>,
     entry: audit::NewEntry,
 }
 
-/// A transaction whose commit notes the change. Dropped, it leaves neither the change nor the note.
+/// A transaction whose commit also writes the audit entry. If it is dropped, neither the change nor the entry is stored.
 pub struct Audited {
     tx: Tx,
     entry: audit::NewEntry,
 }
 
 impl Change {
-    /// Takes down who asks, from where, and for what.
+    /// Prepares the audit entry of a request: the key, the address, the method and the request itself.
     pub fn of<T: Serialize>(app: App, action: &'static str, request: &Request<T>) -> Result<Self, Status> {
         let now = Millis::now();
         let peer = request.extensions().get::<ConnectInfo<Peer>>();
@@ -58,21 +58,21 @@ impl Change {
         Ok(Self { app, now, warnings, entry })
     }
 
-    /// Begins to change.
+    /// Begins the transaction of the change.
     pub async fn begin(&self) -> Result<Audited, Error> {
         Ok(Audited { tx: self.app.db.begin().await?, entry: self.entry.clone() })
     }
 }
 
 impl Audited {
-    /// Makes the change durable, together with the note that `target` was changed.
+    /// Commits the change, together with an audit entry that says that `target` was changed.
     pub async fn commit(mut self, target: String) -> Result<(), Error> {
         self.entry.target = target;
         audit::append(&mut self.tx, &self.entry).await?;
         Ok(self.tx.commit().await?)
     }
 
-    /// Changes nothing.
+    /// Rolls the transaction back, so that nothing is changed.
     pub async fn rollback(self) -> Result<(), Error> {
         Ok(self.tx.rollback().await?)
     }
@@ -92,7 +92,7 @@ impl DerefMut for Audited {
     }
 }
 
-/// What was asked for, as JSON without secrets. Lists that were left empty are left out.
+/// Returns the request as JSON, without secrets and without empty lists.
 fn detail(request: &impl Serialize) -> Result<String, Error> {
     let mut asked = serde_json::to_value(request).map_err(Error::internal)?;
     if let Value::Object(fields) = &mut asked {

@@ -1,4 +1,4 @@
-//! Clients.
+//! The methods of `AdminService` for clients.
 
 use secrecy::ExposeSecret;
 
@@ -64,18 +64,18 @@ pub async fn update(change: Change, request: pb::UpdateClientRequest) -> Result<
     Ok(pb::UpdateClientResponse { client: Some(client) })
 }
 
-/// The client of that id.
+/// Returns the client with an id, or a NOT_FOUND error.
 pub async fn find(conn: &mut Conn, id: i64) -> Result<pb::Client, Error> {
     let client = clients::get(conn, id).await?.ok_or_else(|| Error::NotFound(format!("client {id}")))?;
     let servers = clients::granted(conn, id).await?;
     convert::client(client, servers)
 }
 
-/// Another client got the name in this very moment.
+/// Converts an error of the store. A duplicate means that another client got the name at the same time.
 fn refused(error: StoreError, name: &str) -> Error {
     if error.is_duplicate() { taken(name) } else { error.into() }
 }
 
 fn taken(name: &str) -> Error {
-    Error::AlreadyExists { message: format!("there is a client {name} already"), metadata: Vec::new() }
+    Error::AlreadyExists { message: format!("a client named {name} already exists"), metadata: Vec::new() }
 }

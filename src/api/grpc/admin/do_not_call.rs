@@ -1,4 +1,4 @@
-//! Numbers that nobody may have called.
+//! The methods of `AdminService` for the numbers that no client may call.
 
 use super::audit::Change;
 use crate::api::Error;

@@ -1,4 +1,4 @@
-//! Which client may dial through which server, and how much.
+//! The methods of `AdminService` for grants, which allow clients to dial through servers.
 
 use super::audit::Change;
 use super::{clients, servers};

@@ -1,4 +1,4 @@
-//! API keys of clients. A secret is shown once and kept nowhere.
+//! The methods of `AdminService` for the API keys of clients. A secret is shown once and never stored.
 
 use secrecy::ExposeSecret;
 

@@ -1,4 +1,4 @@
-//! The switch that stops all new calls.
+//! The methods of `AdminService` for the kill switch, which stops all new calls.
 
 use super::audit::Change;
 use crate::api::grpc::app::App;

@@ -1,7 +1,7 @@
-//! `AdminService`, one file a noun. The authentication layer lets only admin keys get here.
+//! `AdminService`, one file for each noun. The authentication layer lets only requests with an admin key get here.
 //!
-//! A method that changes something gets a [`Change`], and with it the only way to write: a transaction that cannot be
-//! committed without a line in the audit.
+//! A method that changes something gets a [`Change`], whose transaction is the only way to write. That transaction cannot
+//! be committed without an audit entry.
 
 mod audit;
 mod clients;
@@ -42,8 +42,8 @@ impl Admin {
         run_to_completion(method(self.0.clone(), request.into_inner())).await
     }
 
-    /// Runs a method that changes something. The audit knows it by its request, `UpdateServerRequest`, without the last
-    /// word.
+    /// Runs a method that changes something. Its name in the audit log is that of its request without `Request`, such as
+    /// `UpdateServer`.
     async fn change<Req, Res, Work>(
         &self,
         asked: &'static str,
@@ -61,7 +61,7 @@ impl Admin {
     }
 }
 
-/// The methods: how each is run, what it takes and answers, and the function that does it.
+/// Implements the service. Each line says how a method is run, its request and response, and the function behind it.
 macro_rules! methods {
     ($($way:ident $name:ident($request:ident) -> $response:ident = $method:path;)*) => {
         #[tonic::async_trait]

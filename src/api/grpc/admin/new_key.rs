@@ -1,4 +1,4 @@
-//! Makes API keys of clients.
+//! Creates API keys of clients.
 
 use super::audit::{Audited, Change};
 use crate::api::Error;

@@ -1,4 +1,4 @@
-//! The nodes that share the store.
+//! The methods of `AdminService` for the nodes that share the store.
 
 use super::audit::Change;
 use crate::api::Error;
@@ -33,7 +33,7 @@ async fn set(change: Change, name: &str, draining: bool) -> Result<pb::Node, Err
         return Err(missing());
     }
     tx.commit(format!("nodes/{name}")).await?;
-    // If it is this very node, its dialer need not wait for its next look.
+    // If the node is this one, its dialer learns of the change without waiting for its next query.
     change.app.servers_changed.notify_one();
     let found = all(&mut change.app.db.read().await?).await?.into_iter().find(|node| node.name == name);
     found.ok_or_else(missing)

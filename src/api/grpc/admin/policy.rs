@@ -1,4 +1,4 @@
-//! What holds for all clients.
+//! The methods of `AdminService` for the dial policy that holds for all clients.
 
 use super::audit::Change;
 use crate::api::Error;

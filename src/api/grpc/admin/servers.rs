@@ -1,4 +1,4 @@
-//! Asterisk servers.
+//! The methods of `AdminService` for Asterisk servers.
 
 use super::audit::Change;
 use crate::ami::{self, probe};
@@ -71,7 +71,7 @@ pub async fn delete(change: Change, request: pb::DeleteServerRequest) -> Result<
         }
         Removal::InUse { waiting, live } => {
             tx.rollback().await?;
-            let message = format!("server {code} is in use: {waiting} calls wait for it, {live} live on it");
+            let message = format!("server {code} is in use: {waiting} calls wait for it, {live} are live on it");
             return Err(Error::FailedPrecondition { reason: Reason::ServerInUse, message });
         }
     }
@@ -100,7 +100,7 @@ pub async fn test(app: App, request: pb::TestServerRequest) -> Result<pb::TestSe
     })
 }
 
-/// The server of that code.
+/// Returns the server with a code, or a NOT_FOUND error.
 pub async fn find(conn: &mut Conn, code: &str) -> Result<pb::Server, Error> {
     let found = servers::states(conn, Some(code)).await?.pop();
     convert::server(found.ok_or_else(|| missing(code))?, Millis::now())
@@ -112,7 +112,10 @@ fn failed(why: String) -> pb::TestServerResponse {
 
 fn refused(error: StoreError, code: &str) -> Error {
     if error.is_duplicate() {
-        return Error::AlreadyExists { message: format!("there is a server {code} already"), metadata: Vec::new() };
+        return Error::AlreadyExists {
+            message: format!("a server with the code {code} already exists"),
+            metadata: Vec::new(),
+        };
     }
     error.into()
 }

@@ -1,4 +1,4 @@
-//! Webhooks: made, listed, ended and tried. What delivers them is `crate::webhooks`.
+//! The methods of `AdminService` for webhooks. `crate::webhooks` delivers events to them.
 
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
@@ -59,7 +59,7 @@ pub async fn delete(change: Change, request: pb::DeleteWebhookRequest) -> Result
 /// See `AdminService.TestWebhook`.
 pub async fn test(app: App, request: pb::TestWebhookRequest) -> Result<pb::TestWebhookResponse, Error> {
     let id = request.webhook_id;
-    // The connection goes back before the receiver is asked, who may take long.
+    // The connection is returned before the receiver is called, because the receiver may take long.
     let found = webhooks::get(&mut app.db.read().await?, id).await?;
     let webhook = found.ok_or_else(|| unknown(id))?;
     let route = Route::of(&webhook, &app.sealer).map_err(Error::internal)?;
@@ -90,7 +90,7 @@ async fn known_client(conn: &mut Conn, id: i64) -> Result<(), Error> {
     clients::get(conn, id).await?.map(|_| ()).ok_or_else(|| Error::NotFound(format!("client {id}")))
 }
 
-/// A webhook for all to see: without its secret.
+/// Converts a webhook, without its secret.
 fn shown(webhook: Webhook) -> Result<pb::Webhook, Error> {
     let events = webhook.kinds()?.into_iter().map(i32::from).collect();
     let delivery = webhook.delivery;
