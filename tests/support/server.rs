@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use tempfile::TempDir;
-use trunkline::store::{self, Tx, queues};
+use trunkline::store::{self, Tx, nodes};
 
 use super::process::{Output, Process};
 use super::wait;
@@ -83,7 +83,8 @@ impl Server {
         // The server may be committing at the same moment.
         wait::until_async("the lock is ours", async || {
             let mut tx = db.begin().await.ok()?;
-            queues::number_from(&mut tx, 1000).await.ok()?;
+            // An UPDATE takes the lock even if no row matches.
+            nodes::set_draining(&mut tx, "no such node", false).await.ok()?;
             Some(tx)
         })
         .await
