@@ -1,4 +1,4 @@
-//! `/metrics` for Prometheus. `docs/metrics.md` says what each one means.
+//! Serves `/metrics` for Prometheus. `docs/metrics.md` explains each metric.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -29,39 +29,39 @@ use crate::store::{Db, lanes, servers};
 const REQUESTS: &str = "trunkline_requests_total";
 const REQUEST_SECONDS: &str = "trunkline_request_duration_seconds";
 
-/// Bounds of latencies and commits, in seconds.
+/// Upper bounds of the histogram buckets for requests and commits, in seconds.
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Bounds of how much is committed at once.
+/// Upper bounds of the histogram buckets for the number of entries in a commit.
 const SIZES: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
-/// How long the store may take to say how the lanes stand; without it the rest is told.
+/// How long the store may take to answer a scrape. After that, the metrics that come from it are left out.
 const STORE: Duration = Duration::from_secs(2);
 
-/// How often what was recorded is folded together, so that memory stays bounded where nobody scrapes.
+/// How often recorded samples are folded together.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Collects what this process measures.
+/// Collects what this process measures. A clone is the same recorder.
 #[derive(Clone)]
 pub struct Recorder(PrometheusHandle);
 
-/// What `/metrics` shows.
+/// The sources of what `/metrics` shows.
 pub struct Metrics {
-    /// What was measured as it happened.
+    /// Holds what was measured as it happened.
     pub recorder: Recorder,
-    /// Asked at each scrape how the lanes of this node stand.
+    /// Read at each scrape for the status of this node's lanes.
     pub db: Db,
-    /// This node's name.
+    /// The name of this node.
     pub node: String,
-    /// Asked how its watchers keep up.
+    /// Read at each scrape for the lag of its watchers.
     pub hub: Arc<Hub>,
 }
 
 impl Recorder {
-    /// Starts to collect, for the whole process.
+    /// Makes this the recorder of the whole process.
     ///
     /// # Errors
-    /// Where something collects already.
-    pub fn install(stop: CancellationToken) -> Result<Self, BuildError> {
+    /// Returns an error if the process has a recorder already.
+    pub fn install() -> Result<Self, BuildError> {
         let seconds = |name: &str| Matcher::Full(name.to_owned());
         let handle = PrometheusBuilder::new()
             .set_buckets_for_metric(seconds(REQUEST_SECONDS), &SECONDS)?
@@ -69,35 +69,35 @@ impl Recorder {
             .set_buckets_for_metric(Matcher::Suffix("_group_size".to_owned()), &SIZES)?
             .install_recorder()?;
         describe();
-        let kept = handle.clone();
-        tokio::spawn(stop.run_until_cancelled_owned(async move {
-            let mut upkeep = tokio::time::interval(UPKEEP);
-            loop {
-                upkeep.tick().await;
-                kept.run_upkeep();
-            }
-        }));
         Ok(Self(handle))
+    }
+
+    /// Folds what was recorded together until `stop` is cancelled, so that memory is bounded even without a scrape.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut upkeep = tokio::time::interval(UPKEEP);
+        while stop.run_until_cancelled(upkeep.tick()).await.is_some() {
+            self.0.run_upkeep();
+        }
     }
 }
 
 fn describe() {
     describe_counter!(REQUESTS, "Requests answered, by RPC, protocol and google.rpc code.");
-    describe_histogram!(REQUEST_SECONDS, "Time to the answer's head, by RPC.");
-    describe_counter!("trunkline_attempts_total", "Attempts whose Originate was let go out.");
+    describe_histogram!(REQUEST_SECONDS, "Time to the head of the response, by RPC.");
+    describe_counter!("trunkline_attempts_total", "Attempts whose Originate was sent.");
     describe_counter!("trunkline_attempts_ended_total", "Attempts that ended, by outcome.");
-    describe_counter!("trunkline_calls_ended_total", "Calls that came to their end in a lane, by outcome.");
+    describe_counter!("trunkline_calls_ended_total", "Calls that ended in a lane, by outcome.");
     describe_histogram!("trunkline_journal_commit_seconds", "Time of a lane's group commit.");
     describe_histogram!("trunkline_journal_group_size", "Entries of a lane's group commit.");
 }
 
-/// Serves `/metrics`, which needs no key.
+/// Returns the route of `/metrics`, which needs no key.
 pub fn routes(metrics: Arc<Metrics>) -> Router {
     Router::new().route("/metrics", get(show)).with_state(metrics)
 }
 
 async fn show(State(metrics): State<Arc<Metrics>>) -> Response {
-    // In a task of its own, so that a caller who hangs up leaves no query half-way.
+    // A task of its own, so that the query is finished even if the caller disconnects.
     let text = tokio::spawn(async move { metrics.text().await }).await.unwrap_or_default();
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, content_type)], text).into_response()
@@ -117,7 +117,7 @@ impl Metrics {
             [(NO_LABELS, self.hub.head())],
         );
         gauge(&mut text, "trunkline_watchers", "Streams of events that are open.", [(NO_LABELS, count)]);
-        let help = "How far the slowest of them is behind the head, at most.";
+        let help = "How many events the slowest of them is behind the newest, at most.";
         gauge(&mut text, "trunkline_watcher_lag_events", help, [(NO_LABELS, watchers.lag)]);
         let lanes = timeout(STORE, self.lanes()).await;
         let up = matches!(lanes, Ok(Ok(_)));
@@ -128,7 +128,7 @@ impl Metrics {
         text
     }
 
-    /// The servers whose lanes are this node's, and how many calls wait for each server.
+    /// Returns the servers whose lanes this node owns, and how many calls wait for each server.
     async fn lanes(&self) -> crate::store::Result<(Vec<ServerState>, HashMap<String, i64>)> {
         let mut conn = self.db.read().await?;
         let mut states = servers::states(&mut conn, None).await?;
@@ -154,13 +154,13 @@ fn lane_gauges(text: &mut String, lanes: &[ServerState], waiting: &HashMap<Strin
             (labels, i64::from(now == Some(state.code())))
         })
     });
-    gauge(text, "trunkline_server_state", "1 for how the connection to a server stands, else 0.", states);
+    gauge(text, "trunkline_server_state", "1 for the status of the connection to a server, 0 for the others.", states);
 }
 
-/// What a gauge that there is once is told apart by.
+/// The labels of a gauge that has only one series.
 const NO_LABELS: &[(&str, &str)] = &[];
 
-/// Writes a gauge that is read at each scrape; a recorder would keep showing what is gone.
+/// Writes a gauge that is read at each scrape. A recorder would go on showing series that no longer exist.
 fn gauge<L: AsRef<[(&'static str, V)]>, V: AsRef<str>>(
     text: &mut String,
     name: &str,
@@ -181,7 +181,7 @@ fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// The layer that counts and times every request to an RPC, whichever way it came.
+/// Counts and times every request to an RPC, by REST, gRPC or gRPC-web.
 pub async fn measure(request: Request, next: Next) -> Response {
     let Some(rpc) = rpc(&request) else { return next.run(request).await };
     let protocol = match Protocol::of(request.headers()) {
@@ -196,8 +196,8 @@ pub async fn measure(request: Request, next: Next) -> Response {
     response
 }
 
-/// The RPC that a request is for, as `QueueService/InsertBatch`; None where it is for none: what strangers may write into
-/// a path becomes no label.
+/// Returns the RPC that a request is for, such as `QueueService/InsertBatch`, or None if it is for none. So no text
+/// that a stranger writes into a path becomes a label.
 fn rpc(request: &Request) -> Option<&'static str> {
     static BY_PATH: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
         let short = |rpc: &'static str| rpc.rsplit_once("v1.").map_or(rpc, |(_, rpc)| rpc);
@@ -219,7 +219,8 @@ fn rpc(request: &Request) -> Option<&'static str> {
     BY_PATH.get(&format!("{} {}", request.method(), path.as_str())).copied()
 }
 
-/// The code of an answer. That of a stream which fails later is not known yet, and counts as OK.
+/// Returns the google.rpc code of a response. A stream that fails later counts as OK, because its code is not known
+/// yet.
 fn code(response: &Response) -> &'static str {
     let of_grpc = |headers: &HeaderMap| headers.get("grpc-status").map(|code| Code::from_bytes(code.as_bytes()));
     let code = response.extensions().get::<Code>().copied().or_else(|| of_grpc(response.headers()));
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn only_paths_of_ours_become_labels() {
+    fn only_paths_that_the_server_knows_become_labels() {
         let rpc_of = |path: &str| rpc(&Request::post(path).body(axum::body::Body::empty()).unwrap());
         assert_eq!(rpc_of("/trunkline.v1.QueueService/StreamItems"), Some("QueueService/StreamItems"));
         assert_eq!(rpc_of("/trunkline.v1.QueueService/Nothing"), None);

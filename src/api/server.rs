@@ -1,4 +1,4 @@
-//! The one port: REST, gRPC, gRPC-web, health and the status page in one router.
+//! The router of the API's port: REST, gRPC, gRPC-web, health, metrics and the status page.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -32,13 +32,13 @@ use crate::pb::call_service_server::{CallService, CallServiceServer};
 use crate::pb::client_service_server::{ClientService, ClientServiceServer};
 use crate::pb::queue_service_server::{QueueService, QueueServiceServer};
 
-/// The largest gRPC message, in bytes, both ways.
+/// The maximum size of a gRPC message in bytes, in either direction.
 pub const MAX_GRPC_MESSAGE: usize = 16 * 1024 * 1024;
 
-/// When to ask again where the server is not ready.
+/// When a client should try again if the server is not ready or is stopping.
 const NOT_READY: Duration = Duration::from_secs(1);
 
-/// Headers of an answer that a page in a browser may read.
+/// The headers of a response that a page in a browser may read.
 const EXPOSED: [HeaderName; 6] = [
     HeaderName::from_static("grpc-status"),
     HeaderName::from_static("grpc-message"),
@@ -48,23 +48,23 @@ const EXPOSED: [HeaderName; 6] = [
     header::RETRY_AFTER,
 ];
 
-/// The implementations of the services, one each for gRPC and REST alike.
+/// The implementations of the services, which serve both gRPC and REST.
 pub struct Services<A, C, L, Q> {
-    /// Serves `AdminService`.
+    /// Implementation of `AdminService`, for administrators.
     pub admin: Arc<A>,
-    /// Serves `CallService`.
+    /// Implementation of `CallService`, for single calls.
     pub calls: Arc<C>,
-    /// Serves `ClientService`.
+    /// Implementation of `ClientService`, for clients themselves.
     pub clients: Arc<L>,
-    /// Serves `QueueService`.
+    /// Implementation of `QueueService`, for queues and batches.
     pub queues: Arc<Q>,
 }
 
-/// Everything that is served; `/metrics` where there are any. Once `stop` is cancelled, what needs a key is answered with
-/// UNAVAILABLE.
+/// Builds the router. It serves `/metrics` only if `metrics` is given. After `stop` is cancelled, every request that
+/// needs a key is answered with UNAVAILABLE.
 ///
 /// # Errors
-/// If the descriptors that reflection serves cannot be read.
+/// Returns an error if the descriptors for gRPC reflection cannot be read.
 pub fn router<A, C, L, Q>(
     services: Services<A, C, L, Q>,
     auth: Auth,
@@ -78,13 +78,13 @@ where
     L: ClientService,
     Q: QueueService,
 {
-    // From the outside in.
+    // The first layer is the outermost.
     let admitted = ServiceBuilder::new()
         .layer(middleware::from_fn_with_state(stop, refuse_when_stopping))
         .layer(middleware::from_fn_with_state(auth, authenticate))
         .layer(middleware::from_fn_with_state(RequestLimits::default(), limit_requests));
     let rest = rest_routes(&services).route_layer(admitted.clone());
-    // Bodies of gRPC have their own compression, and its streams must not be held back by ours.
+    // gRPC compresses by itself, and this compression would delay the messages of its streams.
     let rest =
         rest.layer(RequestDecompressionLayer::new().pass_through_unaccepted(true)).layer(CompressionLayer::new());
     let grpc = grpc_routes(services)
@@ -125,7 +125,7 @@ where
     L: ClientService,
     Q: QueueService,
 {
-    /// The limits and compression of every service; the generated servers share no trait that would carry them.
+    /// Sets the limits and the compression of a service. The generated servers have no common trait for them.
     macro_rules! server {
         ($server:ident, $service:expr) => {
             $server::from_arc($service)
@@ -142,14 +142,14 @@ where
         .reset_fallback()
 }
 
-/// Health and reflection, which need no key.
+/// Returns the routes of health and reflection, which need no key.
 fn open_grpc_routes(readiness: Readiness) -> Result<Router, tonic_reflection::server::Error> {
     let described = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    // Python's and older clients ask for the alpha version; the two differ in their name alone.
+    // Python's client and older ones use the alpha version, which differs only in its name.
     Ok(Routes::new(health::service(readiness))
         .add_service(described().build_v1()?)
         .add_service(described().build_v1alpha()?)
@@ -157,7 +157,7 @@ fn open_grpc_routes(readiness: Readiness) -> Result<Router, tonic_reflection::se
         .reset_fallback())
 }
 
-/// What people and load balancers look at without a key.
+/// Returns the routes for people and load balancers, which need no key.
 fn open_routes(readiness: Readiness) -> Router {
     Router::new()
         .route("/", get(status_page))
@@ -176,10 +176,10 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
     }
 }
 
-/// Sends whoever comes while the server stops to another node.
+/// Refuses a request while the server is stopping, so that the client tries another node.
 async fn refuse_when_stopping(State(stop): State<CancellationToken>, request: Request, next: Next) -> Response {
     if stop.is_cancelled() {
-        let message = "the server stops".to_owned();
+        let message = "the server is stopping".to_owned();
         return fault::respond(Error::Unavailable { message, retry_after: NOT_READY });
     }
     next.run(request).await
@@ -189,7 +189,7 @@ async fn status_page() -> Html<String> {
     Html(include_str!("status.html").replace("{version}", env!("CARGO_PKG_VERSION")))
 }
 
-/// Tells whoever calls a gRPC path without gRPC what is wrong, in the error body; tonic-web would say 400 and no more.
+/// Explains in the error body that a gRPC path was called without gRPC. tonic-web would only return 400.
 async fn only_grpc(request: Request, next: Next) -> Response {
     if request.method() != Method::POST {
         let mut response = fault::respond(Error::MethodNotAllowed);
@@ -197,13 +197,13 @@ async fn only_grpc(request: Request, next: Next) -> Response {
         return response;
     }
     if context::protocol() == Protocol::Rest {
-        return fault::respond(Error::UnsupportedMediaType("this path speaks gRPC and gRPC-web only"));
+        return fault::respond(Error::UnsupportedMediaType("this path accepts only gRPC and gRPC-web"));
     }
     next.run(request).await
 }
 
 fn cors() -> CorsLayer {
-    // Keys come in a header that no browser adds by itself, so that any origin may ask.
+    // Any origin is safe, because the key is in a header that no browser adds by itself.
     CorsLayer::new()
         .allow_origin(AnyOrigin)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
@@ -212,9 +212,9 @@ fn cors() -> CorsLayer {
         .max_age(Duration::from_secs(3600))
 }
 
-/// The answer in place of one that a panic prevented.
+/// Returns the response to a request whose handler panicked.
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of an unknown kind");
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message");
     fault::respond(Error::internal(format!("panic: {text}")))
 }

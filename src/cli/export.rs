@@ -1,4 +1,4 @@
-//! `trunkline export`: the outcome of every call of a queue, as CSV or JSON lines.
+//! `trunkline export`: writes the outcome of every call of a queue, as CSV or JSON lines.
 
 use std::io::{self, Write};
 
@@ -8,39 +8,40 @@ use serde_json::Value;
 use super::fault::{Fault, note};
 use super::output::as_rest;
 use super::remote::{Remote, Session};
+use super::signals::asked_to_stop;
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `export`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     remote: Remote,
-    /// The queue
+    /// The id of the queue
     #[arg(long, value_name = "QUEUE_ID")]
     queue: i64,
-    /// What is written
+    /// The format of the output
     #[arg(long, default_value = "csv")]
     format: Format,
-    /// Go on behind so many calls: what an export that was interrupted says at its end
+    /// Skip so many calls; an interrupted export prints the number to continue with
     #[arg(long, value_name = "POSITION", default_value_t = 0)]
     after: u64,
-    /// Only calls at this status, as completed or failed
+    /// Write only calls with this status, such as completed or failed
     #[arg(long, value_parser = status)]
     status: Option<pb::CallStatus>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// With a head line, unless it goes on with an earlier one
+    /// CSV with a heading line, unless it continues an earlier export
     Csv,
-    /// A JSON object a line, as the REST API writes a call
+    /// One JSON object on each line, as the REST API writes a call
     Jsonl,
 }
 
-/// Calls a request.
+/// How many calls one request asks for.
 const PAGE: u64 = 1000;
 
-/// The columns of CSV: the fields of a call that every one of them can have.
+/// The columns of the CSV: the fields that any call can have.
 const COLUMNS: [&str; 25] = [
     "call_id",
     "queue_id",
@@ -77,6 +78,7 @@ fn status(text: &str) -> Result<pb::CallStatus, String> {
     })
 }
 
+/// Writes the calls of a queue to standard output.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     let bar = ProgressBar::no_length();
@@ -89,23 +91,23 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     match done {
         Ok(true) => Ok(()),
         Ok(false) => {
-            let message = format!("interrupted behind {position} calls; --after {position} goes on");
+            let message = format!("interrupted after {position} calls; continue with --after {position}");
             Err(Fault::Failed(message).into())
         }
         Err(error) => {
-            note(format_args!("{position} calls were written; --after {position} goes on"));
+            note(format_args!("{position} calls were written; continue with --after {position}"));
             Err(error)
         }
     }
 }
 
-/// Writes page by page; false where it was asked to stop before the end.
+/// Writes page by page. Returns false if it was asked to stop before the end.
 async fn write_all(args: &Args, session: &Session, bar: &ProgressBar, position: &mut u64) -> anyhow::Result<bool> {
     let mut out = io::stdout().lock();
     if args.format == Format::Csv && *position == 0 {
         csv::Writer::from_writer(&mut out).write_record(COLUMNS)?;
     }
-    let mut stop = std::pin::pin!(super::signals::asked_to_stop());
+    let mut stop = std::pin::pin!(asked_to_stop());
     loop {
         let page = page(args, session, *position);
         let (calls, count) = tokio::select! {
@@ -126,7 +128,7 @@ async fn write_all(args: &Args, session: &Session, bar: &ProgressBar, position: 
     }
 }
 
-/// The calls behind a position, up to a page's end, and how many there are in all.
+/// Returns the calls after a position, up to the end of their page, and the number of all calls.
 async fn page(args: &Args, session: &Session, position: u64) -> anyhow::Result<(Vec<pb::Call>, u64)> {
     let request = pb::ListQueueCallsRequest {
         master_queue_id: Some(args.queue),
@@ -140,7 +142,7 @@ async fn page(args: &Args, session: &Session, position: u64) -> anyhow::Result<(
     Ok((answer.results.into_iter().skip(skip).collect(), u64::try_from(answer.count).unwrap_or(0)))
 }
 
-/// Writes calls through to whoever reads, so that what is told as written is.
+/// Writes calls and flushes them, so that the position which is reported is really written.
 fn write_page(format: Format, out: &mut impl Write, calls: &[pb::Call]) -> anyhow::Result<()> {
     match format {
         Format::Csv => {

@@ -1,4 +1,4 @@
-//! How a command fails: what it says, and the exit code that scripts can use.
+//! How a command fails: its error text, and the exit code that scripts can use.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -10,34 +10,36 @@ use tonic_types::StatusExt;
 
 use crate::config::ConfigError;
 
-/// Anything that has no code of its own: a file that cannot be written, a server that failed its test.
+/// The exit code of any failure without a code of its own: a file that cannot be written, a server that failed its
+/// test, a part of `serve` that ended by itself.
 pub const FAILED: u8 = 1;
-/// The command line, the configuration or a file that was given is wrong; nothing was sent. clap exits with it too.
+/// The exit code for an error in the command line, the configuration or a given file. Nothing was sent. clap uses it
+/// too.
 pub const USAGE: u8 = 2;
-/// The server understood and refused: the key, a field, what is named does not exist, a limit, a conflict.
+/// The exit code if the server refused: the key, a field, something that does not exist, a limit, a conflict.
 pub const REFUSED: u8 = 3;
-/// Nothing answers, or the server says that it cannot serve now: the same command may succeed later.
+/// The exit code if nothing answers, or the server cannot serve now. The same command may succeed later.
 pub const NOT_REACHABLE: u8 = 4;
 
-/// Why a command that talks to a server, or about a file, failed.
+/// Why a command failed, in the cases that have an exit code of their own.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// See [`USAGE`].
+    /// An error in what the user gave: see [`USAGE`].
     #[error("{0}")]
     Usage(String),
-    /// See [`FAILED`].
+    /// Any other failure: see [`FAILED`].
     #[error("{0}")]
     Failed(String),
-    /// See [`NOT_REACHABLE`].
+    /// A server that cannot be reached: see [`NOT_REACHABLE`].
     #[error("{message}\n  {hint}")]
     NotReachable {
-        /// What happened.
+        /// What went wrong, in one line.
         message: String,
-        /// What to do.
+        /// What the user can do about it.
         hint: &'static str,
     },
-    /// The server's own answer.
-    #[error("{}", told(.0))]
+    /// An error that the server returned.
+    #[error("{}", describe(.0))]
     Answer(Box<Status>),
 }
 
@@ -58,15 +60,15 @@ impl Fault {
     }
 }
 
-/// Says what is wrong, and answers what to exit with.
-#[expect(clippy::print_stderr, reason = "the log may not have been started, and this is for who typed the command")]
+/// Prints what went wrong, and returns the exit code.
+#[expect(clippy::print_stderr, reason = "the log may not be running, and this is for the user of the command")]
 pub fn report(error: &anyhow::Error) -> ExitCode {
     if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        // Who read our output has seen enough, as `head` does.
+        // The reader of our output needs no more of it, like `head`.
         return ExitCode::SUCCESS;
     }
     let (text, code) = if let Some(status) = error.downcast_ref::<Status>() {
-        (told(status), exit_code(status))
+        (describe(status), exit_code(status))
     } else if let Some(fault) = error.downcast_ref::<Fault>() {
         (format!("{error:#}"), fault.exit_code())
     } else if error.is::<ConfigError>() {
@@ -88,14 +90,14 @@ fn exit_code(status: &Status) -> u8 {
     }
 }
 
-/// Whether the same request may succeed later: the connection broke, or the server cannot serve now.
+/// Returns true if the same request may succeed later: the connection broke, or the server cannot serve now.
 pub fn is_away(status: &Status) -> bool {
     let broke = status.source().is_some() || status.message().starts_with("grpc-status header missing");
     broke || matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled)
 }
 
-/// What the server answered, each field error on a line of its own, and what to do about it.
-fn told(status: &Status) -> String {
+/// Describes an error of the server, with each field error on a line of its own, and what to do about it.
+fn describe(status: &Status) -> String {
     let mut text = if status.source().is_some() {
         format!("the connection failed: {}", causes(status))
     } else {
@@ -124,24 +126,27 @@ fn told(status: &Status) -> String {
 
 fn hint(status: &Status) -> Option<&'static str> {
     if status.source().is_some() {
-        return Some("does --url name a Trunkline server? One with TLS needs https://, one without http://");
+        return Some(
+            "is --url the address of a Trunkline server? With TLS it begins with https://, without TLS with http://",
+        );
     }
     match status.code() {
         Code::Unauthenticated => Some("is the key (--api-key or TRUNKLINE_API_KEY) right, and not revoked or expired?"),
-        Code::PermissionDenied if status.message().contains("admin key") => {
-            Some("this command is an administrator's: `admin.key` in the server's data directory holds such a key")
-        }
+        // First, because this message names the admin key too.
         Code::PermissionDenied if status.message().contains("client's key") => {
-            Some("this command is a client's: an administrator makes keys with `trunkline keys create`")
+            Some("an administrator creates client keys with `trunkline keys create`")
+        }
+        Code::PermissionDenied if status.message().contains("admin key") => {
+            Some("`admin.key` in the server's data directory contains an admin key")
         }
         _ if status.message().starts_with("grpc-status header missing") => {
-            Some("what answers at --url is no Trunkline server, or a proxy in front of it")
+            Some("is --url the address of a Trunkline server, and not of another one or a proxy?")
         }
         _ => None,
     }
 }
 
-/// An error and all that caused it, on one line, each once.
+/// Writes an error and all its causes on one line, each text once.
 pub fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -155,8 +160,8 @@ pub fn causes(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// A note beside the output, for people: to standard error.
-#[expect(clippy::print_stderr, reason = "standard output holds the answer alone")]
+/// Prints a note for the user to standard error.
+#[expect(clippy::print_stderr, reason = "standard output is for the response alone")]
 pub fn note(text: impl fmt::Display) {
     eprintln!("{text}");
 }
@@ -174,12 +179,19 @@ mod tests {
             .add_bad_request_violation("data[0].action", "required")
             .add_bad_request_violation("batch_id", "required");
         let status = Status::with_error_details(Code::InvalidArgument, "data[0].action: required", details);
-        assert_eq!(told(&status), "2 fields are wrong:\n  data[0].action: required\n  batch_id: required");
+        assert_eq!(describe(&status), "2 fields are wrong:\n  data[0].action: required\n  batch_id: required");
         assert_eq!(exit_code(&status), REFUSED);
     }
 
     #[test]
-    fn what_may_succeed_later_has_a_code_of_its_own() {
+    fn the_hint_names_the_kind_of_key_that_is_missing() {
+        let hint_for = |message: &str| hint(&Status::permission_denied(message)).unwrap();
+        assert!(hint_for("needs an admin key").contains("admin.key"));
+        assert!(hint_for("needs a client's key, not an admin key").contains("keys create"));
+    }
+
+    #[test]
+    fn an_error_that_may_be_gone_later_has_a_code_of_its_own() {
         assert_eq!(exit_code(&Status::unavailable("draining")), NOT_REACHABLE);
         assert_eq!(exit_code(&Status::not_found("queue 1 not found")), REFUSED);
         assert_eq!(exit_code(&Status::internal("request id x")), FAILED);

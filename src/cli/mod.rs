@@ -1,4 +1,4 @@
-//! The command line: one file a command.
+//! The command line, with one file for each command.
 
 mod audit;
 mod bench;
@@ -19,14 +19,11 @@ mod nodes;
 mod output;
 mod paging;
 mod policies;
-mod ports;
 mod queues;
 mod quick;
-mod reload;
 mod remote;
 mod sandbox;
 mod serve;
-mod serve_sandbox;
 mod servers;
 mod signals;
 mod watch;
@@ -44,7 +41,7 @@ struct Cli {
     command: Command,
 }
 
-/// What `--help` says at its end.
+/// The last part of `--help`.
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed; 2 the command line, the configuration or a given file is wrong; 3 the server refused; \
 4 the server cannot be reached, or cannot serve now";
@@ -55,55 +52,55 @@ enum Command {
     Serve(serve::Args),
     /// Apply the database migrations and exit
     Migrate(migrate::Args),
-    /// Run an Asterisk Manager server that rings nobody
+    /// Run an Asterisk Manager server that makes no phone ring
     Sandbox(sandbox::Args),
-    /// Check the configuration, the store and the login to every Asterisk server
+    /// Check the configuration, the store and the login to each Asterisk server
     Check(check::Args),
-    /// Who may hand in calls
+    /// Manage clients, which insert calls
     Clients(clients::Args),
-    /// The keys that clients come with
+    /// Manage the API keys of clients
     Keys(keys::Args),
-    /// The Asterisk servers that calls are placed on
+    /// Manage the Asterisk servers that calls are placed on
     Servers(servers::Args),
-    /// Which client may dial through which server, and how much
+    /// Manage which client may dial through which server, and its limits there
     Grants(grants::Args),
-    /// What clients may dial
+    /// Manage what clients may dial
     Policies(policies::Args),
-    /// The processes that share the store
+    /// Manage the nodes, which are the processes that share the store
     Nodes(nodes::Args),
-    /// Who changed what
+    /// List the audit log: who changed what, and when
     Audit(audit::Args),
-    /// Stop all new calls, everywhere, at once
+    /// Stop all new calls on all servers at once
     KillSwitch(kill_switch::Args),
-    /// A client's queues
+    /// Manage a client's queues
     Queues(queues::Args),
-    /// A single call
+    /// Show, cancel or hang up a single call
     Call(call::Args),
-    /// Place one call, ahead of all batches
+    /// Place one call, before the calls of all batches
     Quick(quick::Args),
-    /// Send the calls of a CSV file, resumable at any point
+    /// Insert the calls of a CSV file; an interrupted import can be resumed
     Import(import::Args),
     /// Write the outcome of every call of a queue
     Export(export::Args),
-    /// Watch calls, live
+    /// Show the events of calls as they happen
     Watch(watch::Args),
-    /// Print what a shell needs to complete these commands
+    /// Print a shell's completion script for these commands
     Completions(completions::Args),
-    /// Measure, for docs/benchmarks.md
+    /// Measure how fast calls are dialed, for docs/benchmarks.md
     #[command(subcommand)]
     Bench(bench::Bench),
 }
 
-/// All commands with their flags, for completions and for whoever documents them.
+/// Returns all commands with their flags, for completions and for tests of the documentation.
 #[must_use]
 pub fn commands() -> clap::Command {
     Cli::command()
 }
 
-/// How long threads that block may go on when all is done: a forced end waits for no disk.
+/// How long blocking threads may go on after the command has ended. A forced end does not wait for the disk.
 const LINGER: Duration = Duration::from_millis(100);
 
-/// Runs the command that the arguments name.
+/// Runs the command that the arguments name, and returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();

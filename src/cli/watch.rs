@@ -1,4 +1,5 @@
-//! `trunkline watch`: what happens to calls, live. It comes back with its cursor when the connection breaks.
+//! `trunkline watch`: prints the events of calls as they happen. It reconnects with its cursor if the connection
+//! breaks.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -9,32 +10,34 @@ use tonic::{Code, Status};
 use super::fault::{is_away, note};
 use super::output::{as_rest, cell};
 use super::remote::{Remote, Session};
+use super::signals::asked_to_stop;
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `watch`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     remote: Remote,
-    /// Only this queue
+    /// Show only the calls of this queue
     #[arg(long, value_name = "QUEUE_ID")]
     queue: Option<i64>,
-    /// Only this call, from its beginning to its end
+    /// Show only this call, from its beginning to its end
     #[arg(long, value_name = "CALL_ID", conflicts_with = "after")]
     call: Option<String>,
-    /// Begin behind this event (SEQ), 0 being the first one kept; without it, with what is live now
+    /// Show the events after this SEQ, 0 being before the first [default: begin with the calls that are live now]
     #[arg(long, value_name = "SEQ")]
     after: Option<i64>,
 }
 
-/// How long the watch waits before it connects anew, at first and at most.
+/// The first and the longest pause before the watch connects again.
 const WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
+/// Prints events until SIGTERM or SIGINT, or until the one call that is watched has ended.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     tokio::select! {
         watched = watch(args, &session) => watched,
-        stopped = super::signals::asked_to_stop() => stopped,
+        stopped = asked_to_stop() => stopped,
     }
 }
 
@@ -64,13 +67,13 @@ async fn watch(args: Args, session: &Session) -> anyhow::Result<()> {
                 if request.after != before {
                     wait = WAITS.0;
                 }
-                note(format_args!("{}; connecting anew", status.message()));
+                note(format_args!("{}; reconnecting", status.message()));
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(WAITS.1);
             }
             Ended::Broken(status) if status.code() == Code::OutOfRange && request.call_id.is_none() => {
-                // It has another database now.
-                note("the server has no such event; going on with what is live now");
+                // The server has another database now.
+                note("the server has no such event; continuing with the calls that are live now");
                 request.after = None;
             }
             Ended::Broken(status) => return Err(status.into()),
@@ -80,13 +83,13 @@ async fn watch(args: Args, session: &Session) -> anyhow::Result<()> {
 
 /// Why a stream ended.
 enum Ended {
-    /// The one call that is watched has come to its end.
+    /// The one call that is watched has ended.
     CallOver,
-    /// The stream broke.
+    /// The stream ended or failed, for this reason.
     Broken(Status),
 }
 
-/// Shows events as they come, and moves the cursor behind each.
+/// Shows events as they arrive, and moves the cursor after each.
 async fn follow(session: &Session, request: &mut pb::WatchCallsRequest) -> anyhow::Result<Ended> {
     let mut events = match session.calls().watch_calls(request.clone()).await {
         Ok(answer) => answer.into_inner(),
@@ -110,7 +113,7 @@ async fn follow(session: &Session, request: &mut pb::WatchCallsRequest) -> anyho
     }
 }
 
-/// The columns: names of an event's fields, and how wide they are.
+/// The columns: names of an event's fields, and their widths in characters.
 const COLUMNS: [(&str, usize); 8] = [
     ("seq", 7),
     ("at", 24),
@@ -130,7 +133,7 @@ fn head(session: &Session) -> io::Result<()> {
     writeln!(io::stdout(), "{heads}DETAIL")
 }
 
-/// Writes an event; true where it is a call's last one.
+/// Prints an event. Returns true if it is the last event of a call.
 fn show(session: &Session, event: &pb::CallEvent) -> anyhow::Result<bool> {
     let json = as_rest(event)?;
     let mut out = io::stdout();

@@ -1,4 +1,4 @@
-//! This process as a node: it joins, and is heard of until it stops.
+//! Membership of this process among the nodes: it joins, and sends heartbeats until it stops.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use tracing::warn;
 use crate::domain::time::Millis;
 use crate::store::{Db, Result, nodes};
 
-/// How often a node says that it lives: several times within a lease, so that one lost beat means nothing.
+/// How often a node records that it is alive: several times within a lease, so that one lost heartbeat does no harm.
 const BEAT: Duration = Duration::from_secs(2);
 
-/// A node that has joined.
+/// A node that has joined the others.
 pub struct Member {
     db: Db,
     name: String,
@@ -20,17 +20,18 @@ pub struct Member {
 }
 
 impl Member {
-    /// Puts the node among the others.
+    /// Records the node in the store.
     ///
     /// # Errors
-    /// If the store cannot be written to.
+    /// Returns an error if the store cannot be written to.
     pub async fn join(db: Db, name: String, version: &'static str) -> Result<Self> {
         let member = Self { db, name, version };
         member.enter().await?;
         Ok(member)
     }
 
-    /// Says that it lives, until `stop`. A store that is away costs beats and nothing else.
+    /// Sends heartbeats until `stop` is cancelled. If the store cannot be reached, heartbeats are lost and nothing
+    /// else.
     pub async fn run(self, stop: CancellationToken) {
         let mut beats = interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -40,7 +41,7 @@ impl Member {
                 _ = beats.tick() => {}
             }
             if let Err(error) = self.beat().await {
-                warn!(%error, "cannot tell the other nodes that this one lives");
+                warn!(%error, "cannot record in the store that this node is alive");
             }
         }
     }
@@ -49,7 +50,7 @@ impl Member {
         let mut tx = self.db.begin().await?;
         let known = nodes::beat(&mut tx, &self.name, Millis::now()).await?;
         tx.commit().await?;
-        // A node that was silent for a day has been forgotten.
+        // A node without heartbeats for a day has been deleted.
         if known { Ok(()) } else { self.enter().await }
     }
 

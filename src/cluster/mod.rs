@@ -1,4 +1,4 @@
-//! Which processes share the store: each has a name of its own, and says every two seconds that it lives.
+//! The processes that share the store: each has a name of its own, and records every two seconds that it is alive.
 
 mod member;
 mod name;

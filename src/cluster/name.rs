@@ -1,8 +1,8 @@
-//! What this process is called among the nodes: a name that no other goes by while it lives.
+//! The name of this process among the nodes, which no other process has while this one runs.
 //!
-//! A node takes the lanes of its own name back at once, for after a crash it is the same machine. So two that share a name,
-//! two servers on one host, would take each lane from one another for ever. Each name is therefore a lock that goes with
-//! its process, also with one that is killed.
+//! A node takes back the lanes of its own name at once, because after a crash it is the same machine. Two nodes with
+//! one name, such as two servers on one host, would therefore take each lane from one another for ever. So each name is
+//! a lock that is released when its process ends, also if the process is killed.
 
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,80 +18,98 @@ use tracing::{info, warn};
 
 use crate::store::{Db, StoreError};
 
-/// How long a server that is just ending may keep the file: longer than it waits for its last answers.
-const ENDING: Duration = Duration::from_secs(15);
+/// How long to wait for a server that has the file and is stopping. That server waits up to 12 seconds for its last
+/// tasks.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long PostgreSQL may take to notice that a process is gone which had the name.
-const NOTICED: Duration = Duration::from_secs(1);
+/// How long PostgreSQL may take to notice that the process which had the name has ended.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two looks whether the lock is free.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often to try a lock that another process has.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Between two tries to take a lost name again.
-const AGAIN: Duration = Duration::from_secs(1);
+/// How often to try to take a lost name again.
+const RETRY: Duration = Duration::from_secs(1);
 
-/// How long a session may take to begin.
-const ESTABLISH: Duration = Duration::from_secs(5);
+/// How long a session with PostgreSQL may take to begin.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The name, held until `stop` of [`Name::take`], and on SQLite until this is dropped.
-#[derive(Debug)]
+/// The name of this node. The lock is held until this is dropped; on PostgreSQL, [`Name::run`] restores a lost one.
 pub struct Name {
     name: String,
-    _file: Option<File>,
+    lock: Lock,
 }
 
-/// Why there is no name to be had.
+enum Lock {
+    /// SQLite: a locked file beside the database.
+    File(File),
+    /// PostgreSQL: a session with an advisory lock.
+    Session { url: String, session: AsyncPgConnection },
+}
+
+/// Why no name could be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum NameError {
-    /// SQLite: another process serves the file.
+    /// Another process serves the SQLite file.
     #[error(
-        "another server has {} open: a SQLite file has one server only, many nodes share a PostgreSQL (--database-url)",
+        "another server has {} open: a SQLite file has one server only; to run several nodes, share a PostgreSQL \
+         (--database-url)",
         .0.display()
     )]
     Served(PathBuf),
-    /// The lock's file cannot be made or locked.
+    /// The lock file cannot be created or locked.
     #[error("cannot lock {}: {error}", path.display())]
     Lock {
-        /// The file.
+        /// Path of the lock file.
         path: PathBuf,
-        /// Why.
+        /// The operating system's error.
         error: std::io::Error,
     },
-    /// PostgreSQL cannot be asked.
+    /// PostgreSQL cannot be reached.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Name {
-    /// Takes the name. Where another process on the same PostgreSQL has it, `wanted-2` or the next that is free.
+    /// Takes the name `wanted`. If another process on the same PostgreSQL has it, takes `wanted-2` or the next free
+    /// one.
     ///
     /// # Errors
-    /// If another process serves the same SQLite file and does not end soon, or the store cannot be asked.
-    pub async fn take(db: &Db, wanted: &str, stop: CancellationToken) -> Result<Self, NameError> {
+    /// Returns an error if another process serves the same SQLite file and does not end within 15 seconds, or the store
+    /// cannot be reached.
+    pub async fn take(db: &Db, wanted: &str) -> Result<Self, NameError> {
         if let Some(path) = db.file() {
-            return Ok(Self { name: wanted.to_owned(), _file: Some(lock(path, ENDING).await?) });
+            return Ok(Self { name: wanted.to_owned(), lock: Lock::File(lock(path, STOP_TIMEOUT).await?) });
         }
         let url = db.shared_url().unwrap_or_default().to_owned();
         let (name, session) = free(&url, wanted).await?;
         if name != wanted {
             warn!(
                 node = %name,
-                "another process goes by the name {wanted}, so this node is {name}: \
-                 TRUNKLINE_NODE_NAME gives each a name of its own"
+                "another process has the name {wanted}, so this node is {name}; \
+                 set TRUNKLINE_NODE_NAME to give each a name of its own"
             );
         }
-        tokio::spawn(hold(url, name.clone(), session, stop));
-        Ok(Self { name, _file: None })
+        Ok(Self { name, lock: Lock::Session { url, session } })
     }
 
-    /// The name.
+    /// Keeps the name until `stop` is cancelled. If the session with PostgreSQL is lost, takes the name again in a new
+    /// one.
+    pub async fn run(self, stop: CancellationToken) {
+        match self.lock {
+            Lock::File(_locked) => stop.cancelled().await,
+            Lock::Session { url, session } => keep(url, self.name, session, stop).await,
+        }
+    }
+
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.name
     }
 }
 
-/// Locks a file beside the database, and waits so long for a server that has it.
+/// Locks a file beside the database. Waits up to `patience` for a server that has locked it.
 async fn lock(database: &Path, patience: Duration) -> Result<File, NameError> {
     let mut path = database.as_os_str().to_owned();
     path.push(".node-lock");
@@ -99,7 +117,7 @@ async fn lock(database: &Path, patience: Duration) -> Result<File, NameError> {
     let failed = |error| NameError::Lock { path: path.clone(), error };
     let file = File::options().create(true).write(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
     let deadline = Instant::now() + patience;
-    let mut told = false;
+    let mut warned = false;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -109,21 +127,21 @@ async fn lock(database: &Path, patience: Duration) -> Result<File, NameError> {
             }
             Err(TryLockError::WouldBlock) => {}
         }
-        if !told {
-            told = true;
-            warn!(path = %database.display(), "another server has the file open; waits until that has ended");
+        if !warned {
+            warned = true;
+            warn!(path = %database.display(), "another server has the database open; waiting for it to end");
         }
-        sleep(LOOK).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 
-/// The first of these names that nobody has, with the session that holds it.
+/// Returns the first of `wanted`, `wanted-2` and so on that no process has, and the session that has locked it.
 async fn free(url: &str, wanted: &str) -> Result<(String, AsyncPgConnection), StoreError> {
     let mut session = session(url).await?;
-    let deadline = Instant::now() + NOTICED;
+    let deadline = Instant::now() + RELEASE_TIMEOUT;
     while !try_take(&mut session, wanted).await? {
         if Instant::now() < deadline {
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
             continue;
         }
         let mut number = 2;
@@ -138,19 +156,18 @@ async fn free(url: &str, wanted: &str) -> Result<(String, AsyncPgConnection), St
     Ok((wanted.to_owned(), session))
 }
 
-/// Holds the name until `stop`, in a new session where the last was lost.
-async fn hold(url: String, name: String, mut session: AsyncPgConnection, stop: CancellationToken) {
+async fn keep(url: String, name: String, mut session: AsyncPgConnection, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = until_lost(&mut session) => {}
         }
-        warn!(node = %name, "the session that holds this node's name is lost; opens another");
+        warn!(node = %name, "lost the session that locks this node's name; opening another");
         session = tokio::select! {
             () = stop.cancelled() => return,
             session = take_again(&url, &name) => session,
         };
-        info!(node = %name, "holds its name again");
+        info!(node = %name, "locked this node's name again");
     }
 }
 
@@ -162,14 +179,14 @@ async fn take_again(url: &str, name: &str) -> AsyncPgConnection {
         };
         match taken.await {
             Ok(Some(session)) => return session,
-            Ok(None) => warn!(node = %name, "another process has taken this node's name meanwhile; tries again"),
-            Err(error) => warn!(node = %name, %error, "cannot take this node's name again, and tries once more"),
+            Ok(None) => warn!(node = %name, "another process has taken this node's name; trying again"),
+            Err(error) => warn!(node = %name, %error, "cannot lock this node's name; trying again"),
         }
-        sleep(AGAIN).await;
+        sleep(RETRY).await;
     }
 }
 
-/// Nobody notifies this session: its stream ends when the connection does.
+/// Waits for the end of the connection. This session listens to no channel, so that its stream ends only then.
 async fn until_lost(session: &mut AsyncPgConnection) {
     let mut notifications = std::pin::pin!(session.notifications_stream());
     while let Some(Ok(_)) = notifications.next().await {}
@@ -177,7 +194,7 @@ async fn until_lost(session: &mut AsyncPgConnection) {
 
 async fn session(url: &str) -> Result<AsyncPgConnection, StoreError> {
     let unavailable = |why: &dyn std::fmt::Display| StoreError::Unavailable(why.to_string());
-    let begun = timeout(ESTABLISH, AsyncPgConnection::establish(url)).await.map_err(|late| unavailable(&late))?;
+    let begun = timeout(CONNECT_TIMEOUT, AsyncPgConnection::establish(url)).await.map_err(|late| unavailable(&late))?;
     begun.map_err(|error| unavailable(&error))
 }
 
@@ -203,7 +220,7 @@ mod tests {
         let first = lock(&database, Duration::ZERO).await.unwrap();
         let refused = lock(&database, Duration::ZERO).await.unwrap_err();
         assert!(matches!(&refused, NameError::Served(path) if *path == database), "{refused}");
-        let (next, ()) = tokio::join!(lock(&database, ENDING), async { drop(first) });
+        let (next, ()) = tokio::join!(lock(&database, STOP_TIMEOUT), async { drop(first) });
         next.unwrap();
     }
 }

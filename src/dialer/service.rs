@@ -1,12 +1,12 @@
-//! Runs a lane for every server that this node owns, and starts and stops them as servers come and go.
+//! Runs a lane for every server that this node owns, and starts and stops lanes as servers are added and removed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
 use super::clients::{Clients, Uncounted};
@@ -20,16 +20,16 @@ use crate::store::secrets::Sealer;
 use crate::store::servers::{self, Server};
 use crate::store::{Db, Result, leases, nodes};
 
-/// How often servers are read besides the wake-ups: another node may have added one, or let one go.
+/// How often servers are read even without a wake-up, because another node may have added or released one.
 const READ_SERVERS: Duration = Duration::from_secs(2);
 
-/// What the dialer needs.
+/// What the dialer is built from.
 pub struct Options {
-    /// Where the book is.
+    /// The store with the servers, their leases and their calls.
     pub db: Db,
-    /// Opens the servers' secrets.
+    /// Opens the secrets of the servers' manager users.
     pub sealer: Sealer,
-    /// This node's name in leases.
+    /// The name of this node in leases.
     pub node: String,
     /// Notified when there may be something new to dial, on any server.
     pub wake: Arc<Notify>,
@@ -40,12 +40,12 @@ pub struct Options {
 /// The dialer of one node.
 pub struct Dialer {
     options: Options,
-    /// What limits clients, on all lanes together.
+    /// The limits of clients, shared by all lanes.
     clients: Clients,
     lanes: HashMap<String, Running>,
-    /// There are lanes that this node may have run before and does not run yet, whose live calls nobody counts.
+    /// Present while this node may have run lanes before that it does not run yet, whose live calls are not counted.
     uncounted: Option<Uncounted>,
-    /// The day on which counts of older days were last forgotten.
+    /// The day on which the counts of older days were last deleted.
     day: i32,
 }
 
@@ -54,11 +54,12 @@ struct Running {
     epoch: i64,
     wake: Arc<Notify>,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    /// Ends with the dialer, also if the dialer panics: no lane dials without one.
+    task: AbortOnDropHandle<()>,
 }
 
 impl Dialer {
-    /// Nothing runs yet.
+    /// Builds the dialer. Nothing is dialed before [`Dialer::run`].
     #[must_use]
     pub fn new(options: Options) -> Self {
         let clients = Clients::default();
@@ -66,7 +67,8 @@ impl Dialer {
         Self { options, clients, lanes: HashMap::new(), uncounted, day: 0 }
     }
 
-    /// Runs lanes until `stop`; then lets each go, and ends when the last commit of each is durable.
+    /// Runs lanes until `stop` is cancelled. Then stops and releases each lane, and returns after the last commit of
+    /// each is durable.
     pub async fn run(mut self, stop: CancellationToken) {
         let (wake, servers_changed) = (Arc::clone(&self.options.wake), Arc::clone(&self.options.servers_changed));
         let mut read = tokio::time::interval(READ_SERVERS);
@@ -90,8 +92,8 @@ impl Dialer {
         }
     }
 
-    /// Starts lanes of new servers, and restarts those whose connection is another one; limits and templates change
-    /// under a running lane. A node that is drained has none.
+    /// Starts the lanes of new servers, and restarts the lanes whose connection settings changed. A running lane takes
+    /// over changed limits and templates. A node that is drained has no lanes.
     async fn adjust(&mut self) {
         let servers = match read_servers(&self.options.db, &self.options.node).await {
             Ok(servers) => servers,
@@ -107,7 +109,7 @@ impl Dialer {
             })
             .map(|(code, _)| code.clone())
             .collect();
-        // A node that was drained follows nothing, too.
+        // A node that was drained follows no calls either.
         if !ended.is_empty() || self.lanes.is_empty() {
             self.uncounted.get_or_insert_with(|| self.clients.uncounted());
         }
@@ -128,17 +130,17 @@ impl Dialer {
             if !self.lanes.contains_key(&server.code)
                 && let Err(error) = self.start(server).await
             {
-                warn!(%error, "cannot take a lane");
+                warn!(%error, "cannot start a lane; trying again");
                 all = false;
             }
         }
         if all {
-            // Each new lane has its own until it has counted.
+            // Each new lane has one of its own until it has counted its live calls.
             self.uncounted = None;
         }
     }
 
-    /// How often numbers were called matters on the day itself. One day more is kept, for nodes whose clocks differ.
+    /// Deletes how often numbers were called on past days. One day more is kept, for nodes whose clocks differ.
     async fn forget_old_days(&mut self) {
         let (today, _) = destination::day(Millis::now());
         if self.day == today {
@@ -151,7 +153,7 @@ impl Dialer {
         };
         match forgotten.await {
             Ok(()) => self.day = today,
-            Err(error) => warn!(%error, "cannot forget how often numbers were called on other days"),
+            Err(error) => warn!(%error, "cannot delete how often numbers were called on past days"),
         }
     }
 
@@ -161,7 +163,7 @@ impl Dialer {
         let (node, now) = (&self.options.node, Millis::now());
         let secret = match opened {
             Ok(secret) => secret,
-            // A node with the right key may take it.
+            // A node with the right key may take the lane.
             Err(error) => {
                 error!(server = %server.code, %error, "its secret cannot be read; nothing is dialed through it");
                 leases::pass_over(&mut tx, &server.code, node, &format!("its secret cannot be read: {error}"), now)
@@ -171,7 +173,7 @@ impl Dialer {
         };
         let epoch = leases::acquire(&mut tx, &server.code, node, TTL, now).await?;
         tx.commit().await?;
-        // Another node dials through it.
+        // None: another node dials through this server.
         let Some(epoch) = epoch else { return Ok(()) };
         let port = u16::try_from(server.port).unwrap_or(0);
         let ami = ami::Options::new(server.host.clone(), port, server.username.clone(), secret, server.tls);
@@ -185,13 +187,13 @@ impl Dialer {
             wake: Arc::clone(&wake),
             stop: stop.clone(),
         };
-        let task = tokio::spawn(lane.run(self.clients.uncounted()));
+        let task = AbortOnDropHandle::new(tokio::spawn(lane.run(self.clients.uncounted())));
         self.lanes.insert(server.code.clone(), Running { server, epoch, wake, stop, task });
         Ok(())
     }
 }
 
-/// The same manager account of the same host: its connection need not be made anew.
+/// Returns true if both have the same manager account on the same host, so that the connection can stay.
 fn connects_as(one: &Server, other: &Server) -> bool {
     let place = |server: &Server| (server.code.clone(), server.host.clone(), server.port, server.tls);
     place(one) == place(other) && one.username == other.username && one.secret == other.secret
@@ -199,7 +201,7 @@ fn connects_as(one: &Server, other: &Server) -> bool {
 
 async fn release(db: &Db, code: &str, lane: Running) {
     if let Err(error) = lane.task.await {
-        error!(server = %code, %error, "the lane ended badly");
+        error!(server = %code, %error, "the lane ended unexpectedly");
     }
     let released = async {
         let mut tx = db.begin().await?;
@@ -207,11 +209,11 @@ async fn release(db: &Db, code: &str, lane: Running) {
         tx.commit().await
     };
     if let Err(error) = released.await {
-        warn!(server = %code, %error, "cannot release the lane; it passes on when its lease ends");
+        warn!(server = %code, %error, "cannot release the lane; another node takes it when its lease expires");
     }
 }
 
-/// The servers that this node may dial through: none while it is drained.
+/// Returns the servers that this node may dial through, which are none while it is drained.
 async fn read_servers(db: &Db, node: &str) -> Result<Vec<Server>> {
     let mut conn = db.read().await?;
     if nodes::is_draining(&mut conn, node).await? {

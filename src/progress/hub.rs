@@ -1,8 +1,8 @@
 //! Tails the event log once, for any number of watchers.
 //!
-//! The newest events stand in one ring that all share. A watcher who keeps up reads from it; one who falls behind its
-//! end reads the table from its own cursor until it has caught up. So memory is bounded whatever watchers do, and
-//! nobody misses an event or sees one twice.
+//! The newest events are in one ring that all watchers share. A watcher that keeps up reads from the ring; one that
+//! falls behind its oldest event reads the table from its own cursor until it has caught up. So memory is bounded
+//! whatever the watchers do, and no watcher misses an event or sees one twice.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,20 +17,20 @@ use super::listen;
 use crate::store::events::{self, Event, Filter};
 use crate::store::{Db, Result};
 
-/// Events that the ring holds.
+/// How many events the ring holds.
 const RING: usize = 16_384;
 
-/// Events that are read from the table at once.
+/// How many events are read from the table at once.
 const CHUNK: i64 = 1024;
 
-/// How often the table is read without having been told to: notifications of other nodes can be lost.
+/// How often the table is read without a notification, because notifications from other nodes can be lost.
 const POLL: Duration = Duration::from_secs(2);
 
-/// The newest events.
+/// The newest events of the log.
 #[derive(Debug, Default)]
 struct Ring {
-    /// Every event behind this cursor is in the ring.
-    complete_behind: i64,
+    /// Every event with a greater `seq` than this is in the ring.
+    complete_after: i64,
     events: VecDeque<Arc<Event>>,
 }
 
@@ -39,48 +39,51 @@ pub struct Hub {
     db: Db,
     ring: RwLock<Ring>,
     head: watch::Sender<i64>,
-    /// Where the watchers are, those that are gone included until somebody looks.
+    /// The cursors of the watchers; those that are gone are removed when the next watcher subscribes.
     watchers: Mutex<Vec<Weak<AtomicI64>>>,
 }
 
-/// How far watchers are behind.
+/// How many watchers there are, and how far they are behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watchers {
-    /// How many there are.
+    /// How many watchers there are.
     pub count: usize,
-    /// How far the slowest is behind the head, in steps of `seq`. An upper bound: the steps have gaps.
+    /// How far the slowest watcher is behind the newest event, in steps of `seq`. This is an upper bound, because `seq`
+    /// has gaps.
     pub lag: i64,
 }
 
-/// One watcher's place in the log.
+/// One reader's position in the log.
 pub struct Subscription {
     hub: Arc<Hub>,
     filter: Filter,
     cursor: i64,
-    /// The cursor, for whoever measures.
+    /// A copy of the cursor, for [`Hub::watchers`].
     place: Arc<AtomicI64>,
     head: watch::Receiver<i64>,
 }
 
 impl Hub {
-    /// Starts to tail the log at its end.
-    pub async fn start(db: Db, stop: CancellationToken) -> Result<Arc<Self>> {
+    /// Begins at the current end of the log. Nothing is read before [`Hub::run`].
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be read.
+    pub async fn new(db: Db) -> Result<Arc<Self>> {
         let last = events::last(&mut db.read().await?).await?;
-        let ring = RwLock::new(Ring { complete_behind: last, events: VecDeque::new() });
-        let hub = Arc::new(Self { db, ring, head: watch::channel(last).0, watchers: Mutex::default() });
-        tokio::spawn(Arc::clone(&hub).run(stop));
-        Ok(hub)
+        let ring = RwLock::new(Ring { complete_after: last, events: VecDeque::new() });
+        Ok(Arc::new(Self { db, ring, head: watch::channel(last).0, watchers: Mutex::default() }))
     }
 
-    async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let told = self.db.events_appended();
+    /// Tails the log until `stop` is cancelled. A store that cannot be reached is tried again.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let appended = self.db.events_appended();
         let shared = self.db.shared_url().map(str::to_owned);
         let mut listen = std::pin::pin!(listen::listen_if_shared(shared, self.db.events_appended()));
         loop {
-            // Armed before the look, so that no commit falls between the two.
-            let news = told.notified();
+            // Armed before the read, so that no commit goes unnoticed between the two.
+            let news = appended.notified();
             match self.read_on().await {
-                // There may be more than one chunk.
+                // There may be a further chunk.
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => warn!(%error, "cannot read the event log"),
@@ -94,39 +97,39 @@ impl Hub {
         }
     }
 
-    /// Takes in what is new; true where a whole chunk was.
+    /// Reads the next events into the ring. Returns true if there was a full chunk of them, so that there may be more.
     async fn read_on(&self) -> Result<bool> {
         let after = *self.head.borrow();
         let new = events::after(&mut self.db.read().await?, after, CHUNK).await?;
         let Some(last) = new.last().map(|event| event.seq) else { return Ok(false) };
-        let whole = i64::try_from(new.len()).unwrap_or(i64::MAX) == CHUNK;
+        let full = i64::try_from(new.len()).unwrap_or(i64::MAX) == CHUNK;
         {
             let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
             ring.events.extend(new.into_iter().map(Arc::new));
             while ring.events.len() > RING {
                 if let Some(oldest) = ring.events.pop_front() {
-                    ring.complete_behind = oldest.seq;
+                    ring.complete_after = oldest.seq;
                 }
             }
         }
         self.head.send_replace(last);
-        Ok(whole)
+        Ok(full)
     }
 
-    /// The last event that this node has seen.
+    /// Returns the `seq` of the last event that this node has seen.
     #[must_use]
     pub fn head(&self) -> i64 {
         *self.head.borrow()
     }
 
-    /// Follows the log from its end, for a part of the server itself, which is no watcher.
+    /// Follows the log from its current end, for a part of the server itself. It does not count as a watcher.
     #[must_use]
     pub fn follow(self: &Arc<Self>) -> Subscription {
         let after = self.head();
         self.place(Filter::default(), after, Arc::new(AtomicI64::new(after)))
     }
 
-    /// Watches what comes behind `after`.
+    /// Follows the events with a greater `seq` than `after`, as a watcher.
     #[must_use]
     pub fn subscribe(self: &Arc<Self>, filter: Filter, after: i64) -> Subscription {
         let place = Arc::new(AtomicI64::new(after));
@@ -141,7 +144,7 @@ impl Hub {
         Subscription { hub: Arc::clone(self), filter, cursor, place, head: self.head.subscribe() }
     }
 
-    /// How the watchers keep up.
+    /// Counts the watchers, and measures how far the slowest is behind.
     #[must_use]
     pub fn watchers(&self) -> Watchers {
         let head = self.head();
@@ -151,17 +154,17 @@ impl Hub {
         Watchers { count, lag }
     }
 
-    /// At most `most` of what is behind `cursor` in the ring, and the cursor behind it; None where the ring does not
-    /// reach back so far.
+    /// Returns at most `most` wanted events after `cursor` from the ring, and the cursor after them, or None if the
+    /// ring does not reach back to `cursor`.
     fn read_ring(&self, cursor: i64, filter: &Filter, most: usize) -> Option<(Vec<Arc<Event>>, i64)> {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
-        if cursor < ring.complete_behind {
+        if cursor < ring.complete_after {
             return None;
         }
         let from = ring.events.partition_point(|event| event.seq <= cursor);
         let wanted: Vec<_> =
             ring.events.range(from..).filter(|event| filter.wants(event)).take(most).cloned().collect();
-        // There may be more behind a full answer.
+        // If the answer is full, there may be more wanted events after it.
         let last = if wanted.len() == most { wanted.last() } else { ring.events.back() };
         let last = last.map_or(cursor, |event| event.seq.max(cursor));
         Some((wanted, last))
@@ -169,16 +172,23 @@ impl Hub {
 }
 
 impl Subscription {
-    /// The next events that are wanted, in order; empty where there are none now. Not to be dropped half-way.
+    /// Returns the next wanted events in order, or nothing if there are none now. The future must not be dropped before
+    /// it is ready.
+    ///
+    /// # Errors
+    /// Returns an error if the events have to be read from the store and cannot be.
     pub async fn take(&mut self) -> Result<Vec<Arc<Event>>> {
         self.take_some(usize::MAX).await
     }
 
-    /// The same, for whoever needs long for an event and must not hold many: no more than `most`, from 1, or than are
-    /// read from the table at once.
+    /// As [`Subscription::take`], but returns at most `most` events, which must be 1 or more. It is for a reader that
+    /// needs long for each event and should not keep many in memory.
+    ///
+    /// # Errors
+    /// Returns an error if the events have to be read from the store and cannot be.
     pub async fn take_some(&mut self, most: usize) -> Result<Vec<Arc<Event>>> {
         loop {
-            // Marked before the look, so that whatever comes during it counts as news.
+            // Marked before the read, so that what arrives during the read counts as news.
             self.head.mark_unchanged();
             let (events, cursor) = match self.hub.read_ring(self.cursor, &self.filter, most) {
                 Some(found) => found,
@@ -192,7 +202,7 @@ impl Subscription {
         }
     }
 
-    /// Everything up to this event has been taken, or was not wanted.
+    /// Returns the `seq` up to which every event has been taken or was not wanted.
     #[must_use]
     pub fn cursor(&self) -> i64 {
         self.cursor
@@ -201,7 +211,7 @@ impl Subscription {
     /// Waits until there may be something to take.
     pub async fn news(&mut self) {
         if self.head.changed().await.is_err() {
-            // The hub lives as long as this does.
+            // Does not happen, because the subscription keeps the hub alive.
             std::future::pending::<()>().await;
         }
     }

@@ -1,4 +1,4 @@
-//! Hears of commits that other nodes make.
+//! Receives PostgreSQL's notifications of commits on other nodes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,32 +10,32 @@ use tracing::debug;
 
 use crate::store::postgres::EVENTS_CHANNEL;
 
-/// Notifies `told` for every notification that PostgreSQL sends; for ever. What is lost while the connection is down,
-/// the hub's slow poll finds.
-pub async fn listen(url: &str, told: &Notify) {
+/// Notifies `events` at every notification that PostgreSQL sends; never returns. Commits that it misses while the
+/// connection is down are found by the hub's poll.
+pub async fn listen(url: &str, events: &Notify) {
     loop {
-        if let Err(error) = hear(url, told).await {
-            debug!(%error, "cannot listen for the commits of other nodes, and tries again");
+        if let Err(error) = receive(url, events).await {
+            debug!(%error, "cannot listen for the commits of other nodes; trying again");
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-async fn hear(url: &str, told: &Notify) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn receive(url: &str, events: &Notify) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut conn = AsyncPgConnection::establish(url).await?;
     diesel::sql_query(format!("LISTEN {EVENTS_CHANNEL}")).execute(&mut conn).await?;
     let mut notifications = std::pin::pin!(conn.notifications_stream());
     while let Some(notification) = notifications.next().await {
         notification?;
-        told.notify_one();
+        events.notify_one();
     }
     Ok(())
 }
 
-/// The same, where there are other nodes at all.
-pub async fn listen_if_shared(url: Option<String>, told: Arc<Notify>) {
+/// Calls [`listen`] if the store is shared with other nodes, else waits for ever.
+pub async fn listen_if_shared(url: Option<String>, events: Arc<Notify>) {
     match url {
-        Some(url) => listen(&url, &told).await,
+        Some(url) => listen(&url, &events).await,
         None => std::future::pending().await,
     }
 }

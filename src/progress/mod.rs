@@ -1,4 +1,4 @@
-//! Live progress: the event log, tailed into memory for everybody who watches, and read from the store by whoever has
+//! Live progress: the event log is tailed into memory for all watchers, and read from the store by those that have
 //! fallen behind.
 
 pub mod hub;

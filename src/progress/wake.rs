@@ -1,9 +1,10 @@
-//! Wakes the dialer when there may be something new to dial, whichever node it was stored on.
+//! Wakes the dialer when there may be something new to dial, on whichever node it was stored.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -11,7 +12,10 @@ use super::Hub;
 use crate::domain::event_kind::EventKind;
 use crate::store::events::Event;
 
-/// Notifies `wake` for every event that may bring something to dial, until `stop`.
+/// The pause after the event log could not be read.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Notifies `wake` at every event that may bring something to dial, until `stop` is cancelled.
 pub async fn wake_on_news(hub: Arc<Hub>, wake: Arc<Notify>, stop: CancellationToken) {
     let mut subscription = hub.follow();
     loop {
@@ -26,16 +30,18 @@ pub async fn wake_on_news(hub: Arc<Hub>, wake: Arc<Notify>, stop: CancellationTo
                 }
             }
             Err(error) => {
-                // Lanes look by themselves every second.
-                warn!(%error, "cannot read what is new");
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                // Nothing is lost: lanes read their queues every second in any case.
+                warn!(%error, "cannot read the new events to wake the dialer; trying again");
+                if stop.run_until_cancelled(sleep(RETRY)).await.is_none() {
+                    return;
+                }
             }
         }
     }
 }
 
-/// What was stored, a changed queue, and a client's wish about a live call. Such a wish is a note of no attempt: those
-/// that a lane or the dialplan leaves tell theirs, and bring nothing to do.
+/// Returns true for stored calls, a changed queue, and a request to end a live call. Such a request is a note without
+/// an attempt; the notes of a lane or the dialplan name their attempt, and bring nothing to do.
 fn brings_work(event: &Event) -> bool {
     let is = |kind: EventKind| kind as i16 == event.kind;
     [EventKind::BatchInserted, EventKind::Queued, EventKind::QueueUpdated].into_iter().any(is)

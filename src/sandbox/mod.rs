@@ -74,25 +74,55 @@ impl Handle {
     }
 }
 
-/// Starts a sandbox, which ends when `stop` is cancelled.
-///
-/// # Errors
-/// Fails if it cannot listen on the address.
-pub async fn start(options: Options, stop: CancellationToken) -> std::io::Result<Handle> {
-    let listener = TcpListener::bind(options.listen).await?;
-    let address = listener.local_addr()?;
-    let (orders, taken) = mpsc::unbounded_channel();
-    let seen = Arc::new(Seen::default());
-    let exchange = Exchange::new(&options, Arc::clone(&seen));
-    let handle = Handle { address, orders: orders.clone(), seen: Arc::clone(&seen) };
-    tokio::spawn(async move {
+/// A sandbox that listens already, and answers once it runs.
+pub struct Sandbox {
+    handle: Handle,
+    listener: TcpListener,
+    options: Options,
+    exchange: Exchange,
+    taken: mpsc::UnboundedReceiver<Order>,
+}
+
+impl Sandbox {
+    /// Opens the port of a sandbox.
+    ///
+    /// # Errors
+    /// Returns the operating system's error if the port cannot be opened.
+    pub async fn new(options: Options) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(options.listen).await?;
+        let address = listener.local_addr()?;
+        let (orders, taken) = mpsc::unbounded_channel();
+        let seen = Arc::new(Seen::default());
+        let exchange = Exchange::new(&options, Arc::clone(&seen));
+        Ok(Self { handle: Handle { address, orders, seen }, listener, options, exchange, taken })
+    }
+
+    /// Returns what observes and controls this sandbox.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Serves manager sessions and runs the calls, until `stop` is cancelled.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { handle: Handle { orders, seen, .. }, listener, options, exchange, taken } = self;
         let sessions = session::accept(listener, Arc::new(options), seen, orders);
         tokio::select! {
             () = stop.cancelled() => {}
             () = exchange.run(taken) => {}
             () = sessions => {}
         }
-    });
+    }
+}
+
+/// Starts a sandbox in a task that ends when `stop` is cancelled.
+///
+/// # Errors
+/// Returns the operating system's error if the port cannot be opened.
+pub async fn start(options: Options, stop: CancellationToken) -> std::io::Result<Handle> {
+    let sandbox = Sandbox::new(options).await?;
+    let handle = sandbox.handle();
+    tokio::spawn(sandbox.run(stop));
     Ok(handle)
 }
 

@@ -1,8 +1,8 @@
 //! Keeps SQLite's write-ahead log short.
 //!
-//! SQLite copies the log into the file by itself, but begins it anew only in a moment when nobody reads. Reads that overlap
-//! leave none: beside some that took half a second, ten millions of calls that came in made it grow to 25 GB, and the
-//! memory for its index with it.
+//! SQLite copies the log into the database by itself, but starts it again from its beginning only at a moment without
+//! any reader. Reads that overlap leave no such moment: with reads of half a second, inserting ten million calls made
+//! the log grow to 25 GB, and the memory for its index with it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,14 +19,19 @@ use super::db::{Db, Engine};
 use super::error::Result;
 use super::sqlite;
 
-/// How often the log is looked at.
+/// How often the length of the log is checked.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Bytes above which it is begun anew. SQLite copies it from 4 MB on.
-const LONG: u64 = 64 * 1024 * 1024;
+/// The length in bytes above which the log is truncated. SQLite copies it into the database from 4 MB on.
+const MAX_LENGTH: u64 = 64 * 1024 * 1024;
 
-/// How long writers wait at most for those who read at that moment.
-const PATIENCE: &str = "PRAGMA busy_timeout = 500";
+/// How long the truncation, and the writers with it, wait for readers.
+const TRUNCATE_TIMEOUT: &str = "PRAGMA busy_timeout = 500";
+
+/// Truncates SQLite's write-ahead log when it is long.
+pub struct WalUpkeep {
+    db: Db,
+}
 
 #[derive(diesel::QueryableByName)]
 struct Checkpoint {
@@ -34,21 +39,29 @@ struct Checkpoint {
     busy: i32,
 }
 
-/// Looks after the log until it is stopped; at once where there is none.
-pub async fn keep_short(db: Db, stop: CancellationToken) {
-    let Engine::Sqlite { writer, path, .. } = &db.engine else { return };
-    let log = sqlite::beside(path, "-wal");
-    let mut tick = interval(POLL_INTERVAL);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while stop.run_until_cancelled(tick.tick()).await.is_some() {
-        if length(&log).await <= LONG {
-            continue;
-        }
-        match begin_anew(writer).await {
-            Ok(true) => debug!("the write-ahead log is begun anew"),
-            // Somebody read all the while: the next look tries again.
-            Ok(false) => {}
-            Err(error) => warn!(%error, "the write-ahead log cannot be begun anew"),
+impl WalUpkeep {
+    /// Returns None if the store is not SQLite, which alone has such a log.
+    #[must_use]
+    pub fn new(db: &Db) -> Option<Self> {
+        matches!(db.engine, Engine::Sqlite { .. }).then(|| Self { db: db.clone() })
+    }
+
+    /// Keeps the log short until `stop` is cancelled.
+    pub async fn run(self, stop: CancellationToken) {
+        let Engine::Sqlite { writer, path, .. } = &self.db.engine else { return };
+        let log = sqlite::beside(path, "-wal");
+        let mut tick = interval(POLL_INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(tick.tick()).await.is_some() {
+            if length(&log).await <= MAX_LENGTH {
+                continue;
+            }
+            match truncate(writer).await {
+                Ok(true) => debug!("truncated the write-ahead log"),
+                // There were readers all the time: the next tick tries again.
+                Ok(false) => {}
+                Err(error) => warn!(%error, "cannot truncate the write-ahead log; trying again in {POLL_INTERVAL:?}"),
+            }
         }
     }
 }
@@ -57,10 +70,11 @@ async fn length(log: &Path) -> u64 {
     fs::metadata(log).await.map_or(0, |data| data.len())
 }
 
-/// Copies all of the log, waits for whoever still reads it, and truncates it. False where that took too long.
-async fn begin_anew(writer: &Pool<SqliteConn>) -> Result<bool> {
+/// Copies all of the log into the database, waits for its readers, and truncates it. Returns false if readers took too
+/// long.
+async fn truncate(writer: &Pool<SqliteConn>) -> Result<bool> {
     let mut conn = writer.get().await?;
-    conn.batch_execute(PATIENCE).await?;
+    conn.batch_execute(TRUNCATE_TIMEOUT).await?;
     let done: Result<Checkpoint, _> = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(&mut *conn).await;
     conn.batch_execute(sqlite::BUSY_TIMEOUT).await?;
     Ok(done?.busy == 0)
@@ -72,22 +86,22 @@ mod tests {
     use crate::store::Conn;
 
     #[tokio::test]
-    async fn the_log_is_begun_anew_as_soon_as_nobody_reads_an_older_state() {
+    async fn the_log_is_truncated_as_soon_as_no_reader_needs_an_older_state() {
         let dir = tempfile::tempdir().unwrap();
-        let db = crate::store::open(&format!("sqlite://{}", dir.path().join("book.db").display())).unwrap();
+        let db = crate::store::open(&format!("sqlite://{}", dir.path().join("trunkline.db").display())).unwrap();
         let (Engine::Sqlite { writer, path, .. }, Conn::Sqlite(mut reader)) = (&db.engine, db.read().await.unwrap())
         else {
-            panic!("another engine")
+            panic!("the store is not SQLite")
         };
         let log = sqlite::beside(path, "-wal");
         let write = async |sql: &str| writer.get().await.unwrap().batch_execute(sql).await.unwrap();
         write("CREATE TABLE t (x); INSERT INTO t VALUES (1)").await;
         reader.batch_execute("BEGIN; SELECT x FROM t").await.unwrap();
         write("INSERT INTO t VALUES (2)").await;
-        assert!(!begin_anew(writer).await.unwrap());
+        assert!(!truncate(writer).await.unwrap());
         assert!(length(&log).await > 0);
         reader.batch_execute("COMMIT").await.unwrap();
-        assert!(begin_anew(writer).await.unwrap());
+        assert!(truncate(writer).await.unwrap());
         assert_eq!(length(&log).await, 0);
     }
 }

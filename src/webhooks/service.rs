@@ -1,15 +1,15 @@
-//! Runs a sender for every webhook that this node delivers, and starts and stops them as webhooks come and go.
+//! Runs a sender for every webhook that this node delivers, and starts and stops senders as webhooks are made and
+//! ended.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::post::Poster;
 use super::render::Render;
@@ -18,44 +18,46 @@ use crate::domain::time::Millis;
 use crate::progress::Hub;
 use crate::store::secrets::Sealer;
 use crate::store::webhooks::{self, Webhook};
-use crate::store::{Db, Result};
+use crate::store::{self, Db};
 
-/// How long a lease lasts unrenewed. A sender posts only while it lasts for longer than a POST can take.
+/// How long a lease lasts without renewal. A sender begins a POST only if the lease lasts longer than a POST can take.
 const TTL: Duration = Duration::from_secs(15);
 
 /// How often leases are renewed.
 const RENEW: Duration = Duration::from_secs(3);
 
-/// How often webhooks are read besides the wake-ups: another node may have made or ended one, or let one go.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often webhooks are read even without a wake-up, because another node may have made, ended or released one.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What the service needs.
+/// What the service is built from.
 pub struct Options {
-    /// Where the book is.
+    /// The store with the webhooks, their leases and their cursors.
     pub db: Db,
-    /// What happens.
+    /// The event log that is posted from.
     pub hub: Arc<Hub>,
-    /// Opens the signing secrets.
+    /// Opens the webhooks' signing secrets.
     pub sealer: Sealer,
-    /// Posts.
+    /// Posts the events to the receivers.
     pub poster: Poster,
-    /// Writes events.
+    /// Renders an event as the body of a POST.
     pub render: Render,
-    /// This node's name in leases.
+    /// The name of this node in leases.
     pub node: String,
-    /// Notified when a webhook was made or ended.
+    /// Notified when a webhook was made or ended on this node.
     pub changed: Arc<Notify>,
 }
 
-/// The webhooks of one node.
+/// The delivery of the webhooks that one node has leased.
 pub struct Service {
     shared: Shared,
     node: String,
     changed: Arc<Notify>,
     running: HashMap<i64, Running>,
-    /// Those that run, and those that were told to stop and have not ended yet.
-    tasks: TaskTracker,
-    /// Until when all leases of this node last.
+    /// The senders that run, and those that were asked to stop and have not ended yet.
+    tasks: JoinSet<()>,
+    /// The webhook of each task.
+    webhook_of: HashMap<Id, i64>,
+    /// The time until which all leases of this node last.
     lease: watch::Sender<Instant>,
     renew_at: Instant,
 }
@@ -63,39 +65,43 @@ pub struct Service {
 struct Running {
     epoch: i64,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: AbortHandle,
 }
 
 impl Service {
-    /// Nothing runs yet.
+    /// Builds the service. Nothing is delivered before [`Service::run`].
     #[must_use]
     pub fn new(options: Options) -> Self {
         let Options { db, hub, sealer, poster, render, node, changed } = options;
         let now = Instant::now();
         let (lease, lasts) = watch::channel(now);
         let shared = Shared { db, hub, sealer, poster, render, lease: lasts };
-        let tasks = TaskTracker::new();
-        Self { shared, node, changed, running: HashMap::new(), tasks, lease, renew_at: now }
+        let (running, tasks, webhook_of) = (HashMap::new(), JoinSet::new(), HashMap::new());
+        Self { shared, node, changed, running, tasks, webhook_of, lease, renew_at: now }
     }
 
-    /// Delivers until `stop`; ends when every sender has stored how far it has come, and its webhook is another node's
-    /// to take.
+    /// Delivers until `stop` is cancelled. Returns after every sender has stored its cursor and the leases are
+    /// released, so that another node can take the webhooks.
     pub async fn run(mut self, stop: CancellationToken) {
         let changed = Arc::clone(&self.changed);
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut poll = interval(POLL_INTERVAL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut away = false;
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = changed.notified() => {}
-                _ = look.tick() => {}
+                _ = poll.tick() => {}
+                Some(ended) = self.tasks.join_next_with_id() => {
+                    self.note_end(ended);
+                    continue;
+                }
             }
             match self.adjust().await {
                 Ok(()) => away = false,
-                Err(error) if away => debug!(%error, "still cannot look after the webhooks"),
+                Err(error) if away => debug!(%error, "still cannot read or lease the webhooks"),
                 Err(error) => {
-                    warn!(%error, "cannot look after the webhooks");
+                    warn!(%error, "cannot read or lease the webhooks; trying again");
                     away = true;
                 }
             }
@@ -103,15 +109,28 @@ impl Service {
         for running in self.running.values() {
             running.stop.cancel();
         }
-        self.tasks.close();
-        self.tasks.wait().await;
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.note_end(ended);
+        }
         if let Err(error) = self.release().await {
-            warn!(%error, "cannot release the webhooks: they pass on when their leases end");
+            warn!(%error, "cannot release the webhooks; other nodes take them when their leases expire");
         }
     }
 
-    /// Stops what is no longer ours, takes what nobody has, and keeps the rest.
-    async fn adjust(&mut self) -> Result<()> {
+    /// A sender that panicked is started again by [`Service::adjust`], because its webhook is leased and does not run.
+    fn note_end(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
+        };
+        let webhook = self.webhook_of.remove(&id);
+        if let Err(error) = ended {
+            error!(webhook, %error, "the delivery of a webhook ended unexpectedly; starting it again");
+        }
+    }
+
+    /// Stops the senders whose leases are lost, leases the webhooks that no node has, and renews the other leases.
+    async fn adjust(&mut self) -> store::Result<()> {
         let webhooks = webhooks::list(&mut self.shared.db.read().await?, None).await?;
         self.running.retain(|id, running| {
             let row = webhooks.iter().find(|webhook| webhook.id == *id);
@@ -134,13 +153,13 @@ impl Service {
         Ok(())
     }
 
-    /// In one transaction, so that one time holds for all leases of this node.
-    async fn take_and_keep(&mut self, free: &[i64]) -> Result<()> {
+    /// Works in one transaction, so that all leases of this node expire at the same time.
+    async fn take_and_keep(&mut self, free: &[i64]) -> store::Result<()> {
         let asked = Instant::now();
         let now = Millis::now();
         let mut tx = self.shared.db.begin().await?;
         let mut held: Vec<(i64, i64)> = self.running.iter().map(|(id, running)| (*id, running.epoch)).collect();
-        // Every node locks rows in the same order.
+        // Every node locks the rows in the same order, so that no two nodes wait for each other.
         held.sort_unstable();
         let lost = webhooks::renew(&mut tx, &held, TTL, now).await?;
         let mut taken = Vec::new();
@@ -148,7 +167,7 @@ impl Service {
             taken.extend(webhooks::acquire(&mut tx, *id, &self.node, TTL, now).await?);
         }
         tx.commit().await?;
-        // Before the others may go on: the new owner may be posting already.
+        // Stopped before the lease of the others is extended, because the new owner may be posting already.
         for id in lost {
             if let Some(running) = self.running.remove(&id) {
                 running.stop.cancel();
@@ -166,10 +185,11 @@ impl Service {
         let (id, epoch, stop) = (webhook.id, webhook.lease_epoch, CancellationToken::new());
         let sender = Sender::new(self.shared.clone(), webhook, stop.clone());
         let task = self.tasks.spawn(sender.run());
+        self.webhook_of.insert(task.id(), id);
         self.running.insert(id, Running { epoch, stop, task });
     }
 
-    async fn release(&self) -> Result<()> {
+    async fn release(&self) -> store::Result<()> {
         if self.running.is_empty() {
             return Ok(());
         }

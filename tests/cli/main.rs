@@ -1,4 +1,4 @@
-//! The `trunkline` command as its users have it: the built binary, its output, its exit codes, its files.
+//! Tests of the `trunkline` command as its users see it: the built binary, its output, its exit codes, its files.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,7 +7,7 @@
     clippy::print_stderr,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "a test fails by panicking, and talks to whoever reads its output"
+    reason = "a test fails by panicking, and prints for the people who run it"
 )]
 
 #[path = "../support/mod.rs"]
@@ -22,4 +22,5 @@ mod exporting;
 mod importing;
 mod metrics;
 mod stopping;
+mod supervision;
 mod watching;

@@ -1,4 +1,4 @@
-//! A stop: what is asked meanwhile, and what a second signal does.
+//! Stopping the server: which requests it answers meanwhile, and what a second signal does.
 
 use reqwest::header::RETRY_AFTER;
 use rustix::process::{Pid, Signal, kill_process};
@@ -34,7 +34,7 @@ async fn a_server_that_stops_says_that_it_drains_and_exits_with_0() {
     let refused = post.json(&batch).send().await.unwrap();
     assert_eq!(refused.status(), 503);
     assert!(refused.headers()[RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap() >= 1);
-    assert_eq!(refused.json::<Value>().await.unwrap()["message"], "the server stops");
+    assert_eq!(refused.json::<Value>().await.unwrap()["message"], "the server is stopping");
 
     drop(held);
     assert_eq!(server.wait().code(), Some(0), "{}", server.output().text());
@@ -60,7 +60,7 @@ async fn a_second_signal_ends_it_at_once() {
 }
 
 #[tokio::test]
-async fn sighup_reads_the_log_filter_anew_and_a_broken_file_changes_nothing() {
+async fn sighup_reloads_the_log_filter_and_a_broken_file_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("trunkline.toml");
     std::fs::write(&file, "log = 'info'").unwrap();
@@ -68,12 +68,12 @@ async fn sighup_reads_the_log_filter_anew_and_a_broken_file_changes_nothing() {
     let logged = |text: &str| server.output().text().contains(text).then_some(());
     std::fs::write(&file, "log = 'trunkline=debug,info'").unwrap();
     signal(&server, Signal::HUP);
-    wait::until("the filter is read", || logged("the log filter was read anew"));
+    wait::until("the filter is reloaded", || logged("reloaded the log filter"));
     reqwest::get(server.url("/healthz")).await.unwrap();
     wait::until("requests are logged", || logged("answered"));
     std::fs::write(&file, "lgo = 'info'").unwrap();
     signal(&server, Signal::HUP);
-    wait::until("the mistake is told", || logged("the log filter stays"));
+    wait::until("the mistake is reported", || logged("the log filter stays"));
     assert_eq!(reqwest::get(server.url("/healthz")).await.unwrap().status(), 200);
 }
 

@@ -1,4 +1,4 @@
-//! `trunkline watch`: every event once, also over a server that is started anew.
+//! `trunkline watch` prints every event once, also across a restart of the server.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::support::process::Process;
 use crate::support::server::Options;
 
 #[tokio::test]
-async fn a_watch_goes_on_behind_its_cursor_when_the_server_comes_back() {
+async fn a_watch_continues_after_its_cursor_when_the_server_comes_back() {
     let port = Port::reserve();
     let address = format!("127.0.0.1:{}", port.number());
     let mut server = Options::default().arg("--sandbox").arg("--listen").arg(address).start();
@@ -19,7 +19,7 @@ async fn a_watch_goes_on_behind_its_cursor_when_the_server_comes_back() {
     api.insert(1, vec![item("server1", "PJSIP/100000@endpoint1", "1")]).await;
     watch.wait_for("the first batch", |line| line.contains("batch-inserted").then_some(()));
     server.restart();
-    // A connection of its own: that to the server before is gone.
+    // A new connection, because that to the old server is gone.
     let api = api.at(&server);
     api.insert(2, vec![item("server1", "PJSIP/100001@endpoint1", "1")]).await;
     watch.wait_for("the second batch", |line| line.contains(r#""batch_id":2"#).then_some(()));
@@ -30,7 +30,7 @@ async fn a_watch_goes_on_behind_its_cursor_when_the_server_comes_back() {
     sorted.sort_unstable();
     sorted.dedup();
     assert_eq!(seqs, sorted, "each event once, in order");
-    assert!(lines.iter().any(|line| line.contains("connecting anew")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("reconnecting")), "{lines:?}");
 }
 
 #[tokio::test]
@@ -46,5 +46,5 @@ async fn the_watch_of_one_call_ends_with_it() {
     let shown = as_client(&server, &["call", "show", call_id]).ok();
     assert!(shown.contains("attempt_history") && shown.contains("timeline"), "{shown}");
     let again = run(&mut client_command(&server, Api::sandbox(&server).key(), &["watch", "--call", call_id])).ok();
-    assert_eq!(again, watched, "a call that has ended is told from its beginning");
+    assert_eq!(again, watched, "a call that has ended is printed from its beginning");
 }

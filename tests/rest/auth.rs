@@ -133,7 +133,7 @@ async fn a_server_that_stops_answers_503_with_retry_after_in_each_protocol() {
     let app = App::new();
     app.stop.cancel();
     let answer = app.get(TEST_CONNECTION).await;
-    assert_eq!(answer.error(503, "UNAVAILABLE"), "the server stops");
+    assert_eq!(answer.error(503, "UNAVAILABLE"), "the server is stopping");
     assert_eq!(answer.header("retry-after"), Some("1"));
     for content_type in [GRPC, GRPC_WEB] {
         let request = app.rpc("ClientService/TestConnection", content_type, &TestConnectionRequest {});

@@ -1,44 +1,43 @@
-//! The ports of `trunkline serve`, and what answers on them.
+//! Opens the ports of `trunkline serve`, and serves the API and the metrics on them.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use axum::Router;
 use futures_util::FutureExt;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::fault::Fault;
+use super::supervisor::Supervisor;
 use crate::api::auth::{AdminKey, Auth};
 use crate::api::grpc::{Admin, App, Calls, Clients, Keys, Queues};
 use crate::api::metrics::{self, Metrics};
-use crate::api::port::{Peer, Port};
+use crate::api::port::Port;
 use crate::api::readiness::Readiness;
 use crate::api::server::{self, Services};
 use crate::api::tls::Certificate;
+use crate::cli::fault::Fault;
 use crate::config::Config;
 use crate::store::{Db, migrate};
 
-/// Ports that are open, and answer nothing yet.
+/// Ports that are open; connections wait in the kernel until [`Ports::answer`].
 pub struct Ports {
-    /// What new connections are shown; None without TLS.
+    /// The certificate that new connections are shown, or None without TLS.
     pub certificate: Option<Arc<Certificate>>,
     tls: Option<TlsAcceptor>,
     api: TcpListener,
-    /// None where metrics are served on the API's.
+    /// The port for `/metrics`, or None if it is served on the API's port.
     metrics: Option<TcpListener>,
 }
 
 impl Ports {
-    /// Opens them.
+    /// Opens the ports that the configuration names.
     ///
     /// # Errors
-    /// A certificate that cannot be read, or a port that is taken.
+    /// Returns an error if the certificate cannot be used, or a port cannot be opened.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let certificate =
             config.tls()?.map(Certificate::new).transpose().map_err(|error| Fault::Usage(error.to_string()))?;
@@ -51,25 +50,26 @@ impl Ports {
         Ok(Self { certificate, tls, api, metrics })
     }
 
-    /// Where the API is.
+    /// Returns the address of the API's port.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the operating system's error.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.api.local_addr()
     }
 
-    /// Answers on all of them until `close`; the task ends with the last answer that was on its way then.
+    /// Starts a task for each port. A task ends after `close` is cancelled and its last request is answered.
     ///
     /// # Errors
-    /// None that is known: gRPC reflection is checked as it is set up.
+    /// Returns an error if the descriptors for gRPC reflection cannot be read, or a port has no address.
     pub fn answer(
         self,
         app: &App,
         admin_key: AdminKey,
         metrics: Metrics,
+        supervisor: &mut Supervisor,
         close: &CancellationToken,
-    ) -> anyhow::Result<JoinHandle<io::Result<()>>> {
+    ) -> anyhow::Result<()> {
         let metrics = Arc::new(metrics);
         let here = self.metrics.is_none().then(|| Arc::clone(&metrics));
         let services = Services {
@@ -83,23 +83,20 @@ impl Ports {
         let router = server::router(services, auth, readiness, here, app.stop.clone())?;
         if let Some(listener) = self.metrics {
             info!("metrics on {}", listener.local_addr()?);
-            tokio::spawn(serve_metrics(listener, metrics::routes(metrics), close.clone()));
+            let (port, router) = (Port::new(listener, None), metrics::routes(metrics));
+            supervisor.spawn("metrics", close, |close| port.run(router, close));
         }
-        let (port, close) = (Port::new(self.api, self.tls), close.clone());
-        let router = router.into_make_service_with_connect_info::<Peer>();
-        Ok(tokio::spawn(async move { axum::serve(port, router).with_graceful_shutdown(close.cancelled_owned()).await }))
+        let port = Port::new(self.api, self.tls);
+        supervisor.spawn("api", close, |close| port.run(router, close));
+        Ok(())
     }
-}
-
-async fn serve_metrics(listener: TcpListener, router: Router, close: CancellationToken) -> io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(close.cancelled_owned()).await
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
-/// Ready is: the store can be reached, has every migration, and the server is not stopping.
+/// The server is ready if the store can be reached, every migration is applied, and the server is not stopping.
 fn readiness(db: Db, stop: CancellationToken) -> Readiness {
     Arc::new(move || {
         let (db, stopping) = (db.clone(), stop.is_cancelled());
@@ -107,7 +104,7 @@ fn readiness(db: Db, stop: CancellationToken) -> Readiness {
             if stopping {
                 return Err("draining".to_owned());
             }
-            // In a task of its own, so that a caller who hangs up leaves no query half-way.
+            // A task of its own, so that the query is finished even if the caller disconnects.
             let ready = tokio::spawn(async move { migrate::is_ready(&db).await }).await;
             match ready {
                 Ok(Ok(true)) => Ok(()),

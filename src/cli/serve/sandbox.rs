@@ -1,42 +1,47 @@
-//! `trunkline serve --sandbox`: a server to dial through and a client to dial as, made at every start.
+//! Sets up `trunkline serve --sandbox`: a server to dial through and a client to dial for, at every start.
 
 use std::net::SocketAddr;
 
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
-use tokio_util::sync::CancellationToken;
 
 use crate::api::auth::ApiKey;
 use crate::api::grpc::App;
 use crate::domain::limits::ClientLimits;
 use crate::domain::policy::Policy;
 use crate::domain::time::Millis;
-use crate::sandbox::{self, Options};
+use crate::sandbox::{Options, Sandbox};
 use crate::store::clients::{self, NewClient};
 use crate::store::keys::{self, Key};
 use crate::store::servers::{self, Server};
 use crate::store::{Result, Tx, queues};
 
-/// The server code, client name and account code that the guide's examples use.
+/// The server code in the guide's examples.
 const SERVER: &str = "server1";
+/// The name of the client that the sandbox makes a key for.
 const CLIENT: &str = "sandbox";
+/// The account code in the guide's examples.
 const ACCOUNT: &str = "your_account_code";
 
-/// The guide's first example makes queue 123, and its second one adds to it.
+/// The id of the first queue: the guide's first example creates queue 123, and its second example adds to it.
 const FIRST_QUEUE: i64 = 123;
 
-/// Starts the sandbox, makes what the guide's examples need, and prints how to begin.
-pub async fn start(app: &App, api: SocketAddr, speed: f64, stop: CancellationToken) -> anyhow::Result<()> {
+/// Opens the sandbox's port, stores what the guide's examples need, and prints how to begin.
+///
+/// # Errors
+/// Returns an error if the port cannot be opened, or the store cannot be written to.
+pub async fn prepare(app: &App, api: SocketAddr, speed: f64) -> anyhow::Result<Sandbox> {
     let secret: SecretString = ApiKey::generate(app.client_keys).plaintext;
     let username = "sandbox".to_owned();
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let options = Options { listen, username: username.clone(), secret: secret.clone(), seed: 1, speed };
-    let handle = sandbox::start(options, stop).await.context("cannot start the sandbox")?;
+    let sandbox = Sandbox::new(options).await.context("cannot start the sandbox")?;
+    let address = sandbox.handle().address;
     let now = Millis::now();
     let server = Server {
         code: SERVER.to_owned(),
-        host: handle.address.ip().to_string(),
-        port: handle.address.port().into(),
+        host: address.ip().to_string(),
+        port: address.port().into(),
         username,
         secret: app.sealer.seal(&secret)?,
         tls: false,
@@ -58,7 +63,7 @@ pub async fn start(app: &App, api: SocketAddr, speed: f64, stop: CancellationTok
     let key = make_key(app, &mut tx, now).await?;
     tx.commit().await?;
     print_welcome(api, &key);
-    Ok(())
+    Ok(sandbox)
 }
 
 async fn make_key(app: &App, tx: &mut Tx, now: Millis) -> Result<SecretString> {
@@ -89,14 +94,14 @@ async fn make_key(app: &App, tx: &mut Tx, now: Millis) -> Result<SecretString> {
     Ok(new.plaintext)
 }
 
-#[expect(clippy::print_stdout, reason = "how to begin is what this command prints")]
+#[expect(clippy::print_stdout, reason = "the instructions are this command's output")]
 fn print_welcome(api: SocketAddr, key: &SecretString) {
     let key = key.expose_secret();
-    // Whoever listens everywhere is reached here.
+    // A server that listens on all addresses is reached at this one too.
     let host = if api.ip().is_unspecified() { "127.0.0.1".to_owned() } else { api.ip().to_string() };
     let url = format!("http://{host}:{}", api.port());
     println!(
-        r#"Trunkline runs with a sandbox in place of Asterisk: calls are placed, and nobody's phone rings.
+        r#"Trunkline runs with a sandbox in place of Asterisk: calls are placed, and no phone rings.
 
   Dashboard  {url}/
   API key    {key}
