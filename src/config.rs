@@ -1,4 +1,4 @@
-//! How the server is configured: a TOML file, then `TRUNKLINE_*` variables, then flags; the last one wins.
+//! The configuration of the server: a TOML file, then `TRUNKLINE_*` variables, then flags; the last one wins.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,23 +9,24 @@ use figment::providers::{Format, Serialized, Toml};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Variables with our prefix that are not the server's: they tell client commands where the server is, and tests
-/// where their parts are.
+/// Variables with our prefix that are not settings of the server: they name the configuration file, or tell client
+/// commands where the server is.
 const NOT_OURS: [&str; 4] = ["config", "url", "api_key", "api_key_file"];
+/// The prefix of variables that tell tests where their parts are.
 const OF_TESTS: &str = "test_";
 
-/// What can be set. Each field is the key in the file and, in capitals behind `TRUNKLINE_`, the variable.
+/// The settings. The name of a field is its key in the file and, in capitals after `TRUNKLINE_`, its variable.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen. Port 0 takes a free one.
+    /// The address to listen on. Port 0 takes a free port.
     pub listen: SocketAddr,
-    /// `sqlite://PATH` or `postgres://…`, which may hold a password. Default: SQLite in the data directory.
+    /// `sqlite://PATH` or `postgres://…`, which may contain a password. Default: SQLite in the data directory.
     #[serde(default, deserialize_with = "secret")]
     database_url: Option<SecretString>,
-    /// The same, in a file.
+    /// A file that contains the `database_url`.
     database_url_file: Option<PathBuf>,
-    /// Where keys and the default database are kept.
+    /// The directory for keys and the default database.
     pub data_dir: PathBuf,
     #[serde(default, deserialize_with = "secret")]
     admin_key: Option<SecretString>,
@@ -33,97 +34,103 @@ pub struct Config {
     #[serde(default, deserialize_with = "secret")]
     secret_key: Option<SecretString>,
     secret_key_file: Option<PathBuf>,
-    /// The certificate chain in PEM. Default: no TLS.
+    /// A file with the certificate chain in PEM. Default: no TLS.
     tls_cert: Option<PathBuf>,
-    /// Its private key in PEM.
+    /// A file with the private key of the certificate in PEM.
     tls_key: Option<PathBuf>,
-    /// Where `/metrics` is served, in place of the one port.
+    /// The address on which `/metrics` is served, in place of `listen`.
     pub metrics_listen: Option<SocketAddr>,
-    /// This node's name in leases. Default: the host's.
+    /// The name of this node in leases. Default: the host's name.
     pub node_name: Option<String>,
-    /// Which lines are logged, as `info` or `trunkline=debug,info`.
+    /// The filter for log lines, such as `info` or `trunkline=debug,info`.
     pub log: String,
-    /// Default: text on a terminal, else JSON.
+    /// The format of log lines. Default: text on a terminal, else JSON.
     pub log_format: Option<LogFormat>,
 }
 
-/// Where a certificate and its key are.
+/// The files of a certificate and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate and those between it and a root, in PEM.
+    /// The certificate and its intermediate certificates, in PEM.
     pub certificate: PathBuf,
-    /// The private key, in PEM.
+    /// The private key of the certificate, in PEM.
     pub key: PathBuf,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Lines of text, for people
     Text,
-    /// For machines.
+    /// JSON objects, for programs
     Json,
 }
 
-/// Flags that override the rest. No `Debug`: the database's URL may hold a password.
+/// The flags that override the file and the variables. They have no `Debug`, because the database URL may contain a
+/// password.
 #[derive(Clone, Default, Serialize, clap::Args)]
 pub struct Flags {
-    /// A TOML file [env: TRUNKLINE_CONFIG]
+    /// The configuration file in TOML [env: TRUNKLINE_CONFIG]
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
-    /// Where to listen [default: 127.0.0.1:8080]
+    /// The address to listen on [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
-    /// sqlite://PATH or postgres://… [default: SQLite in the data directory]
+    /// The database: sqlite://PATH or postgres://… [default: SQLite in the data directory]
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_url: Option<String>,
-    /// Where keys and the default database are kept [default: ./trunkline-data]
+    /// The directory for keys and the default database [default: ./trunkline-data]
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
-    /// A certificate chain in PEM: turns TLS on
+    /// A file with the certificate chain in PEM, which turns TLS on
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_cert: Option<PathBuf>,
-    /// Its private key in PEM
+    /// A file with the private key of the certificate in PEM
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_key: Option<PathBuf>,
-    /// Where to serve /metrics, in place of the one port
+    /// The address to serve /metrics on, in place of the API's address
     #[arg(long, value_name = "ADDR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_listen: Option<SocketAddr>,
-    /// This node's name [default: the host's]
+    /// The name of this node [default: the host's name]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
-    /// Which lines are logged [default: info]
+    /// The filter for log lines [default: info]
     #[arg(long, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
-    /// How they look [default: text on a terminal, else json]
+    /// The format of log lines [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_format: Option<LogFormat>,
 }
 
-/// What is wrong with the configuration, in one line.
+/// What is wrong with the configuration. The text is a single line.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A key is unknown, or a value is not what it should be.
+    /// A key is unknown, or a value is not valid.
     #[error("{0}")]
     Value(String),
-    /// A file that is named cannot be read.
+    /// A file that the configuration names cannot be read.
     #[error("cannot read {}: {source}", path.display())]
-    File { path: PathBuf, source: std::io::Error },
-    /// Two ways to say the same thing.
-    #[error("{0} and {0}_file are both set; set one")]
+    File {
+        /// Path of the file.
+        path: PathBuf,
+        /// The operating system's error.
+        source: std::io::Error,
+    },
+    /// A setting and the file for it are both given in one place.
+    #[error("{0} and {0}_file are both set; set only one")]
     Twice(&'static str),
-    /// PostgreSQL is shared, so a key of one node's making would lock out the others.
+    /// PostgreSQL is used without a secret key. The nodes that share it need the same key, so none can create its own.
     #[error(
         "secret_key is required with PostgreSQL: set TRUNKLINE_SECRET_KEY to 32 bytes in base64, the same on every node"
     )]
@@ -131,10 +138,10 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads the file, the variables and the flags.
+    /// Loads the configuration from the file, the variables and the flags.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// Returns the first error that is found.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
         let file = flags.config.clone().or_else(|| std::env::var_os("TRUNKLINE_CONFIG").map(PathBuf::from));
         let file = file.map(|path| read(&path)).transpose()?;
@@ -157,7 +164,7 @@ impl Config {
         config.with_files(&layers)
     }
 
-    /// Takes in what stands in files of its own.
+    /// Reads the settings that are in files of their own, and checks what concerns several settings.
     fn with_files(mut self, layers: &[Figment]) -> Result<Self, ConfigError> {
         self.database_url = either(layers, "database_url", self.database_url, self.database_url_file.take())?;
         self.admin_key = either(layers, "admin_key", self.admin_key, self.admin_key_file.take())?;
@@ -176,48 +183,48 @@ impl Config {
         Ok(self)
     }
 
-    /// Where the book is.
+    /// Returns the URL of the database.
     #[must_use]
     pub fn database_url(&self) -> String {
         let default = || format!("sqlite://{}", self.data_dir.join("trunkline.db").display());
         self.database_url.as_ref().map_or_else(default, |url| url.expose_secret().to_owned())
     }
 
-    /// The certificate and key, where TLS is on.
+    /// Returns the files of the certificate and its key, or None without TLS.
     ///
     /// # Errors
-    /// Where only one of them is set.
+    /// Returns an error if only one of the two is set.
     pub fn tls(&self) -> Result<Option<TlsFiles>, ConfigError> {
         match (&self.tls_cert, &self.tls_key) {
             (None, None) => Ok(None),
             (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })),
             (Some(_), None) | (None, Some(_)) => {
-                Err(ConfigError::Value("tls_cert and tls_key belong together; set both or none".to_owned()))
+                Err(ConfigError::Value("tls_cert and tls_key must be set together; set both or neither".to_owned()))
             }
         }
     }
 
-    /// The configured admin key.
+    /// Returns the configured admin key, if there is one.
     #[must_use]
     pub fn admin_key(&self) -> Option<SecretString> {
         self.admin_key.clone()
     }
 
-    /// The configured key of stored secrets.
+    /// Returns the configured key for secrets in the store, if there is one.
     #[must_use]
     pub fn secret_key(&self) -> Option<SecretString> {
         self.secret_key.clone()
     }
 
-    /// This node's name.
+    /// Returns the name of this node, which is the host's name if none is set.
     #[must_use]
     pub fn node_name(&self) -> String {
         self.node_name.clone().unwrap_or_else(|| gethostname::gethostname().to_string_lossy().into_owned())
     }
 }
 
-/// The settings among the variables, each as the text that it is: a key or a name of digits is no number. An empty one
-/// is as good as none, because that is how container files unset them.
+/// Returns the settings among the variables, each as text: a key or a name of digits is not a number. An empty variable
+/// counts as unset, because container files cannot unset one otherwise.
 fn from_environment(
     variables: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
 ) -> BTreeMap<String, String> {
@@ -233,7 +240,7 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretStr
     Ok(Option::<String>::deserialize(deserializer)?.map(Into::into))
 }
 
-/// A setting, or what is in its file: the last layer that has one of the two says which. One layer cannot have both.
+/// Returns a setting or the text of its file, whichever of the two the last layer gives. One layer must not give both.
 fn either(
     layers: &[Figment],
     name: &'static str,
@@ -268,7 +275,7 @@ fn one_line(error: &figment::Error) -> String {
 mod tests {
     use super::*;
 
-    // Variables are the process's own, so the tests set none and use files and flags.
+    // Variables belong to the whole process, so the tests set none, and use files and flags.
 
     fn load(toml: &str) -> Result<Config, ConfigError> {
         let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Trunkline: a centralized calling system. `docs/architecture.md` is the map.
+//! Trunkline: a centralized calling system. `docs/architecture.md` explains how it is built.
 
 #![forbid(unsafe_code)]
 

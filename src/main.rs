@@ -1,4 +1,4 @@
-//! The `trunkline` program.
+//! The `trunkline` program: parses the command line and runs a command.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Log lines. `docs/logging.md` says what is logged at which level, and what never is.
+//! Writes log lines. `docs/logging.md` says what is logged at which level, and what is never logged.
 
 use std::io::IsTerminal;
 
@@ -8,14 +8,14 @@ use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, reload};
 
 use crate::config::{Config, ConfigError, LogFormat};
 
-/// The log of this process, whose filter can be changed.
+/// The log of this process, whose filter can be changed. A clone is the same log.
 #[derive(Clone)]
 pub struct Log(reload::Handle<EnvFilter, Registry>);
 
-/// Starts to log, to standard error.
+/// Starts to write log lines to standard error.
 ///
 /// # Errors
-/// Where the filter cannot be understood.
+/// Returns an error if the filter is malformed, or the process has a log already.
 pub fn start(config: &Config) -> Result<Log, ConfigError> {
     let (filter, handle) = reload::Layer::new(filter(&config.log)?);
     let on_terminal = std::io::stderr().is_terminal();
@@ -29,19 +29,19 @@ pub fn start(config: &Config) -> Result<Log, ConfigError> {
     Ok(Log(handle))
 }
 
-/// What a filter says.
+/// Parses a filter for log lines.
 ///
 /// # Errors
-/// Where it cannot be understood.
+/// Returns an error if the filter is malformed.
 pub fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
     EnvFilter::try_new(text).map_err(|error| ConfigError::Value(format!("log: {error}")))
 }
 
 impl Log {
-    /// Logs by another filter from now on.
+    /// Replaces the filter.
     ///
     /// # Errors
-    /// Where it cannot be understood; the old one stays.
+    /// Returns an error if the new filter is malformed; the old one stays.
     pub fn set_filter(&self, text: &str) -> Result<(), ConfigError> {
         self.0.reload(filter(text)?).map_err(|error| ConfigError::Value(error.to_string()))
     }

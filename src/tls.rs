@@ -1,12 +1,12 @@
-//! How Trunkline speaks TLS to others: rustls with ring, and the roots that this machine trusts.
+//! TLS for outgoing connections: rustls with ring, and the root certificates that this machine trusts.
 
 use std::sync::Arc;
 
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
 
-/// The roots that this machine trusts. `SSL_CERT_FILE` and `SSL_CERT_DIR` name others, for a peer with a certificate of
-/// one's own.
+/// Returns the root certificates that this machine trusts. `SSL_CERT_FILE` and `SSL_CERT_DIR` name others, for peers
+/// with self-issued certificates.
 #[must_use]
 pub fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
@@ -14,10 +14,11 @@ pub fn system_roots() -> RootCertStore {
     roots
 }
 
-/// A client that trusts `roots`.
+/// Returns the configuration of a client that trusts `roots`.
 ///
 /// # Errors
-/// Where ring supports no version of TLS that rustls has by default: never, as they are built together.
+/// Returns an error if ring supports none of the TLS versions that are the default of rustls. This does not happen,
+/// because both are built together.
 pub fn client(roots: RootCertStore) -> Result<ClientConfig, Error> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     Ok(config.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())

@@ -1,21 +1,22 @@
-//! `trunkline audit`: who changed what.
+//! `trunkline audit`: lists who changed what.
 
 use super::remote::Remote;
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `audit`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     remote: Remote,
-    /// Only entries older than this one: the AUDIT_ID of the last one seen
+    /// List only entries older than this AUDIT_ID, which is the last one you saw
     #[arg(long, value_name = "AUDIT_ID")]
     before: Option<i64>,
-    /// How many, 1 to 1000 [default: 100]
+    /// How many entries to list, 1 to 1000 [default: 100]
     #[arg(long, value_name = "N")]
     page_size: Option<i32>,
 }
 
+/// Prints a page of the audit log, newest entries first.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     let request = pb::ListAuditRequest { before: args.before, page_size: args.page_size };

@@ -1,11 +1,11 @@
-//! `trunkline call`: a single call.
+//! `trunkline call`: shows or ends a single call.
 
 use clap::Subcommand;
 
 use super::remote::Remote;
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `call`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -26,10 +26,11 @@ enum Action {
 
 #[derive(Clone, clap::Args)]
 struct CallRef {
-    /// The call's id
+    /// The id of the call
     call_id: String,
 }
 
+/// Shows or ends a call.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     let mut calls = session.calls();
@@ -54,7 +55,7 @@ fn ended(call: &pb::Call) -> String {
     match call.result() {
         pb::EndResult::Canceled => format!("call {} is canceled and will not be dialed", call.call_id),
         pb::EndResult::HangingUp => format!("call {} is being hung up", call.call_id),
-        pb::EndResult::AlreadyCanceled => format!("call {} had been canceled before", call.call_id),
-        pb::EndResult::Unspecified => format!("call {} is ended", call.call_id),
+        pb::EndResult::AlreadyCanceled => format!("call {} was already canceled", call.call_id),
+        pb::EndResult::Unspecified => format!("call {} has ended", call.call_id),
     }
 }

@@ -1,4 +1,4 @@
-//! `trunkline check`: is all there that `serve` needs?
+//! `trunkline check`: tries what `serve` needs, and changes nothing.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -12,24 +12,24 @@ use crate::store::secrets::Sealer;
 use crate::store::servers::{self, Server};
 use crate::store::{self, Db, migrate};
 
-/// The flags.
+/// The flags and arguments of `check`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     config: Flags,
 }
 
-/// What was looked at, and what was found.
+/// Prints the results of the checks, and counts the failed ones.
 struct Findings {
-    wrong: usize,
+    failed: usize,
 }
 
 impl Findings {
-    fn tell(&mut self, what: &str, found: Result<String, String>) -> io::Result<()> {
+    fn report(&mut self, what: &str, found: Result<String, String>) -> io::Result<()> {
         let (mark, text) = match found {
             Ok(text) => ("ok", text),
             Err(text) => {
-                self.wrong += 1;
+                self.failed += 1;
                 ("WRONG", text)
             }
         };
@@ -37,49 +37,50 @@ impl Findings {
     }
 }
 
+/// Runs all checks and prints their results.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     crate::telemetry::filter(&config.log)?;
-    let mut findings = Findings { wrong: 0 };
-    findings.tell("configuration", Ok(format!("every setting is known; node {}", config.node_name())))?;
+    let mut findings = Findings { failed: 0 };
+    findings.report("configuration", Ok(format!("every setting is known; node {}", config.node_name())))?;
     if let Some(tls) = config.tls()? {
-        findings.tell(
+        findings.report(
             "TLS",
-            tls::load(&tls).map(|_| "certificate and key fit".to_owned()).map_err(|error| error.to_string()),
+            tls::load(&tls).map(|_| "the certificate and the key match".to_owned()).map_err(|error| error.to_string()),
         )?;
     }
     let sealer = first_start::existing_sealer(&config).map_err(|error| format!("{error:#}"));
     let sealer = match sealer {
         Ok(Some(sealer)) => {
-            findings.tell("secret key", Ok("32 bytes".to_owned()))?;
+            findings.report("secret key", Ok("32 bytes".to_owned()))?;
             Some(sealer)
         }
         Ok(None) => {
-            findings.tell("secret key", Ok("none yet; the first start makes one".to_owned()))?;
+            findings.report("secret key", Ok("none yet; the first start creates one".to_owned()))?;
             None
         }
         Err(why) => {
-            findings.tell("secret key", Err(why))?;
+            findings.report("secret key", Err(why))?;
             None
         }
     };
     if let Some(db) = check_store(&config, &mut findings).await? {
         check_servers(&db, sealer.as_ref(), &mut findings).await?;
     }
-    match findings.wrong {
+    match findings.failed {
         0 => Ok(()),
-        1 => Err(Fault::Failed("1 thing is wrong".to_owned()).into()),
-        wrong => Err(Fault::Failed(format!("{wrong} things are wrong")).into()),
+        1 => Err(Fault::Failed("1 check failed".to_owned()).into()),
+        failed => Err(Fault::Failed(format!("{failed} checks failed")).into()),
     }
 }
 
-/// The store, where there is one that can be read.
+/// Returns the store if there is one that can be read.
 async fn check_store(config: &Config, findings: &mut Findings) -> anyhow::Result<Option<Db>> {
     let url = config.database_url();
     if let Some(path) = url.strip_prefix("sqlite://")
         && !Path::new(path).exists()
     {
-        findings.tell("store", Ok(format!("{path} is not there yet; the first start makes it")))?;
+        findings.report("store", Ok(format!("{path} does not exist yet; the first start creates it")))?;
         return Ok(None);
     }
     let (opened, kind) = (store::open(&url), if url.starts_with("sqlite") { "SQLite" } else { "PostgreSQL" });
@@ -87,17 +88,17 @@ async fn check_store(config: &Config, findings: &mut Findings) -> anyhow::Result
         let db = opened.map_err(|error| error.to_string())?;
         match migrate::is_ready(&db).await {
             Ok(true) => Ok(db),
-            Ok(false) => Err("migrations are missing: `trunkline migrate` or a start applies them".to_owned()),
+            Ok(false) => Err("migrations are missing; `trunkline migrate` or a start applies them".to_owned()),
             Err(error) => Err(error.to_string()),
         }
     };
     match ready.await {
         Ok(db) => {
-            findings.tell("store", Ok(format!("{kind} is reached, and has every migration")))?;
+            findings.report("store", Ok(format!("{kind} can be reached and has every migration")))?;
             Ok(Some(db))
         }
         Err(why) => {
-            findings.tell("store", Err(why))?;
+            findings.report("store", Err(why))?;
             Ok(None)
         }
     }
@@ -106,28 +107,28 @@ async fn check_store(config: &Config, findings: &mut Findings) -> anyhow::Result
 async fn check_servers(db: &Db, sealer: Option<&Sealer>, findings: &mut Findings) -> anyhow::Result<()> {
     let servers = servers::list(&mut db.read().await?).await?;
     if servers.is_empty() {
-        findings.tell("servers", Ok("none yet; `trunkline servers add` adds one".to_owned()))?;
+        findings.report("servers", Ok("none yet; `trunkline servers add` adds one".to_owned()))?;
     }
     for server in servers {
         let found = match sealer {
             Some(sealer) => log_in(&server, sealer).await,
             None => Err("its secret cannot be opened without the secret key".to_owned()),
         };
-        findings.tell(&format!("server {}", server.code), found)?;
+        findings.report(&format!("server {}", server.code), found)?;
     }
     Ok(())
 }
 
-/// Logs in as the server's lane would, and finds out what the manager user may do.
+/// Logs in as the server's lane does, and finds out what the manager user may do.
 async fn log_in(server: &Server, sealer: &Sealer) -> Result<String, String> {
-    let secret = sealer.open(&server.secret).map_err(|error| format!("its secret does not open: {error}"))?;
-    let port = u16::try_from(server.port).map_err(|_| format!("{} is no port", server.port))?;
+    let secret = sealer.open(&server.secret).map_err(|error| format!("its secret cannot be opened: {error}"))?;
+    let port = u16::try_from(server.port).map_err(|_| format!("{} is not a port number", server.port))?;
     let options = ami::Options::new(server.host.clone(), port, server.username.clone(), secret, server.tls);
     let found = probe::run(&options).await.map_err(|error| error.to_string())?;
     if !found.missing.is_empty() {
         return Err(found.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
     }
     let version = found.asterisk_version;
-    let version = version.unwrap_or_else(|| "of an unknown version".to_owned());
+    let version = version.unwrap_or_else(|| "of unknown version".to_owned());
     Ok(format!("logged in to {}:{} as {}, Asterisk {version}", server.host, server.port, server.username))
 }

@@ -1,18 +1,18 @@
-//! A client as people name it: by its id or by its name.
+//! A client as the user names it: by its id or by its name.
 
 use super::fault::Fault;
 use super::remote::Session;
 use crate::pb;
 
-/// A client's id or name.
+/// A client's id or name as an argument of a command.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ClientRef {
-    /// The client's id or name
+    /// The id or the name of the client
     client: String,
 }
 
 impl ClientRef {
-    /// The id; a name is looked up.
+    /// Returns the id. A name is looked up at the server.
     pub async fn id(&self, session: &Session) -> anyhow::Result<i64> {
         if let Ok(id) = self.client.parse() {
             return Ok(id);
@@ -32,7 +32,7 @@ impl ClientRef {
         }
     }
 
-    /// The client itself.
+    /// Asks the server for the client.
     pub async fn get(&self, session: &Session) -> anyhow::Result<pb::Client> {
         let client_id = self.id(session).await?;
         let answer = session.admin().get_client(pb::GetClientRequest { client_id }).await?.into_inner();

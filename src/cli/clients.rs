@@ -1,4 +1,4 @@
-//! `trunkline clients`: who may hand in calls.
+//! `trunkline clients`: manages the clients, which insert calls.
 
 use clap::Subcommand;
 
@@ -8,7 +8,7 @@ use super::policies::PolicyFlags;
 use super::remote::{Remote, Session};
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `clients`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -18,20 +18,20 @@ pub struct Args {
 }
 
 #[derive(Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, and it is taken apart at once")]
+#[expect(clippy::large_enum_variant, reason = "there is only one value, and it is matched at once")]
 enum Action {
     /// List all clients, oldest first
     List(Paging),
     /// Show one client with its limits and policy
     Show(ClientRef),
-    /// Make a client and its first key, which is shown this once
+    /// Create a client and its first key, which is never shown again
     Create {
-        /// For people; unique
+        /// The name of the client, which is unique
         name: String,
-        /// The account code of its call records
+        /// The account code in its CDRs
         #[arg(long, value_name = "CODE")]
         account_code: String,
-        /// Codes of servers it may dial through
+        /// The code of a server that it may dial through; can be repeated
         #[arg(long = "server", value_name = "CODE")]
         servers: Vec<String>,
         #[command(flatten)]
@@ -39,29 +39,29 @@ enum Action {
         #[command(flatten)]
         policy: PolicyFlags,
     },
-    /// Change a client: what is not named stays
+    /// Change a client; what is not given stays as it is
     Update {
         #[command(flatten)]
         client: ClientRef,
-        /// A new name
+        /// The new name of the client
         #[arg(long)]
         name: Option<String>,
-        /// A new account code
+        /// The new account code of the client
         #[arg(long, value_name = "CODE")]
         account_code: Option<String>,
-        /// Codes of all servers it may dial through, in place of those it may now
+        /// The code of a server that it may dial through; can be repeated, and replaces the servers of now
         #[arg(long = "server", value_name = "CODE")]
         servers: Vec<String>,
         #[command(flatten)]
         limits: LimitFlags,
     },
-    /// Refuse a client's keys, and dial none of its calls
+    /// Refuse a client's keys and stop dialing its calls
     Disable(ClientRef),
-    /// Let a disabled client work again
+    /// Enable a disabled client again
     Enable(ClientRef),
 }
 
-/// What limits a client.
+/// The limits of a client.
 #[derive(Clone, clap::Args)]
 struct LimitFlags {
     /// API requests a second to each node
@@ -73,19 +73,19 @@ struct LimitFlags {
     /// Live calls at one time, on all servers of a node together
     #[arg(long, value_name = "N")]
     max_live_calls: Option<i32>,
-    /// Calls that wait
+    /// Calls that wait to be dialed
     #[arg(long, value_name = "N")]
     max_queued_calls: Option<i64>,
     /// Calls to one number on one day (UTC)
     #[arg(long, value_name = "N")]
     max_calls_per_destination_per_day: Option<i32>,
-    /// Take all limits away that are not named beside it
+    /// Remove all limits that are not given in the same command
     #[arg(long)]
     unlimited: bool,
 }
 
 impl LimitFlags {
-    /// What is named, over what there was. None where nothing is.
+    /// Returns the current limits with the given ones in place of theirs, or None if no flag is given.
     fn over(&self, now: Option<pb::ClientLimits>) -> Option<pb::ClientLimits> {
         let named = pb::ClientLimits {
             requests_per_second: self.requests_per_second,
@@ -113,6 +113,7 @@ impl LimitFlags {
     }
 }
 
+/// Lists, shows or changes clients.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     match args.action {
@@ -155,7 +156,7 @@ async fn set_disabled(session: &Session, client: &ClientRef, disabled: bool) -> 
     let sentence = if client.disabled {
         format!("client {} is disabled: its keys are refused, and none of its calls is dialed", client.name)
     } else {
-        format!("client {} works again", client.name)
+        format!("client {} is enabled again", client.name)
     };
     session.out.say(&client, sentence)
 }

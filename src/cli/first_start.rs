@@ -1,4 +1,4 @@
-//! What a first start makes: the data directory, and the keys that nobody configured.
+//! What the first start creates: the data directory, and the keys that are not configured.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -13,17 +13,23 @@ use crate::api::auth::{AdminKey, ApiKey, KeyKind};
 use crate::config::{Config, ConfigError};
 use crate::store::secrets::Sealer;
 
-/// Makes the data directory, for its owner alone.
+/// Creates the data directory, to which only its owner has access.
+///
+/// # Errors
+/// Returns an error if it cannot be created.
 pub fn make_data_dir(config: &Config) -> anyhow::Result<()> {
     let dir = &config.data_dir;
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(dir)
-        .with_context(|| format!("cannot make the data directory {}", dir.display()))
+        .with_context(|| format!("cannot create the data directory {}", dir.display()))
 }
 
-/// The bootstrap admin key; one is made, and its path logged, where none is configured.
+/// Returns the bootstrap admin key. If none is configured, creates one and logs its path.
+///
+/// # Errors
+/// Returns an error if the key is too short, or its file cannot be read or written.
 pub fn admin_key(config: &Config) -> anyhow::Result<AdminKey> {
     let key = match config.admin_key() {
         Some(key) => key,
@@ -34,7 +40,10 @@ pub fn admin_key(config: &Config) -> anyhow::Result<AdminKey> {
     Ok(AdminKey::new(&key).map_err(|error| ConfigError::Value(format!("admin_key: {error}")))?)
 }
 
-/// What seals secrets; with SQLite a key is made where none is configured.
+/// Returns what seals secrets. If no key is configured, creates one, which happens with SQLite only.
+///
+/// # Errors
+/// Returns an error if the key is not valid, or its file cannot be read or written.
 pub fn sealer(config: &Config) -> anyhow::Result<Sealer> {
     let key = match config.secret_key() {
         Some(key) => key,
@@ -43,13 +52,16 @@ pub fn sealer(config: &Config) -> anyhow::Result<Sealer> {
     Ok(Sealer::from_base64(&key).map_err(|error| ConfigError::Value(format!("secret_key: {error}")))?)
 }
 
-/// What seals secrets, where there is such a key already.
+/// Returns what seals secrets, or None if there is no key yet.
+///
+/// # Errors
+/// Returns an error if the key is not valid, or its file cannot be read.
 pub fn existing_sealer(config: &Config) -> anyhow::Result<Option<Sealer>> {
     let path = config.data_dir.join("secret.key");
     if config.secret_key().is_some() || path.exists() { sealer(config).map(Some) } else { Ok(None) }
 }
 
-/// What is in the file, which is made where it is not there.
+/// Returns the text of the file, which is created if it does not exist.
 fn kept(path: &Path, what: &str, make: impl FnOnce() -> SecretString) -> anyhow::Result<SecretString> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(text.trim().to_owned().into()),
@@ -61,7 +73,7 @@ fn kept(path: &Path, what: &str, make: impl FnOnce() -> SecretString) -> anyhow:
                 file.sync_all()
             });
             written.with_context(|| format!("cannot write {}", path.display()))?;
-            info!(path = %path.display(), "{what} was made");
+            info!(path = %path.display(), "created {what}");
             Ok(secret)
         }
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),

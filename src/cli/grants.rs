@@ -1,4 +1,4 @@
-//! `trunkline grants`: which client may dial through which server, and how much.
+//! `trunkline grants`: manages which client may dial through which server, and its limits there.
 
 use clap::Subcommand;
 
@@ -6,7 +6,7 @@ use super::client_ref::ClientRef;
 use super::remote::Remote;
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `grants`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -19,28 +19,29 @@ pub struct Args {
 enum Action {
     /// List a client's grants
     List(ClientRef),
-    /// Let a client dial through a server, within limits, or change the limits
+    /// Let a client dial through a server, or change its limits there
     Set {
         #[command(flatten)]
         client: ClientRef,
-        /// The server's code
+        /// The code of the server
         server: String,
-        /// Live calls at one time [default: as many as the server takes]
+        /// Live calls at one time [default: only the server's limit holds]
         #[arg(long, value_name = "N")]
         max_live_calls: Option<i32>,
-        /// Calls begun a second [default: as many as the server takes]
+        /// Calls begun a second [default: only the server's limit holds]
         #[arg(long, value_name = "N")]
         calls_per_second: Option<f64>,
     },
-    /// Take a grant back; live calls go on
+    /// Withdraw a grant; live calls go on
     Remove {
         #[command(flatten)]
         client: ClientRef,
-        /// The server's code
+        /// The code of the server
         server: String,
     },
 }
 
+/// Lists or changes the grants of a client.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     let mut admin = session.admin();
@@ -60,7 +61,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let client_id = client.id(&session).await?;
             let request = pb::DeleteGrantRequest { client_id, asterisk_server_code: server.clone() };
             let answer = admin.delete_grant(request).await?.into_inner();
-            session.out.say(&answer, format_args!("client {client_id} dials through {server} no more"))
+            session.out.say(&answer, format_args!("client {client_id} no longer dials through {server}"))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `trunkline keys`: the keys that clients come with.
+//! `trunkline keys`: manages the API keys of clients.
 
 use clap::Subcommand;
 use jiff::{Span, Timestamp, ZonedDateTime};
@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::remote::Remote;
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `keys`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -19,28 +19,29 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// List a client's keys without their secrets, revoked ones too
+    /// List a client's keys, revoked ones too, without their secrets
     List(ClientRef),
-    /// Make a further key; it is shown this once, and the others stay valid
+    /// Create a further key, which is never shown again; the other keys stay valid
     Create {
         #[command(flatten)]
         client: ClientRef,
-        /// The key works until then, as 2030-01-31T00:00:00Z
+        /// When the key expires, such as 2030-01-31T00:00:00Z
         #[arg(long, value_name = "TIME", conflicts_with = "expires_in")]
         expires_at: Option<Timestamp>,
-        /// The key works for so long, as 90d or 12h
+        /// How long the key is valid, such as 90d or 12h
         #[arg(long, value_name = "TIME")]
         expires_in: Option<Span>,
     },
-    /// End a key, on every node within a second
+    /// Revoke a key; every node refuses it within a second
     Revoke {
         #[command(flatten)]
         client: ClientRef,
-        /// The key's id: `keys list` shows it
+        /// The id of the key, as `keys list` shows it
         key_id: String,
     },
 }
 
+/// Lists, creates or revokes keys.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     let mut admin = session.admin();

@@ -1,11 +1,11 @@
-//! `trunkline kill-switch`: stops all new calls, everywhere, at once.
+//! `trunkline kill-switch`: stops all new calls on all servers at once.
 
 use clap::Subcommand;
 
 use super::remote::Remote;
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `kill-switch`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -16,22 +16,23 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Show how it stands
+    /// Show whether the kill switch is engaged, and why
     Status,
     /// Stop all new calls; live calls go on, and calls are still accepted
     Engage {
-        /// Why, for those who find it engaged
+        /// The reason, shown to anyone who asks for the status
         #[arg(long)]
         reason: String,
     },
-    /// Let calls go out again
+    /// Release the kill switch, so that calls are dialed again
     Release {
-        /// Why
+        /// The reason for the release
         #[arg(long)]
         reason: Option<String>,
     },
 }
 
+/// Shows, engages or releases the kill switch.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     let mut admin = session.admin();
@@ -45,9 +46,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     let now = admin.set_kill_switch(request).await?.into_inner().kill_switch.unwrap_or_default();
     let sentence = if now.engaged {
-        "the kill switch is engaged: nothing new is dialed"
+        "the kill switch is engaged: no new call is dialed"
     } else {
-        "the kill switch is released: calls go out again"
+        "the kill switch is released: calls are dialed again"
     };
     session.out.say(&now, sentence)
 }

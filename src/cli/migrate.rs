@@ -1,16 +1,17 @@
-//! `trunkline migrate`: brings the tables up to date and exits.
+//! `trunkline migrate`: applies the database migrations and exits.
 
 use crate::config::{Config, Flags};
 use crate::store::{self, migrate};
 use crate::telemetry;
 
-/// The flags.
+/// The flags and arguments of `migrate`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     config: Flags,
 }
 
+/// Applies the migrations that are missing.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     let _log = telemetry::start(&config)?;

@@ -1,11 +1,11 @@
-//! `trunkline nodes`: the processes that share the store.
+//! `trunkline nodes`: manages the processes that share the store.
 
 use clap::Subcommand;
 
 use super::remote::Remote;
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `nodes`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -16,20 +16,21 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// List the nodes
+    /// List all nodes and whether they are alive
     List,
-    /// Take a node out of dialing: its servers go to other nodes, live calls go on
+    /// Drain a node: other nodes dial through its servers, and live calls go on
     Drain {
-        /// Its name
+        /// The name of the node
         name: String,
     },
-    /// Put a drained node back to work
+    /// Let a drained node dial again
     Resume {
-        /// Its name
+        /// The name of the node
         name: String,
     },
 }
 
+/// Lists the nodes, or changes whether one dials.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     let mut admin = session.admin();
@@ -40,11 +41,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
         Action::Drain { name } => {
             let node = admin.drain_node(pb::DrainNodeRequest { name }).await?.into_inner().node.unwrap_or_default();
-            session.out.say(&node, format_args!("node {} drains", node.name))
+            session.out.say(&node, format_args!("node {} is being drained", node.name))
         }
         Action::Resume { name } => {
             let node = admin.resume_node(pb::ResumeNodeRequest { name }).await?.into_inner().node.unwrap_or_default();
-            session.out.say(&node, format_args!("node {} is back at work", node.name))
+            session.out.say(&node, format_args!("node {} dials again", node.name))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Answers as aligned text for people, or as REST's JSON for machines.
+//! Prints responses as aligned text for people, or as the REST API's JSON for programs.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -9,30 +9,33 @@ use unicode_width::UnicodeWidthStr;
 use super::fault::note;
 use crate::api::rest::Answer;
 
-/// How answers are shown.
+/// How responses are printed.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     json: bool,
     bold: bool,
 }
 
-/// Between two columns.
+/// The space between two columns.
 const GAP: &str = "  ";
 
 impl Output {
-    /// JSON, or text: with bold heads on a terminal, plain elsewhere.
+    /// Prints JSON, or text. Text has bold headings on a terminal.
     #[must_use]
     pub fn new(json: bool) -> Self {
         Self { json, bold: io::stdout().is_terminal() }
     }
 
-    /// Whether machines read it.
+    /// Returns true if JSON is printed.
     #[must_use]
     pub const fn is_json(self) -> bool {
         self.json
     }
 
-    /// The `results` of a list, one a line, in these columns: JSON's names, with dots into what is nested.
+    /// Prints the `results` of a list, one on each line. `columns` are names in the JSON, with dots for nested fields.
+    ///
+    /// # Errors
+    /// Returns an error if standard output cannot be written to.
     pub fn list(self, answer: &impl Serialize, columns: &[&str]) -> anyhow::Result<()> {
         let answer = as_rest(answer)?;
         if self.json {
@@ -49,7 +52,10 @@ impl Output {
         Ok(())
     }
 
-    /// One thing: a field a line, then its lists of things as tables.
+    /// Prints one object, a field on each line, and then its lists of objects as tables.
+    ///
+    /// # Errors
+    /// Returns an error if standard output cannot be written to.
     pub fn one(self, answer: &impl Serialize) -> anyhow::Result<()> {
         let answer = as_rest(answer)?;
         if self.json {
@@ -77,7 +83,10 @@ impl Output {
         Ok(())
     }
 
-    /// A sentence for people; the answer for machines.
+    /// Prints `sentence`, or `answer` if JSON is wanted.
+    ///
+    /// # Errors
+    /// Returns an error if standard output cannot be written to.
     pub fn say(self, answer: &impl Serialize, sentence: impl std::fmt::Display) -> anyhow::Result<()> {
         if self.json {
             return print_json(&as_rest(answer)?);
@@ -111,7 +120,10 @@ impl Output {
     }
 }
 
-/// A message as REST writes it.
+/// Converts a message to the JSON that the REST API writes.
+///
+/// # Errors
+/// Returns an error if the message cannot be written as JSON.
 pub fn as_rest(answer: &impl Serialize) -> anyhow::Result<Value> {
     Ok(serde_json::to_value(Answer(answer))?)
 }
@@ -125,7 +137,7 @@ fn at<'v>(row: &'v Value, column: &str) -> &'v Value {
     column.split('.').try_fold(row, |value, name| value.get(name)).unwrap_or(&Value::Null)
 }
 
-/// A value as people read it. What would move a terminal's cursor is escaped: other people's systems wrote some of it.
+/// Writes a value as text for people. Control characters are escaped, because other systems wrote some of the values.
 pub fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),

@@ -1,12 +1,12 @@
-//! Which page of a list.
+//! The flags that select a page of a list.
 
-/// The flags.
+/// The page of a list, and its length.
 #[derive(Clone, Copy, clap::Args)]
 pub struct Paging {
-    /// Which page, from 1
+    /// The page to list, from 1
     #[arg(long, value_name = "N")]
     pub page: Option<i32>,
-    /// How many a page, 1 to 1000 [default: 100]
+    /// The length of a page, 1 to 1000 [default: 100]
     #[arg(long, value_name = "N")]
     pub page_size: Option<i32>,
 }

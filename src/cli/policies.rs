@@ -1,4 +1,4 @@
-//! `trunkline policies`: what clients may dial.
+//! `trunkline policies`: manages what clients may dial.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::remote::Remote;
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `policies`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -19,29 +19,29 @@ pub struct Args {
 }
 
 #[derive(Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, and it is taken apart at once")]
+#[expect(clippy::large_enum_variant, reason = "there is only one value, and it is matched at once")]
 enum Action {
     /// Show what a client may dial
     Show(ClientRef),
-    /// Change what a client may dial: what is not named stays
+    /// Change what a client may dial; what is not given stays as it is
     Set {
         #[command(flatten)]
         client: ClientRef,
         #[command(flatten)]
         policy: PolicyFlags,
     },
-    /// What holds for all clients
+    /// Manage what holds for all clients
     #[command(subcommand)]
     Platform(Platform),
 }
 
 #[derive(Subcommand)]
 enum Platform {
-    /// Show which numbers nobody may dial
+    /// Show the prefixes of numbers that no client may dial
     Show,
-    /// Set which numbers nobody may dial, in place of those before
+    /// Replace the prefixes of numbers that no client may dial
     Set {
-        /// Beginnings of numbers, as +44900,+882; none: every number may be dialed
+        /// Prefixes of numbers, such as +44900,+882; without any, every number may be dialed
         #[arg(long = "deny", value_name = "PREFIX", value_delimiter = ',')]
         denied_prefixes: Vec<String>,
     },
@@ -50,59 +50,60 @@ enum Platform {
 /// What a client may dial. Lists are separated by commas.
 #[derive(Clone, Default, clap::Args)]
 pub struct PolicyFlags {
-    /// A whole policy as JSON, as `policies show --json` prints it; `-` is standard input
+    /// A file with a whole policy as JSON, as `policies show --json` prints it; `-` is standard input
     #[arg(long = "policy-file", value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Channel technologies, as PJSIP,Local
+    /// Channel technologies, such as PJSIP,Local
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     technologies: Option<Vec<String>>,
-    /// Named endpoints
+    /// Endpoints that calls may be dialed through
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     trunks: Option<Vec<String>>,
-    /// Dialplan applications
+    /// Dialplan applications that may run
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     applications: Option<Vec<String>>,
-    /// Options of Dial, a letter each
+    /// Options of the Dial application, each a letter
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     dial_options: Option<Vec<String>>,
-    /// Dialplan contexts
+    /// Dialplan contexts that calls may enter
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     contexts: Option<Vec<String>>,
-    /// Beginnings of numbers that may be dialed
+    /// Prefixes of numbers that may be dialed
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     allow_prefixes: Option<Vec<String>>,
-    /// Beginnings of numbers that may not
+    /// Prefixes of numbers that may not be dialed
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     deny_prefixes: Option<Vec<String>>,
-    /// Names of channel variables; `*` at the end matches any rest
+    /// Channel variables that may be set; `*` at the end matches any rest of a name
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     variables: Option<Vec<String>>,
-    /// Account codes besides the client's own
+    /// Account codes that may be used besides the client's own
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     accounts: Option<Vec<String>>,
-    /// May recordings run a command on the Asterisk server?
+    /// Whether a recording may run a command on the Asterisk server
     #[arg(long, value_name = "true|false")]
     allow_recording_command: Option<bool>,
-    /// What a batch's dids are to a call's caller id
+    /// How the dids of a batch set the caller id of a call
     #[arg(long, value_name = "POLICY")]
     did_policy: Option<Did>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Did {
-    /// The caller id of a call that brings none
+    /// They are the caller id of a call that has none
     Fill,
-    /// The number of every call's caller id
+    /// They are the number in the caller id of every call
     Force,
-    /// Nothing
+    /// They are not used
     Off,
 }
 
 impl PolicyFlags {
-    /// What is named, over the file or over what there was. None where nothing is named.
+    /// Returns the policy from the file, or else the current one, with the given flags in place of its fields. Returns
+    /// None if there is neither a current policy nor a flag.
     ///
     /// # Errors
-    /// Where the file holds no policy.
+    /// Returns [`Fault::Usage`] if the file contains no policy.
     pub fn over(&self, now: Option<pb::DialPolicy>) -> anyhow::Result<Option<pb::DialPolicy>> {
         let before = now.clone().unwrap_or_default();
         let mut policy = match &self.file {
@@ -146,13 +147,14 @@ impl PolicyFlags {
     }
 }
 
-/// An empty element stands for an empty list: `--trunks ''` gives back the default.
+/// Replaces a list. An empty element stands for an empty list, so that `--trunks ''` restores the default.
 fn set(list: &mut Vec<String>, named: Option<&Vec<String>>) {
     if let Some(named) = named {
         *list = named.iter().filter(|text| !text.is_empty()).cloned().collect();
     }
 }
 
+/// Shows or changes dial policies.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     match args.action {

@@ -1,4 +1,4 @@
-//! `trunkline queues`: a client's queues.
+//! `trunkline queues`: manages a client's queues.
 
 use clap::Subcommand;
 
@@ -6,7 +6,7 @@ use super::paging::Paging;
 use super::remote::{Remote, Session};
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `queues`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -17,26 +17,27 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// List the queues, newest first
+    /// List all queues, newest first
     List(Paging),
     /// Show one queue with its counts
     Show(QueueRef),
-    /// Dial nothing new; live calls go on
+    /// Pause a queue: no new call is dialed, and live calls go on
     Pause(QueueRef),
-    /// Go on with a queue that was paused or completed
+    /// Dial a queue again that was paused or completed
     Resume(QueueRef),
-    /// End a queue: what waits stays there, and is not dialed
+    /// Complete a queue: calls that wait stay in it and are not dialed
     Complete(QueueRef),
-    /// Say why nothing, or nothing more, is being dialed
+    /// Explain why no call, or no further call, is being dialed
     Explain(QueueRef),
 }
 
 #[derive(Clone, Copy, clap::Args)]
 struct QueueRef {
-    /// The queue's id
+    /// The id of the queue
     queue_id: i64,
 }
 
+/// Lists, shows or changes queues.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     match args.action {
@@ -75,11 +76,11 @@ async fn set(session: &Session, queue: QueueRef, status: pb::QueueStatus) -> any
     let queue = session.queues().update_queue(request).await?.into_inner().queue.unwrap_or_default();
     let counts = queue.counts.unwrap_or_default();
     let (waiting, live) = (counts.queued + counts.retrying, counts.dialing + counts.ringing + counts.answered);
-    let stands = match queue.queue_status() {
+    let status = match queue.queue_status() {
         pb::QueueStatus::Paused => "is paused",
         pb::QueueStatus::InProgress => "is in progress",
         pb::QueueStatus::Completed => "is completed",
         pb::QueueStatus::Unspecified => "is unknown",
     };
-    session.out.say(&queue, format_args!("queue {} {stands}: {waiting} calls wait, {live} are live", queue.queue_id))
+    session.out.say(&queue, format_args!("queue {} {status}: {waiting} calls wait, {live} are live", queue.queue_id))
 }

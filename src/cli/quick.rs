@@ -1,4 +1,4 @@
-//! `trunkline quick`: places one call, ahead of all batches.
+//! `trunkline quick`: places one call, before the calls of all batches.
 
 use tonic::Request;
 
@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::remote::Remote;
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `quick`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -15,28 +15,28 @@ pub struct Args {
     number1: Option<String>,
     /// The number that is dialed when the first one answers
     number2: Option<String>,
-    /// The code of the Asterisk server that places it
+    /// The code of the Asterisk server that places the call
     #[arg(long, value_name = "CODE")]
     server: String,
-    /// The name shown with the caller id
+    /// The name in the caller id
     #[arg(long, default_value = "Quick call")]
     name: String,
-    /// The number shown as caller id
+    /// The number in the caller id
     #[arg(long, value_name = "NUMBER")]
     did: Option<String>,
-    /// What is dialed first, in place of the first number, as PJSIP/100@trunk1
+    /// The channel that is dialed first, in place of the first number, such as PJSIP/100@trunk1
     #[arg(long)]
     channel: Option<String>,
-    /// The dialplan application that runs on the answer
+    /// The dialplan application that runs when the call is answered
     #[arg(long, default_value = "Dial", conflicts_with = "context")]
     application: String,
-    /// Its arguments, in place of the second number
+    /// The arguments of the application, in place of the second number
     #[arg(long)]
     data: Option<String>,
-    /// A dialplan context in place of an application
+    /// The dialplan context to enter, in place of an application
     #[arg(long, requires = "exten")]
     context: Option<String>,
-    /// The extension there
+    /// The extension in the context
     #[arg(long, requires = "context")]
     exten: Option<String>,
     /// How long the first number may ring, in seconds
@@ -45,11 +45,12 @@ pub struct Args {
     /// Do not record the call
     #[arg(long)]
     no_recording: bool,
-    /// Place the call once, however often this command is repeated with the same key within 24 hours
+    /// Place the call only once, even if this command is repeated with the same key within 24 hours
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
 }
 
+/// Places one call and prints its id.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     let action = pb::OriginateAction {

@@ -1,4 +1,4 @@
-//! The server that a client command talks to, over gRPC.
+//! The connection of a client command to the server, over gRPC.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -18,45 +18,45 @@ use crate::pb::call_service_client::CallServiceClient;
 use crate::pb::client_service_client::ClientServiceClient;
 use crate::pb::queue_service_client::QueueServiceClient;
 
-/// How long a connection may take to come about.
+/// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long an answer may take to begin: longer than the server gives itself.
+/// How long a response may take to begin. This is longer than the server's own limit.
 const ANSWER: Duration = Duration::from_secs(60);
 
-/// How often a silent connection is tried, so that a watcher learns of a server that is gone without a word.
+/// How often an idle connection is pinged, so that a watcher notices a server that vanished without closing it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Where the server is, and as whom to talk to it.
+/// The flags of every client command: the address of the server, and the API key.
 #[derive(Clone, clap::Args)]
 pub struct Remote {
-    /// Where the server is: http:// or https://
+    /// The URL of the server, with http:// or https://
     #[arg(long, global = true, env = "TRUNKLINE_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     url: String,
-    // Not with clap's `env`: what a flag says goes before either variable, and not only before its own.
-    /// An API key; better in TRUNKLINE_API_KEY, where other users of the machine do not see it
+    // Not with clap's `env`, because a flag overrides both variables, and not only its own.
+    /// The API key; safer in TRUNKLINE_API_KEY, because other users of the machine can see this flag
     #[arg(long, global = true, value_name = "KEY", conflicts_with = "api_key_file")]
     api_key: Option<String>,
-    /// A file with the API key, or TRUNKLINE_API_KEY_FILE
+    /// A file with the API key; TRUNKLINE_API_KEY_FILE names one too
     #[arg(long, global = true, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
-    /// Print JSON, as the REST API answers it
+    /// Print JSON as the REST API returns it
     #[arg(long, global = true)]
     json: bool,
 }
 
-/// A connection to the server, and how its answers are shown.
+/// A connection to the server, and how its responses are printed.
 #[derive(Clone)]
 pub struct Session {
     service: Keyed,
-    /// How answers are shown.
+    /// Prints responses as the flags ask for.
     pub out: Output,
 }
 
-/// A connection that adds the key to each request.
+/// A connection that adds the API key to each request.
 type Keyed = InterceptedService<Channel, WithKey>;
 
-/// Adds the key to a request.
+/// Adds the API key to a request.
 #[derive(Clone)]
 pub struct WithKey(MetadataValue<Ascii>);
 
@@ -68,24 +68,26 @@ impl Interceptor for WithKey {
 }
 
 impl Remote {
-    /// How answers are to be shown.
+    /// Returns what prints responses.
     pub fn output(&self) -> Output {
         Output::new(self.json)
     }
 
-    /// Where the server is.
+    /// Returns the URL of the server.
     pub fn url(&self) -> &str {
         self.url.trim_end_matches('/')
     }
 
-    /// Connects.
+    /// Connects to the server.
     ///
     /// # Errors
-    /// [`Fault::Usage`] without a key or with a URL that is none, [`Fault::NotReachable`] where nothing answers.
+    /// Returns [`Fault::Usage`] if there is no key or the URL is malformed, and [`Fault::NotReachable`] if nothing
+    /// answers.
     pub async fn connect(&self) -> Result<Session, Fault> {
         let key = self.key()?;
-        let mut key: MetadataValue<Ascii> =
-            key.parse().map_err(|_| Fault::Usage("the API key holds characters that no key has".to_owned()))?;
+        let mut key: MetadataValue<Ascii> = key
+            .parse()
+            .map_err(|_| Fault::Usage("the API key contains characters that no key may contain".to_owned()))?;
         key.set_sensitive(true);
         let channel = self.endpoint()?.connect().await.map_err(|error| Fault::NotReachable {
             message: format!("cannot reach {}: {}", self.url, causes(&error)),
@@ -108,7 +110,7 @@ impl Remote {
             Some("https") => {
                 endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(|error| wrong(&causes(&error)))
             }
-            _ => Err(wrong("must begin with http:// or https://, as http://127.0.0.1:8080")),
+            _ => Err(wrong("must begin with http:// or https://, such as http://127.0.0.1:8080")),
         }
     }
 
@@ -128,14 +130,17 @@ impl Remote {
             }
             (_, None) => Err(Fault::Usage(
                 "no API key: set TRUNKLINE_API_KEY, or give --api-key or --api-key-file. An admin key is in \
-                 `admin.key` in the server's data directory; `trunkline serve --sandbox` prints a client's"
+                 `admin.key` in the server's data directory; `trunkline serve --sandbox` prints a client's key"
                     .to_owned(),
             )),
         }
     }
 }
 
-/// What is in a file, a secret or a policy, without the space around it; `-` is standard input.
+/// Reads a file, such as a secret or a policy, without the white space around its text. `-` is standard input.
+///
+/// # Errors
+/// Returns [`Fault::Usage`] if the file cannot be read or is empty.
 pub fn read_text(path: &Path) -> Result<String, Fault> {
     let read =
         if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
@@ -149,22 +154,22 @@ pub fn read_text(path: &Path) -> Result<String, Fault> {
 }
 
 impl Session {
-    /// Administration.
+    /// Returns a client of the administration service.
     pub fn admin(&self) -> AdminServiceClient<Keyed> {
         AdminServiceClient::new(self.service.clone()).max_decoding_message_size(MAX_GRPC_MESSAGE)
     }
 
-    /// Single calls, and the live stream.
+    /// Returns a client of the service for single calls and the live stream.
     pub fn calls(&self) -> CallServiceClient<Keyed> {
         CallServiceClient::new(self.service.clone()).max_decoding_message_size(MAX_GRPC_MESSAGE)
     }
 
-    /// What a client can ask about itself.
+    /// Returns a client of the service that tells a client about itself.
     pub fn clients(&self) -> ClientServiceClient<Keyed> {
         ClientServiceClient::new(self.service.clone()).max_decoding_message_size(MAX_GRPC_MESSAGE)
     }
 
-    /// Queues and batches.
+    /// Returns a client of the service for queues and batches.
     pub fn queues(&self) -> QueueServiceClient<Keyed> {
         QueueServiceClient::new(self.service.clone()).max_decoding_message_size(MAX_GRPC_MESSAGE)
     }

@@ -1,4 +1,4 @@
-//! `trunkline servers`: the Asterisk servers that calls are placed on.
+//! `trunkline servers`: manages the Asterisk servers that calls are placed on.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::remote::{Remote, read_text};
 use crate::pb;
 
-/// The flags.
+/// The flags and arguments of `servers`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -19,60 +19,60 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// List all servers and how they stand
+    /// List all servers and their status
     List,
-    /// Show one server
+    /// Show one server and its status
     Show {
-        /// Its code
+        /// The code of the server
         code: String,
     },
-    /// Add a server; calls can be placed on it at once
+    /// Add a server, on which calls can be placed at once
     Add {
-        /// The name that calls use in `asterisk_server_code`
+        /// The code that calls name in `asterisk_server_code`
         code: String,
         #[command(flatten)]
         settings: Settings,
     },
-    /// Change a server: what is not named stays
+    /// Change a server; what is not given stays as it is
     Update {
-        /// Its code
+        /// The code of the server
         code: String,
         #[command(flatten)]
         settings: Settings,
     },
-    /// Remove a server that has no calls left
+    /// Remove a server without calls that wait or are live
     Remove {
-        /// Its code
+        /// The code of the server
         code: String,
     },
-    /// Log in to a server and say what dialing needs and does not find
+    /// Log in to a server and list what dialing needs and is missing there
     Test {
-        /// Its code
+        /// The code of the server
         code: String,
     },
 }
 
 #[derive(Clone, clap::Args)]
 struct Settings {
-    /// Host name or address of its manager interface
+    /// The host name or address of the manager interface
     #[arg(long)]
     host: Option<String>,
-    /// TCP port [default: 5038, with TLS 5039]
+    /// The TCP port of the manager interface [default: 5038, with TLS 5039]
     #[arg(long)]
     port: Option<i32>,
-    /// The manager user
+    /// The name of the manager user
     #[arg(long, value_name = "USER")]
     username: Option<String>,
-    /// A file with the manager user's secret; `-` is standard input
+    /// A file with the secret of the manager user; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "secret")]
     secret_file: Option<PathBuf>,
-    /// The secret itself; better in a file, where other users of the machine do not see it
+    /// The secret of the manager user; safer in a file, because other users of the machine can see this flag
     #[arg(long)]
     secret: Option<String>,
-    /// Speak TLS
+    /// Whether to connect with TLS
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     tls: Option<bool>,
-    /// How quick calls dial a number, as PJSIP/{number}@trunk1
+    /// The channel that quick calls dial a number with, such as PJSIP/{number}@trunk1
     #[arg(long, value_name = "TEMPLATE")]
     dial_template: Option<String>,
     /// Live calls at one time
@@ -81,10 +81,10 @@ struct Settings {
     /// Calls begun a second
     #[arg(long, value_name = "N")]
     calls_per_second: Option<f64>,
-    /// A directory that recordings may go to; the first one is the default
+    /// A directory that recordings may be written to; can be repeated, and the first is the default
     #[arg(long = "recording-dir", value_name = "DIR")]
     recording_dirs: Vec<String>,
-    /// A trunk's limits, as trunk1:30 (channels) or trunk1:30:2.5 (and calls a second)
+    /// The limits of a trunk, such as trunk1:30 (channels) or trunk1:30:2.5 (and calls a second); can be repeated
     #[arg(long = "trunk", value_name = "NAME:CHANNELS[:RATE]", value_parser = trunk)]
     trunks: Vec<pb::TrunkLimits>,
 }
@@ -111,6 +111,7 @@ fn trunk(text: &str) -> Result<pb::TrunkLimits, String> {
     Ok(pb::TrunkLimits { trunk, max_channels, calls_per_second })
 }
 
+/// Lists, shows, changes or tests servers.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     let mut admin = session.admin();

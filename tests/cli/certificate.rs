@@ -1,4 +1,4 @@
-//! TLS on the one port, and a certificate that is exchanged while it serves.
+//! TLS on the API's port, and a certificate that is replaced while the server runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls").join(name)
 }
 
-/// Puts a certificate and its key where the server looks.
+/// Copies a certificate and its key to the files that the server reads.
 fn install(name: &str, dir: &Path) {
     for extension in ["pem", "key"] {
         fs::copy(data(&format!("{name}.{extension}")), dir.join(format!("server.{extension}"))).unwrap();
@@ -35,7 +35,7 @@ fn start(dir: &Path) -> Server {
     Options::default().env("TRUNKLINE_TLS_CERT", certificate).env("TRUNKLINE_TLS_KEY", key).start()
 }
 
-/// A connection that trusts both certificates, with HTTP/1.1 or, where `h2`, HTTP/2.
+/// Opens a connection that trusts both certificates, with HTTP/2 if `h2`, else HTTP/1.1.
 async fn connect(server: &Server, h2: bool) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     for name in ["localhost.pem", "renewed.pem"] {
@@ -57,7 +57,7 @@ fn is(stream: &TlsStream<TcpStream>, name: &str) -> bool {
     shown(stream) == CertificateDer::from_pem_file(data(&format!("{name}.pem"))).unwrap()
 }
 
-/// Asks for `/healthz` over a connection that stays open.
+/// Requests `/healthz` on a connection that stays open.
 async fn ask(stream: &mut TlsStream<TcpStream>) -> String {
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
@@ -87,7 +87,9 @@ async fn a_renewed_certificate_is_shown_to_new_connections_and_old_ones_go_on() 
     fs::write(dir.path().join("server.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
     let pid = Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap();
     kill_process(pid, Signal::HUP).unwrap();
-    wait::until("the broken one is told", || server.output().text().contains("the old one stays").then_some(()));
+    wait::until("the broken certificate is reported", || {
+        server.output().text().contains("the old one stays").then_some(())
+    });
     assert!(is(&connect(&server, false).await, "renewed"));
 
     install("localhost", dir.path());
@@ -127,5 +129,5 @@ fn a_certificate_that_cannot_be_used_keeps_the_server_from_starting() {
     command.env("TRUNKLINE_TLS_CERT", dir.path().join("server.pem"));
     let ran = run(command.env("TRUNKLINE_TLS_KEY", dir.path().join("server.key")));
     assert_eq!(ran.code, 2, "{}", ran.stderr);
-    assert!(ran.stderr.contains("certificate and key do not fit"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the certificate and the key do not match"), "{}", ran.stderr);
 }

@@ -1,4 +1,4 @@
-//! Runs a command to its end.
+//! Runs a `trunkline` command to its end.
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::api::Api;
 use crate::support::server::{Server, trunkline};
 
-/// What a command did.
+/// The exit code and the output of a command.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -27,21 +27,21 @@ impl From<Output> for Ran {
 }
 
 impl Ran {
-    /// The output of a command that must have succeeded.
+    /// Returns the output of a command that must have succeeded.
     #[track_caller]
     pub fn ok(self) -> String {
         assert_eq!(self.code, 0, "{}", self.stderr);
         self.stdout
     }
 
-    /// The same, as JSON.
+    /// Returns the JSON output of a command that must have succeeded.
     #[track_caller]
     pub fn json(self) -> Value {
         serde_json::from_str(&self.ok()).expect("JSON")
     }
 }
 
-/// `trunkline ARGS` as the holder of a key.
+/// Returns the command `trunkline ARGS` with an API key.
 pub fn client_command(server: &Server, key: &str, args: &[impl AsRef<OsStr>]) -> Command {
     let mut command = trunkline();
     command.args(args).env("TRUNKLINE_URL", server.url("")).env("TRUNKLINE_API_KEY", key);
@@ -49,12 +49,12 @@ pub fn client_command(server: &Server, key: &str, args: &[impl AsRef<OsStr>]) ->
     command
 }
 
-/// Runs it as the sandbox's client.
+/// Runs `trunkline ARGS` as the sandbox's client.
 pub fn as_client(server: &Server, args: &[&str]) -> Ran {
     run(&mut client_command(server, Api::sandbox(server).key(), args))
 }
 
-/// Runs it as the administrator.
+/// Runs `trunkline ARGS` as the administrator.
 pub fn as_admin(server: &Server, args: &[&str]) -> Ran {
     run(&mut client_command(server, &server.admin_key(), args))
 }

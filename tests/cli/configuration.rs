@@ -1,4 +1,4 @@
-//! File, variables and flags; what is made at the first start, and for whom.
+//! The configuration file, variables and flags, and the files that the first start creates.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -67,7 +67,7 @@ fn a_secret_can_come_from_a_file() {
     let mut command = trunkline();
     command.args(["clients", "list"]).env("TRUNKLINE_URL", server.url("")).env("TRUNKLINE_API_KEY_FILE", &file);
     assert!(run(&mut command).ok().starts_with("CLIENT_ID"));
-    // A client's key stays exported while somebody does one thing as an administrator.
+    // The variable with a client's key may stay set while one command is run as an administrator.
     let mut command = trunkline();
     command.args(["clients", "list", "--api-key-file"]).arg(&file);
     command.env("TRUNKLINE_URL", server.url("")).env("TRUNKLINE_API_KEY", "another");
@@ -87,13 +87,13 @@ fn check_says_what_is_wrong_with_store_and_servers() {
         run(&mut command)
     };
     let good = check(None).ok();
-    assert!(good.contains("ok     store: SQLite is reached"), "{good}");
+    assert!(good.contains("ok     store: SQLite can be reached"), "{good}");
     assert!(good.contains("ok     server server1: logged in to 127.0.0.1:"), "{good}");
     assert!(server.stop().success());
     let bad = check(None);
     assert_eq!(bad.code, 1, "{}", bad.stdout);
     assert!(bad.stdout.contains("WRONG  server server1: cannot connect to 127.0.0.1:"), "{}", bad.stdout);
-    assert!(bad.stderr.contains("1 thing is wrong"), "{}", bad.stderr);
+    assert!(bad.stderr.contains("1 check failed"), "{}", bad.stderr);
     let away = check(Some("postgres://nobody@127.0.0.1:1/none"));
     assert_eq!(away.code, 1, "{}", away.stdout);
     assert!(away.stdout.contains("WRONG  store: "), "{}", away.stdout);

@@ -1,8 +1,9 @@
-//! `docs/cli.md` is true: its commands are run, top to bottom, against a fresh `trunkline serve --sandbox`.
+//! Checks that `docs/cli.md` is true: its commands are run in order against a fresh `trunkline serve --sandbox`.
 //!
-//! A block of the kind `console` is a session: a line that begins with `$ ` is a command, what follows is what it prints,
-//! to both of its outputs. `[..]` stands for anything within a line, a line `...` for any lines. A block whose kind ends
-//! in a file's name is that file. In blocks `console admin` the key is the administrator's, else the sandbox's client's.
+//! A block of the kind `console` is a session: a line that begins with `$ ` is a command, and the lines after it are what
+//! it prints to standard output and standard error. `[..]` matches any text within a line, and a line `...` any lines. A
+//! block whose kind ends in a file name is that file. Blocks `console admin` use the admin key, all others the key of the
+//! sandbox's client.
 
 use std::fs;
 use std::path::Path;
@@ -39,7 +40,7 @@ fn blocks(document: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-/// Whether `[..]` in `pattern` can stand for something so that it is `line`.
+/// Returns true if `line` matches `pattern`, in which `[..]` matches any text.
 fn line_fits(pattern: &str, line: &str) -> bool {
     match pattern.split_once("[..]") {
         None => pattern == line,
@@ -110,7 +111,7 @@ fn every_command_prints_what_the_document_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// The commands that do something, as one types them.
+/// Collects the commands that do something, as the user types them.
 fn leaves(command: &clap::Command, path: &str, found: &mut Vec<String>) {
     let below: Vec<_> = command.get_subcommands().filter(|command| command.get_name() != "help").collect();
     if below.is_empty() {

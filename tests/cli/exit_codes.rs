@@ -1,4 +1,4 @@
-//! What scripts can rely on: the exit codes, and one clear line about what to do.
+//! What scripts can rely on: the exit codes, and an error text that says what to do.
 
 use std::net::TcpListener;
 

@@ -1,4 +1,4 @@
-//! `trunkline export`: the outcome of every call.
+//! `trunkline export` writes the outcome of every call.
 
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ async fn every_call_is_written_once_and_an_export_goes_on_where_it_was() {
     assert_eq!(whole.lines().count(), 1301);
     let rest = as_client(&server, &["export", "--queue", &queue, "--format", "csv", "--after", "1250"]).ok();
     let ids_of = |text: &str| text.lines().map(|line| line.split(',').next().unwrap().to_owned()).collect::<Vec<_>>();
-    assert_eq!(ids_of(&rest), ids_of(&whole)[1251..], "no head line, and the last 50 calls");
+    assert_eq!(ids_of(&rest), ids_of(&whole)[1251..], "no heading line, and the last 50 calls");
 
     let none = as_client(&server, &["export", "--queue", "99999"]);
     assert_eq!(none.code, 3);

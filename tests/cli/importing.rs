@@ -1,4 +1,4 @@
-//! `trunkline import`: no call is inserted twice, whatever is interrupted.
+//! `trunkline import` inserts no call twice, whatever is interrupted.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::support::server::{Options, Server};
 
 const CALLS: usize = 12_000;
 
-/// A queue that is paused while it fills would dial nothing; this one's numbers ring for so long that few calls end.
+/// Writes a file of numbers that ring for so long that few of their calls end during the test.
 fn write_people(dir: &Path) -> PathBuf {
     let file = dir.join("people.csv");
     let lines: String = (0..CALLS).map(|number| format!("{},Person {number}\n", 10_000_002 + number * 100)).collect();
@@ -27,7 +27,7 @@ fn arguments(file: &Path) -> Vec<String> {
     arguments
 }
 
-/// The numbers of a queue's calls; every one of them is there once.
+/// Returns how many numbers the calls of a queue have, and checks that each is there once.
 async fn numbers_once(api: &Api, queue_id: i64) -> usize {
     let calls = api.calls(queue_id).await;
     let numbers: BTreeSet<i64> = calls.iter().map(|call| call["contact_number"].as_i64().unwrap()).collect();
@@ -53,7 +53,7 @@ async fn an_import_that_is_killed_goes_on_without_a_double_insert_also_when_its_
     import.kill();
     let before = rows_done(&file).unwrap();
     assert!(before < CALLS as u64, "it was killed in the middle");
-    // As after a crash of the machine: the file is not whole, and the server is all that knows.
+    // As after a crash of the machine: the file is incomplete, and only the server knows what was inserted.
     fs::write(file.with_extension("csv.import-state"), "{\"file_").unwrap();
 
     let mut again = client_command(&server, api.key(), &arguments(&file));
@@ -76,7 +76,7 @@ async fn an_import_outlives_its_server() {
     crate::support::wait::until("some batches are in", || rows_done(&file).filter(|rows| *rows >= 2000));
     server.kill();
     assert_eq!(import.wait().code(), Some(4), "{}", import.output().text());
-    assert!(import.output().text().contains("the same command goes on from there"), "{}", import.output().text());
+    assert!(import.output().text().contains("repeat the command to continue from there"), "{}", import.output().text());
     server.restart();
     let mut again = client_command(&server, &key, &arguments(&file));
     let summary = run(again.arg("--json")).json();
@@ -124,7 +124,7 @@ fn errors_name_the_line_and_the_column() {
     fs::write(&file, "channel,application,retry\nPJSIP/1@a,Echo,x\nPJSIP/1@a\n").unwrap();
     let unreadable = import();
     assert_eq!(unreadable.code, 2);
-    assert!(unreadable.stderr.contains("line 2, retry: `x` is no whole number"), "{}", unreadable.stderr);
+    assert!(unreadable.stderr.contains("line 2, retry: `x` is not a whole number"), "{}", unreadable.stderr);
     assert!(unreadable.stderr.contains("line 3: has 1 columns"), "{}", unreadable.stderr);
     fs::write(&file, "channel,application,retry\nPJSIP/1@a,Echo,1\n,Echo,1\nPJSIP/1@a,Echo,101\n").unwrap();
     let refused = import();

@@ -1,4 +1,4 @@
-//! `/metrics`: what Prometheus reads, without a key and without secrets.
+//! `/metrics` for Prometheus, which needs no key and contains no secrets.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ async fn scrape(url: String) -> (u16, String) {
     (response.status().as_u16(), response.text().await.expect("a text"))
 }
 
-/// The value of the series whose name and labels are these.
+/// Returns the value of the series with this name and these labels.
 fn value(text: &str, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }

@@ -5,34 +5,34 @@ use std::path::PathBuf;
 /// The flags of `trunkline bench dial`.
 #[derive(Clone, clap::Args)]
 pub struct Args {
-    /// Where the Asterisk Manager listens
+    /// The address of the Asterisk Manager Interface
     #[arg(long, value_name = "HOST:PORT")]
     pub ami: String,
-    /// The manager user
+    /// The name of the manager user
     #[arg(long, default_value = "dialer")]
     pub username: String,
-    /// Its secret
+    /// The secret of the manager user
     #[arg(long, env = "TRUNKLINE_BENCH_SECRET", hide_env_values = true)]
     pub secret: String,
-    /// What every call dials
+    /// The channel that every call dials
     #[arg(long, default_value = "Local/100@fast/n")]
     pub channel: String,
-    /// What runs when it answers
+    /// The application that runs when a call is answered
     #[arg(long, default_value = "NoOp")]
     pub application: String,
-    /// The application's arguments
+    /// The arguments of the application
     #[arg(long, default_value = "")]
     pub data: String,
-    /// Calls that are live at once
+    /// How many calls are live at once
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..))]
     pub in_flight: u16,
-    /// Calls of each run
+    /// How many calls each run dials
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1000..=1_000_000))]
     pub calls: u32,
-    /// How often each of the two runs
+    /// How many times each of the two runs
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     pub rounds: u16,
-    /// Where the server keeps its book, on a real disk [default: the directory for temporary files]
+    /// The directory for the server's database, on a real disk [default: the directory for temporary files]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }

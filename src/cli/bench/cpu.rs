@@ -1,20 +1,23 @@
-//! How much processor time a process has used.
+//! Measures how much processor time a process has used.
 
 use std::time::Duration;
 
 use anyhow::Context;
 
-/// Length of the ticks in `/proc/PID/stat`: Linux shows 100 a second on every platform, whatever it counts in itself.
+/// The length of a tick in `/proc/PID/stat`. Linux shows 100 ticks a second there on every platform.
 const TICK: Duration = Duration::from_millis(10);
 
-/// User and system time of a process and its threads. Linux only.
+/// Returns the user and system time of a process and its threads. Works on Linux only.
+///
+/// # Errors
+/// Returns an error if `/proc/PID/stat` cannot be read.
 pub fn used_by(pid: u32) -> anyhow::Result<Duration> {
     let path = format!("/proc/{pid}/stat");
     let stat = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     parse(&stat).with_context(|| format!("cannot read the times in {path}"))
 }
 
-/// The 14th and 15th field; the 2nd is in parentheses, and may hold anything.
+/// Adds the 14th and the 15th field. The 2nd field is in parentheses and may contain any characters.
 fn parse(stat: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut times = fields.split_whitespace().skip(11).map(str::parse::<u32>);

@@ -1,10 +1,11 @@
-//! `trunkline bench dial`: dials the same calls through a server and through a flooder, in turn.
+//! `trunkline bench dial`: dials the same calls with a server and with a flooder, in turn.
 
 use super::args::Args;
 use super::flooder;
+use super::measurement::Measurement;
 use super::served::Served;
-use super::taken::Taken;
 
+/// Runs the flooder and the server in turn, and prints their rates.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     print(&format!(
         "{} to {}, {} in flight, {} calls a run",
@@ -14,7 +15,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     print("            flooder   flooder        trunkline   trunkline");
     let mut rounds = Vec::new();
     for round in 1..=args.rounds {
-        // Each alone: a second session costs Asterisk the same again for its events.
+        // Each runs alone, because a second manager session costs Asterisk as much again for its events.
         let flooder = flooder::run(&args).await?;
         let server = Served::start(&args, round).await?;
         let trunkline = server.dial(&args).await;
@@ -23,7 +24,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         print_line(&format!("round {round}"), flooder, trunkline);
         rounds.push((flooder, trunkline));
     }
-    let median = |of: &dyn Fn(&(Taken, Taken)) -> f64| median(rounds.iter().map(of).collect());
+    let median = |of: &dyn Fn(&(Measurement, Measurement)) -> f64| median(rounds.iter().map(of).collect());
     print(&format!(
         "median     {:8.0}   {:11.3}   {:10.0}   {:11.3}   {:5.2}",
         median(&|round| round.0.per_second()),
@@ -35,7 +36,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print_line(name: &str, flooder: Taken, trunkline: Taken) {
+fn print_line(name: &str, flooder: Measurement, trunkline: Measurement) {
     print(&format!(
         "{name:10} {:8.0}   {:11.3}   {:10.0}   {:11.3}   {:5.2}",
         flooder.per_second(),
@@ -46,7 +47,7 @@ fn print_line(name: &str, flooder: Taken, trunkline: Taken) {
     ));
 }
 
-/// The middle one, or the mean of the two in the middle.
+/// Returns the middle value, or the mean of the two values in the middle.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;
@@ -57,7 +58,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "figures are what this command prints")]
+#[expect(clippy::print_stdout, reason = "the figures are this command's output")]
 fn print(line: &str) {
     println!("{line}");
 }

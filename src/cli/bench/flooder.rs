@@ -1,4 +1,5 @@
-//! A flooder: keeps so many Originates in flight, counts what ends, and keeps no book. What a dialer could do at best.
+//! A flooder: keeps a number of Originates in flight, counts the calls that end, and stores nothing. No dialer can be
+//! faster.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -12,27 +13,31 @@ use tokio::time::timeout;
 
 use super::args::Args;
 use super::cpu;
-use super::taken::Taken;
+use super::measurement::Measurement;
 
-/// How long nothing may end before the run is given up.
+/// How long the run waits for the next message before it gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Only what tells of an end.
+/// Event filters that let through only the end of a call.
 const FILTERS: [&str; 2] = ["^Event: (OriginateResponse|Hangup)", "!^Event: HangupRequest"];
 
-/// Begins every ChannelId. All have one length: Asterisk 22 refuses one that a live id begins with.
+/// The prefix of every ChannelId. All ids have the same length, because Asterisk 22 refuses an id that is the prefix of
+/// a live one.
 const PREFIX: &str = "flood-";
 
 struct Flooder<'a> {
     stream: TcpStream,
     buffer: BytesMut,
     args: &'a Args,
-    /// What makes this run's ids its own.
+    /// A number that makes the ids of this run unique.
     run: u64,
 }
 
 /// Dials all calls of a run.
-pub async fn run(args: &Args) -> anyhow::Result<Taken> {
+///
+/// # Errors
+/// Returns an error if Asterisk cannot be reached, refuses an action, or sends nothing for 30 seconds.
+pub async fn run(args: &Args) -> anyhow::Result<Measurement> {
     let run = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
     let stream = TcpStream::connect(&args.ami).await.with_context(|| format!("cannot connect to {}", args.ami))?;
     stream.set_nodelay(true)?;
@@ -40,7 +45,11 @@ pub async fn run(args: &Args) -> anyhow::Result<Taken> {
     flooder.log_in().await?;
     let (began, cpu) = (Instant::now(), cpu::used_by(std::process::id())?);
     flooder.flood().await?;
-    Ok(Taken { calls: args.calls, time: began.elapsed(), cpu: cpu::used_by(std::process::id())?.saturating_sub(cpu) })
+    Ok(Measurement {
+        calls: args.calls,
+        time: began.elapsed(),
+        cpu: cpu::used_by(std::process::id())?.saturating_sub(cpu),
+    })
 }
 
 impl Flooder<'_> {
@@ -74,7 +83,7 @@ impl Flooder<'_> {
                 self.stream.write_all(out.as_bytes()).await?;
                 out.clear();
             }
-            // All that came in one read, then all that it made room for in one write.
+            // All that arrived in one read is handled, and then all that it made room for is sent in one write.
             ended += u32::from(ends_a_call(&self.message().await?)?);
             while let Some(message) = self.next() {
                 ended += u32::from(ends_a_call(&message)?);
@@ -94,7 +103,7 @@ impl Flooder<'_> {
         Ok(())
     }
 
-    /// The next message that is there already.
+    /// Returns the next message in the buffer, if there is a whole one.
     fn next(&mut self) -> Option<BytesMut> {
         let end = memmem::find(&self.buffer, b"\r\n\r\n")?;
         let message = self.buffer.split_to(end + 2);
@@ -108,19 +117,22 @@ impl Flooder<'_> {
                 return Ok(message);
             }
             let read = timeout(PATIENCE, self.stream.read_buf(&mut self.buffer)).await;
-            if read.with_context(|| format!("nothing came for {PATIENCE:?}"))?? == 0 {
+            if read.with_context(|| format!("Asterisk sent nothing for {PATIENCE:?}"))?? == 0 {
                 bail!("Asterisk closed the connection");
             }
         }
     }
 }
 
-/// The banner stands before the first answer, in one message with it.
+/// Returns true for a response. The first one follows the banner in the same message.
 fn is_answer(message: &[u8]) -> bool {
     message.starts_with(b"Response: ") || message.starts_with(b"Asterisk Call Manager")
 }
 
-/// The hangup of an A leg, or the failure of an Originate that never had one.
+/// Returns true for the hangup of an A leg, and for the failure of an Originate that never had one.
+///
+/// # Errors
+/// Returns an error if Asterisk refused an Originate.
 fn ends_a_call(message: &[u8]) -> anyhow::Result<bool> {
     if message.starts_with(b"Event: Hangup\r") {
         let Some(at) = memmem::find(message, b"\r\nUniqueid: ") else { return Ok(false) };
@@ -138,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_ends_with_the_hangup_of_its_first_leg() {
+    fn a_call_ends_with_the_hangup_of_its_a_leg() {
         let ends = |text: &str| ends_a_call(text.as_bytes()).unwrap();
         assert!(ends("Event: Hangup\r\nUniqueid: flood-1\r\nCause: 16\r\n"));
         assert!(!ends("Event: Hangup\r\nUniqueid: flood-1;2\r\nCause: 16\r\n"));

@@ -1,19 +1,20 @@
-//! `trunkline bench`: load against a server, for `docs/benchmarks.md`.
+//! `trunkline bench`: measures a server under load, for `docs/benchmarks.md`.
 
 mod args;
 mod cpu;
 mod dial;
 mod flooder;
+mod measurement;
 mod served;
-mod taken;
 
-/// What to measure.
+/// The benchmarks that can be run.
 #[derive(clap::Subcommand)]
 pub enum Bench {
-    /// The durable dial rate on an Asterisk, beside a flooder that keeps no book
+    /// Measure how fast calls are dialed durably on an Asterisk, compared with a flooder that stores nothing
     Dial(args::Args),
 }
 
+/// Runs the benchmark that was chosen.
 pub async fn run(bench: Bench) -> anyhow::Result<()> {
     match bench {
         Bench::Dial(args) => dial::run(args).await,

@@ -1,4 +1,4 @@
-//! A server of this same binary, that a bench starts, fills with calls, and watches.
+//! A server of this same binary, which a benchmark starts, fills with calls, and watches.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -15,25 +15,25 @@ use tonic::{Request, Streaming};
 
 use super::args::Args;
 use super::cpu;
-use super::taken::Taken;
+use super::measurement::Measurement;
 use crate::pb;
 use crate::pb::admin_service_client::AdminServiceClient;
 use crate::pb::call_service_client::CallServiceClient;
 use crate::pb::queue_service_client::QueueServiceClient;
 
-/// How long the server may take to start, to log in, or to let the next call end.
+/// How long the benchmark waits for the server to start, to log in to Asterisk, or to end the next call.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long it may take to stop.
-const STOPPING: Duration = Duration::from_secs(30);
+/// How long the server may take to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Items of one batch.
+/// How many items a batch has.
 const BATCH: usize = 1000;
 
 /// The code of the Asterisk server.
 const SERVER: &str = "bench";
 
-/// A running `trunkline serve` with a directory of its own, which goes with it.
+/// A running `trunkline serve` with a data directory of its own, which is removed with it.
 pub struct Served {
     child: Child,
     channel: Channel,
@@ -49,7 +49,10 @@ impl Drop for Dir {
 }
 
 impl Served {
-    /// Starts it, and returns once it listens.
+    /// Starts a server, and returns once it listens.
+    ///
+    /// # Errors
+    /// Returns an error if the server does not start.
     pub async fn start(args: &Args, round: u16) -> anyhow::Result<Self> {
         let parent = args.dir.clone().unwrap_or_else(std::env::temp_dir);
         let dir = Dir(parent.join(format!("trunkline-bench-{}-{round}", std::process::id())));
@@ -78,14 +81,17 @@ impl Served {
             }
             said.push_str(&line);
         };
-        // Whatever it says from here on is read, so that it never waits for a reader.
+        // All later output is read and dropped, so that the server never waits for a reader.
         tokio::spawn(async move { while lines.recv().await.is_some() {} });
         let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;
         Ok(Self { child, channel, dir })
     }
 
-    /// Dials all calls of a run, from a queue that holds them all, while a watcher sees each end.
-    pub async fn dial(&self, args: &Args) -> anyhow::Result<Taken> {
+    /// Dials all calls of a run from one queue, while a watcher sees the end of each.
+    ///
+    /// # Errors
+    /// Returns an error if the server refuses a request, or no call ends for 30 seconds.
+    pub async fn dial(&self, args: &Args) -> anyhow::Result<Measurement> {
         let key = self.set_up(args).await?;
         let queue = self.insert_all(args, &key).await?;
         let mut watcher = self.watch(&key, queue).await?;
@@ -99,21 +105,24 @@ impl Served {
             let event = message.and_then(|message| message.event).context("the stream ended")?;
             ended += u32::from(event.r#type() == pb::CallEventType::Ended);
         }
-        Ok(Taken { calls: args.calls, time: began.elapsed(), cpu: cpu::used_by(pid)?.saturating_sub(cpu) })
+        Ok(Measurement { calls: args.calls, time: began.elapsed(), cpu: cpu::used_by(pid)?.saturating_sub(cpu) })
     }
 
-    /// SIGTERM, and waits for the end.
+    /// Sends SIGTERM and waits for the end of the server.
+    ///
+    /// # Errors
+    /// Returns an error if the server does not end, or not with exit code 0.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         let pid = self.child.id().context("the server has ended")?;
         let kill = Command::new("kill").arg(pid.to_string()).status().await.context("cannot run kill")?;
-        let ended = timeout(STOPPING, self.child.wait()).await.context("the server does not stop")??;
+        let ended = timeout(STOP_TIMEOUT, self.child.wait()).await.context("the server does not stop")??;
         if !kill.success() || !ended.success() {
             bail!("the server ended with {ended}");
         }
         Ok(())
     }
 
-    /// The Asterisk server, and a client that may dial what is asked for; the client's key.
+    /// Creates the Asterisk server, and a client that may dial what is asked for. Returns the client's key.
     async fn set_up(&self, args: &Args) -> anyhow::Result<MetadataValue<Ascii>> {
         let admin_key = std::fs::read_to_string(self.dir.0.join("admin.key")).context("no admin key")?;
         let admin_key: MetadataValue<Ascii> = admin_key.trim().parse()?;
@@ -152,12 +161,12 @@ impl Served {
         Ok(client.and_then(|client| client.api_key).context("no key")?.parse()?)
     }
 
-    /// Stores all calls in one queue that is paused.
+    /// Inserts all calls into one queue, which is paused. Returns the queue's id.
     async fn insert_all(&self, args: &Args, key: &MetadataValue<Ascii>) -> anyhow::Result<i64> {
         let mut queues = QueueServiceClient::new(self.channel.clone());
         let (mut queue_id, mut left) = (None, usize::try_from(args.calls)?);
         for batch_id in 1.. {
-            // The first batch makes the queue, and is small: some of it may go out before the queue is paused.
+            // The first batch creates the queue, and is small, because it may be dialed before the queue is paused.
             let items = if queue_id.is_none() { 1 } else { left.min(BATCH) };
             let batch = pb::InsertBatchRequest {
                 queue_id,
@@ -190,13 +199,13 @@ impl Served {
         key: &MetadataValue<Ascii>,
         queue_id: i64,
     ) -> anyhow::Result<Streaming<pb::WatchCallsResponse>> {
-        // From the beginning: the first call may have ended before.
+        // From the beginning of the log, because the first call may have ended already.
         let request = pb::WatchCallsRequest { queue_id: Some(queue_id), after: Some(0), ..Default::default() };
         Ok(CallServiceClient::new(self.channel.clone()).watch_calls(with_key(request, key)).await?.into_inner())
     }
 }
 
-/// What the calls of a run need, and no more.
+/// Returns a policy that allows the calls of a run, and no more.
 fn policy(args: &Args) -> pb::DialPolicy {
     let technology = args.channel.split('/').next().unwrap_or_default();
     let context = args.channel.rsplit_once('@').map(|(_, context)| context.split('/').next().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! Which column of a CSV file becomes which field of a call.
+//! Maps the columns of a CSV file to the fields of a call.
 
 use std::collections::HashSet;
 
@@ -7,15 +7,15 @@ use csv::StringRecord;
 use crate::cli::fault::Fault;
 use crate::pb::{OriginateAction, QueueItem, Timestamp};
 
-/// What `import --help` says about columns.
+/// The part of `import --help` about columns.
 pub const HELP: &str = "\
-Columns, each named as in the REST API; only `channel` and `asterisk_server_code` (or --server) are always needed:
+Columns, each named as in the REST API; only `channel` and `asterisk_server_code` (or --server) are always required:
   asterisk_server_code  the Asterisk server that places the call
-  channel               what is dialed, as PJSIP/1234567890@trunk1
-  application, data     what runs on the answer, as Dial and PJSIP/100@office,30
-  context, exten, priority  a place in the dialplan, in place of an application
+  channel               the channel that is dialed, such as PJSIP/1234567890@trunk1
+  application, data     the application that runs when the call is answered, such as Dial and PJSIP/100@office,30
+  context, exten, priority  a place in the dialplan to go to, in place of an application
   caller_id, account, action_id, channel_id, variable, codecs
-  timeout               how long it may ring, in milliseconds
+  timeout               how long the call may ring, in milliseconds
   var.NAME              the channel variable NAME
   contact_number, project, deadline, time_zone, retry
   create_recording (true or false), recording_path, mix_monitor_command
@@ -23,19 +23,19 @@ Columns, each named as in the REST API; only `channel` and `asterisk_server_code
   trunkline import people.csv --server server1 --map contact_number=Phone \\
     --set 'channel=PJSIP/{Phone}@trunk1' --set application=Queue --set data=support --ignore Name";
 
-/// How a text becomes a field's value; what is wrong with it otherwise.
+/// Sets a field of the item from the text of a cell, or returns what is wrong with the text.
 type Put = fn(&mut QueueItem, &str) -> Result<(), String>;
 
-/// A field of a call.
+/// A field of a call that a column can set.
 struct Field {
-    /// The column's name.
+    /// The name of the column.
     name: &'static str,
-    /// Where the server tells its errors, below `data[i]`.
+    /// The path of the field in the server's errors, below `data[i]`.
     path: &'static str,
     put: Put,
 }
 
-/// A field that is a text of the item, or of its action.
+/// Defines a field that is a text of the item or of its action.
 macro_rules! text {
     (item.$name:ident) => {
         Field {
@@ -125,7 +125,7 @@ const FIELDS: [Field; 22] = [
         path: "deadline",
         put: |item, text| {
             let time: Result<Timestamp, _> = serde_json::from_value(text.into());
-            item.deadline = Some(time.map_err(|_| format!("`{text}` is no time, as 2030-01-31T18:00:00Z"))?);
+            item.deadline = Some(time.map_err(|_| format!("`{text}` is not a time, such as 2030-01-31T18:00:00Z"))?);
             Ok(())
         },
     },
@@ -136,10 +136,10 @@ fn action(item: &mut QueueItem) -> &mut OriginateAction {
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
-    text.parse().map_err(|_| format!("`{text}` is no whole number, or too large"))
+    text.parse().map_err(|_| format!("`{text}` is not a whole number, or is too large"))
 }
 
-/// What of a line goes into which field.
+/// The fields of a call, each with the source of its text in a line.
 pub struct Columns(Vec<(Target, Source)>);
 
 enum Target {
@@ -175,10 +175,11 @@ impl Target {
 }
 
 impl Columns {
-    /// By the file's heads and the command's flags.
+    /// Builds the mapping from the file's headings and the command's flags.
     ///
     /// # Errors
-    /// Where a column is neither a field nor spoken of, a field is none, or is given twice.
+    /// Returns [`Fault::Usage`] if a column is not a field and no flag names it, or if a flag names an unknown field,
+    /// an unknown column, or a field that has a source already.
     pub fn new(
         heads: &StringRecord,
         server: Option<&str>,
@@ -190,7 +191,7 @@ impl Columns {
             let found = heads.iter().position(|head| head.trim() == name);
             found.ok_or_else(|| {
                 let heads = heads.iter().map(|head| format!("`{}`", head.trim())).collect::<Vec<_>>().join(", ");
-                Fault::Usage(format!("there is no column `{name}`; the first line has {heads}"))
+                Fault::Usage(format!("there is no column `{name}`; the columns of the first line are {heads}"))
             })
         };
         let mut columns = Vec::new();
@@ -213,7 +214,7 @@ impl Columns {
         }
         for (index, head) in heads.iter().enumerate() {
             match Target::named(head.trim()) {
-                // A column that --map or --set speaks of may also be called like a field.
+                // A column that --map or --set names may also have the name of a field.
                 Some(target) if !ignore.iter().any(|name| name == head.trim()) => {
                     if !columns.iter().any(|(taken, _)| taken.name() == target.name()) {
                         columns.push((target, Source::Column(index)));
@@ -225,9 +226,9 @@ impl Columns {
         }
         let mut names = HashSet::new();
         if let Some(twice) = columns.iter().map(|(target, _)| target.name()).find(|name| !names.insert(name.clone())) {
-            return Err(Fault::Usage(format!("`{twice}` is given twice")));
+            return Err(Fault::Usage(format!("the field `{twice}` is given twice")));
         }
-        // Last, so that a line's own server is put behind it.
+        // In front, so that a line's own server overrides it.
         if let Some(server) = server
             && let Some(target) = Target::named("asterisk_server_code")
         {
@@ -236,10 +237,10 @@ impl Columns {
         Ok(Self(columns))
     }
 
-    /// The call of one line.
+    /// Builds the call of one line.
     ///
     /// # Errors
-    /// What is wrong, with the column's name.
+    /// Returns what is wrong, with the name of the column.
     pub fn item(&self, line: &StringRecord) -> Result<QueueItem, String> {
         let mut item = QueueItem::default();
         action(&mut item).action = "Originate".to_owned();
@@ -248,7 +249,7 @@ impl Columns {
                 Source::Column(index) => line.get(*index).unwrap_or_default().trim().to_owned(),
                 Source::Text(parts) => filled(parts, line).map_err(|why| format!("{}: {why}", target.name()))?,
             };
-            // An empty cell says nothing.
+            // An empty cell sets nothing.
             if text.is_empty() {
                 continue;
             }
@@ -265,7 +266,7 @@ impl Columns {
     }
 }
 
-/// The column behind a path that the server speaks of, as `action.Channel`.
+/// Returns the name of the column for a path in an error of the server, such as `action.Channel`.
 pub fn name_of(path: &str) -> &str {
     FIELDS.iter().find(|field| field.path == path).map_or(path, |field| field.name)
 }
@@ -277,7 +278,7 @@ fn target(name: &str) -> Result<Target, Fault> {
 fn unknown(what: &str, name: &str) -> Fault {
     let near = |field: &&Field| strsim::damerau_levenshtein(field.name, &name.to_lowercase());
     let nearest = FIELDS.iter().min_by_key(near).filter(|field| near(field) <= 3);
-    let meant = nearest.map(|field| format!(", did you mean `{}`?", field.name)).unwrap_or_default();
+    let meant = nearest.map_or_else(|| ";".to_owned(), |field| format!(", did you mean `{}`?", field.name));
     Fault::Usage(format!(
         "{what} `{name}` is unknown{meant} `trunkline import --help` lists the fields; --map, --set and --ignore say \
          what to do with other columns"
@@ -287,12 +288,12 @@ fn unknown(what: &str, name: &str) -> Fault {
 fn template(text: &str, column: &impl Fn(&str) -> Result<usize, Fault>) -> Result<Vec<Part>, Fault> {
     let mut parts = Vec::new();
     let mut rest = text;
-    while let Some((fixed, behind)) = rest.split_once('{') {
-        let (name, behind) =
-            behind.split_once('}').ok_or_else(|| Fault::Usage(format!("`{text}`: a `{{` without its `}}`")))?;
+    while let Some((fixed, after)) = rest.split_once('{') {
+        let (name, after) =
+            after.split_once('}').ok_or_else(|| Fault::Usage(format!("`{text}` has a `{{` without a `}}`")))?;
         parts.push(Part::Fixed(fixed.to_owned()));
         parts.push(Part::Column { index: column(name)?, name: name.to_owned() });
-        rest = behind;
+        rest = after;
     }
     parts.push(Part::Fixed(rest.to_owned()));
     Ok(parts)
@@ -342,11 +343,11 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_cell_is_told_with_its_column() {
+    fn an_error_in_a_cell_names_the_column() {
         let columns = columns(&["channel", "retry"], &[], &[("data", "{channel}")]).unwrap();
         assert_eq!(
             columns.item(&StringRecord::from(vec!["a", "x"])).unwrap_err(),
-            "retry: `x` is no whole number, or too large"
+            "retry: `x` is not a whole number, or is too large"
         );
         assert_eq!(
             columns.item(&StringRecord::from(vec!["", "1"])).unwrap_err(),
@@ -355,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_is_no_field_is_an_error_with_the_nearest_one() {
+    fn an_error_about_an_unknown_column_suggests_the_nearest_field() {
         let error = columns(&["chanel"], &[], &[]).err().unwrap().to_string();
         assert!(error.contains("`chanel` is unknown, did you mean `channel`?"), "{error}");
         let error = columns(&["channel"], &[("data", "Phone")], &[]).err().unwrap().to_string();
@@ -363,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_has_the_path_that_the_server_speaks_of() {
+    fn a_path_in_an_error_of_the_server_becomes_the_name_of_the_column() {
         assert_eq!(name_of("action.Channel"), "channel");
         assert_eq!(name_of("action.variables.X"), "action.variables.X");
     }

@@ -1,8 +1,8 @@
 //! `trunkline import FILE.csv`: sends the calls of a CSV file in batches.
 //!
-//! No call is inserted twice, whatever is interrupted: a batch's id is made from the file's content and the batch's place
-//! in it, and the server answers a batch that it has as the first time. The state file beside the CSV only saves the
-//! time to send again what is there, and notices a file that was changed in between.
+//! No call is inserted twice, whatever is interrupted: the id of a batch is derived from the file's content and the
+//! batch's position in it, and the server answers a batch that it has already as it did the first time. The state file
+//! beside the CSV only saves the time of sending batches again, and reveals that the file was changed in between.
 
 mod columns;
 mod rows;
@@ -21,39 +21,40 @@ use super::fault::{Fault, note};
 use super::remote::Remote;
 use crate::pb::TestConnectionRequest;
 
-/// The flags.
+/// The flags and arguments of `import`.
 #[derive(clap::Args)]
 #[command(after_long_help = columns::HELP)]
 pub struct Args {
     #[command(flatten)]
     remote: Remote,
-    /// The CSV file; its first line names the columns
+    /// The CSV file, whose first line names the columns
     file: PathBuf,
-    /// Add to this queue, in place of a new one
+    /// The queue to add the calls to, in place of a new one
     #[arg(long, value_name = "QUEUE_ID")]
     queue: Option<i64>,
-    /// The Asterisk server of calls that name none
+    /// The code of the Asterisk server for calls that name none
     #[arg(long, value_name = "CODE")]
     server: Option<String>,
-    /// Read a field from a column that is called otherwise, as contact_number=Phone
+    /// Read a field from a column with another name, such as contact_number=Phone
     #[arg(long, value_name = "FIELD=COLUMN", value_parser = pair)]
     map: Vec<(String, String)>,
-    /// Give a field the same text in every call; {COLUMN} stands for that column's, as channel=PJSIP/{Phone}@trunk1
+    /// Give a field this text in every call, with {COLUMN} replaced by that column, such as
+    /// channel=PJSIP/{Phone}@trunk1
     #[arg(long, value_name = "FIELD=TEXT", value_parser = pair)]
     set: Vec<(String, String)>,
-    /// Pass over a column that is no field
+    /// Ignore a column that is not a field
     #[arg(long, value_name = "COLUMN")]
     ignore: Vec<String>,
-    /// Numbers that rotate over the calls as caller ids, separated by commas
+    /// Numbers, separated by commas, that are used in turn as the caller ids of the calls
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     dids: Vec<String>,
-    /// What separates the columns
+    /// The character that separates the columns, or `tab`
     #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
     delimiter: u8,
-    /// Tells apart several imports of the same file: with another label its calls are inserted once more
+    /// Distinguishes several imports of one file: with another label, its calls are inserted once more
     #[arg(long, value_name = "TEXT", default_value = "")]
     label: String,
-    /// Read and check the whole file, and send nothing
+    /// Read and check the whole file, but send nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -72,22 +73,23 @@ fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-/// Where the import stands at its end.
+/// The result of an import.
 #[derive(serde::Serialize)]
 struct Summary {
     queue_id: i64,
-    /// Calls that this run inserted.
+    /// How many calls this run inserted.
     inserted_count: u64,
-    /// Calls that were there before.
+    /// How many calls had been inserted before.
     present_count: u64,
-    /// Calls in the file.
+    /// How many calls the file contains.
     count: u64,
 }
 
+/// Sends the calls of a file.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let rows = Rows::open(&args.file, args.delimiter)?;
     let columns = Columns::new(rows.headers(), args.server.as_deref(), &args.map, &args.set, &args.ignore)?;
-    // The whole file is read before anything is sent: a line that cannot be read then stops no import half-way.
+    // The whole file is read before anything is sent, so that no malformed line stops an import in the middle.
     let (content, count) = rows::check(&args.file, args.delimiter, &columns)?;
     if args.dry_run {
         return say_checked(&args, count);
@@ -100,7 +102,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         && asked != begun
     {
         return Err(Fault::Usage(format!(
-            "the import of {} was begun in queue {begun}; {} keeps its state",
+            "the import of {} began in queue {begun}, not in queue {asked}; its state is in {}",
             args.file.display(),
             state.path().display()
         ))
@@ -121,7 +123,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 bar.abandon();
                 let inserted = summary.inserted_count + summary.present_count;
                 if inserted > 0 {
-                    note(format_args!("{inserted} of {count} calls are inserted; the same command goes on from there"));
+                    note(format_args!(
+                        "{inserted} of {count} calls are inserted; repeat the command to continue from there"
+                    ));
                 }
                 return Err(error);
             }
@@ -141,11 +145,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn say_checked(args: &Args, count: u64) -> anyhow::Result<()> {
-    let sentence = format!("{} holds {count} calls; nothing was sent", args.file.display());
+    let sentence = format!("{} contains {count} calls; nothing was sent", args.file.display());
     args.remote.output().say(&serde_json::json!({ "count": count }), sentence)
 }
 
-/// A bar on a terminal, nothing elsewhere.
+/// Returns a progress bar, which is shown on a terminal only.
 fn progress(count: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} calls, {per_sec}, {eta} left");
     let bar = ProgressBar::new(count);

@@ -1,4 +1,4 @@
-//! The lines of a CSV file.
+//! Reads the lines of a CSV file in batches.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -12,38 +12,38 @@ use super::columns::Columns;
 use crate::cli::fault::Fault;
 use crate::pb::QueueItem;
 
-/// Calls in a batch: the most that the server takes at once.
+/// How many calls are in a batch: the maximum that the server accepts.
 const BATCH: usize = 1000;
 
-/// Wrong lines that are told at once.
-const TOLD: usize = 50;
+/// How many malformed lines are reported at once.
+const MAX_REPORTED: usize = 50;
 
-/// A file that is being read.
+/// A CSV file that is being read.
 pub struct Rows {
     reader: Reader<File>,
     heads: StringRecord,
 }
 
-/// Calls that are sent together.
+/// The calls that are sent in one request.
 pub struct Batch {
-    /// How many calls of the file come before.
+    /// How many calls of the file come before this batch.
     pub offset: u64,
-    /// The calls.
+    /// The calls, in the order of the file.
     pub items: Vec<QueueItem>,
-    /// The line of each, from 1.
+    /// The line number of each call, from 1.
     pub lines: Vec<u64>,
 }
 
-/// Reads a file to its end, and answers its SHA-256 and how many calls it holds.
+/// Reads a file to its end, and returns its SHA-256 and how many calls it contains.
 ///
 /// # Errors
-/// Every line that cannot be read, up to 50.
+/// Returns [`Fault::Usage`] with the first 50 lines that cannot be read, or if there are no calls.
 pub fn check(path: &Path, delimiter: u8, columns: &Columns) -> anyhow::Result<(String, u64)> {
     let mut rows = Rows::open(path, delimiter)?;
     let mut wrong = Vec::new();
     let mut count = 0;
     let mut record = StringRecord::new();
-    while wrong.len() < TOLD {
+    while wrong.len() < MAX_REPORTED {
         match rows.reader.read_record(&mut record) {
             Ok(false) => break,
             Ok(true) => match columns.item(&record) {
@@ -59,7 +59,7 @@ pub fn check(path: &Path, delimiter: u8, columns: &Columns) -> anyhow::Result<(S
         return Err(Fault::Usage(format!("{}\n  nothing was sent", wrong.join("\n  "))).into());
     }
     if count == 0 {
-        return Err(Fault::Usage(format!("{} holds no calls", path.display())).into());
+        return Err(Fault::Usage(format!("{} contains no calls", path.display())).into());
     }
     let mut file = rows.reader.into_inner();
     file.rewind()?;
@@ -67,28 +67,28 @@ pub fn check(path: &Path, delimiter: u8, columns: &Columns) -> anyhow::Result<(S
 }
 
 impl Rows {
-    /// Opens a file and reads its heads.
+    /// Opens a file and reads its headings.
     ///
     /// # Errors
-    /// Where it cannot be read, or its first line.
+    /// Returns [`Fault::Usage`] if the file or its first line cannot be read, or it is not a regular file.
     pub fn open(path: &Path, delimiter: u8) -> anyhow::Result<Self> {
         let unreadable =
             |error: &dyn std::fmt::Display| Fault::Usage(format!("cannot read {}: {error}", path.display()));
         let file = File::open(path).map_err(|error| unreadable(&error))?;
         if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-            return Err(unreadable(&"an import is read twice, so it must be a regular file").into());
+            return Err(unreadable(&"the file is read twice, so it must be a regular file").into());
         }
         let mut reader = ReaderBuilder::new().delimiter(delimiter).from_reader(file);
         let heads = reader.headers().map_err(|error| unreadable(&reason(&error)))?.clone();
         Ok(Self { reader, heads })
     }
 
-    /// The first line.
+    /// Returns the headings in the first line.
     pub const fn headers(&self) -> &StringRecord {
         &self.heads
     }
 
-    /// What comes behind the first `skip` calls.
+    /// Returns the batches that contain calls after the first `skip`.
     pub fn batches(mut self, columns: &Columns, skip: u64) -> impl Iterator<Item = anyhow::Result<Batch>> {
         let mut offset = 0;
         std::iter::from_fn(move || {
@@ -102,7 +102,8 @@ impl Rows {
                     return None;
                 }
                 offset += rows;
-                // A batch of which a part is there is sent whole, as it was: the server knows it.
+                // A batch of which a part was sent is sent whole, as it was before, because the server knows it by its
+                // id.
                 if offset > skip {
                     return Some(Ok(batch));
                 }
@@ -113,7 +114,9 @@ impl Rows {
     fn batch(&mut self, columns: &Columns, offset: u64) -> anyhow::Result<Batch> {
         let mut batch = Batch { offset, items: Vec::with_capacity(BATCH), lines: Vec::with_capacity(BATCH) };
         let mut record = StringRecord::new();
-        while batch.items.len() < BATCH && self.reader.read_record(&mut record).context("the file changed meanwhile")? {
+        while batch.items.len() < BATCH
+            && self.reader.read_record(&mut record).context("the file changed while it was read")?
+        {
             let line = line(&record);
             batch.items.push(columns.item(&record).map_err(|why| Fault::Usage(format!("line {line}, {why}")))?);
             batch.lines.push(line);
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_lines_are_told_by_their_numbers_all_at_once() {
+    fn malformed_lines_are_reported_by_their_numbers_all_at_once() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "channel,retry\na,1\n\"b\nb\",x\nc\nd,y\n").unwrap();
         let columns = columns(&Rows::open(file.path(), b',').unwrap());
@@ -168,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_are_the_same_wherever_the_import_goes_on() {
+    fn batches_are_the_same_wherever_the_import_continues() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let lines: String = (0..2500).map(|number| format!("PJSIP/{number}@t\n")).collect();
         std::fs::write(file.path(), format!("channel\n{lines}")).unwrap();

@@ -1,4 +1,4 @@
-//! Sends batches, again where the server was away or wanted to be asked more slowly.
+//! Sends batches, and sends one again if the server could not be reached or asked for fewer requests.
 
 use std::time::Duration;
 
@@ -12,37 +12,37 @@ use crate::cli::fault::{Fault, is_away, note};
 use crate::cli::remote::Session;
 use crate::pb::InsertBatchRequest;
 
-/// Tries of one batch before the import gives up; it can be gone on with later.
+/// How often one batch is tried before the import gives up. The import can be continued later.
 const TRIES: u32 = 6;
 
-/// The wait before the second try; each further one waits twice as long.
+/// The pause before the second try. It doubles before each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 /// Sends the batches of one import.
 pub struct Sender<'a> {
-    /// To where.
+    /// The connection to the server.
     pub session: &'a Session,
-    /// Caller ids that rotate over each batch.
+    /// The caller ids that are used in turn in each batch.
     pub dids: Vec<String>,
-    /// Notes are written above it.
+    /// The progress bar, above which notes are printed.
     pub bar: &'a ProgressBar,
 }
 
-/// What became of a batch.
+/// The result of sending a batch.
 pub struct Sent {
-    /// The queue that holds it.
+    /// The queue that the batch is in.
     pub queue_id: i64,
-    /// It had been there.
+    /// True if the server had the batch already.
     pub replayed: bool,
-    /// What the server says about it.
+    /// The warnings of the server, with lines and columns of the file.
     pub warnings: Vec<String>,
 }
 
 impl Sender<'_> {
-    /// Sends a batch until it is answered.
+    /// Sends a batch until the server has it.
     ///
     /// # Errors
-    /// Where the server refuses it, or stays away.
+    /// Returns an error if the server refuses the batch, or cannot be reached for 6 tries.
     pub async fn send(&mut self, queue_id: Option<i64>, batch_id: i64, batch: &Batch) -> anyhow::Result<Sent> {
         let mut wait = FIRST_WAIT;
         for tried in 1.. {
@@ -61,12 +61,12 @@ impl Sender<'_> {
                 }
                 Err(status) => status,
             };
-            let told = status.get_error_details().retry_info().and_then(|info| info.retry_delay);
+            let asked = status.get_error_details().retry_info().and_then(|info| info.retry_delay);
             let later = is_away(&status) || status.code() == Code::ResourceExhausted;
             if !later || tried == TRIES {
                 return Err(Self::refused(status, batch));
             }
-            let pause = told.unwrap_or_default().max(wait);
+            let pause = asked.unwrap_or_default().max(wait);
             self.bar.suspend(|| note(format_args!("{}; trying again in {pause:?}", status.message())));
             tokio::time::sleep(pause).await;
             wait *= 2;
@@ -74,7 +74,7 @@ impl Sender<'_> {
         Err(Fault::Failed("nothing was tried".to_owned()).into())
     }
 
-    /// The server's errors, with lines and columns of the file in place of its own paths.
+    /// Converts the server's error to one with lines and columns of the file in place of paths.
     fn refused(status: Status, batch: &Batch) -> anyhow::Error {
         let details = status.get_error_details();
         let violations = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
@@ -89,7 +89,7 @@ impl Sender<'_> {
     }
 }
 
-/// `data[17].action.Channel: required` as `line 19, channel: required`.
+/// Writes `data[17].action.Channel: required` as `line 19, channel: required`.
 fn by_line(text: &str, batch: &Batch) -> String {
     let parsed = text.strip_prefix("data[").and_then(|rest| {
         let (index, rest) = rest.split_once(']')?;

@@ -1,4 +1,4 @@
-//! How far an import came: a small file beside the CSV.
+//! Stores how far an import got, in a small file beside the CSV.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,41 +10,41 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::fault::{Fault, note};
 
-/// Where an import goes: each server and each client has calls and queues of its own.
+/// The destination of an import. Each server and each client has calls and queues of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// The server's, as it was given.
+    /// The URL of the server, as it was given.
     pub url: String,
-    /// The key's client.
+    /// The client that the API key belongs to.
     pub client_id: Option<i64>,
 }
 
-/// What makes an import to one target the same one.
+/// What identifies an import to one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// Of the whole file, in hexadecimal.
+    /// SHA-256 of the whole file, in hexadecimal.
     pub file_sha256: String,
-    /// Tells apart several imports of one file.
+    /// Distinguishes several imports of one file.
     pub label: String,
 }
 
-/// What is known of an import.
+/// The progress of an import.
 #[derive(Debug)]
 pub struct State {
-    /// Where to.
+    /// Where the calls go.
     target: Target,
-    /// What is imported.
+    /// Which calls are imported.
     pub content: Content,
-    /// Into which queue, once that is known.
+    /// The queue that the calls are in, once it is known.
     pub queue_id: Option<i64>,
-    /// How many calls are surely inserted.
+    /// How many calls are known to be inserted.
     pub rows: u64,
-    /// Imports of the same file to other targets, which the state file keeps too.
+    /// Imports of the same file to other targets, which are in the state file too.
     others: Vec<Stored>,
     path: PathBuf,
 }
 
-/// The last import to one target, as the state file holds it.
+/// The last import to one target, as it is stored in the state file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stored {
     #[serde(flatten)]
@@ -57,22 +57,23 @@ struct Stored {
 }
 
 impl Content {
-    /// The id of the batch that begins behind `offset` calls: the same for the same file at every try.
+    /// Returns the id of the batch after `offset` calls, which is the same for the same file at every try.
     pub fn batch_id(&self, offset: u64) -> i64 {
         let Self { file_sha256, label } = self;
         let hash = Sha256::digest(format!("trunkline import\n{file_sha256}\n{offset}\n{label}"));
         let mut first = [0; 8];
         first.copy_from_slice(&hash[..8]);
-        // Positive, as people expect of a number.
+        // Positive, because users expect that of an id.
         i64::from_be_bytes(first) & i64::MAX
     }
 }
 
 impl State {
-    /// What is left of an earlier run over the same content to the same target, else a new one.
+    /// Returns the state of an earlier import of the same content to the same target, or else a new one.
     ///
     /// # Errors
-    /// Where an earlier run to it over other content was not finished: sent anew, its calls would be there twice.
+    /// Returns [`Fault::Usage`] if other content was imported to the target under the same label or not to its end,
+    /// because calls could be inserted twice. Returns another error if the state file cannot be read.
     pub fn load(csv: &Path, target: &Target, content: &Content) -> anyhow::Result<Self> {
         let path = path_for(csv);
         let (target, content) = (target.clone(), content.clone());
@@ -82,7 +83,8 @@ impl State {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(new),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
-        // Half a file is what a crash of the machine left; the server still knows what it has.
+        // A crash of the machine can leave half a file. Then the import begins again, and the server recognises the
+        // batches.
         let Ok(stored) = serde_json::from_str::<Vec<Stored>>(&text) else { return Ok(new) };
         let (mut here, others): (Vec<_>, _) = stored.into_iter().partition(|import| import.target == new.target);
         let new = Self { others, ..new };
@@ -93,9 +95,9 @@ impl State {
         if stored.content.label == new.content.label || !stored.done {
             let Stored { rows, queue_id, .. } = stored;
             return Err(Fault::Usage(format!(
-                "{csv} is not what was imported before: {rows} calls of another content or label are in queue {queue_id}. \
-                 Sent anew, calls may be there twice.\n  To import it nevertheless, give it another name, or remove \
-                 {state}",
+                "{csv} is not what was imported before: {rows} calls with other content or another label are in queue \
+                 {queue_id}. If they are sent again, calls may be inserted twice.\n  To import the file nevertheless, \
+                 rename it or remove {state}",
                 csv = csv.display(),
                 state = path.display(),
             ))
@@ -104,12 +106,12 @@ impl State {
         Ok(new)
     }
 
-    /// Where it is kept.
+    /// Returns the path of the state file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Notes that the first `rows` of `count` calls are in a queue.
+    /// Stores that the first `rows` of `count` calls are in a queue. A failure to write is reported to the user only.
     pub fn advance(&mut self, queue_id: i64, rows: u64, count: u64) {
         self.queue_id = Some(queue_id);
         self.rows = rows;
@@ -118,14 +120,13 @@ impl State {
         stored.push(Stored { target, content, queue_id, rows, done: rows == count });
         if let Err(error) = self.write(&stored) {
             note(format_args!(
-                "cannot write {}: {error}; should the import be interrupted, it is sent again from its beginning, and \
-                 still inserts nothing twice",
+                "cannot write {}: {error}; if the import is interrupted, it will begin again, and insert no call twice",
                 self.path.display()
             ));
         }
     }
 
-    /// Writes beside the old one and renames, so that there is always a whole one.
+    /// Writes a new file and renames it, so that there is always a complete one.
     fn write(&self, stored: &[Stored]) -> std::io::Result<()> {
         let mut beside = self.path.clone().into_os_string();
         beside.push(".new");

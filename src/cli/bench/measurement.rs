@@ -1,20 +1,20 @@
-//! What a run of a bench took.
+//! The result of one run of a benchmark.
 
 use std::time::Duration;
 
 /// How many calls one run dialed, and how long it took.
 #[derive(Clone, Copy, Debug)]
-pub struct Taken {
-    /// The calls that were dialed.
+pub struct Measurement {
+    /// How many calls were dialed.
     pub calls: u32,
-    /// The time from the first to the last of them.
+    /// The time from the first call to the end of the last.
     pub time: Duration,
     /// The processor time of the process that dialed.
     pub cpu: Duration,
 }
 
-impl Taken {
-    /// Returns the calls that ended a second.
+impl Measurement {
+    /// Returns how many calls ended a second.
     pub fn per_second(self) -> f64 {
         f64::from(self.calls) / self.time.as_secs_f64()
     }
