@@ -1,4 +1,4 @@
-//! `grpc.health.v1`: what `/readyz` says, for gRPC clients and load balancers.
+//! Serves `grpc.health.v1`, which tells gRPC clients and load balancers what `/readyz` does.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use crate::api::readiness::Readiness;
 use crate::pb::DESCRIPTORS;
 
-/// How often a watcher's answer is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often the status is checked for a client that watches it.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Answers for the server as a whole, the empty name, and for each of its services: they are ready together.
+/// Answers for the server as a whole, which is the empty name, and for each of its services. All are ready together.
 #[derive(Clone)]
 pub struct Healthy(Readiness);
 
-/// The health service of a server that is as ready as `readiness` says.
+/// Builds the health service from what checks whether the server is ready.
 pub fn service(readiness: Readiness) -> HealthServer<Healthy> {
     HealthServer::new(Healthy(readiness))
 }
@@ -55,21 +55,22 @@ impl Health for Healthy {
 
     type WatchStream = ReceiverStream<Result<HealthCheckResponse, Status>>;
 
-    /// Each change, beginning with how it is; an unknown service is watched in vain, as the protocol has it.
+    /// Sends the current status, and then each change. An unknown service gets SERVICE_UNKNOWN, as the protocol
+    /// requires.
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let (health, service) = (self.clone(), request.into_inner().service);
         let (sender, receiver) = mpsc::channel(1);
         tokio::spawn(async move {
-            let mut told = None;
+            let mut sent = None;
             loop {
                 let status = health.status(&service).await;
-                if told != Some(status) && sender.send(Ok(answer(status))).await.is_err() {
+                if sent != Some(status) && sender.send(Ok(answer(status))).await.is_err() {
                     return;
                 }
-                told = Some(status);
+                sent = Some(status);
                 tokio::select! {
                     () = sender.closed() => return,
-                    () = tokio::time::sleep(LOOK_AGAIN) => {}
+                    () = tokio::time::sleep(POLL_INTERVAL) => {}
                 }
             }
         });

@@ -1,7 +1,7 @@
-//! How many requests a second each client may make: a layer behind authentication, for REST and gRPC alike.
+//! Limits the requests a second of each client, in a layer after authentication, for both REST and gRPC.
 //!
-//! Each node counts by itself. A limit that is changed holds as soon as the client's key is looked up again, which is
-//! within half a second.
+//! Each node counts by itself. A changed limit takes effect when the client's key is looked up again, which is within
+//! half a second.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -17,23 +17,23 @@ use moka::future::Cache;
 use crate::api::auth::{Caller, CallerKind, RequestsPerSecond};
 use crate::api::{Error, fault};
 
-/// The limit's name, as in the client's limits.
+/// The name of the limit, as in the client's limits.
 const NAME: &str = "requests_per_second";
 
-/// Clients that are counted at one time at most.
+/// How many clients are counted at one time at most.
 const CLIENTS: u64 = 100_000;
 
-/// A client that has been silent for so long has its whole burst again, at any rate that is worth naming.
+/// A client without requests for so long is forgotten, and then has its whole burst again.
 const FORGET: Duration = Duration::from_secs(3600);
 
-/// Between two requests at the slowest.
+/// The longest time between two requests that a limit can set.
 const SLOWEST: Duration = Duration::from_secs(24 * 3600);
 
-/// What each client has left. A clone is the same one.
+/// Counts the requests of all clients. A clone shares the counts.
 #[derive(Clone)]
 pub struct RequestLimits(Cache<i64, Counted>);
 
-/// A client's requests, counted at the rate that it had when it was last seen.
+/// The limiter of a client, at the rate that the client had at its last request.
 #[derive(Clone)]
 struct Counted {
     rate: RequestsPerSecond,
@@ -50,7 +50,7 @@ impl RequestLimits {
     /// Counts a request of a client.
     ///
     /// # Errors
-    /// [`Error::ResourceExhausted`] with the time until there is room for the next.
+    /// Returns [`Error::ResourceExhausted`] with the time until the next request is allowed.
     async fn count(&self, client_id: i64, rate: RequestsPerSecond) -> Result<(), Error> {
         let anew = async { Counted { rate, limiter: Arc::new(RateLimiter::direct(quota(rate))) } };
         let entry = self.0.entry(client_id).or_insert_with_if(anew, |known| known.rate != rate).await;
@@ -61,16 +61,16 @@ impl RequestLimits {
     }
 }
 
-/// A second's worth at once, and one at least; then evenly.
+/// Returns a quota that allows the requests of one second at once, at least one, and then evenly spaced ones.
 fn quota(RequestsPerSecond(rate): RequestsPerSecond) -> Quota {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast stops at both ends")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
     let burst = NonZeroU32::new(rate.ceil() as u32).unwrap_or(NonZeroU32::MIN);
     let period = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(SLOWEST);
     let quota = Quota::with_period(period.clamp(Duration::from_nanos(1), SLOWEST));
     quota.unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst)
 }
 
-/// Lets a request pass whose client has one left.
+/// Passes a request on if it is within the limit of its client.
 pub async fn limit_requests(State(limits): State<RequestLimits>, request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>().map(|caller| caller.kind);
     let rate = request.extensions().get::<RequestsPerSecond>().copied();
@@ -95,34 +95,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_has_a_seconds_worth_at_once_and_each_its_own() {
+    async fn each_client_has_a_limit_of_its_own_and_may_use_a_second_of_it_at_once() {
         let limits = RequestLimits::default();
-        // So slow that nothing comes back while the test runs.
+        // The rate is so low that no further request is allowed while the test runs.
         assert_eq!(passed(&limits, 1, 0.001).await, 1);
         assert_eq!(passed(&limits, 2, 0.001).await, 1);
     }
 
     #[tokio::test]
-    async fn the_answer_says_when_there_is_room_again() {
+    async fn the_error_says_when_the_next_request_is_allowed() {
         let limits = RequestLimits::default();
         assert!(limits.count(1, RequestsPerSecond(0.01)).await.is_ok());
         let Err(Error::ResourceExhausted { limit, retry_after }) = limits.count(1, RequestsPerSecond(0.01)).await
         else {
-            panic!("the second of one request in 100 seconds passed");
+            panic!("the second request within 100 seconds passed");
         };
         assert_eq!(limit, "requests_per_second");
         assert!((1..=100).contains(&retry_after.as_secs()), "{retry_after:?}");
     }
 
     #[tokio::test]
-    async fn another_rate_begins_anew() {
+    async fn a_changed_rate_begins_with_a_whole_burst() {
         let limits = RequestLimits::default();
         assert_eq!(passed(&limits, 1, 0.001).await, 1);
         assert_eq!(passed(&limits, 1, 0.002).await, 1);
     }
 
     #[test]
-    fn any_rate_above_nothing_makes_a_quota() {
+    fn any_rate_above_0_makes_a_quota() {
         for rate in [f64::MIN_POSITIVE, 0.5, 2.5, 10_000.0, 1e300] {
             let quota = quota(RequestsPerSecond(rate));
             assert!(f64::from(quota.burst_size().get()) >= rate.min(f64::from(u32::MAX)), "{rate}");

@@ -1,4 +1,4 @@
-//! TLS on the one port: a certificate that can be exchanged while connections live.
+//! TLS on the API's port: a certificate that can be replaced without closing connections.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,25 +17,25 @@ use tracing::{info, warn};
 
 use crate::config::TlsFiles;
 
-/// How often the files are looked at.
-const LOOK: Duration = Duration::from_secs(2);
+/// How often the files are checked for changes.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file cannot be read, or holds no PEM of its kind.
+    /// A file cannot be read, or does not contain PEM of the right kind.
     #[error("cannot read {}: {source}", path.display())]
     File {
-        /// Which one.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Why the file cannot be read.
         source: rustls_pki_types::pem::Error,
     },
-    /// The file of the certificate holds none.
-    #[error("{} holds no certificate", .0.display())]
+    /// The certificate file contains no certificate.
+    #[error("{} contains no certificate", .0.display())]
     Empty(PathBuf),
-    /// The key is not the certificate's, or of an unknown kind.
-    #[error("certificate and key do not fit: {0}")]
+    /// The key belongs to another certificate, or is of an unknown kind.
+    #[error("the certificate and the key do not match: {0}")]
     Mismatch(rustls::Error),
 }
 
@@ -46,10 +46,10 @@ pub struct Certificate {
     current: RwLock<Arc<CertifiedKey>>,
 }
 
-/// Reads a certificate and its key, and checks that they belong together.
+/// Reads a certificate and its key, and checks that they match.
 ///
 /// # Errors
-/// What is wrong with which file.
+/// Returns which file cannot be used, and why.
 pub fn load(files: &TlsFiles) -> Result<Arc<CertifiedKey>, TlsError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
@@ -66,29 +66,29 @@ pub fn load(files: &TlsFiles) -> Result<Arc<CertifiedKey>, TlsError> {
 }
 
 impl Certificate {
-    /// What is in the files now.
+    /// Loads the certificate from its files.
     ///
     /// # Errors
-    /// As [`load`].
+    /// Returns an error if [`load`] does.
     pub fn new(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
         let current = RwLock::new(load(&files)?);
         Ok(Arc::new(Self { files, current }))
     }
 
-    /// Takes in the files anew; where they cannot be used, what was there stays. Connections that live are left alone.
+    /// Loads the files again. If they cannot be used, the old certificate stays. Existing connections are left alone.
     pub fn reload(&self) {
         match load(&self.files) {
             Ok(new) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
-                info!("the TLS certificate was read anew");
+                info!("reloaded the TLS certificate");
             }
-            Err(error) => warn!(%error, "the new TLS certificate cannot be used; the old one stays"),
+            Err(error) => warn!(%error, "cannot use the new TLS certificate; the old one stays"),
         }
     }
 
-    /// Reloads whenever `asked` is notified, or a file has changed, until `stop`.
+    /// Reloads when `asked` is notified or a file has changed, until `stop` is cancelled.
     pub async fn keep_fresh(self: Arc<Self>, asked: Arc<Notify>, stop: CancellationToken) {
-        let mut look = tokio::time::interval(LOOK);
+        let mut poll = tokio::time::interval(POLL_INTERVAL);
         let mut seen = self.stamps().await;
         loop {
             tokio::select! {
@@ -97,7 +97,7 @@ impl Certificate {
                     seen = self.stamps().await;
                     self.reload();
                 }
-                _ = look.tick() => {
+                _ = poll.tick() => {
                     let now = self.stamps().await;
                     if now != seen {
                         seen = now;
@@ -108,7 +108,8 @@ impl Certificate {
         }
     }
 
-    /// When the files were last written, and how long they are: a link that points elsewhere counts as written.
+    /// Returns when the files were last written, and their lengths. A link that points to another file counts as a
+    /// change.
     async fn stamps(&self) -> [Option<(SystemTime, u64)>; 2] {
         let stamp = async |path: &Path| {
             let metadata = tokio::fs::metadata(path).await.ok()?;
@@ -117,10 +118,10 @@ impl Certificate {
         [stamp(&self.files.certificate).await, stamp(&self.files.key).await]
     }
 
-    /// What makes TLS connections of others, of HTTP/2 where the client knows it.
+    /// Returns an acceptor for TLS connections, which offers HTTP/2 and HTTP/1.1.
     ///
     /// # Errors
-    /// If ring does not know the protocol versions that are safe.
+    /// Returns an error if ring supports none of the default TLS versions.
     pub fn acceptor(self: &Arc<Self>) -> Result<TlsAcceptor, TlsError> {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_certificate_is_said_with_its_file() {
+    fn an_error_about_a_certificate_names_the_file() {
         let (_dir, files) = copied();
         assert!(load(&files).is_ok());
         let missing = TlsFiles { key: "/nowhere".into(), ..files.clone() };

@@ -1,8 +1,8 @@
-//! Posts clients' events to URLs of theirs: each event at least once, in order, signed as Standard Webhooks says.
+//! Posts clients' events to their URLs: each event at least once, in order, and signed as Standard Webhooks specifies.
 //!
-//! [`Service`] takes the webhooks that no other node delivers and runs a [`sender`] for each; a sender reads the event
-//! log from its own cursor and waits for its own receiver, so that a slow one holds up nothing else.
-//! `docs/webhooks.md` is for those who receive.
+//! [`Service`] leases the webhooks that no other node delivers and runs a [`sender`] for each. A sender reads the event
+//! log from its own cursor and waits for its own receiver, so that a slow receiver delays no other. `docs/webhooks.md`
+//! is for the authors of receivers.
 
 pub mod post;
 mod render;
@@ -20,11 +20,11 @@ pub use post::{Answer, Poster};
 pub use render::Render;
 pub use service::{Options, Service};
 
-/// What others need of webhooks: to try one, and to tell that they were changed.
+/// The interface of the webhooks for the API: to test one, and to report that one was changed.
 #[derive(Clone)]
 pub struct Handle {
-    /// Posts.
+    /// Posts a test event.
     pub poster: Poster,
-    /// Notified when a webhook was made or ended.
+    /// Notify it when a webhook was made or ended.
     pub changed: Arc<Notify>,
 }

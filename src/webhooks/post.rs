@@ -1,4 +1,4 @@
-//! One signed POST and what came back.
+//! Sends one signed POST and classifies the response.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -22,55 +22,56 @@ use super::target;
 use crate::domain::time::Millis;
 use crate::tls;
 
-/// How long a POST may take, from the look-up of the host's name to the end of the answer.
+/// How long a POST may take, from looking up the host's name to the end of the response.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is read of an answer's body, in bytes, so that its connection can serve the next event.
+/// How much of a response's body is read, in bytes, so that its connection can serve the next event.
 const BODY: usize = 64 * 1024;
 
-/// How long a connection is kept for the next event: less than the 5 s after which common servers close theirs, so that
-/// no event goes out on a connection that is being closed.
+/// How long a connection is kept for the next event. This is less than the 5 s after which common servers close theirs,
+/// so that no event is sent on a connection that is being closed.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// The longest reason that is kept, in characters.
+/// How much of a reason for a failure is kept, in characters.
 const REASON: usize = 300;
 
-/// What the server calls itself.
+/// The user agent in each POST.
 const USER_AGENT: &str = concat!("trunkline/", env!("CARGO_PKG_VERSION"));
 
 type Connect = ServiceFn<fn(Uri) -> BoxFuture<'static, std::io::Result<TokioIo<TcpStream>>>>;
 
-/// Posts, to any number of receivers at once. Redirects are not followed, and no proxy is used.
+/// Posts to any number of receivers at once. Redirects are not followed, and no proxy is used.
 #[derive(Clone)]
 pub struct Poster {
     client: Client<HttpsConnector<Connect>, Full<Bytes>>,
 }
 
-/// A message on its way.
+/// A message to be posted.
 pub struct Message<'a> {
-    /// Where to.
+    /// The URL of the receiver.
     pub url: &'a Uri,
-    /// The same for every try of one event to one webhook: what a receiver tells repetitions by.
+    /// The id of the message, by which a receiver recognises repetitions: every try of one event to one webhook has the
+    /// same.
     pub id: &'a str,
-    /// JSON.
+    /// The event as JSON.
     pub body: Bytes,
 }
 
-/// What came back.
+/// The result of a POST.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// A status of class 2xx: the receiver has it.
+    /// A status of 2xx: the receiver has the message.
     Taken(StatusCode),
-    /// 410: the receiver wants nothing more, ever.
+    /// Status 410: the receiver never wants a message again.
     Gone,
-    /// Any other status.
+    /// Any other status of a response.
     Refused(StatusCode),
-    /// None, and why. It holds neither path nor query of the URL.
+    /// No response, and the reason. It contains neither the path nor the query of the URL.
     Nothing(String),
 }
 
 impl Answer {
-    /// The HTTP status, where there was one.
+    /// Returns the HTTP status, if there was a response.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {
@@ -80,7 +81,7 @@ impl Answer {
         }
     }
 
-    /// What went wrong, for people; None where nothing did.
+    /// Describes what went wrong, or returns None if the receiver has the message.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         match self {
@@ -96,10 +97,10 @@ impl Answer {
 }
 
 impl Poster {
-    /// Trusts the roots of this machine.
+    /// Builds a poster that trusts the root certificates of this machine.
     ///
     /// # Errors
-    /// Where TLS cannot be set up.
+    /// Returns an error if TLS cannot be set up.
     pub fn new() -> Result<Self, rustls::Error> {
         Self::trusting(tls::system_roots())
     }
@@ -116,7 +117,7 @@ impl Poster {
         Ok(Self { client })
     }
 
-    /// Posts a message now, signed, and waits for the answer, at most [`TIMEOUT`].
+    /// Signs and posts a message, and waits for the response for at most [`TIMEOUT`].
     pub async fn post(&self, signer: &Signer, message: Message<'_>) -> Answer {
         let deadline = Instant::now() + TIMEOUT;
         let request = match signed(signer, message) {
@@ -129,7 +130,7 @@ impl Poster {
             Err(_) => return Answer::Nothing(format!("no answer within {} seconds", TIMEOUT.as_secs())),
         };
         let (head, body) = response.into_parts();
-        // Only the status counts. A body that is too long, or does not end, costs the connection and nothing else.
+        // Only the status counts. If the body is too long or does not end, only the connection is lost.
         let _ = timeout_at(deadline, Limited::new(body, BODY).collect()).await;
         match head.status {
             status if status.is_success() => Answer::Taken(status),
@@ -150,7 +151,7 @@ fn signed(signer: &Signer, message: Message<'_>) -> http::Result<Request<Full<By
         .body(Full::new(message.body))
 }
 
-/// Why there was no answer, with what caused it.
+/// Describes why there was no response, with all causes.
 fn reason(error: &hyper_util::client::legacy::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -180,7 +181,7 @@ mod tests {
         poster.post(&signer, Message { url: &url.parse().unwrap(), id: "wh_1_2", body: "{}".into() }).await
     }
 
-    /// Reads a request as far as its first bytes and answers it.
+    /// Reads the first bytes of a request and sends a response.
     async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: &str) {
         let mut request = [0; 4096];
         let _ = stream.read(&mut request).await;
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_status_decides_whatever_the_body_is() {
+    async fn only_the_status_decides_and_not_the_body() {
         let poster = Poster::new().unwrap();
         for (head, expected) in [
             ("HTTP/1.1 204 No Content\r\n\r\n", Answer::Taken(StatusCode::NO_CONTENT)),

@@ -1,4 +1,4 @@
-//! What a webhook's row means: where to, signed with what, and which events.
+//! Reads a webhook's row: the URL, the signing secret, and which events are posted.
 
 use http::Uri;
 
@@ -11,42 +11,42 @@ use crate::store::webhooks::Webhook;
 
 /// A webhook that can be posted to.
 pub struct Route {
-    /// Where to.
+    /// The URL of the receiver.
     pub url: Uri,
-    /// Signs what goes there.
+    /// Signs the messages to the receiver.
     pub signer: Signer,
     kinds: Vec<i16>,
 }
 
-/// Why nothing can be posted, though the row is there.
+/// Why nothing can be posted for a webhook.
 #[derive(Debug, thiserror::Error)]
 pub enum RouteError {
-    /// An earlier version took a URL that this one does not.
+    /// The URL was accepted by an earlier version and is not by this one.
     #[error("its URL {0}")]
     Url(#[from] UrlError),
-    /// It was sealed with another key than this node's.
+    /// The secret was sealed with another key than that of this node.
     #[error("its secret cannot be read: {0}")]
     Sealed(#[from] SecretError),
-    /// It is no secret.
+    /// The secret is malformed.
     #[error(transparent)]
     Secret(#[from] NoSecret),
-    /// Its kinds of events cannot be read.
+    /// The kinds of events in the row cannot be read.
     #[error(transparent)]
     Row(#[from] StoreError),
 }
 
 impl Route {
-    /// From the row.
+    /// Reads the row of a webhook.
     ///
     /// # Errors
-    /// What in it cannot be used.
+    /// Returns the first part of the row that cannot be used.
     pub fn of(webhook: &Webhook, sealer: &Sealer) -> Result<Self, RouteError> {
         let url = target::parse(&webhook.url)?;
         let signer = Signer::new(&sealer.open(&webhook.secret)?)?;
         Ok(Self { url, signer, kinds: webhook.kinds()? })
     }
 
-    /// The event is of a kind that is to be posted.
+    /// Returns true if the event is of a kind that is posted.
     #[must_use]
     pub fn wants(&self, event: &Event) -> bool {
         self.kinds.is_empty() || self.kinds.contains(&event.kind)

@@ -1,4 +1,4 @@
-//! Delivers one webhook, for as long as this node has its lease.
+//! Delivers the events of one webhook, as long as this node has its lease.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,31 +19,31 @@ use crate::store::secrets::Sealer;
 use crate::store::webhooks::{self, Delivery, Webhook};
 use crate::store::{Db, Result};
 
-/// Events that are held in memory at once, at most, while they wait for their turn.
+/// How many events that wait to be posted are in memory at most.
 const AHEAD: usize = 256;
 
-/// The cursor is stored after so many events, at the latest: what a crash repeats at most.
+/// The cursor is stored after so many events at the latest, which are what a crash repeats at most.
 const SAVE_EVERY: u32 = 32;
 
-/// And so long after an event that nothing else followed.
+/// The cursor is stored so long after the last event at the latest.
 const SAVE_AFTER: Duration = Duration::from_millis(250);
 
-/// How long the cursor of a webhook may stay behind that wants none of the events that come.
+/// How long the stored cursor may stay behind when the webhook wants none of the new events.
 const SAVE_PASSED_OVER: Duration = Duration::from_secs(10);
 
-/// The pause behind a first failure, at most; it doubles with every further one.
+/// The longest pause after a first failure. It doubles with every further failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause.
+/// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// When to ask again where the store is away.
+/// The pause before the store is tried again when it cannot be reached.
 const STORE_AWAY: Duration = Duration::from_secs(1);
 
-/// How long a POST may still take that was on its way when the sender was stopped.
+/// How long a POST in progress may still take when the sender is stopped.
 const LAST_POST: Duration = Duration::from_secs(3);
 
-/// What all senders of a node share.
+/// What all senders of a node share. Its fields are those of [`super::Options`].
 #[derive(Clone)]
 pub(super) struct Shared {
     pub db: Db,
@@ -51,7 +51,7 @@ pub(super) struct Shared {
     pub sealer: Sealer,
     pub poster: Poster,
     pub render: Render,
-    /// Until when the node's leases last.
+    /// The time until which the node's leases last.
     pub lease: watch::Receiver<Instant>,
 }
 
@@ -59,34 +59,36 @@ pub(super) struct Shared {
 pub(super) struct Sender {
     shared: Shared,
     webhook: Webhook,
-    /// How it stands; ahead of what is stored by at most [`SAVE_EVERY`] events.
+    /// The progress of the delivery, which is ahead of the stored one by at most [`SAVE_EVERY`] events.
     delivery: Delivery,
-    /// Events delivered since it was stored.
+    /// How many events were delivered since the progress was stored.
     unsaved: u32,
-    /// When to store it, where it is ahead.
+    /// When to store the progress, if it is ahead of the stored one.
     save_at: Option<Instant>,
     stop: CancellationToken,
 }
 
-/// Why a sender stops reading the log.
+/// Why a sender stopped reading the log.
 enum End {
-    /// It was told to, or nothing more is to be done.
+    /// The sender was asked to stop.
     Stopped,
-    /// The webhook is another node's by now, or deleted: nothing that is known here counts any more.
+    /// The webhook was leased by another node or deleted, so that the progress known here must not be stored.
     NotOurs,
-    /// An event was not taken, or could not be posted.
+    /// An event was refused or could not be posted, for this reason.
     Failed(String),
-    /// The receiver wants nothing more.
+    /// The receiver never wants an event again, as this text says.
     Gone(String),
 }
 
 impl Sender {
+    /// Builds a sender that begins at the stored progress of the webhook.
     pub(super) fn new(shared: Shared, webhook: Webhook, stop: CancellationToken) -> Self {
         let delivery = webhook.delivery.clone();
         Self { shared, webhook, delivery, unsaved: 0, save_at: None, stop }
     }
 
-    /// Delivers until it is stopped, or the webhook is over or another's. How it stands is stored then.
+    /// Delivers until it is stopped, the receiver is gone, or the lease is lost. Stores its progress at the end, except
+    /// in the last case.
     pub(super) async fn run(mut self) {
         while self.wait_out_the_pause().await {
             match self.deliver().await {
@@ -98,7 +100,7 @@ impl Sender {
                     }
                 }
                 End::Gone(why) => {
-                    info!(webhook = self.webhook.id, "its receiver is gone for good: nothing more is posted");
+                    info!(webhook = self.webhook.id, "the receiver answered 410; nothing more is posted to it");
                     self.delivery.last_error = Some(why);
                     self.delivery.disabled = true;
                     self.save_at = Some(Instant::now());
@@ -111,7 +113,7 @@ impl Sender {
         }
     }
 
-    /// False where the sender is stopped meanwhile.
+    /// Waits until the next try is due. Returns false if the sender is stopped before.
     async fn wait_out_the_pause(&self) -> bool {
         let pause = Millis(self.delivery.next_try_at).since(Millis::now()).min(LONGEST_PAUSE);
         tokio::select! {
@@ -121,8 +123,8 @@ impl Sender {
         }
     }
 
-    /// Posts event after event from the cursor on. What was read and not posted is let go at the end, so that a
-    /// webhook that fails holds nothing while it waits.
+    /// Posts event after event from the cursor on. Events that were read and not posted are dropped at the end, so that
+    /// a webhook that fails uses no memory while it waits.
     async fn deliver(&mut self) -> End {
         let route = match Route::of(&self.webhook, &self.shared.sealer) {
             Ok(route) => route,
@@ -134,7 +136,7 @@ impl Sender {
             let events = match log.take_some(AHEAD).await {
                 Ok(events) => events,
                 Err(error) => {
-                    warn!(webhook = self.webhook.id, %error, "cannot read the events to post");
+                    warn!(webhook = self.webhook.id, %error, "cannot read the events to post; trying again");
                     tokio::select! {
                         () = self.stop.cancelled() => return End::Stopped,
                         () = sleep(STORE_AWAY) => continue,
@@ -155,7 +157,7 @@ impl Sender {
         }
     }
 
-    /// Posts an event; None where the next one may follow.
+    /// Posts an event. Returns None if the next event can follow.
     async fn deliver_one(&mut self, route: &Route, event: &Event) -> Option<End> {
         if !self.may_post().await {
             return Some(End::Stopped);
@@ -163,8 +165,8 @@ impl Sender {
         let body = match (self.shared.render)(event) {
             Ok(body) => body,
             Err(error) => {
-                // It would stand in the way of all others for ever.
-                error!(webhook = self.webhook.id, seq = event.seq, %error, "an event cannot be written: it is left out");
+                // A retry would block all later events for ever.
+                error!(webhook = self.webhook.id, seq = event.seq, %error, "cannot render an event; it is skipped");
                 return None;
             }
         };
@@ -179,7 +181,7 @@ impl Sender {
         }
     }
 
-    /// Waits until the lease lasts for longer than a POST can take; false where the sender is stopped.
+    /// Waits until the lease lasts for longer than a POST can take. Returns false if the sender is stopped.
     async fn may_post(&mut self) -> bool {
         tokio::select! {
             biased;
@@ -188,7 +190,7 @@ impl Sender {
         }
     }
 
-    /// What came back; None where the sender was stopped and nothing came soon.
+    /// Posts a message. Returns None if the sender was stopped and there was no response within [`LAST_POST`].
     async fn post(&self, route: &Route, message: Message<'_>) -> Option<Answer> {
         let mut posting = std::pin::pin!(self.shared.poster.post(&route.signer, message));
         tokio::select! {
@@ -197,7 +199,7 @@ impl Sender {
         }
     }
 
-    /// Waits for events, and stores meanwhile how the delivery stands; None where it may go on.
+    /// Waits for events, and stores the progress if that is due first. Returns None if the delivery can go on.
     async fn wait_for_more(&mut self, log: &mut Subscription) -> Option<End> {
         let save_at = self.save_at;
         let time_to_save = async {
@@ -215,7 +217,7 @@ impl Sender {
 
     async fn note_taken(&mut self, seq: i64) -> Option<End> {
         if self.delivery.failures > 0 {
-            info!(webhook = self.webhook.id, failures = self.delivery.failures, "its receiver takes events again");
+            info!(webhook = self.webhook.id, failures = self.delivery.failures, "the receiver accepts events again");
         }
         let delivered_at = Some(Millis::now().0);
         self.delivery = Delivery { delivered_seq: seq, delivered_at, ..Delivery::default() };
@@ -227,7 +229,7 @@ impl Sender {
 
     async fn note_failure(&mut self, why: String) -> Option<End> {
         if self.delivery.failures == 0 {
-            warn!(webhook = self.webhook.id, %why, "an event was not taken, and is posted again until it is");
+            warn!(webhook = self.webhook.id, %why, "the receiver did not accept an event; posting it again until it does");
         }
         let failures = self.delivery.failures.saturating_add(1);
         let in_a_row = u32::try_from(failures).unwrap_or(u32::MAX);
@@ -238,7 +240,7 @@ impl Sender {
         self.save().await
     }
 
-    /// Notes that nothing up to this event is left to post.
+    /// Records that no event up to `cursor` is left to post.
     fn pass_over(&mut self, cursor: i64) {
         if cursor > self.delivery.delivered_seq {
             self.delivery.delivered_seq = cursor;
@@ -246,8 +248,8 @@ impl Sender {
         }
     }
 
-    /// Stores how the delivery stands. A store that is away is asked again: until then, more than usual would be posted
-    /// twice after a crash, and nothing is posted once the lease has run out.
+    /// Stores the progress. If the store cannot be reached, this is tried again: until then, a crash repeats more
+    /// events than usual, and nothing is posted after the lease has expired.
     async fn save(&mut self) -> Option<End> {
         match self.try_save().await {
             Ok(true) => {
@@ -256,7 +258,7 @@ impl Sender {
             }
             Ok(false) => Some(End::NotOurs),
             Err(error) => {
-                warn!(webhook = self.webhook.id, %error, "cannot store how far it has come");
+                warn!(webhook = self.webhook.id, %error, "cannot store the progress of a webhook; trying again");
                 self.save_at = Some(Instant::now() + STORE_AWAY);
                 None
             }

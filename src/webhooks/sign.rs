@@ -1,39 +1,44 @@
-//! Signatures by Standard Webhooks 1.0.0 (`standard-webhooks/standard-webhooks`, `spec/standard-webhooks.md`).
+//! Signs messages as Standard Webhooks 1.0.0 specifies (`standard-webhooks/standard-webhooks`,
+//! `spec/standard-webhooks.md`).
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-/// What a secret begins with.
+/// The prefix of every secret.
 const PREFIX: &str = "whsec_";
 
-/// Random bytes of a new secret; the specification wants 24 to 64.
+/// How many random bytes a new secret has. The specification requires 24 to 64.
 const BYTES: usize = 32;
 
-/// A key that signs.
+/// Signs messages with one secret.
 pub struct Signer(Hmac<Sha256>);
 
-/// A secret that is not `whsec_` and base64.
+/// The error about a secret that is not `whsec_` followed by base64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a signing secret must be {PREFIX} and base64")]
+#[error("a signing secret must be {PREFIX} followed by base64")]
 pub struct NoSecret;
 
-/// A new secret.
+/// Generates a random secret.
 #[must_use]
 pub fn new_secret() -> SecretString {
     format!("{PREFIX}{}", BASE64_STANDARD.encode(rand::random::<[u8; BYTES]>())).into()
 }
 
 impl Signer {
-    /// From a secret in the form that [`new_secret`] makes.
+    /// Builds a signer from a secret in the form that [`new_secret`] returns.
+    ///
+    /// # Errors
+    /// Returns [`NoSecret`] if the secret has another form.
     pub fn new(secret: &SecretString) -> Result<Self, NoSecret> {
         let encoded = secret.expose_secret().strip_prefix(PREFIX).ok_or(NoSecret)?;
         let key = BASE64_STANDARD.decode(encoded).map_err(|_| NoSecret)?;
         Hmac::new_from_slice(&key).map(Self).map_err(|_| NoSecret)
     }
 
-    /// The value of `webhook-signature`, for a message of that id and body that goes out at `seconds` since 1970.
+    /// Returns the value of `webhook-signature` for a message with this id and body that is sent at `seconds` since
+    /// 1970.
     #[must_use]
     pub fn sign(&self, id: &str, seconds: i64, body: &[u8]) -> String {
         let mut mac = self.0.clone();
@@ -66,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_secret_of_ours_signs() {
+    fn a_malformed_secret_is_refused() {
         for wrong in ["", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_no base64"] {
             assert!(Signer::new(&wrong.into()).is_err(), "{wrong}");
         }

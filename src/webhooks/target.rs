@@ -1,8 +1,8 @@
-//! Where a webhook may post to.
+//! Decides which URLs and addresses a webhook may post to.
 //!
-//! Whoever names a URL makes this server send a request from where it stands. Applications on private networks are whom
-//! webhooks are for, so private addresses are allowed; those where clouds hand out credentials to whoever asks are not.
-//! Names are looked up at each connection, and it is the address that is then connected to that is judged.
+//! Anyone who sets a webhook's URL makes this server send requests from its own network. Webhooks are for applications
+//! on private networks, so private addresses are allowed. The addresses at which clouds give credentials to any caller
+//! are not. Names are looked up for each connection, and the address that is connected to is checked, not the name.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,7 +11,7 @@ use http::Uri;
 use http::uri::Scheme;
 use tokio::net::{TcpStream, lookup_host};
 
-/// The longest URL, in characters.
+/// The maximum length of a URL, in characters.
 pub const LONGEST: usize = 2000;
 
 /// Metadata services that are not at link-local addresses: AWS over IPv6, Alibaba Cloud, Oracle Cloud.
@@ -21,33 +21,33 @@ const METADATA: [IpAddr; 3] = [
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
 ];
 
-/// What is wrong with a URL.
+/// Why a URL is refused. The text continues a sentence that begins with the name of the field.
 #[derive(Debug, thiserror::Error)]
 pub enum UrlError {
-    /// Too long.
+    /// The URL is too long.
     #[error("has more than {LONGEST} characters")]
     TooLong,
-    /// No URL at all, or one that has to be written with percent signs.
-    #[error("must be a URL as `https://host/path`")]
+    /// The text is not a URL, or has characters that a URL has only in percent-encoding.
+    #[error("must be a URL such as `https://host/path`")]
     NoUrl,
-    /// Something else than HTTP.
+    /// The scheme is not HTTP or HTTPS.
     #[error("must begin with http:// or https://")]
     Scheme,
-    /// It would be listed and logged.
-    #[error("must not hold a user name or a password")]
+    /// The URL contains credentials, which would be listed and logged.
+    #[error("must not contain a user name or a password")]
     Credentials,
-    /// A part that is never sent.
-    #[error("must not hold `#`")]
+    /// The URL has a fragment, which is never sent.
+    #[error("must not contain `#`")]
     Fragment,
-    /// See [`may_connect`].
-    #[error("{0} is an address that nothing is posted to")]
+    /// The address is refused by [`may_connect`].
+    #[error("{0} is an address that webhooks may not post to")]
     Address(IpAddr),
 }
 
-/// Reads a URL that may be posted to.
+/// Parses a URL and checks that it may be posted to. A host name is not looked up yet.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Returns the first reason to refuse the URL.
 pub fn parse(url: &str) -> Result<Uri, UrlError> {
     if url.chars().count() > LONGEST {
         return Err(UrlError::TooLong);
@@ -63,7 +63,7 @@ pub fn parse(url: &str) -> Result<Uri, UrlError> {
     if authority.as_str().contains('@') {
         return Err(UrlError::Credentials);
     }
-    // A port that is no number is no port to this parser.
+    // This parser reports no port if the port is not a number.
     let host = authority.host();
     let port_is_read = authority.port_u16().is_some_and(|port| port > 0) || authority.as_str() == host;
     if host.is_empty() || !port_is_read {
@@ -75,7 +75,8 @@ pub fn parse(url: &str) -> Result<Uri, UrlError> {
     }
 }
 
-/// The address may be posted to: it is neither link-local, where most metadata services are, nor one of the others.
+/// Returns true if the address may be posted to. Link-local addresses, which most metadata services have, and the
+/// addresses of the other metadata services may not.
 #[must_use]
 pub fn may_connect(address: IpAddr) -> bool {
     // `::ffff:169.254.169.254` is reached over IPv4.
@@ -87,10 +88,11 @@ pub fn may_connect(address: IpAddr) -> bool {
     !link_local && !METADATA.contains(&address)
 }
 
-/// Connects to a URL's host.
+/// Connects to the host of a URL.
 ///
 /// # Errors
-/// Where its name cannot be looked up, none of its addresses may be connected to, or none takes the connection.
+/// Returns an error if the name cannot be looked up, or if no address of the host may be connected to or accepts the
+/// connection.
 pub async fn connect(uri: Uri) -> io::Result<TcpStream> {
     let host = uri.host().ok_or_else(|| io::Error::other("the URL names no host"))?;
     let default = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
@@ -98,7 +100,7 @@ pub async fn connect(uri: Uri) -> io::Result<TcpStream> {
     let (allowed, refused): (Vec<SocketAddr>, Vec<SocketAddr>) = found.partition(|found| may_connect(found.ip()));
     if allowed.is_empty() {
         let refused = refused.first().map(|found| UrlError::Address(found.ip()).to_string());
-        return Err(io::Error::other(refused.unwrap_or_else(|| "the host's name has no address".to_owned())));
+        return Err(io::Error::other(refused.unwrap_or_else(|| "the host name has no address".to_owned())));
     }
     let stream = TcpStream::connect(allowed.as_slice()).await?;
     // An event is one small write, and the next one waits for its answer.
@@ -106,7 +108,7 @@ pub async fn connect(uri: Uri) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// A host without the brackets that a URL puts around an IPv6 address.
+/// Returns a host without the brackets around an IPv6 address.
 fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_of_internal_applications_are_taken() {
+    fn urls_of_internal_applications_are_accepted() {
         for url in [
             "https://crm.example/hooks/trunkline?team=4",
             "http://127.0.0.1:9000",
@@ -129,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_url_is_told_why() {
+    fn each_refused_url_gets_its_reason() {
         for (url, wrong) in [
             ("", "must be a URL"),
             ("crm.example/hooks", "must be a URL"),
             ("/hooks", "must begin with"),
             ("ftp://crm.example/", "must begin with"),
-            ("http://user:secret@crm.example/", "must not hold a user name"),
-            ("http://crm.example/#now", "must not hold `#`"),
+            ("http://user:secret@crm.example/", "must not contain a user name"),
+            ("http://crm.example/#now", "must not contain `#`"),
             ("http://crm.example:99999/", "must be a URL"),
             ("http://crm.example:/", "must be a URL"),
             ("http://:80/", "must be a URL"),
@@ -168,9 +170,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_the_address_connected_to_that_is_judged() {
-        // The resolver reads this number as 169.254.169.254, which no look at the URL's text would tell.
+    async fn the_address_that_is_connected_to_is_checked() {
+        // The resolver reads this number as 169.254.169.254, which a check of the URL's text would not notice.
         let error = connect("http://2852039166/".parse().unwrap()).await.unwrap_err();
-        assert_eq!(error.to_string(), "169.254.169.254 is an address that nothing is posted to");
+        assert_eq!(error.to_string(), "169.254.169.254 is an address that webhooks may not post to");
     }
 }

@@ -1,43 +1,44 @@
-//! Who is calling, as a service method sees it.
+//! The caller of a request, as a service method sees it.
 
 use tonic::{Request, Status};
 
 use crate::api::Error;
 
-/// The holder of a valid key. It is in the extensions of every request that a service method gets.
+/// The holder of a valid key. It is in the extensions of every request that a service method receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// What it may do.
+    /// What the caller may do.
     pub kind: CallerKind,
-    /// The part of its key that is no secret, for logs and audit; `bootstrap` for the configured admin key.
+    /// The public part of the key, for logs and audit, or `bootstrap` for the configured admin key.
     pub key_id: String,
 }
 
-/// What a key is for.
+/// What the holder of a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallerKind {
-    /// Administration.
+    /// The caller may administer the platform.
     Admin,
-    /// One client's calls.
+    /// The caller may work with the calls of one client.
     Client {
-        /// Whose.
+        /// The id of that client.
         client_id: i64,
     },
 }
 
 impl Caller {
-    /// The caller of a request.
+    /// Returns the caller of a request.
     ///
     /// # Errors
-    /// Unauthenticated where the request did not pass the authentication layer, so that nothing is served by mistake.
+    /// Returns Unauthenticated if the request did not pass the authentication layer, so that nothing is served by
+    /// mistake.
     pub fn of<T>(request: &Request<T>) -> Result<&Self, Status> {
         request.extensions().get().ok_or_else(|| Error::Unauthenticated.into())
     }
 
-    /// The client whose calls these are.
+    /// Returns the id of the caller's client.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for an admin key, which has no calls.
+    /// Returns [`Error::Forbidden`] for an admin key, which belongs to no client.
     pub fn client_id(&self) -> Result<i64, Error> {
         match self.kind {
             CallerKind::Client { client_id } => Ok(client_id),
@@ -45,7 +46,7 @@ impl Caller {
         }
     }
 
-    /// Whether it holds an admin key.
+    /// Returns true if the caller has an admin key.
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.kind == CallerKind::Admin

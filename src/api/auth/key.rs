@@ -1,4 +1,4 @@
-//! API keys: how they are made, written and taken apart.
+//! Generates, formats and parses API keys.
 
 use std::fmt;
 
@@ -6,50 +6,50 @@ use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-/// What a key id, a secret and a checksum are written in; a digit's value is its place.
+/// The digits of a key id, a secret and a checksum. The value of a digit is its position.
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Characters of the part that names the key: 95 bits, so that no two ever meet.
+/// The length of the key id in characters: 95 bits, so that no two keys ever have the same.
 const KEY_ID: usize = 16;
-/// Characters of the part that proves it: 190 bits, which cannot be guessed, so that a plain SHA-256 keeps it safe.
+/// The length of the secret in characters: 190 bits, which cannot be guessed, so that a plain SHA-256 protects it.
 const SECRET: usize = 32;
-/// Characters of the CRC-32 over all that stands before: 62^6 is more than 2^32.
+/// The length of the CRC-32 over the rest of the key, in characters: 62^6 is more than 2^32.
 const CHECKSUM: usize = 6;
 
-/// What a key says it is for, in its prefix. What it may really do is in the store.
+/// What a key is for according to its prefix. What its holder may really do is in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyKind {
-    /// `tl_live_`: a client's.
+    /// `tl_live_`: the key of a client.
     Live,
-    /// `tl_test_`: a client's, in the sandbox.
+    /// `tl_test_`: the key of a client in the sandbox.
     Test,
-    /// `tl_admin_`: for administration.
+    /// `tl_admin_`: the key of an administrator.
     Admin,
 }
 
-/// A key as a caller presents it: `tl_live_<key id>_<secret><checksum>`, well-formed and with a right checksum.
+/// A key as a caller presents it: `tl_live_<key id>_<secret><checksum>`, well-formed and with a correct checksum.
 pub struct ApiKey {
-    /// What it says it is for.
+    /// What the prefix says that the key is for.
     pub kind: KeyKind,
-    /// The part that is no secret.
+    /// The public part of the key.
     pub key_id: String,
-    /// SHA-256 of the secret part, which is all that the store keeps of it.
+    /// SHA-256 of the secret part; the store has no more of the secret.
     pub secret_sha256: [u8; 32],
 }
 
-/// A key just made.
+/// A key that was just generated.
 pub struct NewKey {
-    /// The whole key; shown once, kept nowhere.
+    /// The whole key, which is shown once and stored nowhere.
     pub plaintext: SecretString,
-    /// To be stored.
+    /// The public part of the key, to be stored.
     pub key_id: String,
-    /// To be stored.
+    /// SHA-256 of the secret part, to be stored.
     pub secret_sha256: [u8; 32],
 }
 
 impl KeyKind {
     const ALL: [Self; 3] = [Self::Live, Self::Test, Self::Admin];
 
-    /// What its keys begin with.
+    /// Returns the prefix of keys of this kind.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
         match self {
@@ -61,7 +61,7 @@ impl KeyKind {
 }
 
 impl ApiKey {
-    /// A new key from the system's randomness.
+    /// Generates a key from the operating system's randomness.
     #[must_use]
     pub fn generate(kind: KeyKind) -> NewKey {
         let (key_id, secret) = (random(KEY_ID), random(SECRET));
@@ -70,7 +70,8 @@ impl ApiKey {
         NewKey { plaintext, key_id, secret_sha256: hash_secret(&secret) }
     }
 
-    /// Takes a key apart. None for what is no key or has a typing error: the store is not asked for those.
+    /// Parses a key. Returns None for a malformed key or one with a typing error, so that the store is not asked for
+    /// those.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let kind = KeyKind::ALL.into_iter().find(|kind| text.starts_with(kind.prefix()))?;
@@ -92,14 +93,14 @@ impl fmt::Debug for ApiKey {
 }
 
 impl NewKey {
-    /// The whole key, to be shown to its owner.
+    /// Returns the whole key, to be shown to its owner.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.plaintext.expose_secret()
     }
 }
 
-/// SHA-256 of a secret.
+/// Returns the SHA-256 of a secret.
 #[must_use]
 pub fn hash_secret(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_has_the_documented_form_and_comes_back_from_its_text() {
+    fn a_key_has_the_documented_form_and_is_parsed_again_from_its_text() {
         for kind in KeyKind::ALL {
             let new = ApiKey::generate(kind);
             let text = new.expose();
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn a_malformed_key_is_refused() {
         for text in ["", "tl_live_", "tl_live_x_y", "your_api_key", "tl_live_äöü", "ключ"] {
             assert!(ApiKey::parse(text).is_none(), "{text}");
         }

@@ -1,4 +1,4 @@
-//! The layer that lets in who has a key, before a body is read.
+//! The layer that admits requests with a valid key, before the body is read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,23 +18,24 @@ use crate::api::auth::store::{KeyStore, LookupFailed, StoredKey};
 use crate::api::rest::{BASE, OLD_BASE};
 use crate::api::{Error, fault};
 
-/// The header, and the metadata, that a key comes in.
+/// The name of the header, or of the gRPC metadata, with the key.
 pub const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Paths of gRPC and, below a REST base, of REST that need an admin key; the build script checks that no other method does.
+/// The prefix of gRPC paths that need an admin key. The build script checks that no other method does.
 const ADMIN_RPC: &str = "/trunkline.v1.AdminService/";
+/// The prefix, below a REST base, of REST paths that need an admin key.
 const ADMIN_REST: &str = "admin/";
 
-/// How long a looked-up key is trusted: a revoked one has to stop working within a second.
+/// How long a key that was looked up is trusted. A revoked key must stop working within a second.
 const CACHED_FOR: Duration = Duration::from_millis(500);
-/// Keys remembered at most, unknown ones included.
+/// How many keys are cached at most, unknown ones included.
 const CACHED_KEYS: u64 = 10_000;
-/// The fewest characters of an admin key that is configured.
+/// The minimum length of a configured admin key, in characters.
 const MIN_ADMIN_KEY: usize = 16;
-/// When to try again while the store is away.
+/// When a client should try again if the store cannot be reached.
 const STORE_AWAY: Duration = Duration::from_secs(1);
 
-/// Knows who holds a key. A clone is the same one.
+/// Finds out who holds a key. A clone shares the cache.
 #[derive(Clone)]
 pub struct Auth {
     inner: Arc<Inner>,
@@ -46,31 +47,32 @@ struct Inner {
     cache: Cache<String, Option<StoredKey>>,
 }
 
-/// Who was let in, and how often.
+/// The caller of an admitted request, and the limit on its requests.
 struct Admitted {
     caller: Caller,
     requests_per_second: Option<RequestsPerSecond>,
 }
 
-/// How many requests a second a caller may make, beside the [`Caller`] in a request's extensions; absent: any number.
+/// How many requests a second a caller may make. It is in the extensions of a request beside the [`Caller`]; without
+/// it, there is no limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RequestsPerSecond(pub f64);
 
-/// The admin key that configuration names, of any form, kept as its SHA-256.
+/// The admin key from the configuration, which may have any form. Only its SHA-256 is kept.
 pub struct AdminKey([u8; 32]);
 
-/// A configured admin key that can be guessed.
+/// The error about a configured admin key that is short enough to be guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the admin key has {length} characters, and needs at least {MIN_ADMIN_KEY}")]
+#[error("the admin key has {length} characters, but needs at least {MIN_ADMIN_KEY}")]
 pub struct AdminKeyTooShort {
     length: usize,
 }
 
 impl AdminKey {
-    /// A key of at least 16 characters.
+    /// Accepts a key of at least 16 characters.
     ///
     /// # Errors
-    /// If it is shorter.
+    /// Returns an error if the key is shorter.
     pub fn new(key: &SecretString) -> Result<Self, AdminKeyTooShort> {
         let length = key.expose_secret().chars().count();
         if length < MIN_ADMIN_KEY {
@@ -81,13 +83,13 @@ impl AdminKey {
 }
 
 impl Auth {
-    /// Knows the keys in `store`, and the configured admin key if there is one.
+    /// Admits the keys in `store`, and the configured admin key if there is one.
     pub fn new(store: Arc<dyn KeyStore>, admin: Option<AdminKey>) -> Self {
         let cache = Cache::builder().max_capacity(CACHED_KEYS).time_to_live(CACHED_FOR).build();
         Self { inner: Arc::new(Inner { store, admin, cache }) }
     }
 
-    /// Who holds the key in `headers`.
+    /// Finds out who holds the key in `headers`.
     async fn admit(&self, headers: &HeaderMap) -> Result<Admitted, Error> {
         let key = headers.get(X_API_KEY).and_then(|key| key.to_str().ok()).ok_or(Error::Unauthenticated)?;
         if let Some(AdminKey(admin)) = &self.inner.admin
@@ -114,16 +116,17 @@ impl Auth {
 
     async fn lookup(&self, key_id: &str) -> Result<Option<StoredKey>, Error> {
         let Inner { store, cache, .. } = &*self.inner;
-        // Requests that ask for one key at a time wait for one look-up.
+        // Concurrent requests with the same key share one look-up.
         let found = cache.try_get_with_by_ref(key_id, store.lookup(key_id)).await;
         found.map_err(|error: Arc<LookupFailed>| {
-            tracing::warn!(error = error.0.as_ref() as &dyn std::error::Error, "keys cannot be looked up");
+            tracing::warn!(error = error.0.as_ref() as &dyn std::error::Error, "cannot look up an API key");
             Error::Unavailable { message: "the store cannot be reached".to_owned(), retry_after: STORE_AWAY }
         })
     }
 }
 
-/// Puts the [`Caller`] and its [`RequestsPerSecond`] into the request's extensions and takes the key out of its headers, or answers in its place.
+/// Puts the [`Caller`] and its [`RequestsPerSecond`] into the extensions of the request, and removes the key from its
+/// headers. Refuses the request if it has no valid key, or no admin key although it needs one.
 pub async fn authenticate(State(auth): State<Auth>, mut request: Request, next: Next) -> Response {
     let Admitted { caller, requests_per_second } = match auth.admit(request.headers()).await {
         Ok(admitted) => admitted,

@@ -1,4 +1,4 @@
-//! Who is calling: one layer for REST, gRPC and gRPC-web, in front of every method.
+//! Authentication: one layer in front of every method, for REST, gRPC and gRPC-web.
 
 mod caller;
 mod key;
