@@ -229,7 +229,7 @@ impl Sender {
 
     async fn note_failure(&mut self, why: String) -> Option<End> {
         if self.delivery.failures == 0 {
-            warn!(webhook = self.webhook.id, %why, "the receiver did not accept an event; posting it again until it does");
+            warn!(webhook = self.webhook.id, %why, "the receiver did not accept an event; posting it again");
         }
         let failures = self.delivery.failures.saturating_add(1);
         let in_a_row = u32::try_from(failures).unwrap_or(u32::MAX);

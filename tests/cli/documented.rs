@@ -1,9 +1,9 @@
 //! Checks that `docs/cli.md` is true: its commands are run in order against a fresh `trunkline serve --sandbox`.
 //!
-//! A block of the kind `console` is a session: a line that begins with `$ ` is a command, and the lines after it are what
-//! it prints to standard output and standard error. `[..]` matches any text within a line, and a line `...` any lines. A
-//! block whose kind ends in a file name is that file. Blocks `console admin` use the admin key, all others the key of the
-//! sandbox's client.
+//! A block of the kind `console` is a session: a line that begins with `$ ` is a command, and the lines after it are
+//! what it prints to standard output and standard error. `[..]` matches any text within a line, and a line `...` any
+//! lines. A block whose kind ends in a file name is that file. Blocks `console admin` use the admin key, all others the
+//! key of the sandbox's client.
 
 use std::fs;
 use std::path::Path;
