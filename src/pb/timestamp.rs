@@ -11,11 +11,11 @@ use serde::ser::{self, Serialize, Serializer};
 /// A point in time, encoded as `google.protobuf.Timestamp`.
 ///
 /// In JSON it is RFC 3339: written in UTC with `Z`, to the millisecond if there is a fraction of a second, and to the
-/// second otherwise. A text without an offset is read as UTC. [`noticing_assumed_utc`] reports this, because it may be a
-/// mistake.
+/// second otherwise. A text without an offset is read as UTC. [`noticing_assumed_utc`] reports this, because it may be
+/// a mistake.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Message)]
 pub struct Timestamp {
-    /// Seconds since 1970-01-01T00:00:00Z.
+    /// Seconds since 1970-01-01T00:00:00Z, negative before that.
     #[prost(int64, tag = "1")]
     pub seconds: i64,
     /// Nanoseconds since that second, 0 to 999,999,999, even before 1970.

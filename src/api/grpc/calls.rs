@@ -178,7 +178,8 @@ async fn store(app: &App, rules: &Rules, new: &NewQuickCall) -> Result<(CallId, 
     }
 }
 
-/// Returns the client whose calls a caller may see, or `None` for an administrator, who may see the calls of all clients.
+/// Returns the client whose calls a caller may see, or `None` for an administrator, who may see the calls of all
+/// clients.
 fn whose(caller: &Caller) -> Option<i64> {
     match caller.kind {
         CallerKind::Client { client_id } => Some(client_id),

@@ -12,8 +12,8 @@ use crate::store::{Conn, Tx, do_not_call, queues};
 const ROOM_LATER: Duration = Duration::from_secs(5);
 
 impl App {
-    /// Cancels those of the calls that would reach a number on a do-not-call list, and returns the warnings. `place` names
-    /// the position of a call in its request.
+    /// Cancels those of the calls that would reach a number on a do-not-call list, and returns the warnings. `place`
+    /// names the position of a call in its request.
     pub(super) async fn cancel_listed(
         &self,
         conn: &mut Conn,

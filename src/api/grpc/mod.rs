@@ -1,4 +1,5 @@
-//! The services, one thin file each. A method checks the request, calls the store and answers. REST calls the same methods.
+//! The services, one thin file each. A method checks the request, calls the store and answers. REST calls the same
+//! methods.
 
 mod admin;
 mod app;

@@ -112,7 +112,8 @@ impl pb::queue_service_server::QueueService for Queues {
                 return Err(no_queue(request.queue_id));
             };
             let mut events = vec![queues::updated(&queue, &update, now)];
-            // A queue without open calls stays paused if the client pauses it: the pause is for the calls that come next.
+            // A queue without open calls stays paused if the client pauses it: the pause is for the calls that come
+            // next.
             if queue.status != QueueStatus::Paused.code() {
                 events.extend(queues::complete_ended(&mut tx, &[queue.id], now).await?);
             }

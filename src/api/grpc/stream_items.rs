@@ -59,11 +59,13 @@ struct Running {
     rules: Rules,
     rules_read: Instant,
     answers: mpsc::Sender<Result<StreamItemsResponse, Status>>,
-    /// An answer that the client has not had room for. It holds the sum of all answers since the last one that was sent.
+    /// An answer that the client has not had room for. It holds the sum of all answers since the last one that was
+    /// sent.
     unsent: Option<StreamItemsResponse>,
 }
 
-/// Serves one stream in a task of its own. The task completes a transaction that it has begun even if the client is gone.
+/// Serves one stream in a task of its own. The task completes a transaction that it has begun even if the client is
+/// gone.
 pub fn serve(app: App, caller: &Caller, incoming: Streaming<StreamItemsRequest>) -> Result<Answers, Error> {
     let holder = Holder { client_id: caller.client_id()?, key_id: caller.key_id.clone() };
     let (answers, answered) = mpsc::channel(ANSWERS);
@@ -143,7 +145,8 @@ impl Running {
                 self.rules_read = Instant::now();
             }
             let (mut calls, mut warnings) = self.check(&message, 0)?;
-            // Messages that have already arrived share the transaction, so that small messages are as fast as large ones.
+            // Messages that have already arrived share the transaction, so that small messages are as fast as large
+            // ones.
             let mut broken = None;
             while broken.is_none()
                 && let Some(more) = self.arrived_items(MAX_ITEMS - calls.len())
@@ -213,8 +216,8 @@ impl Running {
         Ok(())
     }
 
-    /// Answers how many items are durable. If the client does not read its answers, they are merged into one: waiting for
-    /// the client could deadlock, because the client may wait for its items to be read.
+    /// Answers how many items are durable. If the client does not read its answers, they are merged into one: waiting
+    /// for the client could deadlock, because the client may wait for its items to be read.
     fn answer(&mut self, mut warnings: Vec<String>) {
         let unsent = self.unsent.get_or_insert_default();
         unsent.queue_id = self.stream.queue_id;
@@ -238,7 +241,8 @@ impl Running {
     }
 }
 
-/// Sends the last answer and waits until the client takes it, has gone, or has not read it while the server is stopping.
+/// Sends the last answer and waits until the client takes it, has gone, or has not read it while the server is
+/// stopping.
 async fn send_last(
     answers: &mpsc::Sender<Result<StreamItemsResponse, Status>>,
     answer: Result<StreamItemsResponse, Status>,

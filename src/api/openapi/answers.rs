@@ -10,7 +10,8 @@ use crate::api::openapi::way::Way;
 use crate::api::openapi::{links, options};
 use crate::api::rest::Endpoint;
 
-/// A fault that many operations share: the HTTP status, the name of the component, the meaning, and the google.rpc codes.
+/// A fault that many operations share: the HTTP status, the name of the component, the meaning, and the google.rpc
+/// codes.
 type Fault = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
 const FAULTS: [Fault; 11] = [
@@ -29,7 +30,7 @@ const FAULTS: [Fault; 11] = [
     (
         "403",
         "Forbidden",
-        "The key does not allow this operation, or the listed fields ask for something that the client was not granted.",
+        "The key does not allow this operation, or the listed fields need a permission that the client lacks.",
         &["PERMISSION_DENIED"],
     ),
     ("404", "NotFound", "The object does not exist, or it belongs to another client.", &["NOT_FOUND"]),
@@ -113,8 +114,8 @@ fn success(
     let data = components.schema(&data, Way::Answer);
     if endpoint.streams {
         let text = format!(
-            "A stream of Server-Sent Events. The `data:` of an event is a `{data}` in JSON, and its `id:` is the cursor. \
-             If the stream fails, its last event is `error`, which holds the error body."
+            "A stream of Server-Sent Events. The `data:` of an event is a `{data}` in JSON, and its `id:` is the cursor. If \
+             the stream fails, its last event is `error`, which holds the error body."
         );
         let schema = Object::default().with("type", "string").with("contentMediaType", "text/event-stream");
         let content =
@@ -180,13 +181,16 @@ pub fn error_schema() -> Object {
         .with(
             "properties",
             Object::default()
-                .with("field", text("The path of the field, such as `data[0].action.Channel`. It is empty for the request as a whole."))
+                .with(
+                    "field",
+                    text("The path, such as `data[0].action.Channel`. It is empty for the request as a whole."),
+                )
                 .with("message", text("What is wrong with the field.")),
         )
         .with("required", list(["field", "message"]));
     let properties = Object::default()
         .with("message", text("The first fault, in words for a person."))
-        .with("status", text("").with("const", "error"))
+        .with("status", text("Always `error`; a success has `success`.").with("const", "error"))
         .with("code", text("The google.rpc code of the fault, for programs.").with("enum", list(codes)))
         .with(
             "errors",
@@ -195,7 +199,7 @@ pub fn error_schema() -> Object {
                 "Every broken rule, up to 50. If a value has the wrong JSON type, only that fault is listed.",
             ),
         )
-        .with("data", Object::default().with("type", "null"));
+        .with("data", Object::default().with("type", "null").with("description", "Always null."));
     Object::default()
         .with("type", "object")
         .with("description", "The body of every response other than a success, on every path.")

@@ -10,7 +10,7 @@ use crate::api::openapi::node::{Node, Object};
 pub struct Examples(Object);
 
 impl Examples {
-    /// Reads `examples.json`.
+    /// Reads the examples from `examples.json`.
     pub fn read() -> Self {
         // This cannot fail: the file is part of the binary, and a test reads it.
         Self(serde_json::from_str(include_str!("examples.json")).unwrap_or_default())

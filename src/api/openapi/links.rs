@@ -46,8 +46,8 @@ fn to(source: Source<'_>, target: &Endpoint, data: &MessageDescriptor) -> Option
     Some((method.name().to_owned(), link.into()))
 }
 
-/// Returns true if a parameter called `name` can only mean the field of `data` with that name. The `name` of a client, for
-/// example, is not the `name` of a node.
+/// Returns true if a parameter called `name` can only mean the field of `data` with that name. The `name` of a client,
+/// for example, is not the `name` of a node.
 fn is_its_own(name: &str, data: &MessageDescriptor) -> bool {
     name.ends_with("_id") || (name == "code" && data.name() == "Server")
 }

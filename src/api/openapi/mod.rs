@@ -1,8 +1,8 @@
 //! `/openapi.json`: OpenAPI 3.1 of every REST endpoint.
 //!
-//! Each part of the document has one source: paths and verbs come from the table `ENDPOINTS`, which also makes the routes;
-//! texts from the comments in the protos; types from their fields; and the values that a field may hold from the options
-//! in `options.proto`. `bin/test` checks with schemathesis that the server does what the document says.
+//! Each part of the document has one source: paths and verbs come from the table `ENDPOINTS`, which also makes the
+//! routes; texts from the comments in the protos; types from their fields; and the values that a field may hold from
+//! the options in `options.proto`. `bin/test` checks with schemathesis that the server does what the document says.
 
 mod answers;
 mod choice;

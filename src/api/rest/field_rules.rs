@@ -59,7 +59,8 @@ pub fn json_field(message: &MessageDescriptor, name: &str) -> Option<FieldDescri
     message.get_field_by_json_name(name).or_else(|| message.get_field_by_name(name))
 }
 
-/// Returns the names that the values of an enum have in JSON, except that of the unspecified value, which JSON never has.
+/// Returns the names that the values of an enum have in JSON, except that of the unspecified value, which JSON never
+/// has.
 pub fn enum_names(descriptor: &EnumDescriptor) -> Vec<String> {
     enum_values(descriptor).map(|(name, _)| name).collect()
 }

@@ -33,7 +33,8 @@ pub struct Change {
     entry: audit::NewEntry,
 }
 
-/// A transaction whose commit also writes the audit entry. If it is dropped, neither the change nor the entry is stored.
+/// A transaction whose commit also writes the audit entry. If it is dropped, neither the change nor the entry is
+/// stored.
 pub struct Audited {
     tx: Tx,
     entry: audit::NewEntry,
@@ -103,7 +104,7 @@ fn detail(request: &impl Serialize) -> Result<String, Error> {
     Ok(asked.to_string())
 }
 
-/// See `AdminService.ListAudit`.
+/// Returns entries of the audit log, newest first (`AdminService.ListAudit`).
 pub async fn list(app: App, request: pb::ListAuditRequest) -> Result<pb::ListAuditResponse, Error> {
     let size = Page::new(None, request.page_size)?.limit();
     if request.before.is_some_and(|before| before < 1) {

@@ -12,7 +12,7 @@ use crate::api::validate::{admin, patch};
 use crate::pb;
 use crate::store::{Conn, StoreError, clients, servers};
 
-/// See `AdminService.CreateClient`.
+/// Creates a client and its first API key (`AdminService.CreateClient`).
 pub async fn create(change: Change, request: pb::CreateClientRequest) -> Result<pb::CreateClientResponse, Error> {
     let mut tx = change.begin().await?;
     let new = admin::client(&request, &servers::list(&mut tx).await?)?;
@@ -28,7 +28,7 @@ pub async fn create(change: Change, request: pb::CreateClientRequest) -> Result<
     Ok(pb::CreateClientResponse { client: Some(client) })
 }
 
-/// See `AdminService.ListClients`.
+/// Returns a page of all clients (`AdminService.ListClients`).
 pub async fn list(app: App, request: pb::ListClientsRequest) -> Result<pb::ListClientsResponse, Error> {
     let page = Page::new(request.page, request.page_size)?;
     let mut conn = app.db.read().await?;
@@ -41,13 +41,13 @@ pub async fn list(app: App, request: pb::ListClientsRequest) -> Result<pb::ListC
     Ok(pb::ListClientsResponse { results, count, page: page.number, page_size: page.size })
 }
 
-/// See `AdminService.GetClient`.
+/// Returns the client with an id (`AdminService.GetClient`).
 pub async fn get(app: App, request: pb::GetClientRequest) -> Result<pb::GetClientResponse, Error> {
     let client = find(&mut app.db.read().await?, request.client_id).await?;
     Ok(pb::GetClientResponse { client: Some(client) })
 }
 
-/// See `AdminService.UpdateClient`.
+/// Changes the fields of a client that the request sets or names (`AdminService.UpdateClient`).
 pub async fn update(change: Change, request: pb::UpdateClientRequest) -> Result<pb::UpdateClientResponse, Error> {
     let id = request.client_id;
     let mut tx = change.begin().await?;

@@ -8,7 +8,7 @@ use crate::api::validate::{do_not_call as rules, paging::Page};
 use crate::pb;
 use crate::store::do_not_call::{self, PLATFORM};
 
-/// See `AdminService.ListPlatformDoNotCall`.
+/// Returns a page of the numbers that no client may call (`AdminService.ListPlatformDoNotCall`).
 pub async fn list(
     app: App,
     request: pb::ListPlatformDoNotCallRequest,
@@ -19,7 +19,7 @@ pub async fn list(
     Ok(pb::ListPlatformDoNotCallResponse { results, count, page: page.number, page_size: page.size })
 }
 
-/// See `AdminService.AddPlatformDoNotCall`.
+/// Adds numbers that no client may call (`AdminService.AddPlatformDoNotCall`).
 pub async fn add(
     change: Change,
     request: pb::AddPlatformDoNotCallRequest,
@@ -31,7 +31,7 @@ pub async fn add(
     Ok(pb::AddPlatformDoNotCallResponse { added_count: i32::try_from(added).unwrap_or(i32::MAX) })
 }
 
-/// See `AdminService.RemovePlatformDoNotCall`.
+/// Removes a number that no client may call (`AdminService.RemovePlatformDoNotCall`).
 pub async fn remove(
     change: Change,
     request: pb::RemovePlatformDoNotCallRequest,

@@ -10,7 +10,7 @@ use crate::api::validate::admin;
 use crate::pb;
 use crate::store::clients::{self as store, Grant};
 
-/// See `AdminService.SetGrant`.
+/// Creates a grant or replaces its limits (`AdminService.SetGrant`).
 pub async fn set(change: Change, request: pb::SetGrantRequest) -> Result<pb::SetGrantResponse, Error> {
     admin::grant(&request)?;
     let mut tx = change.begin().await?;
@@ -27,7 +27,7 @@ pub async fn set(change: Change, request: pb::SetGrantRequest) -> Result<pb::Set
     Ok(pb::SetGrantResponse { grant: Some(convert::grant(grant)) })
 }
 
-/// See `AdminService.ListGrants`.
+/// Returns all grants of a client (`AdminService.ListGrants`).
 pub async fn list(app: App, request: pb::ListGrantsRequest) -> Result<pb::ListGrantsResponse, Error> {
     let mut conn = app.db.read().await?;
     clients::find(&mut conn, request.client_id).await?;
@@ -36,7 +36,7 @@ pub async fn list(app: App, request: pb::ListGrantsRequest) -> Result<pb::ListGr
     Ok(pb::ListGrantsResponse { count: count(&results), results })
 }
 
-/// See `AdminService.DeleteGrant`.
+/// Deletes the grant of a client for a server (`AdminService.DeleteGrant`).
 pub async fn delete(change: Change, request: pb::DeleteGrantRequest) -> Result<pb::DeleteGrantResponse, Error> {
     let (client_id, code) = (request.client_id, request.asterisk_server_code);
     let mut tx = change.begin().await?;

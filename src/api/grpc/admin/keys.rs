@@ -13,7 +13,7 @@ use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::keys;
 
-/// See `AdminService.CreateKey`.
+/// Creates another API key for a client (`AdminService.CreateKey`).
 pub async fn create(change: Change, request: pb::CreateKeyRequest) -> Result<pb::CreateKeyResponse, Error> {
     let (client_id, now) = (request.client_id, change.now);
     let expires_at = request.expires_at.map(jiff::Timestamp::try_from).transpose();
@@ -32,7 +32,7 @@ pub async fn create(change: Change, request: pb::CreateKeyRequest) -> Result<pb:
     Ok(pb::CreateKeyResponse { key: Some(key) })
 }
 
-/// See `AdminService.ListKeys`.
+/// Returns a client's keys without their secrets (`AdminService.ListKeys`).
 pub async fn list(app: App, request: pb::ListKeysRequest) -> Result<pb::ListKeysResponse, Error> {
     let mut conn = app.db.read().await?;
     clients::find(&mut conn, request.client_id).await?;
@@ -41,7 +41,7 @@ pub async fn list(app: App, request: pb::ListKeysRequest) -> Result<pb::ListKeys
     Ok(pb::ListKeysResponse { count: count(&results), results })
 }
 
-/// See `AdminService.RevokeKey`.
+/// Revokes an API key of a client (`AdminService.RevokeKey`).
 pub async fn revoke(change: Change, request: pb::RevokeKeyRequest) -> Result<pb::RevokeKeyResponse, Error> {
     let mut tx = change.begin().await?;
     let Some(key) = keys::revoke(&mut tx, request.client_id, &request.key_id, change.now).await? else {

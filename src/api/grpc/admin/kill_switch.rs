@@ -9,7 +9,7 @@ use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::settings::{self, KillSwitch};
 
-/// See `AdminService.SetKillSwitch`.
+/// Engages or releases the kill switch (`AdminService.SetKillSwitch`).
 pub async fn set(change: Change, request: pb::SetKillSwitchRequest) -> Result<pb::SetKillSwitchResponse, Error> {
     let switch = checked(request)?;
     let mut tx = change.begin().await?;
@@ -18,7 +18,7 @@ pub async fn set(change: Change, request: pb::SetKillSwitchRequest) -> Result<pb
     Ok(pb::SetKillSwitchResponse { kill_switch: Some(answer(switch, Some(change.now))) })
 }
 
-/// See `AdminService.GetKillSwitch`.
+/// Returns the state of the kill switch (`AdminService.GetKillSwitch`).
 pub async fn get(app: App, _: pb::GetKillSwitchRequest) -> Result<pb::GetKillSwitchResponse, Error> {
     let (switch, changed_at) = settings::get::<KillSwitch>(&mut app.db.read().await?).await?;
     Ok(pb::GetKillSwitchResponse { kill_switch: Some(answer(switch, changed_at)) })

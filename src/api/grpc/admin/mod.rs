@@ -1,7 +1,7 @@
 //! `AdminService`, one file for each noun. The authentication layer lets only requests with an admin key get here.
 //!
-//! A method that changes something gets a [`Change`], whose transaction is the only way to write. That transaction cannot
-//! be committed without an audit entry.
+//! A method that changes something gets a [`Change`], whose transaction is the only way to write. That transaction
+//! cannot be committed without an audit entry.
 
 mod audit;
 mod clients;
@@ -24,7 +24,7 @@ use super::unary::run_to_completion;
 use crate::api::Error;
 use crate::pb;
 
-/// Serves `AdminService`.
+/// The implementation of `AdminService`.
 pub struct Admin(pub App);
 
 impl Admin {
@@ -42,8 +42,8 @@ impl Admin {
         run_to_completion(method(self.0.clone(), request.into_inner())).await
     }
 
-    /// Runs a method that changes something. Its name in the audit log is that of its request without `Request`, such as
-    /// `UpdateServer`.
+    /// Runs a method that changes something. Its name in the audit log is that of its request without `Request`, such
+    /// as `UpdateServer`.
     async fn change<Req, Res, Work>(
         &self,
         asked: &'static str,

@@ -9,18 +9,18 @@ use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::{Conn, nodes};
 
-/// See `AdminService.ListNodes`.
+/// Returns the nodes that share the store (`AdminService.ListNodes`).
 pub async fn list(app: App, _: pb::ListNodesRequest) -> Result<pb::ListNodesResponse, Error> {
     let results = all(&mut app.db.read().await?).await?;
     Ok(pb::ListNodesResponse { count: count(&results), results })
 }
 
-/// See `AdminService.DrainNode`.
+/// Makes a node hand over its servers (`AdminService.DrainNode`).
 pub async fn drain(change: Change, request: pb::DrainNodeRequest) -> Result<pb::DrainNodeResponse, Error> {
     Ok(pb::DrainNodeResponse { node: Some(set(change, &request.name, true).await?) })
 }
 
-/// See `AdminService.ResumeNode`.
+/// Lets a drained node take servers again (`AdminService.ResumeNode`).
 pub async fn resume(change: Change, request: pb::ResumeNodeRequest) -> Result<pb::ResumeNodeResponse, Error> {
     Ok(pb::ResumeNodeResponse { node: Some(set(change, &request.name, false).await?) })
 }

@@ -7,13 +7,13 @@ use crate::api::validate::admin;
 use crate::pb;
 use crate::store::settings::{self, PlatformPolicy};
 
-/// See `AdminService.GetPlatformPolicy`.
+/// Returns the dial policy that holds for all clients (`AdminService.GetPlatformPolicy`).
 pub async fn get(app: App, _: pb::GetPlatformPolicyRequest) -> Result<pb::GetPlatformPolicyResponse, Error> {
     let (policy, _) = settings::get::<PlatformPolicy>(&mut app.db.read().await?).await?;
     Ok(pb::GetPlatformPolicyResponse { policy: Some(answer(policy)) })
 }
 
-/// See `AdminService.SetPlatformPolicy`.
+/// Replaces the dial policy that holds for all clients (`AdminService.SetPlatformPolicy`).
 pub async fn set(
     change: Change,
     request: pb::SetPlatformPolicyRequest,

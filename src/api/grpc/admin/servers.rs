@@ -12,7 +12,7 @@ use crate::pb;
 use crate::store::servers::{self, Removal};
 use crate::store::{Conn, StoreError};
 
-/// See `AdminService.CreateServer`.
+/// Adds an Asterisk server and wakes the dialer (`AdminService.CreateServer`).
 pub async fn create(change: Change, request: pb::CreateServerRequest) -> Result<pb::CreateServerResponse, Error> {
     let new = admin::server(&request, admin::Secret::New(&request.secret), &change.app.sealer, change.now)?;
     let mut tx = change.begin().await?;
@@ -24,7 +24,7 @@ pub async fn create(change: Change, request: pb::CreateServerRequest) -> Result<
     Ok(pb::CreateServerResponse { server: Some(server) })
 }
 
-/// See `AdminService.ListServers`.
+/// Returns all Asterisk servers with their status (`AdminService.ListServers`).
 pub async fn list(app: App, _: pb::ListServersRequest) -> Result<pb::ListServersResponse, Error> {
     let states = servers::states(&mut app.db.read().await?, None).await?;
     let now = Millis::now();
@@ -32,13 +32,13 @@ pub async fn list(app: App, _: pb::ListServersRequest) -> Result<pb::ListServers
     Ok(pb::ListServersResponse { count: count(&results), results })
 }
 
-/// See `AdminService.GetServer`.
+/// Returns the server with a code (`AdminService.GetServer`).
 pub async fn get(app: App, request: pb::GetServerRequest) -> Result<pb::GetServerResponse, Error> {
     let server = find(&mut app.db.read().await?, &request.code).await?;
     Ok(pb::GetServerResponse { server: Some(server) })
 }
 
-/// See `AdminService.UpdateServer`.
+/// Changes the fields of a server that the request sets or names (`AdminService.UpdateServer`).
 pub async fn update(change: Change, request: pb::UpdateServerRequest) -> Result<pb::UpdateServerResponse, Error> {
     let code = request.code.clone();
     let mut tx = change.begin().await?;
@@ -59,7 +59,7 @@ pub async fn update(change: Change, request: pb::UpdateServerRequest) -> Result<
     Ok(pb::UpdateServerResponse { server: Some(server) })
 }
 
-/// See `AdminService.DeleteServer`.
+/// Removes a server that no call needs (`AdminService.DeleteServer`).
 pub async fn delete(change: Change, request: pb::DeleteServerRequest) -> Result<pb::DeleteServerResponse, Error> {
     let code = request.code;
     let mut tx = change.begin().await?;
@@ -79,7 +79,7 @@ pub async fn delete(change: Change, request: pb::DeleteServerRequest) -> Result<
     Ok(pb::DeleteServerResponse {})
 }
 
-/// See `AdminService.TestServer`.
+/// Logs in to a server and returns what dialing needs but did not find (`AdminService.TestServer`).
 pub async fn test(app: App, request: pb::TestServerRequest) -> Result<pb::TestServerResponse, Error> {
     let found = servers::get(&mut app.db.read().await?, &request.code).await?;
     let server = found.ok_or_else(|| missing(&request.code))?;

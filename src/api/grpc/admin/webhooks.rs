@@ -17,7 +17,7 @@ use crate::webhooks::post::Message;
 use crate::webhooks::route::Route;
 use crate::webhooks::sign;
 
-/// See `AdminService.CreateWebhook`.
+/// Creates a webhook with a new signing secret (`AdminService.CreateWebhook`).
 pub async fn create(change: Change, request: pb::CreateWebhookRequest) -> Result<pb::CreateWebhookResponse, Error> {
     let kinds = rules::webhook(&request)?;
     let secret = sign::new_secret();
@@ -33,7 +33,7 @@ pub async fn create(change: Change, request: pb::CreateWebhookRequest) -> Result
     Ok(pb::CreateWebhookResponse { webhook: Some(webhook) })
 }
 
-/// See `AdminService.ListWebhooks`.
+/// Returns webhooks without their secrets (`AdminService.ListWebhooks`).
 pub async fn list(app: App, request: pb::ListWebhooksRequest) -> Result<pb::ListWebhooksResponse, Error> {
     let mut conn = app.db.read().await?;
     if let Some(client_id) = request.client_id {
@@ -44,7 +44,7 @@ pub async fn list(app: App, request: pb::ListWebhooksRequest) -> Result<pb::List
     Ok(pb::ListWebhooksResponse { count: count(&results), results })
 }
 
-/// See `AdminService.DeleteWebhook`.
+/// Deletes a webhook and stops its deliveries (`AdminService.DeleteWebhook`).
 pub async fn delete(change: Change, request: pb::DeleteWebhookRequest) -> Result<pb::DeleteWebhookResponse, Error> {
     let mut tx = change.begin().await?;
     if !webhooks::delete(&mut tx, request.webhook_id).await? {
@@ -56,7 +56,7 @@ pub async fn delete(change: Change, request: pb::DeleteWebhookRequest) -> Result
     Ok(pb::DeleteWebhookResponse {})
 }
 
-/// See `AdminService.TestWebhook`.
+/// Posts one test event to a webhook and returns the result (`AdminService.TestWebhook`).
 pub async fn test(app: App, request: pb::TestWebhookRequest) -> Result<pb::TestWebhookResponse, Error> {
     let id = request.webhook_id;
     // The connection is returned before the receiver is called, because the receiver may take long.
