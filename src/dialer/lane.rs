@@ -22,12 +22,10 @@ use super::lease::{self, LaneStatus};
 use super::limiter::Limits;
 use super::requests::{self, Reply};
 use super::resume;
-use super::tracker::{Live, Now, Output, Tracker};
-use crate::ami::{self, Action, Event, HeaderValue, Incoming, Link};
-use crate::domain::attempt::Attempt;
-use crate::domain::commit::{Claim, Expiry};
+use super::tracker::{Now, Output, Tracker};
+use crate::ami::{self, Event, Incoming, Link};
+use crate::domain::commit::Claim;
 use crate::domain::ids::CallId;
-use crate::domain::retry::Tally;
 use crate::domain::status::ServerStatus;
 use crate::domain::time::Millis;
 use crate::domain::wait_reasons::LaneWaits;
@@ -250,55 +248,6 @@ impl Running {
 
     fn owns_surely(&self) -> bool {
         Instant::now() < *self.may_dial_until.borrow()
-    }
-
-    /// Sends what the store granted.
-    fn take_committed(&mut self, claims: Vec<Claim>, granted: &HashSet<CallId>, expired: Vec<Expiry>) {
-        let (now, mut unsent, mut stale) = (now(), Vec::new(), Vec::new());
-        for expiry in expired {
-            self.expiring.remove(&expiry.call.id);
-        }
-        for claim in claims {
-            let Some(unconfirmed) = self.unconfirmed.remove(&claim.call.id) else { continue };
-            if !granted.contains(&claim.call.id) {
-                // Some rule is another one by now, or the call is: what was read is out of date.
-                (self.needs_feed, self.out_of_date) = (true, true);
-                continue;
-            }
-            if !self.owns_surely() || unconfirmed.is_stale(now.wall, now.instant) {
-                self.out_of_date = true;
-                stale.push(claim);
-            } else if !self.may_dial() || !self.originate(unconfirmed) {
-                unsent.push(claim);
-            }
-        }
-        self.withdraw(stale, "the commit took too long to dial by what was read before it");
-        self.withdraw(unsent, UNSENT);
-        self.dispatch.wake();
-    }
-
-    fn originate(&mut self, unconfirmed: UnconfirmedClaim) -> bool {
-        let UnconfirmedClaim { claim, ready, originate, mut permits, .. } = unconfirmed;
-        let spec = ready.spec;
-        let Ok(action_id) = HeaderValue::try_from(claim.attempt.to_string()) else { return false };
-        if self.link.post(action_id, Action::Originate(Box::new(originate))).is_err() {
-            return false;
-        }
-        permits.sent();
-        let attempt = claim.attempt;
-        let live = Live {
-            claim,
-            max_retries: ready.call.max_retries,
-            retry_rules: spec.retry_rules,
-            tally: Tally(ready.call.tally),
-            recording: spec.recording,
-            recording_begun: false,
-            timeout: Duration::from_millis(spec.timeout_ms.into()),
-            attempt: Attempt::new(),
-            permits,
-        };
-        self.tracker.begin(attempt, live, now());
-        true
     }
 
     fn take_in(&mut self, batch: Vec<Incoming>) {

@@ -12,6 +12,7 @@ use super::limiter::Limits;
 use crate::domain::limits::{ClientLimits, TrunkLimits};
 use crate::domain::policy::Policy;
 use crate::domain::window::Windows;
+use crate::store::client_terms::ClientTerms;
 use crate::store::lanes::{self, LaneClient, LaneQueue, ServerLimits};
 use crate::store::settings::{self, KillSwitch, PlatformPolicy};
 use crate::store::{Conn, Result, do_not_call};
@@ -166,16 +167,13 @@ impl Rules {
 
 impl ClientRules {
     fn new(row: LaneClient, platform: &PlatformPolicy, generation: u64) -> Option<Self> {
-        let read =
-            || Ok::<_, serde_json::Error>((serde_json::from_str(&row.policy)?, serde_json::from_str(&row.limits)?));
-        let (policy, limits): (Policy, ClientLimits) = match read() {
-            Ok(read) => read,
+        let ClientTerms { policy, limits } = match ClientTerms::read(&row.policy, &row.limits, platform) {
+            Ok(terms) => terms,
             Err(error) => {
                 warn!(client = row.id, %error, "its policy or limits cannot be read, and nothing of it is dialed");
                 return None;
             }
         };
-        let policy = policy.under(platform.denied_prefixes.iter().collect());
         let grant = Limits { max_live: row.max_live_calls, per_second: row.calls_per_second };
         Some(Self { row, policy, limits, grant, generation })
     }

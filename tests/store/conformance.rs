@@ -67,6 +67,15 @@ pub fn ended(claim: &Claim, from: CallStatus, outcome: Outcome, next_try: Option
     change(claim, What::Ended { from, outcome, cause: Some(16), billable_seconds, next_try })
 }
 
+/// Makes the changes of a dialing call whose attempt ends with an outcome; an answered call is answered before it ends.
+pub fn course(claim: &Claim, outcome: Outcome, next_try: Option<Millis>) -> Vec<Change> {
+    let (dialing, answered) = (CallStatus::Dialing, CallStatus::Answered);
+    if outcome != Outcome::Answered {
+        return vec![ended(claim, dialing, outcome, next_try)];
+    }
+    vec![change(claim, What::Moved { from: dialing, to: answered }), ended(claim, answered, outcome, next_try)]
+}
+
 /// Selects a page of a queue's calls without a filter.
 pub async fn page(store: &Store, id: i64, offset: i64, limit: i64) -> Vec<calls::Call> {
     let queue = queue_of(store, id).await;
@@ -310,8 +319,7 @@ async fn a_retry_rule_revives_what_failed_and_gives_up_what_waits(store: Store) 
     let lane = store.lane("a").await.unwrap();
     let claims = claim_all(&store, &lane, 1, id).await;
     let outcomes = [Outcome::Busy, Outcome::Answered, Outcome::Unallocated];
-    let changes =
-        claims.iter().zip(outcomes).map(|(claim, end)| ended(claim, CallStatus::Dialing, end, None)).collect();
+    let changes = claims.iter().zip(outcomes).flat_map(|(claim, end)| course(claim, end, None)).collect();
     commit(&store.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
     let rule = QueueUpdate { retry: Some(true), retry_count: Some(2), retry_gap: Some(0), ..QueueUpdate::default() };
     let queue = update(&store, id, rule).await;

@@ -8,7 +8,7 @@ use trunkline::store::call_lists::{self, CallFilter};
 use trunkline::store::journal::{Group, commit};
 use trunkline::store::queues::{self, QueueFilter, QueueUpdate};
 
-use super::conformance::{change, due, ended, queue_of, update};
+use super::conformance::{course, due, queue_of, update};
 use super::engines::on_both_engines;
 use super::store::{NOW, Store, claim, new_call};
 
@@ -67,13 +67,9 @@ async fn calls_are_found_by_status_outcome_and_number(store: Store) {
     let lane = store.lane("a").await.unwrap();
     let claims: Vec<_> = due(&store, id).await.iter().take(3).map(claim).collect();
     commit(&store.db, &lane, 1, &Group { claims: claims.clone(), ..Group::default() }).await.unwrap();
-    let changes = vec![
-        ended(&claims[0], CallStatus::Dialing, Outcome::Busy, None),
-        ended(&claims[1], CallStatus::Dialing, Outcome::Busy, Some(Millis(NOW.0 + 1))),
-        change(&claims[2], What::Moved { from: CallStatus::Dialing, to: CallStatus::Answered }),
-        ended(&claims[2], CallStatus::Answered, Outcome::Answered, None),
-    ];
-    commit(&store.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
+    let ends = [(Outcome::Busy, None), (Outcome::Busy, Some(Millis(NOW.0 + 1))), (Outcome::Answered, None)];
+    let changes = claims.iter().zip(ends).flat_map(|(claim, (outcome, next))| course(claim, outcome, next));
+    commit(&store.db, &lane, 2, &Group { changes: changes.collect(), ..Group::default() }).await.unwrap();
 
     let status = |status| CallFilter { status: Some(status), ..CallFilter::default() };
     for (at, positions) in [

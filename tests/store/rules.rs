@@ -17,7 +17,7 @@ use trunkline::store::queues::{self, QueueUpdate};
 use trunkline::store::settings::{self, KillSwitch};
 use trunkline::store::{Conn, Tx, retries};
 
-use super::conformance::{claim_all, due, ended, kinds, queue_of};
+use super::conformance::{claim_all, course, due, ended, kinds, queue_of};
 use super::engines::on_both_engines;
 use super::store::{NOW, Store, claim, withdrawal};
 use crate::support::wait;
@@ -140,8 +140,7 @@ async fn a_call_that_ends_after_retry_false_is_not_tried_again(store: Store) {
     // The lane still has the old rule.
     let again = Some(Millis(NOW.0 + 1000));
     let ends = [(Outcome::Busy, again), (Outcome::Unknown, again), (Outcome::Answered, None)];
-    let changes =
-        claims.iter().zip(ends).map(|(claim, (outcome, next))| ended(claim, CallStatus::Dialing, outcome, next));
+    let changes = claims.iter().zip(ends).flat_map(|(claim, (outcome, next))| course(claim, outcome, next));
     commit(&store.db, &lane, 2, &Group { changes: changes.collect(), ..Group::default() }).await.unwrap();
     let queue = queue_of(&store, id).await;
     assert_eq!((queue.retrying, queue.failed, queue.unknown, queue.completed), (0, 1, 1, 1));

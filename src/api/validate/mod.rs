@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use crate::api::Error;
 use crate::domain::limits::ClientLimits;
 use crate::domain::policy::Policy;
+use crate::store::client_terms::ClientTerms;
 use crate::store::clients::Client;
 use crate::store::servers::Server;
 use crate::store::settings::PlatformPolicy;
@@ -49,9 +50,7 @@ pub struct ServerRules {
 impl Rules {
     /// From what is stored.
     pub fn new(client: Client, servers: Vec<Server>, platform: &PlatformPolicy) -> Result<Self, Error> {
-        let policy: Policy = serde_json::from_str(&client.policy).map_err(Error::internal)?;
-        let policy = policy.under(platform.denied_prefixes.iter().collect());
-        let limits = serde_json::from_str(&client.limits).map_err(Error::internal)?;
+        let ClientTerms { policy, limits } = ClientTerms::read(&client.policy, &client.limits, platform)?;
         let mut by_code = HashMap::new();
         for server in servers {
             let recording_dirs = server.recording_dirs()?;

@@ -1,23 +1,28 @@
-//! How a lane comes by calls, and begins them.
+//! How a lane gets calls and begins them: it asks the feeder, claims what may go, and sends what the store granted.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Running;
-use crate::dialer::claim::{claim, is_free};
+use super::{Running, UNSENT, now};
+use crate::ami::{Action, HeaderValue};
+use crate::dialer::claim::{UnconfirmedClaim, claim, is_free};
 use crate::dialer::dispatch::Picked;
 use crate::dialer::feed::{Ask, Feed};
 use crate::dialer::journal::Entry;
 use crate::dialer::ready::call_ref;
-use crate::domain::commit::{Expiry, Refusal};
+use crate::dialer::tracker::Live;
+use crate::domain::attempt::Attempt;
+use crate::domain::commit::{Claim, Expiry, Refusal};
 use crate::domain::ids::CallId;
+use crate::domain::retry::Tally;
 use crate::domain::status::Outcome;
 use crate::domain::time::Millis;
 use crate::store::calls::Call;
 
 impl Running {
-    /// Asks the feeder for more, where there may be some and it is not at work already.
+    /// Asks the feeder for more calls, if there may be some and it is not reading already.
     pub(super) fn feed(&mut self) {
         if self.feeding || !self.needs_feed {
             return;
@@ -34,10 +39,11 @@ impl Running {
         self.feeding = self.asks.send(Ask { buffered, head_of_line_blocks, known, rules_of, anew }).is_ok();
     }
 
+    /// Takes in what the feeder read: calls to buffer, calls that end, and requests of clients.
     pub(super) fn take_feed(&mut self, feed: Option<Feed>) {
         self.feeding = false;
         let Some(mut feed) = feed else {
-            // The store is away; the next tick asks again.
+            // The store cannot be reached; the next tick asks again.
             return;
         };
         let runnable: HashSet<i64> = feed.runnable.iter().map(|runnable| runnable.queue.id).collect();
@@ -50,7 +56,7 @@ impl Running {
         self.tracker.keep_rules(|queue_id| runnable.contains(&queue_id) || claimed.contains(&queue_id));
         let unconfirmed = &self.unconfirmed;
         self.dispatch.take_feed(&mut feed, |id| unconfirmed.contains_key(&id), Instant::now().into_std());
-        // What may not go makes room for what stands behind it.
+        // Calls that may not go make room for those behind them.
         let makes_room = !(feed.refusals.is_empty() && feed.deferrals.is_empty());
         self.needs_feed |= feed.more || (makes_room && self.dispatch.runs_low());
         self.expire(feed.overdue);
@@ -60,6 +66,7 @@ impl Running {
         self.take_commands(feed.commands);
     }
 
+    /// Asks the journal to expire calls whose deadline has passed.
     fn expire(&mut self, calls: Vec<Call>) {
         let at = Millis::now();
         let mut expiries = Vec::new();
@@ -77,14 +84,15 @@ impl Running {
         }
     }
 
-    /// Claims as many calls as all limits let go out now.
+    /// Claims as many calls as all limits let go out now. They are originated when the store has granted the claims: see
+    /// [`Running::take_committed`].
     pub(super) fn dial(&mut self) {
         let (instant, at) = (Instant::now().into_std(), Millis::now());
         if !self.may_dial() || self.dispatch.rests() {
             return;
         }
         if self.tracker.is_unresponsive(instant) {
-            // Until an answer comes, or the next tick.
+            // Until an answer arrives, or the next tick.
             self.dispatch.rest();
             return;
         }
@@ -103,7 +111,7 @@ impl Running {
                             self.unconfirmed.insert(call.id, unconfirmed);
                         }
                         Err(error) => {
-                            let why = format!("no Originate can be made of it: {error}");
+                            let why = format!("no Originate can be made of this call: {error}");
                             refusals.push(Refusal { call, from, at, outcome: Outcome::Rejected, why });
                         }
                     }
@@ -118,5 +126,55 @@ impl Running {
         if !claims.is_empty() {
             let _ = self.entries.send(Entry::Claims(claims));
         }
+    }
+
+    /// Sends the Originates of the claims that the store granted.
+    pub(super) fn take_committed(&mut self, claims: Vec<Claim>, granted: &HashSet<CallId>, expired: Vec<Expiry>) {
+        let (now, mut unsent, mut stale) = (now(), Vec::new(), Vec::new());
+        for expiry in expired {
+            self.expiring.remove(&expiry.call.id);
+        }
+        for claim in claims {
+            let Some(unconfirmed) = self.unconfirmed.remove(&claim.call.id) else { continue };
+            if !granted.contains(&claim.call.id) {
+                // A rule or the call has changed since: what was read is out of date.
+                (self.needs_feed, self.out_of_date) = (true, true);
+                continue;
+            }
+            if !self.owns_surely() || unconfirmed.is_stale(now.wall, now.instant) {
+                self.out_of_date = true;
+                stale.push(claim);
+            } else if !self.may_dial() || !self.originate(unconfirmed) {
+                unsent.push(claim);
+            }
+        }
+        self.withdraw(stale, "the commit took too long to dial by what was read before it");
+        self.withdraw(unsent, UNSENT);
+        self.dispatch.wake();
+    }
+
+    /// Sends a claimed call's Originate, and follows the attempt from here on. Returns false if it cannot be sent.
+    fn originate(&mut self, unconfirmed: UnconfirmedClaim) -> bool {
+        let UnconfirmedClaim { claim, ready, originate, mut permits, .. } = unconfirmed;
+        let spec = ready.spec;
+        let Ok(action_id) = HeaderValue::try_from(claim.attempt.to_string()) else { return false };
+        if self.link.post(action_id, Action::Originate(Box::new(originate))).is_err() {
+            return false;
+        }
+        permits.sent();
+        let attempt = claim.attempt;
+        let live = Live {
+            claim,
+            max_retries: ready.call.max_retries,
+            retry_rules: spec.retry_rules,
+            tally: Tally(ready.call.tally),
+            recording: spec.recording,
+            recording_begun: false,
+            timeout: Duration::from_millis(spec.timeout_ms.into()),
+            attempt: Attempt::new(),
+            permits,
+        };
+        self.tracker.begin(attempt, live, now());
+        true
     }
 }
