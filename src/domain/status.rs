@@ -87,7 +87,7 @@ pub enum ServerStatus {
 
 /// A code in the store that no variant has: the row was written by a later version, or is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{code} is no {what} that this version knows")]
+#[error("this version knows no {what} with the code {code}")]
 pub struct UnknownCode {
     what: &'static str,
     code: i16,
