@@ -69,7 +69,7 @@ pub struct Call {
     pub ended_at: Option<i64>,
     pub billable_seconds: Option<i32>,
     pub hangup_cause: Option<i16>,
-    /// The call's [`Tally`](crate::domain::retry::Tally).
+    /// How often its attempts ended in each way, a [`Tally`](crate::domain::retry::Tally).
     pub tally: i64,
 }
 

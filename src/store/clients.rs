@@ -153,7 +153,7 @@ pub async fn grants(conn: &mut Conn, client_id: i64) -> Result<Vec<Grant>> {
     })?)
 }
 
-/// Reads one client.
+/// Reads the client with this id.
 pub async fn get(conn: &mut Conn, id: i64) -> Result<Option<Client>> {
     Ok(with_conn!(conn, |c| clients::table.find(id).select(Client::as_select()).first(c).await.optional())?)
 }

@@ -23,7 +23,7 @@ pub const DETAIL: &str = "on the do-not-call list";
 pub struct Entry {
     /// The client whose list it is; [`PLATFORM`] for the platform's list.
     pub client_id: i64,
-    /// The number's digits.
+    /// The digits of the number.
     pub number: String,
     /// Why the number is on the list.
     pub reason: Option<String>,

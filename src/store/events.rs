@@ -20,9 +20,9 @@ use crate::domain::time::Millis;
 /// An event that is about to be stored.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
-    /// When it happened.
+    /// When the event happened.
     pub at: Millis,
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
     /// The client that the event belongs to.
     pub client_id: i64,
@@ -73,7 +73,7 @@ impl NewEvent {
 pub struct Event {
     /// The event's number, which is the cursor of streams.
     pub seq: i64,
-    /// When it happened, in milliseconds since 1970.
+    /// When the event happened, in milliseconds since 1970.
     pub at: i64,
     /// The code of an [`EventKind`].
     pub kind: i16,

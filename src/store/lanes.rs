@@ -17,7 +17,7 @@ use crate::domain::time::Millis;
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = queues)]
 pub struct LaneQueue {
-    /// The queue itself.
+    /// The queue with its retry rules.
     #[diesel(embed)]
     pub queue: Queue,
     /// The queue's priority, 0 to 9.
@@ -35,7 +35,7 @@ pub struct LaneQueue {
 /// A client that may dial through a server.
 #[derive(Clone, Debug, PartialEq, Queryable)]
 pub struct LaneClient {
-    /// The client's id.
+    /// The id of the client.
     pub id: i64,
     /// The client's [`ClientLimits`](crate::domain::limits::ClientLimits) as JSON.
     pub limits: String,

@@ -46,7 +46,7 @@ pub struct Server {
 /// A server with its lane.
 #[derive(Clone, Debug)]
 pub struct ServerState {
-    /// The server's settings.
+    /// The server as it is configured.
     pub server: Server,
     /// The lease of its lane, once a node has dialed through it.
     pub lease: Option<Lease>,
@@ -170,7 +170,7 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<Server>> {
     })?)
 }
 
-/// Reads one server.
+/// Reads the server with this code.
 pub async fn get(conn: &mut Conn, code: &str) -> Result<Option<Server>> {
     Ok(with_conn!(conn, |c| {
         servers::table

@@ -110,7 +110,7 @@ pub async fn list(conn: &mut Conn, client_id: Option<i64>) -> Result<Vec<Webhook
     })?)
 }
 
-/// Reads one webhook.
+/// Reads the webhook with this id.
 pub async fn get(conn: &mut Conn, id: i64) -> Result<Option<Webhook>> {
     Ok(with_conn!(conn, |c| webhooks::table.find(id).select(Webhook::as_select()).first(c).await.optional())?)
 }
