@@ -1,4 +1,4 @@
-//! Holds a waiting call against the rules of now: what was right when it was stored may not be any more.
+//! Checks waiting calls against the present rules: a call that was allowed when it was stored may be forbidden now.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,19 +13,19 @@ use crate::store::calls::Call;
 use crate::store::destinations;
 use crate::store::{Conn, Result, do_not_call};
 
-/// What becomes of a waiting call.
+/// The result of checking a waiting call.
 pub enum Checked {
-    /// It may go.
+    /// The call may be dialed.
     Ready(Box<Ready>),
-    /// It may not go any more.
+    /// The call may not be dialed any more.
     Refused(Refusal),
-    /// Not today.
+    /// The call may not be dialed today.
     Deferred(Deferral),
-    /// Its client may not dial through the server now; that may change.
+    /// The call's client may not dial through the server now. That may change, so the call waits.
     Foreign,
 }
 
-/// What the store says of the numbers of some calls.
+/// What the store knows of the numbers of some calls.
 #[derive(Debug, Default)]
 pub struct Lists {
     listed: HashSet<(i64, String)>,
@@ -34,7 +34,7 @@ pub struct Lists {
     next_day: Millis,
 }
 
-/// Parses what is stored of a call.
+/// Parses a stored call. An error is a call that this version cannot read.
 pub fn read(mut call: Call) -> Result<Ready> {
     let (spec, from) = (call.originate_spec()?, call.status()?);
     call.spec = String::new();
@@ -42,7 +42,7 @@ pub fn read(mut call: Call) -> Result<Ready> {
     Ok(Ready { call, spec, from, trunk: None, checks, generation: 0 })
 }
 
-/// Asks the store about the numbers of calls, where any rule depends on it.
+/// Asks the store about the numbers of these calls, if any rule depends on them.
 pub async fn look_up(conn: &mut Conn, calls: &[Ready], rules: &Rules, now: Millis) -> Result<Lists> {
     let (day, next_day) = destination::day(now);
     let mut lists = Lists { day, next_day, ..Lists::default() };
@@ -67,7 +67,7 @@ pub async fn look_up(conn: &mut Conn, calls: &[Ready], rules: &Rules, now: Milli
     Ok(lists)
 }
 
-/// Whether the call may go.
+/// Decides whether a call may be dialed.
 pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Checked {
     let client_id = call.call.client_id;
     let Some(client) = rules.client(client_id) else { return Checked::Foreign };
@@ -80,7 +80,7 @@ pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Chec
         return refused(Outcome::Canceled, format!("{number} is on a do-not-call list"));
     }
     if let Some(denied) = client.policy.check(&call.spec).into_iter().next() {
-        let why = format!("the dial policy forbids it by now: {}: {}", denied.field, denied.why);
+        let why = format!("the dial policy forbids it now: {}: {}", denied.field, denied.why);
         return refused(Outcome::Rejected, why);
     }
     if let Some(limit) = client.limits.max_calls_per_destination_per_day
@@ -100,7 +100,8 @@ fn daily_limit(rules: &Rules, client: i64) -> Option<i32> {
     rules.client(client)?.limits.max_calls_per_destination_per_day
 }
 
-/// The number that a daily limit counts: the person's, where it was given, else the one that is dialed.
+/// Returns the number that a daily limit counts: the contact number if the client gave one, otherwise the dialed
+/// number.
 fn destination(call: &Ready) -> Option<String> {
     let dialed = || number::dialed(&call.spec.channel).0.and_then(number::digits);
     call.call.contact_number.map(|contact| contact.to_string()).or_else(dialed)

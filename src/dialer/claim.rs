@@ -1,4 +1,4 @@
-//! Claims: what turns a call that waits into an attempt on record, and what an Originate of it needs.
+//! Claims: how a waiting call becomes an attempt, and what its Originate needs.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -13,19 +13,19 @@ use crate::domain::destination;
 use crate::domain::ids::{AttemptId, CallId, channel_id};
 use crate::domain::time::Millis;
 
-/// A claim on its way through the store, with what its Originate needs.
+/// A claim that is not committed yet, with what its Originate needs.
 pub struct UnconfirmedClaim {
     pub claim: Claim,
     pub ready: Ready,
     pub originate: Originate,
-    /// The permits that it holds.
+    /// The permits that the attempt holds.
     pub permits: Permits,
-    /// When it was picked.
+    /// When dispatch picked the call.
     pub picked: Instant,
 }
 
-/// Nothing on its way stands in the way of the call: neither a live channel that its own id would begin, nor another
-/// call to a number that may be called only so often a day.
+/// Returns true if no other call blocks this one: there is no live or claimed channel id that begins with its own, and
+/// no claim of a call to the same number if the number may be called only so often a day.
 pub fn is_free(tracker: &Tracker, unconfirmed: &HashMap<CallId, UnconfirmedClaim>, ready: &Ready) -> bool {
     let takes_id = || {
         let own = ready.spec.channel_id.as_deref()?;
@@ -45,11 +45,12 @@ pub fn is_free(tracker: &Tracker, unconfirmed: &HashMap<CallId, UnconfirmedClaim
     takes_id().is_none() && takes_number().is_none()
 }
 
-/// How long after it was picked a call may still go out: limits, windows and switches were looked at then.
+/// How long after it was picked a call may still be sent: limits, windows and the kill switch were checked then.
 const MAX_CLAIM_AGE: Duration = Duration::from_secs(2);
 
 impl UnconfirmedClaim {
-    /// It was held up for so long that its rules must be looked at again, or its deadline has passed.
+    /// Returns true if the claim took so long that its rules must be checked again, or if the call's deadline has
+    /// passed.
     #[must_use]
     pub fn is_stale(&self, at: Millis, now: Instant) -> bool {
         now.saturating_duration_since(self.picked) > MAX_CLAIM_AGE
@@ -57,7 +58,7 @@ impl UnconfirmedClaim {
     }
 }
 
-/// Makes a claim of a call that was picked `now`. An error is what Asterisk would not read.
+/// Makes a claim of a call that was picked `now`. An error is a value that Asterisk would not accept.
 pub fn claim(ready: Ready, permits: Permits, at: Millis, now: Instant) -> Result<UnconfirmedClaim, InvalidValue> {
     let attempt = AttemptId::new();
     let number = ready.call.attempts + 1;
@@ -65,7 +66,7 @@ pub fn claim(ready: Ready, permits: Permits, at: Millis, now: Instant) -> Result
     let originate = wire::originate(&ready.call, &ready.spec, &channel_id)?;
     let mut checks = ready.checks.clone();
     if let Some(destination) = &mut checks.destination {
-        // It may have been read before midnight.
+        // The call may have been read before midnight.
         destination.day = destination::day(at).0;
     }
     let claim = Claim { call: ready.call_ref(), from: ready.from, attempt, number, channel_id, at, checks };
@@ -78,7 +79,7 @@ mod tests {
     use crate::dialer::fixtures;
 
     #[test]
-    fn a_claim_that_was_held_up_is_stale_and_so_is_one_behind_its_deadline() {
+    fn a_claim_that_was_held_up_is_stale_and_so_is_one_after_its_deadline() {
         let (picked, at) = (Instant::now(), Millis(1_000));
         let mut ready = fixtures::ready(1, "PJSIP/1@gw1");
         ready.call.deadline = Some(2_000);

@@ -1,4 +1,4 @@
-//! What limits a client on all servers of this node: the one thing that lanes share.
+//! The limits of clients on all servers of this node: the only state that lanes share.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,15 +9,15 @@ use tokio::sync::watch;
 
 use super::limiter::{LimitReached, Limiter, Limits, Permit};
 
-/// The limits of all clients. One lock is held for the moment in which a call begins, so that two lanes can never both
-/// take the last permit.
+/// The limits of all clients. One lock is held while a call begins, so that two lanes can never both take the last
+/// permit.
 #[derive(Clone, Debug)]
 pub struct Clients(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     limiters: Mutex<Limiters>,
-    /// A lane was refused, and wants to know when a permit gets free.
+    /// True if a lane was refused, and wants to know when a permit becomes free.
     wanted: AtomicBool,
     freed: watch::Sender<()>,
 }
@@ -25,12 +25,12 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Limiters {
     by_client: HashMap<i64, Limiter>,
-    /// How many [`Uncounted`] there are.
+    /// How many [`Uncounted`] exist.
     uncounted: usize,
 }
 
-/// Calls may live that hold no permit yet. As long as this exists, no call begins of a client whose live calls are
-/// limited.
+/// Says that calls may be live which hold no permit yet. While one of these exists, no call of a client with a limit on
+/// live calls begins.
 #[derive(Debug)]
 pub struct Uncounted(Arc<Shared>);
 
@@ -44,7 +44,7 @@ impl Drop for Uncounted {
     }
 }
 
-/// One live call of a client.
+/// The permit of one live call of a client.
 #[derive(Debug)]
 pub struct ClientPermit {
     permit: Option<Permit>,
@@ -52,7 +52,7 @@ pub struct ClientPermit {
 }
 
 impl ClientPermit {
-    /// Its Originate is on the wire.
+    /// Notes that the call's Originate was sent.
     pub fn sent(&mut self) {
         if let Some(permit) = &mut self.permit {
             permit.sent();
@@ -62,7 +62,7 @@ impl ClientPermit {
 
 impl Drop for ClientPermit {
     fn drop(&mut self) {
-        // First free, then tell: who was told must find it.
+        // The permit is freed before lanes are notified, so that they find it free.
         drop(self.permit.take());
         if self.shared.wanted.swap(false, Ordering::SeqCst) {
             self.shared.freed.send_replace(());
@@ -81,12 +81,12 @@ impl Default for Clients {
 }
 
 impl Clients {
-    /// Another limit from now on.
+    /// Changes a client's limits from now on.
     pub fn set(&self, client_id: i64, set: Limits, now: Instant) {
         self.0.lock().of(client_id, now).set(set, now);
     }
 
-    /// Begins a call of the client, if it may have one more.
+    /// Begins a call of a client, if its limits allow one more.
     pub fn begin(&self, client_id: i64, now: Instant) -> Result<ClientPermit, LimitReached> {
         let mut limiters = self.0.lock();
         self.0.ask(&mut limiters, client_id, now)?;
@@ -94,24 +94,24 @@ impl Clients {
         Ok(self.permit(permit))
     }
 
-    /// Whether the client may have one more, for now: another lane may take it.
+    /// Checks whether a client may begin a call. Another lane may still take the last permit.
     pub fn check(&self, client_id: i64, now: Instant) -> Result<(), LimitReached> {
         self.0.ask(&mut self.0.lock(), client_id, now)
     }
 
-    /// A call of the client is live that began before.
+    /// Takes a permit for a call of the client that was live before.
     pub fn adopt(&self, client_id: i64, now: Instant) -> ClientPermit {
         self.permit(self.0.lock().of(client_id, now).adopt())
     }
 
-    /// Calls of any client may live that [`Clients::hold`] was not told of yet.
+    /// Says that calls of any client may be live which [`Clients::adopt`] was not called for yet.
     #[must_use]
     pub fn uncounted(&self) -> Uncounted {
         self.0.lock().uncounted += 1;
         Uncounted(Arc::clone(&self.0))
     }
 
-    /// Changes when a permit gets free that a lane had wanted.
+    /// Returns a receiver that changes when a permit becomes free that a lane had wanted.
     #[must_use]
     pub fn freed(&self) -> watch::Receiver<()> {
         self.0.freed.subscribe()
@@ -132,7 +132,8 @@ impl Shared {
         if !matches!(first, Err(LimitReached::Live { .. })) {
             return first;
         }
-        // Wanted first, then looked at again: a permit that gets free in between is either seen or told.
+        // Marked as wanted first, then checked again, so that a permit which becomes free in between is either seen or
+        // notified.
         self.wanted.store(true, Ordering::SeqCst);
         limiters.check(client_id, now)
     }

@@ -17,24 +17,24 @@ use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
 use crate::domain::wait_reasons::{LaneWaits, QueueWaits, Reason, WaitReason};
 
-/// What was picked.
+/// A call that dispatch picked.
 #[derive(Debug)]
 pub enum Picked {
-    /// A call that begins, with the permits that are its own now.
+    /// A call that begins, with the permits that it holds from now on.
     Begins(Box<Ready>, Permits),
     /// A call whose deadline has passed.
     Overdue(Box<Ready>),
 }
 
-/// The calls at hand and the limits of one lane.
+/// The buffered calls of one lane, and its limits.
 #[derive(Debug)]
 pub struct Dispatch {
     scheduler: Scheduler,
     limiters: Limiters,
     stopped: bool,
-    /// What the feeder says of each queue's windows.
+    /// What the feeder reported of each queue's windows.
     queues: BTreeMap<i64, QueueWaits>,
-    /// Nothing at hand may go before something else happens.
+    /// True if no buffered call may begin before something else happens.
     stalled: bool,
 }
 
@@ -55,7 +55,7 @@ impl<F: FnMut(&Ready) -> bool> May for Now<'_, F> {
 }
 
 impl Dispatch {
-    /// Of a server with these limits, with no call at hand.
+    /// Makes the dispatch of a server with these limits, with empty buffers.
     #[must_use]
     pub fn new(server: Limits, clients: Clients, now: Instant) -> Self {
         Self {
@@ -67,13 +67,13 @@ impl Dispatch {
         }
     }
 
-    /// Takes in what was read. A call in `taken` is on its way already.
+    /// Takes in what the feeder read. Calls for which `taken` returns true are claimed already.
     pub fn take_feed(&mut self, feed: &mut Feed, taken: impl Fn(CallId) -> bool, now: Instant) {
         self.stopped = feed.stopped;
         self.limiters.set(feed, now);
         let generation = |client: i64| feed.grants.get(&client).map(|(_, generation)| *generation);
         let closed: HashSet<i64> = feed.quick_closed.iter().map(|(queue, _)| *queue).collect();
-        // What was held against another policy is read again.
+        // Calls that were checked against another policy are read again.
         self.scheduler.keep_only(&feed.runnable, feed.buffer, |call| {
             generation(call.call.client_id) == Some(call.generation) && !closed.contains(&call.call.queue_id)
         });
@@ -97,15 +97,15 @@ impl Dispatch {
         self.stalled = false;
     }
 
-    /// A round begins: see [`Dispatch::next`].
+    /// Begins a round: see [`Dispatch::next`].
     pub fn begin_round(&mut self) {
         self.stalled = false;
         self.scheduler.begin_round();
         self.limiters.begin_round();
     }
 
-    /// The next call of the round that begins at `now`; None where the round is over. `is_free` says that nothing on
-    /// the server is in the call's way.
+    /// Returns the next call of the round that began at `now`, or None if the round is over. `is_free` says that no
+    /// other call on the server blocks the call.
     pub fn next(&mut self, at: Millis, now: Instant, mut is_free: impl FnMut(&Ready) -> bool) -> Option<Picked> {
         if self.stopped || self.scheduler.is_empty() {
             return None;
@@ -125,85 +125,85 @@ impl Dispatch {
         None
     }
 
-    /// When the next round should begin though nothing happened; None where only an event can change anything.
+    /// Returns when the next round should begin even if nothing happens; None if only an event can change anything.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
         self.limiters.next().filter(|_| self.stalled && !self.scheduler.is_empty())
     }
 
-    /// There is nothing to dial, or nothing that may be dialed, until something happens.
+    /// Returns true if there is nothing to dial, or nothing that may be dialed, until something happens.
     #[must_use]
     pub fn rests(&self) -> bool {
         self.stopped || self.stalled || self.scheduler.is_empty()
     }
 
-    /// Nothing begins until something happens, or a second passes.
+    /// Begins no call until something happens, or a second passes.
     pub fn rest(&mut self) {
         self.stalled = true;
         self.limiters.begin_round();
     }
 
-    /// Something happened that may let calls go.
+    /// Notes that something happened which may let calls begin.
     pub fn wake(&mut self) {
         self.stalled = false;
     }
 
-    /// A call ended so.
+    /// Notes how a call ended.
     pub fn saw(&mut self, trunk: Option<&Arc<str>>, outcome: Outcome, now: Instant) {
         self.limiters.saw(trunk, outcome, now);
         self.stalled = false;
     }
 
-    /// The permits of a call that began before this lane did.
+    /// Returns the permits of a call that began before this lane did.
     pub fn adopt(&mut self, call: CallRef, trunk: Option<&str>, now: Instant) -> Permits {
         self.limiters.adopt(call.queue_id, call.client_id, trunk, now)
     }
 
-    /// Few calls are at hand, and the store has more.
+    /// Returns true if few calls are buffered, and the store has more.
     #[must_use]
     pub fn runs_low(&self) -> bool {
         self.scheduler.runs_low()
     }
 
-    /// How many calls of each queue are at hand.
+    /// Returns how many calls of each queue are buffered.
     #[must_use]
     pub fn lengths(&self) -> HashMap<i64, Length> {
         self.scheduler.lengths()
     }
 
-    /// The queues whose lines are filled with what is stuck, and the trunks that stand in the way there.
+    /// Returns the queues that are head-of-line blocked, and the full trunks that block them.
     #[must_use]
     pub fn head_of_line_blocks(&self) -> HashMap<i64, HashSet<Arc<str>>> {
         self.scheduler.head_of_line_blocks()
     }
 
-    /// All calls at hand.
+    /// Returns the ids of all buffered calls.
     #[must_use]
     pub fn buffered(&self) -> HashSet<CallId> {
         self.scheduler.buffered()
     }
 
-    /// A second passes: what keeps calls from going out since the last one.
+    /// Notes that a second has passed. Returns what has kept calls waiting since the last one.
     pub fn tick(&mut self, now: Instant, mut is_free: impl FnMut(&Ready) -> bool) -> LaneWaits {
         let mut queues = self.queues.clone();
         for buffer in self.scheduler.buffers() {
-            let told = queues.entry(buffer.queue_id).or_default();
-            told.rest = self.limiters.in_the_way(buffer.queue_id, buffer.client_id);
-            told.due_retries = retries(buffer.calls.iter());
-            told.some = self.some(buffer, &mut is_free);
-            // What was not read will meet with what all that was read meets with.
-            let blocked: i64 = told.some.iter().map(|(_, calls)| calls).sum();
-            if told.rest.is_none() && usize::try_from(blocked) == Ok(buffer.calls.len()) && blocked > 0 {
-                told.rest = told.some.iter().max_by_key(|(_, calls)| *calls).map(|(held, _)| held.clone());
+            let waits = queues.entry(buffer.queue_id).or_default();
+            waits.rest = self.limiters.in_the_way(buffer.queue_id, buffer.client_id);
+            waits.due_retries = retries(buffer.calls.iter());
+            waits.some = self.some(buffer, &mut is_free);
+            // Calls that were not read would be blocked for the reason for which all calls that were read are blocked.
+            let blocked: i64 = waits.some.iter().map(|(_, calls)| calls).sum();
+            if waits.rest.is_none() && usize::try_from(blocked) == Ok(buffer.calls.len()) && blocked > 0 {
+                waits.rest = waits.some.iter().max_by_key(|(_, calls)| *calls).map(|(reason, _)| reason.clone());
             }
         }
         for call in self.scheduler.quick() {
-            let told = queues.entry(call.call.queue_id).or_default();
-            told.rest = self
+            let waits = queues.entry(call.call.queue_id).or_default();
+            waits.rest = self
                 .limiters
                 .in_the_way(call.call.queue_id, call.call.client_id)
                 .or_else(|| self.own_wait_reason(call, &mut is_free));
-            told.due_retries += i64::from(call.from == CallStatus::Retrying);
+            waits.due_retries += i64::from(call.from == CallStatus::Retrying);
         }
         self.limiters.forget_reached();
         self.limiters.recover(now);
@@ -213,16 +213,16 @@ impl Dispatch {
 
     fn some(&self, buffer: &Buffer, is_free: &mut impl FnMut(&Ready) -> bool) -> Vec<(WaitReason, i64)> {
         let mut some: Vec<(WaitReason, i64)> = Vec::new();
-        for held in buffer.calls.iter().filter_map(|call| self.own_wait_reason(call, is_free)) {
-            match some.iter_mut().find(|(known, _)| *known == held) {
+        for reason in buffer.calls.iter().filter_map(|call| self.own_wait_reason(call, is_free)) {
+            match some.iter_mut().find(|(known, _)| *known == reason) {
                 Some((_, calls)) => *calls += 1,
-                None => some.push((held, 1)),
+                None => some.push((reason, 1)),
             }
         }
         some
     }
 
-    /// What holds this call, whatever holds its queue.
+    /// Returns what keeps this call waiting, apart from what keeps its whole queue waiting.
     fn own_wait_reason(&self, call: &Ready, is_free: &mut impl FnMut(&Ready) -> bool) -> Option<WaitReason> {
         let trunk = call.trunk.as_ref().and_then(|trunk| self.limiters.in_the_way_of(trunk));
         trunk.or_else(|| {

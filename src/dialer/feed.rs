@@ -88,7 +88,7 @@ pub struct Runnable {
 /// The due calls of one queue.
 #[derive(Debug)]
 pub struct Due {
-    /// The queue's id.
+    /// The id of the queue.
     pub queue_id: i64,
     /// The calls in the queue's order.
     pub calls: Vec<Ready>,
@@ -99,7 +99,7 @@ pub struct Due {
 /// How many calls of a queue the lane has buffered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Length {
-    /// All calls.
+    /// How many calls are buffered.
     pub all: usize,
     /// The calls that could not go when they were last checked, for a reason of their own such as a full trunk. Calls
     /// behind them might go.

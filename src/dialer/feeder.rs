@@ -24,24 +24,26 @@ use crate::store::destinations;
 use crate::store::lanes::{self, LaneQueue, Mark, Place};
 use crate::store::{Conn, Db, Result};
 
-/// Quick calls that are read at once.
+/// How many quick calls are read at once.
 const QUICK: usize = 256;
 
-/// Calls past their deadline that are read at once.
+/// How many calls past their deadline are read at once.
 const OVERDUE: usize = 512;
 
-/// How many calls of all queues together are at hand, and of one queue at most and at least.
+/// How many calls a lane buffers of all queues together, and of one queue at most and at least.
 const BUFFERED: usize = 4096;
 const MOST_OF_ONE: usize = 512;
 const LEAST_OF_ONE: usize = 16;
-/// How many lines are read at once behind one that is filled with what is stuck: most of it is passed over.
+/// How many times a buffer's size is read at once after a head-of-line block. Most of it is passed over.
 const BEYOND_BLOCK: usize = 8;
-/// How long none is, where the last one had found nothing.
+/// How long nothing is read after a head-of-line block if the last read had found nothing.
 const REST: Duration = Duration::from_millis(500);
-/// Clients' wishes that are read at once: more than a server has channels, for they stay until they are carried out.
+/// How many end requests are read at once: more than a server has channels, because they stay until they are carried
+/// out.
 const COMMANDS: usize = 10_000;
 
-/// Starts the feeder of a server's lane: it answers each [`Ask`] with one [`Feed`].
+/// Starts the feeder of a server's lane. It answers each [`Ask`] with one [`Feed`]; None if the store could not be
+/// read.
 pub fn start(
     db: Db,
     server: String,
@@ -68,7 +70,7 @@ pub fn start(
             let Some(asked) = asked else { return };
             let read = feeder.read(&asked).await;
             if let Err(error) = &read {
-                warn!(server = %feeder.server, %error, "cannot read what is due");
+                warn!(server = %feeder.server, %error, "cannot read due calls; the next tick tries again");
             }
             if feed.send(read.ok()).is_err() {
                 return;
@@ -83,22 +85,22 @@ struct Feeder {
     server: String,
     clients: Clients,
     rules: Rules,
-    /// Names of trunks, so that all calls of one share it.
+    /// The names of trunks, so that all calls of a trunk share one.
     trunks: HashMap<String, Arc<str>>,
-    /// Calls that cannot be read, so that each is told once.
+    /// Calls that cannot be read, so that each is logged once.
     unreadable: HashSet<CallId>,
-    /// By queue.
+    /// How far was read after the head-of-line block of each queue.
     head_of_line_blocks: HashMap<i64, HeadOfLineBlock>,
 }
 
-/// How far was read behind calls that are stuck.
+/// How far was read after a head-of-line block.
 #[derive(Default)]
 struct HeadOfLineBlock {
-    /// The trunks that they are stuck for, and whose calls are passed over.
+    /// The trunks that are full, whose calls are passed over.
     full: HashSet<Arc<str>>,
-    /// By time zone; none at the beginning.
+    /// How far was read, by time zone; empty at the beginning.
     marks: HashMap<String, Mark>,
-    /// There was nothing else, and no look is taken before this.
+    /// Nothing else was found, so nothing is read before this time.
     rests_until: Option<Instant>,
 }
 
@@ -139,7 +141,7 @@ impl Feeder {
     }
 
     async fn read_quick(&mut self, conn: &mut Conn, asked: &Ask, now: Millis, feed: &mut Feed) -> Result<()> {
-        // Some of them may not go: those are read in vain, and must not keep the others from being read.
+        // Some quick calls may not be dialed now. They are read in vain, and must not keep the others from being read.
         let limit = QUICK + asked.known.len().min(BUFFERED);
         let found = lanes::due_quick(conn, &self.server, now, rows(limit)).await?;
         feed.more_quick = found.len() == limit;
@@ -151,7 +153,7 @@ impl Feeder {
                         opens(windows.as_deref(), call.originate_spec().ok().and_then(|spec| spec.time_zone), now)
                     }
                     Err(error) => {
-                        warn!(queue = call.queue_id, %error, "its calling windows cannot be read, and are closed");
+                        warn!(queue = call.queue_id, %error, "its calling windows cannot be read, and are taken as closed");
                         Some(None)
                     }
                 };
@@ -184,7 +186,7 @@ impl Feeder {
         let windows = match self.rules.windows(id, windows.as_deref()) {
             Ok(windows) => windows,
             Err(error) => {
-                warn!(queue = id, %error, "its calling windows cannot be read, and are closed");
+                warn!(queue = id, %error, "its calling windows cannot be read, and are taken as closed");
                 runnable.closed.insert(String::new(), None);
                 return Ok(runnable);
             }
@@ -222,8 +224,8 @@ impl Feeder {
         Ok(runnable)
     }
 
-    /// The next calls of a queue in these time zones that may go by their time, and whether there are more. Where the
-    /// queue is blocked, those alone that lie behind the jam and do not belong to it.
+    /// Reads the next due calls of a queue in these time zones, and whether there are more. If the queue is
+    /// head-of-line blocked, reads only calls after the block, and only those that it does not hold up.
     async fn read_due(
         &mut self,
         conn: &mut Conn,
@@ -237,7 +239,7 @@ impl Feeder {
         let zones = open.len().max(1);
         let share = |rows: usize| (rows / zones).max(LEAST_OF_ONE);
         let limit = match head_of_line_block {
-            // What is at hand is read again, for the store still calls it waiting; it is left out below.
+            // Buffered calls are read again, because they still wait in the store; they are left out below.
             None => share(buffer) + asked.buffered.get(&queue_id).map_or(0, |buffered| buffered.all),
             Some(_) => share(BEYOND_BLOCK * buffer),
         };
@@ -252,14 +254,14 @@ impl Feeder {
             let mut due = self.parse(due);
             if let Some(head_of_line_block) = &mut head_of_line_block {
                 due.retain(|call| call.trunk.as_ref().is_none_or(|trunk| !head_of_line_block.full.contains(trunk)));
-                // Only some: their trunk may be the next one that is full.
+                // Only some are taken, because their trunk may be the next one that is full.
                 if due.len() > share(buffer / 4) {
                     due.truncate(share(buffer / 4));
                     last = due.last().map(|call| mark(&call.call));
                 }
                 match last {
                     Some(mark) => head_of_line_block.marks.insert(zone, mark),
-                    // Behind the end it begins anew.
+                    // After the end, reading starts from the beginning again.
                     None => head_of_line_block.marks.remove(&zone),
                 };
             }
@@ -278,10 +280,11 @@ impl Feeder {
         Ok((calls, more))
     }
 
-    /// How far was read behind the jam of a queue, where it is blocked. From the beginning where a trunk has room again.
+    /// Returns how far was read after the head-of-line block of a queue, if there is one. Reading starts from the
+    /// beginning if a trunk has room again.
     fn head_of_line_block(&mut self, queue_id: i64, asked: &Ask, buffer: usize) -> Option<HeadOfLineBlock> {
         let Some(full) = asked.head_of_line_blocks.get(&queue_id) else {
-            // Nothing is left of the jam, or what was at hand was forgotten for another policy.
+            // The block is gone, or the buffered calls were dropped because of another policy.
             if asked.buffered.get(&queue_id).is_none_or(|buffered| buffered.all < buffer) {
                 self.head_of_line_blocks.remove(&queue_id);
             }
@@ -313,7 +316,7 @@ impl Feeder {
         parsed
     }
 
-    /// Holds calls against the rules of now. What may not go, or not today, goes into the feed on its own.
+    /// Checks calls against the present rules. Calls that may not be dialed, or not today, go into the feed separately.
     async fn check(&self, conn: &mut Conn, calls: Vec<Ready>, now: Millis, feed: &mut Feed) -> Result<Vec<Ready>> {
         let mut ready = Vec::with_capacity(calls.len());
         let lists = check::look_up(conn, &calls, &self.rules, now).await?;
@@ -333,7 +336,7 @@ impl Feeder {
         if let Some(known) = self.trunks.get(name) {
             return Some(Arc::clone(known));
         }
-        // Endpoints can be dialed directly, and may be many.
+        // Endpoints can be dialed directly, so there may be many.
         if self.trunks.len() >= BUFFERED {
             self.trunks.clear();
         }
@@ -343,7 +346,7 @@ impl Feeder {
     }
 }
 
-/// None where a call may go now, else when it may next: None in it for never.
+/// Returns None if a call may be dialed now, otherwise when it may be dialed next; that is None if it never may.
 #[expect(clippy::option_option, reason = "closed for ever is something else than open")]
 fn opens(windows: Option<&Windows>, zone: Option<String>, now: Millis) -> Option<Option<Millis>> {
     let opens = windows?.next_open(zone.as_deref(), now);

@@ -1,4 +1,4 @@
-//! Calls and queues for the tests of this module.
+//! Calls and queues for the tests of the dialer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::store::calls::Call;
 use crate::store::queues::Queue;
 use crate::store::types::Id;
 
-/// The client whose calls they are.
+/// The client that the calls belong to.
 pub const CLIENT: i64 = 1;
 
-/// A call of a queue that dials `channel`.
+/// Makes a call of a queue that dials `channel`.
 pub fn ready(queue_id: i64, channel: &str) -> Ready {
     let call = Call {
         id: Id(uuid::Uuid::now_v7()),
@@ -65,12 +65,12 @@ pub fn ready(queue_id: i64, channel: &str) -> Ready {
     Ready { call, spec, from: CallStatus::Queued, trunk, checks: Checks::default(), generation: 1 }
 }
 
-/// So many of them.
+/// Makes this number of such calls.
 pub fn calls(queue_id: i64, channel: &str, count: usize) -> Vec<Ready> {
     (0..count).map(|_| ready(queue_id, channel)).collect()
 }
 
-/// A queue without limits.
+/// Makes a queue without limits.
 pub fn queue(id: i64) -> Runnable {
     let queue = Queue {
         id,
@@ -101,7 +101,7 @@ pub fn queue(id: i64) -> Runnable {
     Runnable { queue, priority: 5, weight: 1, limits: Limits::default(), closed, some_open: true }
 }
 
-/// A feed of these queues, each with these calls.
+/// Makes a feed of these queues, each with these calls.
 pub fn feed(queues: Vec<(Runnable, Vec<Ready>)>) -> Feed {
     let mut feed = Feed { buffer: 512, grants: [(CLIENT, (Limits::default(), 1))].into(), ..Feed::default() };
     for (runnable, calls) in queues {

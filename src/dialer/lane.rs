@@ -1,4 +1,4 @@
-//! One Asterisk server's calls: a single task that holds all their state and never waits for the store.
+//! The lane of one Asterisk server: a single task that holds the state of all its calls and never waits for the store.
 
 mod consequences;
 mod dial;
@@ -34,13 +34,13 @@ use crate::store::journal::LaneRef;
 use crate::store::queues::Queue;
 use crate::store::servers::Server;
 
-/// How often graces, overdue deadlines and due retries are looked at besides their wake-ups.
+/// How often graces, deadlines and due retries are checked, apart from the wake-ups.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Between two looks for attempts in doubt: time for a channel to appear whose Originate was just sent.
+/// The time between two channel snapshots: a channel whose Originate was just sent needs time to appear.
 const SNAPSHOT_RETRY: Duration = Duration::from_secs(3);
 
-/// Why a claim is taken back whose Originate is known never to have left.
+/// Why a claim is withdrawn whose Originate is known not to have been sent.
 const UNSENT: &str = "the connection to Asterisk was lost before the Originate was sent";
 
 /// How long a lane that stops waits for its last commit.
@@ -48,15 +48,15 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a lane is started with.
 pub struct Lane {
-    /// Where the book is.
+    /// The store with the lane's calls.
     pub db: Db,
-    /// The server as configured.
+    /// The server as it is configured.
     pub server: Server,
-    /// How to log in there.
+    /// How to log in to the server.
     pub ami: ami::Options,
-    /// Under which epoch this node owns the lane.
+    /// The epoch under which this node owns the lane.
     pub epoch: i64,
-    /// What limits clients on all lanes of this node.
+    /// The limits of clients on all lanes of this node.
     pub clients: Clients,
     /// Notified when there may be something new to dial.
     pub wake: Arc<Notify>,
@@ -74,10 +74,10 @@ struct Running {
     feeds: mpsc::UnboundedReceiver<Option<Feed>>,
     replies: (mpsc::UnboundedSender<Reply>, mpsc::UnboundedReceiver<Reply>),
     status: watch::Sender<LaneStatus>,
-    held: watch::Sender<LaneWaits>,
-    /// As long as the lease surely lasts.
+    waits: watch::Sender<LaneWaits>,
+    /// The time until which the lease certainly lasts.
     may_dial_until: watch::Receiver<Instant>,
-    /// Changes when a client has a free permit again that this or another lane had wanted.
+    /// Changes when a permit of a client becomes free that this lane or another one had wanted.
     freed: watch::Receiver<()>,
 
     tracker: Tracker,
@@ -85,23 +85,23 @@ struct Running {
     unconfirmed: HashMap<CallId, UnconfirmedClaim>,
     expiring: HashSet<CallId>,
     online: bool,
-    /// Dialing waits for the first look of a session: what lives must be known before anything is added.
+    /// False until the first channel snapshot of a session: live calls must be known before anything is dialed.
     reconciled: bool,
-    /// Events that came while a look was on its way; they are newer than, or in, its answer.
+    /// Events that arrived while a snapshot was on its way. They are newer than the snapshot, or in it.
     buffered_events: Option<Vec<Event>>,
     snapshot_at: Option<Instant>,
-    /// How many looks were begun: an answer to an earlier one is of an earlier session.
+    /// How many snapshots were requested. An answer to an earlier request belongs to an earlier session.
     snapshots: u64,
-    /// The feeder is reading; `hungry` asks it to read again behind that.
+    /// True while the feeder is reading. `needs_feed` makes it read again after that.
     feeding: bool,
     needs_feed: bool,
-    /// A claim was refused: what was read is out of date.
+    /// True if a claim was refused, so that what was read is out of date.
     out_of_date: bool,
 }
 
 impl Lane {
-    /// Runs until it is stopped, or until another node owns the lane. Live calls go on without it. `uncounted` are
-    /// those that a lane before this one left.
+    /// Runs until it is stopped, or until another node owns the lane. Live calls go on without it. `uncounted` stands
+    /// for the live calls that an earlier lane left.
     pub async fn run(self, uncounted: Uncounted) {
         let lane = LaneRef { server: self.server.code.clone(), epoch: self.epoch };
         let tasks = CancellationToken::new();
@@ -110,8 +110,8 @@ impl Lane {
         let _ends_tasks = tasks.clone().drop_guard();
         let (status, statuses) =
             watch::channel(LaneStatus { status: ServerStatus::Connecting, asterisk_version: None, last_error: None });
-        let (held, helds) = watch::channel(LaneWaits::default());
-        let may_dial_until = lease::start(self.db.clone(), lane.clone(), statuses, helds, lost.clone());
+        let (waits, waits_of_lane) = watch::channel(LaneWaits::default());
+        let may_dial_until = lease::start(self.db.clone(), lane.clone(), statuses, waits_of_lane, lost.clone());
         let (link, incoming) = Link::start(self.ami.clone(), tasks.clone());
         let (entries, committed) = journal::start(self.db.clone(), lane);
         let (asks, feeds) =
@@ -129,7 +129,7 @@ impl Lane {
             feeds,
             replies: mpsc::unbounded_channel(),
             status,
-            held,
+            waits,
             may_dial_until,
             freed,
             tracker: Tracker::default(),
@@ -152,12 +152,13 @@ impl Lane {
 }
 
 impl Running {
-    /// Takes over what was live when the lane was last let go.
+    /// Takes over the attempts that were live when the lane was last released.
     async fn resume(&mut self) {
         let left = resume::left(&self.lane.db, &self.lane.server.code, &self.lane.stop).await;
         let now = now();
         let Some((left, queues)) = left else { return };
-        // Before anything is heard of them: what ends first is tried again by its own queue's rule, too.
+        // The rules are learnt before any event arrives, so that a call that ends first is also tried again by its own
+        // queue's rule.
         for queue in &queues {
             self.learn_retries(queue);
         }
@@ -169,7 +170,9 @@ impl Running {
     fn learn_retries(&mut self, queue: &Queue) {
         match queue.retries() {
             Ok(retries) => self.tracker.set_rule(queue.id, retries),
-            Err(error) => warn!(queue = queue.id, %error, "its retry rules cannot be read, and stay as they were"),
+            Err(error) => {
+                warn!(queue = queue.id, %error, "its retry rules cannot be read; the earlier ones stay in force")
+            }
         }
     }
 
@@ -178,7 +181,7 @@ impl Running {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // Armed before the look, so that no wake-up falls between the two.
+            // Armed before the checks below, so that no wake-up is lost between the two.
             let woken = wake.notified();
             self.feed();
             self.dial();
@@ -210,10 +213,10 @@ impl Running {
         self.release().await;
     }
 
-    /// Commits what is known, so that the next owner finds the book up to date.
+    /// Commits what is known, so that the next owner finds the store up to date.
     async fn release(mut self) {
         let server = self.lane.server.code.clone();
-        // What the store grants from here on is not sent any more; it goes back to where it was.
+        // What the store grants from here on is not sent any more; those calls go back to the status that they had.
         while !self.unconfirmed.is_empty() {
             let Ok(Some(Committed::Group { claims, granted, .. })) =
                 timeout(RELEASE_TIMEOUT, self.committed.recv()).await
@@ -225,21 +228,22 @@ impl Running {
             for claim in granted.iter().chain(&refused) {
                 self.unconfirmed.remove(&claim.call.id);
             }
-            self.withdraw(granted, "the lane was let go before the Originate was sent");
+            self.withdraw(granted, "the lane was released before the Originate was sent");
         }
         let Self { entries, mut committed, .. } = self;
         drop(entries);
-        // The journal ends behind its last commit.
+        // The journal ends after its last commit.
         let flushed = timeout(RELEASE_TIMEOUT, async { while committed.recv().await.is_some() {} }).await;
         match flushed {
-            Ok(()) => info!(%server, "the lane is let go"),
-            Err(_) => warn!(%server, "the store is away; what was seen last will be reconciled for at the next start"),
+            Ok(()) => info!(%server, "the lane is released"),
+            Err(_) => warn!(%server, "the store cannot be reached; the next start reconciles what was seen last"),
         }
     }
 
-    /// A task beside the lane has died: nothing would be heard from it ever again. A new lane looks what lives.
+    /// Logs that a task beside the lane has ended, so that nothing would be received from it again. A new lane reads
+    /// what is live.
     fn without(&self, what: &'static str) {
-        error!(server = %self.lane.server.code, "the lane has lost {what}, and begins anew");
+        error!(server = %self.lane.server.code, "the lane has lost {what}, and is started again");
     }
 
     fn may_dial(&self) -> bool {
@@ -293,7 +297,7 @@ impl Running {
         self.status.send_replace(LaneStatus { status, asterisk_version, last_error });
     }
 
-    /// Asks which channels live. Until the answer is there, events are held back: they belong behind it.
+    /// Requests a snapshot of the live channels. Until it arrives, events are buffered, because they belong after it.
     fn request_snapshot(&mut self) {
         if self.buffered_events.is_some() {
             return;
@@ -322,7 +326,7 @@ impl Running {
                         self.dispatch.wake();
                         self.tracker.reconcile(&channels, now, &mut out);
                     }
-                    None => warn!(server = %self.lane.server.code, "no answer to CoreShowChannels, and asks again"),
+                    None => warn!(server = %self.lane.server.code, "no answer to CoreShowChannels; asking again"),
                 }
                 for event in buffered_events {
                     self.tracker.event(event, now, &mut out);
@@ -343,18 +347,18 @@ impl Running {
         let mut out = Output::default();
         let in_doubt = self.tracker.tick(now(), &mut out);
         self.act(out);
-        let may_look = self.snapshot_at.is_none_or(|at| at <= Instant::now());
-        if self.online && may_look && (in_doubt || !self.reconciled) {
+        let may_request = self.snapshot_at.is_none_or(|at| at <= Instant::now());
+        if self.online && may_request && (in_doubt || !self.reconciled) {
             self.request_snapshot();
         }
         let (tracker, unconfirmed) = (&self.tracker, &self.unconfirmed);
-        let held = self.dispatch.tick(now().instant, |ready| is_free(tracker, unconfirmed, ready));
-        self.held.send_if_modified(|told| {
-            let is_other = *told != held;
-            *told = held;
+        let waits = self.dispatch.tick(now().instant, |ready| is_free(tracker, unconfirmed, ready));
+        self.waits.send_if_modified(|published| {
+            let is_other = *published != waits;
+            *published = waits;
             is_other
         });
-        // Deadlines, due retries, and whatever wake-up was lost.
+        // The feeder looks for deadlines and due retries, and makes up for lost wake-ups.
         self.needs_feed = true;
     }
 }

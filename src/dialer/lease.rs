@@ -1,4 +1,4 @@
-//! Holds a lane's lease, and tells everybody how the lane stands.
+//! Keeps a lane's lease, and publishes the lane's status and what keeps its calls waiting.
 
 use std::time::Duration;
 
@@ -14,28 +14,28 @@ use crate::store::journal::LaneRef;
 use crate::store::leases::TTL;
 use crate::store::{Db, Result, leases};
 
-/// An owner that could not renew stops dialing this long before another node may begin.
+/// An owner that could not renew its lease stops dialing this long before another node may begin.
 const MARGIN: Duration = Duration::from_secs(3);
 
-/// How a lane stands.
+/// The status of a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaneStatus {
-    /// In a word.
+    /// The status that the API shows.
     pub status: ServerStatus,
-    /// As Asterisk says, once it has.
+    /// Asterisk's version, as it reported it.
     pub asterisk_version: Option<String>,
-    /// Why it is not online.
+    /// Why the lane is not online.
     pub last_error: Option<String>,
 }
 
-/// Starts the lease. The lane may dial until the time that it is told, which each renewal moves on: while the store is
-/// away it goes on following its live calls, for nobody else can, and it dials again when it could renew. `lost` is
-/// cancelled when another node owns the lane.
+/// Starts to renew the lease. The lane may dial until the returned time, which each renewal moves on. While the store
+/// cannot be reached, the lane goes on following its live calls, because no other node can, and it dials again after
+/// the next renewal. `lost` is cancelled when another node owns the lane.
 pub fn start(
     db: Db,
     lane: LaneRef,
     status: watch::Receiver<LaneStatus>,
-    held: watch::Receiver<LaneWaits>,
+    waits: watch::Receiver<LaneWaits>,
     lost: CancellationToken,
 ) -> watch::Receiver<Instant> {
     let (may_dial_until, until) = watch::channel(Instant::now() + TTL - MARGIN);
@@ -43,11 +43,11 @@ pub fn start(
         let (db, lane, lost) = (db.clone(), lane.clone(), lost.clone());
         async move { lost.run_until_cancelled(keep(&db, &lane, &may_dial_until, &lost)).await }
     });
-    tokio::spawn(async move { lost.run_until_cancelled(tell(&db, &lane, status, held)).await });
+    tokio::spawn(async move { lost.run_until_cancelled(publish(&db, &lane, status, waits)).await });
     until
 }
 
-/// Renews the lease until it is another node's.
+/// Renews the lease until another node owns it.
 async fn keep(db: &Db, lane: &LaneRef, may_dial_until: &watch::Sender<Instant>, lost: &CancellationToken) {
     let mut renew = interval(TTL / 3);
     renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -59,18 +59,23 @@ async fn keep(db: &Db, lane: &LaneRef, may_dial_until: &watch::Sender<Instant>, 
                 may_dial_until.send_replace(asked + TTL - MARGIN);
             }
             Ok(false) => {
-                warn!(server = %lane.server, "another node owns the lane; this one stops");
+                warn!(server = %lane.server, "another node owns the lane now; this node stops it");
                 return lost.cancel();
             }
             Err(error) => {
-                warn!(server = %lane.server, %error, "cannot renew the lease, and dials no longer than it lasts");
+                warn!(server = %lane.server, %error, "cannot renew the lease; nothing is dialed after it ends");
             }
         }
     }
 }
 
-/// Tells how the lane stands, until that ends.
-async fn tell(db: &Db, lane: &LaneRef, mut status: watch::Receiver<LaneStatus>, mut held: watch::Receiver<LaneWaits>) {
+/// Publishes the lane's status and wait reasons until the lane ends.
+async fn publish(
+    db: &Db,
+    lane: &LaneRef,
+    mut status: watch::Receiver<LaneStatus>,
+    mut waits: watch::Receiver<LaneWaits>,
+) {
     status.mark_changed();
     loop {
         tokio::select! {
@@ -80,16 +85,16 @@ async fn tell(db: &Db, lane: &LaneRef, mut status: watch::Receiver<LaneStatus>, 
                 }
                 let now = status.borrow_and_update().clone();
                 if let Err(error) = write_status(db, lane, &now).await {
-                    warn!(server = %lane.server, %error, "cannot tell how the lane stands");
+                    warn!(server = %lane.server, %error, "cannot publish the lane's status");
                     status.mark_changed();
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
             }
-            Ok(()) = held.changed() => {
-                let now = held.borrow_and_update().clone();
+            Ok(()) = waits.changed() => {
+                let now = waits.borrow_and_update().clone();
                 if let Err(error) = write_waits(db, lane, &now).await {
-                    // Nobody dials differently for it; the next change tells.
-                    warn!(server = %lane.server, %error, "cannot tell what keeps calls waiting");
+                    // No call depends on it; the next change is published again.
+                    warn!(server = %lane.server, %error, "cannot publish what keeps calls waiting");
                 }
             }
         }
@@ -103,9 +108,9 @@ async fn renew_lease(db: &Db, lane: &LaneRef) -> Result<bool> {
     Ok(kept)
 }
 
-async fn write_waits(db: &Db, lane: &LaneRef, held: &LaneWaits) -> Result<()> {
+async fn write_waits(db: &Db, lane: &LaneRef, waits: &LaneWaits) -> Result<()> {
     let mut tx = db.begin().await?;
-    leases::set_waits(&mut tx, &lane.server, lane.epoch, held).await?;
+    leases::set_waits(&mut tx, &lane.server, lane.epoch, waits).await?;
     tx.commit().await
 }
 

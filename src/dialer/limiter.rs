@@ -1,7 +1,7 @@
-//! What limits calls: so many live at one time, so many begun a second.
+//! Limiters: how many calls may be live at one time, and how many may begin per second.
 //!
-//! How many are live is never counted up and down. Each attempt owns a [`Permit`] of every limit that it falls under, and
-//! a limit's live calls are the permits that exist: there is no number that could drift from the truth.
+//! Live calls are never counted up and down. Each attempt owns a [`Permit`] of every limit that it falls under, and a
+//! limit's live calls are the permits that exist, so there is no number that could be wrong.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,19 +10,19 @@ use crate::domain::congestion::Backoff;
 use crate::domain::pacing::Pace;
 use crate::domain::status::Outcome;
 
-/// When to look again where calls that had their turn are held up; what frees them tells, too.
+/// When to check again if calls that had their turn are not sent yet. A notification may come earlier.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(25);
 
-/// One live call under one limit, as long as it exists.
+/// One live call under one limit, for as long as the permit exists.
 #[derive(Debug)]
 pub struct Permit {
     _live: Arc<()>,
-    /// Until its Originate is on the wire.
+    /// Present until the call's Originate is sent.
     on_the_way: Option<Arc<()>>,
 }
 
 impl Permit {
-    /// Its Originate is on the wire.
+    /// Notes that the call's Originate was sent.
     pub fn sent(&mut self) {
         self.on_the_way = None;
     }
@@ -31,49 +31,49 @@ impl Permit {
 /// Why no call may begin now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LimitReached {
-    /// As many live as there may be.
+    /// As many calls are live as the limit allows.
     Live {
-        /// How many that is.
+        /// How many live calls the limit allows.
         most: i32,
     },
-    /// Begun as fast as may be.
+    /// Calls have begun as fast as the limit allows.
     Pace {
-        /// Calls a second.
+        /// How many calls may begin per second.
         per_second: f64,
-        /// When the next may begin.
+        /// When the next call may begin.
         until: Instant,
-        /// The pace is below what was set, because of congestion.
+        /// True if the rate is below the configured one, because of congestion.
         slowed: bool,
     },
 }
 
-/// What was set.
+/// The limits as they are configured.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Limits {
-    /// Live calls at one time.
+    /// How many calls may be live at one time.
     pub max_live: Option<i32>,
-    /// Calls begun a second, above 0.
+    /// How many calls may begin per second, above 0.
     pub per_second: Option<f64>,
 }
 
-/// One limit, and what it limits.
+/// One limit, with its live calls and its pace.
 #[derive(Debug)]
 pub struct Limiter {
     set: Limits,
-    /// The pace in force: what was set, or slower.
+    /// The rate and pace in force: as configured, or slower.
     pace: Option<(f64, Pace)>,
     live: Arc<()>,
-    /// Calls between their turn and the wire: see [`Pace::on_the_way`].
+    /// Calls whose turn has come and whose Originate is not sent yet: see [`Pace::on_the_way`].
     on_the_way: Arc<()>,
     backoff: Backoff,
-    /// What it backs off from where no pace was set.
+    /// The rate that is slowed down if no rate is configured, in calls per second.
     usual: f64,
-    /// It was reached since this was last taken.
+    /// How the limit was reached since this was last cleared.
     reached: Option<LimitReached>,
 }
 
 impl Limiter {
-    /// `usual` is the pace that is slowed down where none is set, in calls a second.
+    /// Makes a limiter. `usual` is the rate that is slowed down if no rate is configured, in calls per second.
     #[must_use]
     pub fn new(set: Limits, usual: f64, now: Instant) -> Self {
         let mut limiter = Self {
@@ -89,13 +89,13 @@ impl Limiter {
         limiter
     }
 
-    /// Other limits from now on; calls that are live already count, and so does the time since the last one began.
+    /// Changes the limits. Calls that are live already count, and so does the time since the last one began.
     pub fn set(&mut self, set: Limits, now: Instant) {
         self.set = set;
         self.keep_pace(now);
     }
 
-    /// What it backs off from where no pace is set, from now on.
+    /// Changes the rate that is slowed down if no rate is configured, in calls per second.
     pub fn set_usual(&mut self, per_second: f64) {
         self.usual = per_second;
     }
@@ -119,13 +119,13 @@ impl Limiter {
         }
     }
 
-    /// How many calls may be live.
+    /// Returns how many calls may be live at one time.
     #[must_use]
     pub fn max_live(&self) -> Option<i32> {
         self.set.max_live
     }
 
-    /// How many calls are live.
+    /// Returns how many calls are live.
     #[must_use]
     pub fn live(&self) -> usize {
         Arc::strong_count(&self.live) - 1
@@ -135,16 +135,16 @@ impl Limiter {
         Arc::strong_count(&self.on_the_way) - 1
     }
 
-    /// Whether a call may begin now. What stands in the way is remembered.
+    /// Checks whether a call may begin now. If not, the reason is remembered.
     pub fn check(&mut self, now: Instant) -> Result<(), LimitReached> {
-        let reached = self.look(now);
+        let reached = self.limit_reached(now);
         if let Err(why) = reached {
             self.reached = Some(why);
         }
         reached
     }
 
-    fn look(&self, now: Instant) -> Result<(), LimitReached> {
+    fn limit_reached(&self, now: Instant) -> Result<(), LimitReached> {
         if let Some(most) = self.set.max_live
             && self.live() >= usize::try_from(most).unwrap_or(0)
         {
@@ -160,7 +160,7 @@ impl Limiter {
         Ok(())
     }
 
-    /// A call begins now.
+    /// Begins a call now.
     pub fn begin(&mut self, now: Instant) -> Permit {
         if let Some((_, pace)) = &mut self.pace {
             pace.take(1, now);
@@ -168,19 +168,19 @@ impl Limiter {
         Permit { on_the_way: Some(Arc::clone(&self.on_the_way)), ..self.adopt() }
     }
 
-    /// A call is live that began before, or elsewhere.
+    /// Returns the permit of a call that is live already.
     #[must_use]
     pub fn adopt(&self) -> Permit {
         Permit { _live: Arc::clone(&self.live), on_the_way: None }
     }
 
-    /// A call of it ended so.
+    /// Notes how a call under this limit ended.
     pub fn saw(&mut self, outcome: Outcome, now: Instant) {
         self.backoff.saw(outcome, now);
         self.keep_pace(now);
     }
 
-    /// Time passes.
+    /// Lets a slowed rate recover as time passes.
     pub fn recover(&mut self, now: Instant) {
         if !self.backoff.is_idle() {
             self.backoff.recover(now);
@@ -188,18 +188,18 @@ impl Limiter {
         }
     }
 
-    /// What was in the way since that was last forgotten.
+    /// Returns how the limit was reached since that was last cleared.
     #[must_use]
     pub fn reached(&self) -> Option<LimitReached> {
         self.reached
     }
 
-    /// Forgets what was in the way.
+    /// Clears how the limit was reached.
     pub fn forget_reached(&mut self) {
         self.reached = None;
     }
 
-    /// Nothing of it need be remembered, unless it is set anew.
+    /// Returns true if the limiter has no state that matters, apart from its configured limits.
     #[must_use]
     pub fn is_idle(&self, now: Instant) -> bool {
         self.live() == 0 && self.backoff.is_idle() && self.pace.as_ref().is_none_or(|(_, pace)| pace.next() <= now)
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(limiter.check(now), Ok(()));
     }
 
-    /// A trunk must not get in one burst what a slow store held up.
+    /// What a slow store held up must not reach a trunk in one burst.
     #[test]
     fn what_is_held_up_on_its_way_to_the_wire_lets_nothing_more_begin() {
         let start = Instant::now();

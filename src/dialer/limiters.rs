@@ -12,7 +12,7 @@ use super::ready::Ready;
 use crate::domain::status::Outcome;
 use crate::domain::wait_reasons::{Limit, Reason, WaitReason};
 
-/// The limits of a lane. Those of clients are shared with the other lanes of the node.
+/// The limits of a lane. The limits of clients are shared with the other lanes of the node.
 #[derive(Debug)]
 pub struct Limiters {
     server: Limiter,
@@ -20,16 +20,16 @@ pub struct Limiters {
     grants: HashMap<i64, Limiter>,
     trunks: HashMap<Arc<str>, Limiter>,
     clients: Clients,
-    /// Which clients' own limits were reached since this was last forgotten.
+    /// The clients whose own limits were reached since this was last cleared.
     clients_reached: HashMap<i64, LimitReached>,
-    /// What slowed trunks have that have no pace of their own, in calls a second.
+    /// The rate of a slowed trunk that has no rate of its own, in calls per second.
     usual: f64,
-    /// When the first of the paces that were in the way lets another call begin.
+    /// When the first of the paces that blocked a call lets another one begin.
     next: Option<Instant>,
 }
 
 impl Limiters {
-    /// Of a server with these limits.
+    /// Makes the limiters of a server with these limits.
     #[must_use]
     pub fn new(server: Limits, clients: Clients, now: Instant) -> Self {
         let usual = server.per_second.unwrap_or(1.0);
@@ -45,7 +45,7 @@ impl Limiters {
         }
     }
 
-    /// Other limits from now on.
+    /// Takes over the limits that the feeder read.
     pub fn set(&mut self, feed: &Feed, now: Instant) {
         if let Some(server) = &feed.server {
             self.server.set(server.set, now);
@@ -74,26 +74,26 @@ impl Limiters {
         self.queues.retain(|queue, limiter| runnable.contains_key(queue) || !limiter.is_idle(now));
     }
 
-    /// Whether the server takes another call now.
+    /// Returns true if the server takes another call now.
     pub fn server(&mut self, now: Instant) -> bool {
         let reached = self.server.check(now);
         self.passes(reached)
     }
 
-    /// Whether a queue of a client takes another call now, whatever it dials.
+    /// Returns true if a queue of a client takes another call now, whatever it dials.
     pub fn queue(&mut self, queue_id: i64, client_id: i64, now: Instant) -> bool {
-        // All are asked, so that explain can tell the first of several.
+        // All limiters are asked, so that `explain` can report the first of several reasons.
         let grant = self.grants.get_mut(&client_id).map_or(Ok(()), |limiter| limiter.check(now));
         let queue = self.queues.get_mut(&queue_id).map_or(Ok(()), |limiter| limiter.check(now));
         let client = self.clients.check(client_id, now);
         if let Err(reached) = client {
             self.clients_reached.insert(client_id, reached);
         }
-        // Not short-circuited: the earliest of the times counts.
+        // Not short-circuited, because the earliest of the times counts.
         self.passes(grant) & self.passes(queue) & self.passes(client)
     }
 
-    /// Whether the trunk of a call takes another one now.
+    /// Returns true if the trunk of a call takes another call now.
     pub fn trunk(&mut self, call: &Ready, now: Instant) -> bool {
         let Some(trunk) = &call.trunk else { return true };
         let reached = self.trunks.get_mut(trunk).map_or(Ok(()), |limiter| limiter.check(now));
@@ -107,7 +107,8 @@ impl Limiters {
         reached.is_ok()
     }
 
-    /// A call begins that passes all limiters. Err where another lane took the client's last permit in this moment.
+    /// Begins a call that passes all limiters. An error says that another lane took the client's last permit at this
+    /// moment.
     pub fn begin(&mut self, call: &Ready, now: Instant) -> Result<Permits, LimitReached> {
         let (queue_id, client_id) = (call.call.queue_id, call.call.client_id);
         let client = self.clients.begin(client_id, now).inspect_err(|reached| {
@@ -126,7 +127,7 @@ impl Limiters {
         })
     }
 
-    /// A call is live that began before this lane did.
+    /// Returns the permits of a call that was live before this lane began.
     pub fn adopt(&mut self, queue_id: i64, client_id: i64, trunk: Option<&str>, now: Instant) -> Permits {
         let trunk = trunk.map(|name| {
             let name: Arc<str> = Arc::from(name);
@@ -142,7 +143,7 @@ impl Limiters {
         }
     }
 
-    /// A call through `trunk` ended so.
+    /// Notes how a call through `trunk` ended.
     pub fn saw(&mut self, trunk: Option<&Arc<str>>, outcome: Outcome, now: Instant) {
         self.server.saw(outcome, now);
         if let Some(limiter) = trunk.and_then(|trunk| self.trunks.get_mut(trunk)) {
@@ -150,7 +151,7 @@ impl Limiters {
         }
     }
 
-    /// Time passes: what was slowed down recovers.
+    /// Lets slowed rates recover as time passes.
     pub fn recover(&mut self, now: Instant) {
         self.server.recover(now);
         for limiter in self.trunks.values_mut() {
@@ -158,18 +159,18 @@ impl Limiters {
         }
     }
 
-    /// When to look again, where a pace was in the way since [`Limiters::begin_round`].
+    /// Returns when to check again, if a pace has blocked a call since [`Limiters::begin_round`].
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
         self.next
     }
 
-    /// A round begins.
+    /// Begins a round of dispatch.
     pub fn begin_round(&mut self) {
         self.next = None;
     }
 
-    /// What was in the way of a queue as a whole since [`Limiters::forget_reached`], the first reason of several.
+    /// Returns why a queue as a whole was blocked since [`Limiters::forget_reached`]: the first of several reasons.
     #[must_use]
     pub fn in_the_way(&self, queue_id: i64, client_id: i64) -> Option<WaitReason> {
         let client = self.clients_reached.get(&client_id).copied();
@@ -188,14 +189,14 @@ impl Limiters {
         all.into_iter().flatten().min_by_key(|reason| reason.reason)
     }
 
-    /// What was in the way of calls through a trunk.
+    /// Returns why calls through a trunk were blocked.
     #[must_use]
     pub fn in_the_way_of(&self, trunk: &Arc<str>) -> Option<WaitReason> {
         let reached = self.trunks.get(trunk).and_then(Limiter::reached);
         wait_reason(reached, Reason::TrunkChannels, Reason::TrunkPace, "max_channels", Some(trunk))
     }
 
-    /// What was in the way until now is told.
+    /// Clears which limits were reached.
     pub fn forget_reached(&mut self) {
         self.clients_reached.clear();
         let limiters = self.queues.values_mut().chain(self.grants.values_mut()).chain(self.trunks.values_mut());
@@ -203,7 +204,7 @@ impl Limiters {
     }
 }
 
-/// The limiter of that key, which is made where there is none.
+/// Returns the limiter with this key, which is created if it does not exist.
 fn limiter<'a, K: Clone + Eq + std::hash::Hash>(
     limiters: &'a mut HashMap<K, Limiter>,
     key: &K,

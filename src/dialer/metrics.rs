@@ -1,4 +1,4 @@
-//! What a lane's journal tells the metrics, once a group commit: nothing is counted call by call.
+//! What a lane's journal reports to the metrics, once for each group commit: nothing is counted call by call.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use crate::domain::commit::What;
 use crate::domain::status::Outcome;
 use crate::store::journal::Group;
 
-/// Attempts whose Originate was let go out.
+/// The number of attempts whose Originate may be sent.
 pub const ATTEMPTS: &str = "trunkline_attempts_total";
-/// Attempts that ended, by outcome.
+/// The number of attempts that ended, by outcome.
 pub const ATTEMPTS_ENDED: &str = "trunkline_attempts_ended_total";
-/// Calls that came to their end in a lane, by the outcome of their last attempt.
+/// The number of calls that ended in a lane, by the outcome of their last attempt.
 pub const CALLS_ENDED: &str = "trunkline_calls_ended_total";
-/// How long a group commit took, waits and further tries included.
+/// How long a group commit took, including waits and repeated tries.
 pub const COMMIT_SECONDS: &str = "trunkline_journal_commit_seconds";
-/// How much was in it.
+/// How many entries the group had.
 pub const GROUP_SIZE: &str = "trunkline_journal_group_size";
 
-/// Notes that a group is durable, and that so many of its claims were granted.
+/// Counts a group that is durable, of which so many claims were granted.
 pub fn committed(server: &str, group: &Group, granted: usize, took: Duration) {
     let server = server.to_owned();
     histogram!(COMMIT_SECONDS, "server" => server.clone()).record(took.as_secs_f64());
@@ -42,10 +42,10 @@ pub fn committed(server: &str, group: &Group, granted: usize, took: Duration) {
     }
 }
 
-/// Counts by outcome.
+/// Counts by outcome, under the outcome's name in the API.
 type Counts = BTreeMap<&'static str, u64>;
 
-/// How many attempts ended, and how many calls with them.
+/// Counts the attempts that ended, and the calls that ended with them.
 fn ended(group: &Group) -> (Counts, Counts) {
     let (mut attempts, mut calls) = (Counts::new(), Counts::new());
     for change in &group.changes {

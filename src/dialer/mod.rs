@@ -1,13 +1,14 @@
-//! Places the calls: one lane per Asterisk server.
+//! The dialer: it places the calls, with one lane for each Asterisk server.
 //!
-//! A [`lane`] never waits for the store. It is one task that holds all its state, with three beside it that do:
-//! the [`feeder`] reads what is due (a [`feed`]), the [`journal`] commits what happens in groups, and the [`lease`] holds the lease.
-//! What it asks Asterisk besides originating is in [`requests`], what makes a waiting call an attempt in [`claim`].
-//! What follows from an AMI message is decided in the [`tracker`].
+//! A [`lane`] never waits for the store. It is one task that holds all its state, and the tasks beside it do the
+//! waiting: the [`feeder`] reads due calls (a [`feed`]), the [`journal`] commits what happens in groups, and the
+//! [`lease`] keeps the lane's lease. [`requests`] holds what the lane asks of Asterisk besides originating, and
+//! [`claim`] makes an attempt of a waiting call. The [`tracker`] decides what follows from an AMI message.
 //!
-//! Which calls begin now is decided in [`dispatch`]: whose turn it is by the [`scheduler`], and whether anything stands
-//! in the way by the [`limiters`], one [`limiter::Limiter`] for each limit; [`clients`] holds those that lanes share. What the
-//! feeder reads it holds against the [`rules`] of now ([`check`]), so that the lane gets only calls that are [`ready`].
+//! [`dispatch`] decides which calls begin now: the [`scheduler`] says whose turn it is, and the [`limiters`] whether a
+//! limit is reached, with one [`limiter::Limiter`] for each limit. [`clients`] holds the limiters that lanes share. The
+//! feeder checks what it reads against the present [`rules`] ([`check`]), so that the lane receives only calls that are
+//! [`ready`].
 
 pub mod check;
 pub mod claim;

@@ -1,4 +1,4 @@
-//! A waiting call with all that dialing it needs, made by the feeder so that the lane parses nothing.
+//! A waiting call with all that dialing it needs. The feeder makes it, so that the lane parses nothing.
 
 use std::sync::Arc;
 
@@ -7,38 +7,38 @@ use crate::domain::originate::OriginateSpec;
 use crate::domain::status::CallStatus;
 use crate::store::calls::Call;
 
-/// A call that no rule forbids, as far as was read.
+/// A waiting call that no rule forbids, as far as was read.
 #[derive(Clone, Debug)]
 pub struct Ready {
-    /// The call; its plan stands beside it, parsed.
+    /// The call as stored, without its spec, which is parsed below.
     pub call: Call,
-    /// What is asked of Asterisk.
+    /// What Asterisk is asked to originate.
     pub spec: OriginateSpec,
-    /// Where it stands.
+    /// The status that the call was read with.
     pub from: CallStatus,
-    /// The trunk that its A leg goes through.
+    /// The trunk that the A leg goes through.
     pub trunk: Option<Arc<str>>,
-    /// What the claim's commit holds it against.
+    /// What the claim's commit checks again.
     pub checks: Checks,
-    /// Of the client's policy that it was held against.
+    /// The generation of the client's policy that the call was checked against.
     pub generation: u64,
 }
 
 impl Ready {
-    /// Names the call where it is written about.
+    /// Returns the ids that name the call in a commit.
     #[must_use]
     pub fn call_ref(&self) -> CallRef {
         call_ref(&self.call)
     }
 }
 
-/// Names a call where it is written about.
+/// Returns the ids that name a call in a commit.
 #[must_use]
 pub fn call_ref(call: &Call) -> CallRef {
     CallRef { id: call.id.into(), client_id: call.client_id, queue_id: call.queue_id }
 }
 
-/// What the claim of a call is held against, without what depends on the day.
+/// Returns what the commit of the call's claim checks, without the daily limit.
 #[must_use]
 pub fn checks(call: &Call, spec: &OriginateSpec) -> Checks {
     Checks { numbers: spec.reaches(call.contact_number), destination: None }

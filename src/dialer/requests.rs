@@ -1,4 +1,4 @@
-//! Questions to Asterisk whose answers the lane does not wait for: each runs in a task, and is found later.
+//! Requests to Asterisk that the lane does not wait for: each runs in a task, which sends back a reply.
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -9,13 +9,13 @@ use crate::domain::event_kind::EventKind;
 use crate::domain::ids::AttemptId;
 use crate::domain::originate::Recording;
 
-/// What a helper task found out.
+/// The answer to one of the lane's requests.
 pub enum Reply {
     Channels { snapshot: u64, channels: Option<Vec<Channel>> },
     MixMonitor { attempt: AttemptId, kind: EventKind, detail: String },
 }
 
-/// Asks which channels live. `look` comes back with the answer.
+/// Requests a snapshot of the live channels. The reply carries the number `snapshot`.
 pub fn channels(link: &Link, snapshot: u64, replies: &UnboundedSender<Reply>) {
     let (link, replies) = (link.clone(), replies.clone());
     tokio::spawn(async move {
@@ -27,14 +27,14 @@ pub fn channels(link: &Link, snapshot: u64, replies: &UnboundedSender<Reply>) {
     });
 }
 
-/// Asks to hang a channel up: by its name or, where that is not known, its Uniqueid. Nobody waits for the answer, for a
-/// Hangup event is the proof. One that is lost, or comes too early, is asked for again.
+/// Asks to hang up a channel by its name or, if that is not known, by its Uniqueid. The answer is not waited for,
+/// because the Hangup event is the proof. A request that is lost or comes too early is repeated.
 pub fn hang_up(link: &Link, channel: &str) {
     let (Ok(id), Ok(channel)) = (HeaderValue::try_from("hangup"), HeaderValue::try_from(channel)) else { return };
     let _ = link.post(id, Action::Hangup { channel, cause: NORMAL_CLEARING });
 }
 
-/// Asks to record what is said on `channel`.
+/// Asks MixMonitor to record `channel`.
 pub fn record(
     link: &Link,
     attempt: AttemptId,

@@ -1,4 +1,4 @@
-//! What was live when a lane was last let go, read back from the book.
+//! Reads what was live when a lane was last released, and follows it again.
 
 use std::time::Duration;
 
@@ -19,25 +19,25 @@ use crate::store::calls::{self, Call};
 use crate::store::queues::Queue;
 use crate::store::{Db, Result, events, lanes};
 
-/// An attempt that has not ended, as far as the book knows.
+/// An attempt that has not ended, as far as the store knows.
 pub struct Left {
     attempt: calls::Attempt,
     call: Call,
     recording_begun: bool,
 }
 
-/// The attempts of a server that have not ended, with their calls and queues. Tries until it can read them; None once `stop` is
-/// cancelled.
+/// Reads the attempts of a server that have not ended, with their calls and queues. Tries until it succeeds; returns
+/// None once `stop` is cancelled.
 pub async fn left(db: &Db, server: &str, stop: &CancellationToken) -> Option<(Vec<Left>, Vec<Queue>)> {
     loop {
         match read(db, server).await {
             Ok((left, queues)) => {
                 if !left.is_empty() {
-                    info!(%server, attempts = left.len(), "attempts were live when the lane was last let go");
+                    info!(%server, attempts = left.len(), "attempts were live when the lane was last released");
                 }
                 return Some((left, queues));
             }
-            Err(error) => warn!(%server, %error, "cannot read what was live, and tries again"),
+            Err(error) => warn!(%server, %error, "cannot read what was live; trying again"),
         }
         tokio::select! {
             () = stop.cancelled() => return None,
@@ -60,7 +60,7 @@ async fn read(db: &Db, server: &str) -> Result<(Vec<Left>, Vec<Queue>)> {
     Ok((attempts.into_iter().map(left).collect(), queues))
 }
 
-/// Follows an attempt that was left. It holds its permits again before anything is dialed.
+/// Follows an attempt that an earlier lane left. It holds its permits again before anything is dialed.
 pub fn follow(tracker: &mut Tracker, dispatch: &mut Dispatch, left: Left, now: Now) {
     let Left { attempt, call, recording_begun } = left;
     let spec = call.originate_spec().ok();

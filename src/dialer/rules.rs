@@ -1,4 +1,4 @@
-//! What may be dialed through a server now: read again every half second, and parsed only where it changed.
+//! What may be dialed through a server now: read again every half second, and parsed only if it changed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,32 +17,32 @@ use crate::store::lanes::{self, LaneClient, LaneQueue, ServerLimits};
 use crate::store::settings::{self, KillSwitch, PlatformPolicy};
 use crate::store::{Conn, Result, do_not_call};
 
-/// How old rules may be: a change holds within a second, whatever a look at the store takes.
+/// How old rules may be. A change has to hold within a second, including the time to read it.
 const RULES_MAX_AGE: Duration = Duration::from_millis(500);
 
-/// What holds on one server.
+/// The rules that hold on one server.
 #[derive(Default)]
 pub struct Rules {
     read_at: Option<Instant>,
-    /// Nothing new is dialed.
+    /// True if the kill switch is engaged, so that nothing new is dialed.
     pub stopped: bool,
-    /// There are numbers on do-not-call lists.
+    /// True if there are numbers on do-not-call lists.
     pub some_listed: bool,
     platform: PlatformPolicy,
-    /// What limits the server; None where it is gone.
+    /// What limits the server; None if it was removed.
     pub server: Option<ServerSet>,
     clients: HashMap<i64, ClientRules>,
     windows: HashMap<i64, (String, Arc<Windows>)>,
     generations: u64,
 }
 
-/// What limits a server.
+/// The limits of a server and of its trunks.
 #[derive(Clone, Debug)]
 pub struct ServerSet {
     row: ServerLimits,
-    /// The server itself.
+    /// The limits of the server itself.
     pub set: Limits,
-    /// Its trunks.
+    /// The limits of its trunks.
     pub trunks: Arc<Vec<TrunkLimits>>,
 }
 
@@ -50,22 +50,22 @@ pub struct ServerSet {
 #[derive(Clone, Debug)]
 pub struct ClientRules {
     row: LaneClient,
-    /// With what the platform denies everybody.
+    /// The client's policy, with what the platform denies to all clients.
     pub policy: Policy,
-    /// On all servers.
+    /// The client's limits on all servers.
     pub limits: ClientLimits,
-    /// On this one.
+    /// The limits of its grant for this server.
     pub grant: Limits,
-    /// Another number for every other policy.
+    /// A number that changes with every change of the policy.
     pub generation: u64,
 }
 
 impl ServerSet {
-    /// As stored.
+    /// Parses the stored limits of a server.
     #[must_use]
     pub fn new(code: &str, row: ServerLimits) -> Self {
         let trunks = serde_json::from_str(&row.trunks).unwrap_or_else(|error| {
-            warn!(server = code, %error, "the limits of its trunks cannot be read, and do not hold");
+            warn!(server = code, %error, "the limits of its trunks cannot be read, and are not applied");
             Vec::new()
         });
         let set = Limits { max_live: Some(row.max_channels), per_second: Some(row.calls_per_second) };
@@ -74,7 +74,8 @@ impl ServerSet {
 }
 
 impl Rules {
-    /// Reads what may have changed; `anew` however fresh it is. Answers the clients whose daily limit is another one.
+    /// Reads what may have changed, unless it was read recently and `anew` is false. Returns the clients whose daily
+    /// limit changed.
     pub async fn read(&mut self, conn: &mut Conn, server: &str, shared: &Clients, anew: bool) -> Result<Vec<i64>> {
         let now = Instant::now();
         if !anew && self.read_at.is_some_and(|at| now - at < RULES_MAX_AGE) {
@@ -130,18 +131,19 @@ impl Rules {
         other_days
     }
 
-    /// A client that may dial through the server; None where it was disabled, or its grant withdrawn.
+    /// Returns the rules of a client; None if it is disabled, or has no grant for the server.
     #[must_use]
     pub fn client(&self, id: i64) -> Option<&ClientRules> {
         self.clients.get(&id)
     }
 
-    /// All of them.
+    /// Returns the rules of all clients.
     pub fn clients(&self) -> impl Iterator<Item = (i64, &ClientRules)> {
         self.clients.iter().map(|(id, client)| (*id, client))
     }
 
-    /// The windows of a queue. Err where they cannot be read: its calls then wait, for a person's night is at stake.
+    /// Returns the windows of a queue. An error says that they cannot be read; the queue's calls then wait, so that no
+    /// one is called at night by mistake.
     pub fn windows(&mut self, queue_id: i64, text: Option<&str>) -> Result<Option<Arc<Windows>>> {
         let Some(text) = text else {
             self.windows.remove(&queue_id);
@@ -157,7 +159,7 @@ impl Rules {
         Ok(Some(windows))
     }
 
-    /// Forgets the windows of all other queues.
+    /// Drops the windows of all other queues.
     pub fn keep_windows(&mut self, queues: &[LaneQueue]) {
         if self.windows.len() > queues.len() * 2 + 100 {
             self.windows.retain(|id, _| queues.binary_search_by_key(id, |row| row.queue.id).is_ok());
@@ -170,7 +172,7 @@ impl ClientRules {
         let ClientTerms { policy, limits } = match ClientTerms::read(&row.policy, &row.limits, platform) {
             Ok(terms) => terms,
             Err(error) => {
-                warn!(client = row.id, %error, "its policy or limits cannot be read, and nothing of it is dialed");
+                warn!(client = row.id, %error, "its policy or limits cannot be read; none of its calls is dialed");
                 return None;
             }
         };

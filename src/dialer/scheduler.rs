@@ -1,4 +1,5 @@
-//! Which call goes next: quick calls first, then the queues' in turn. What it costs is bounded by what is buffered. No IO.
+//! Decides which call is next: quick calls first, then the queues in turn. Its cost is bounded by what is buffered. No
+//! IO.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -8,56 +9,56 @@ use super::ready::Ready;
 use crate::domain::fairness::{Contender, Share, Turns};
 use crate::domain::ids::CallId;
 
-/// How many calls of a trunk are blocked in a blocked line where it is the trunk that is full, and not only a call's own
-/// channel id that is taken.
+/// How many blocked calls of one trunk in a blocked buffer show that the trunk is full, and not only that a call's own
+/// channel id is in use.
 const FULL: usize = 16;
 
-/// What stands in a call's way.
+/// What decides whether a call may begin.
 pub trait May {
-    /// Calls of the queue may go, as far as that does not depend on the call.
+    /// Returns true if calls of the queue may begin, as far as that does not depend on the call.
     fn queue(&mut self, queue_id: i64, client_id: i64) -> bool;
-    /// The call may go, its queue may.
+    /// Returns true if the call may begin, given that its queue may.
     fn call(&mut self, call: &Ready) -> bool;
 }
 
-/// The calls at hand, by queue.
+/// The buffered calls, by queue.
 #[derive(Debug, Default)]
 pub struct Scheduler {
     quick: VecDeque<Ready>,
     more_quick: bool,
     buffers: Vec<Buffer>,
     turns: Turns,
-    /// How many calls a line is filled up to.
+    /// How many calls a queue's buffer is filled up to.
     most: usize,
-    /// Every call in a line, so that none is taken in twice.
+    /// The id of every buffered call, so that none is buffered twice.
     buffered: HashSet<CallId>,
 }
 
-/// The calls of one queue.
+/// The buffered calls of one queue.
 #[derive(Debug)]
 pub struct Buffer {
-    /// The queue.
+    /// The id of the queue.
     pub queue_id: i64,
-    /// Its client.
+    /// The client that the queue belongs to.
     pub client_id: i64,
-    /// In their order.
+    /// The calls in their order.
     pub calls: VecDeque<Ready>,
-    /// The store has more that are due.
+    /// True if the store has more due calls of the queue.
     more: bool,
     share: Share,
     state: State,
 }
 
-/// What is known of a line in this round: as permits and tokens are only taken in a round, who may not go may not go
-/// until its end.
+/// What is known of a buffer in this round. Permits and tokens are only taken in a round, so what may not begin stays
+/// blocked until the round ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Unknown,
-    /// The call at this index may go, or might when it was looked at.
+    /// The call at this index may begin, or might when it was last checked.
     Able(usize),
-    /// The queue as a whole may not go.
+    /// The queue as a whole is blocked.
     QueueBlocked,
-    /// The queue may go, but none of its calls at hand.
+    /// The queue may begin calls, but each of the buffered ones is blocked.
     CallsBlocked,
 }
 
@@ -81,7 +82,7 @@ impl Buffer {
         may.queue(self.queue_id, self.client_id) && self.calls.get(index).is_some_and(|call| may.call(call))
     }
 
-    fn look(&mut self, may: &mut impl May) {
+    fn check(&mut self, may: &mut impl May) {
         self.state = if self.calls.is_empty() || !may.queue(self.queue_id, self.client_id) {
             State::QueueBlocked
         } else {
@@ -108,49 +109,49 @@ impl Buffer {
 }
 
 impl Scheduler {
-    /// How many calls of each queue are at hand.
+    /// Returns how many calls of each queue are buffered.
     #[must_use]
     pub fn lengths(&self) -> HashMap<i64, Length> {
         self.buffers.iter().map(|buffer| (buffer.queue_id, buffer.length())).collect()
     }
 
-    /// The queues whose lines are filled with what is blocked, and the trunks that stand in the way there.
+    /// Returns the queues that are head-of-line blocked, and the full trunks that block them.
     #[must_use]
     pub fn head_of_line_blocks(&self) -> HashMap<i64, HashSet<Arc<str>>> {
         let blocked = self.buffers.iter().filter(|buffer| buffer.length().is_head_of_line_blocked(self.most));
         blocked.map(|buffer| (buffer.queue_id, buffer.full_trunks())).collect()
     }
 
-    /// All calls at hand.
+    /// Returns the ids of all buffered calls.
     #[must_use]
     pub fn buffered(&self) -> HashSet<CallId> {
         self.buffered.clone()
     }
 
-    /// There is no call at hand.
+    /// Returns true if no call is buffered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.buffered.is_empty()
     }
 
-    /// A line has few left, and the store has more for it.
+    /// Returns true if a buffer has few calls left, and the store has more for it.
     #[must_use]
     pub fn runs_low(&self) -> bool {
         let low = |buffer: &Buffer| buffer.more && buffer.length().is_low(self.most);
         (self.more_quick && self.quick.is_empty()) || self.buffers.iter().any(low)
     }
 
-    /// The lines.
+    /// Returns the buffers of all queues.
     pub fn buffers(&self) -> impl Iterator<Item = &Buffer> {
         self.buffers.iter()
     }
 
-    /// The quick calls.
+    /// Returns the quick calls.
     pub fn quick(&self) -> impl Iterator<Item = &Ready> {
         self.quick.iter()
     }
 
-    /// Takes in quick calls, behind those at hand; `more` where the store has more that are due.
+    /// Adds quick calls after those that are buffered. `more` says that the store has more that are due.
     pub fn offer_quick(&mut self, calls: Vec<Ready>, more: bool) {
         self.more_quick = more;
         for call in calls {
@@ -160,12 +161,12 @@ impl Scheduler {
         }
     }
 
-    /// Takes in calls of a queue, behind those at hand; `more` where the store has more that are due. Those of a queue
-    /// that may not be dialed are left out.
+    /// Adds calls of a queue after those that are buffered. `more` says that the store has more that are due. Calls of
+    /// a queue that may not be dialed are left out.
     pub fn offer(&mut self, queue_id: i64, calls: Vec<Ready>, more: bool) {
         let Some(buffer) = self.buffers.iter_mut().find(|buffer| buffer.queue_id == queue_id) else { return };
         buffer.more = more;
-        // Any of the new ones may be able to go.
+        // Any of the new calls may be able to begin.
         buffer.state = State::Unknown;
         for call in calls {
             if self.buffered.insert(call.call.id.into()) {
@@ -174,8 +175,8 @@ impl Scheduler {
         }
     }
 
-    /// These queues may be dialed, and no others: forgets what is at hand of all the rest, and what does not `pass`.
-    /// `most` calls of each are wanted at hand.
+    /// Keeps the calls of these queues alone, and of them only those that `pass`. Each buffer is filled up to `most`
+    /// calls.
     pub fn keep_only(&mut self, runnable: &[Runnable], most: usize, pass: impl Fn(&Ready) -> bool) {
         self.most = most;
         let mut wanted: HashMap<i64, &Runnable> =
@@ -213,14 +214,14 @@ impl Scheduler {
         }));
     }
 
-    /// A round begins: permits and tokens may have come free since the last one.
+    /// Begins a round: permits and tokens may have become free since the last one.
     pub fn begin_round(&mut self) {
         for buffer in &mut self.buffers {
             buffer.state = State::Unknown;
         }
     }
 
-    /// The next call that may go.
+    /// Returns the next call that may begin, and removes it from its buffer.
     pub fn pick(&mut self, may: &mut impl May) -> Option<Ready> {
         let quick = |call: &Ready| may.queue(call.call.queue_id, call.call.client_id) && may.call(call);
         if let Some(index) = self.quick.iter().position(quick)
@@ -231,12 +232,12 @@ impl Scheduler {
         }
         loop {
             for buffer in self.buffers.iter_mut().filter(|buffer| buffer.state == State::Unknown) {
-                buffer.look(may);
+                buffer.check(may);
             }
             let index = self.turns.next(&self.buffers)?;
-            // Another line may have taken since what both need.
+            // Another buffer may have taken what both need since the check.
             if !self.buffers[index].may_go(may) {
-                self.buffers[index].look(may);
+                self.buffers[index].check(may);
                 continue;
             }
             self.turns.take(&mut self.buffers, index);
@@ -248,7 +249,7 @@ impl Scheduler {
         }
     }
 
-    /// A call that was picked could not go: it stands first again, and nothing of its queue goes in this round.
+    /// Puts a call back to the front that was picked and could not begin. Nothing of its queue begins in this round.
     pub fn put_back(&mut self, call: Ready) {
         self.buffered.insert(call.call.id.into());
         match self.buffers.iter_mut().find(|buffer| buffer.queue_id == call.call.queue_id) {

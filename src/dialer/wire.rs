@@ -1,4 +1,4 @@
-//! From a stored call to the Originate that goes over the wire.
+//! From a stored call to the Originate that is sent to Asterisk.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use crate::ami::{HeaderValue, InvalidValue, Originate, Target, Variable};
 use crate::domain::originate::{self, OriginateSpec};
 use crate::store::calls::Call;
 
-/// The Originate of a call's next attempt. Everything was checked when the call was stored; an error here is a row that
-/// another version wrote.
+/// Makes the Originate of a call's next attempt. Everything was checked when the call was stored, so an error is a row
+/// that another version wrote.
 pub fn originate(call: &Call, spec: &OriginateSpec, channel_id: &str) -> Result<Originate, InvalidValue> {
     let some = |text: &Option<String>| text.as_deref().map(HeaderValue::try_from).transpose();
     Ok(Originate {
@@ -37,8 +37,8 @@ fn target(target: &originate::Target) -> Result<Target, InvalidValue> {
     })
 }
 
-/// The client's own variables, and those that tell the dialplan which call this is. They are inherited by the legs
-/// that the call makes (`__`).
+/// Returns the client's own variables, and those that tell the dialplan which call this is. The legs that the call
+/// makes inherit the latter (`__`).
 fn variables(call: &Call, spec: &OriginateSpec) -> Result<Vec<Variable>, InvalidValue> {
     let mut variables = vec![
         Variable::new("__TRUNKLINE_CALL_ID", &call.id.0.to_string())?,

@@ -1,27 +1,29 @@
 //! The arguments of a dialplan application, found where Asterisk finds them.
 //!
-//! A comma in brackets or quotes, or behind a backslash, parts nothing (`__ast_app_separate_args` in `main/app.c`), and
-//! options are then read letter by letter, each with its argument in `()` (`ast_app_parse_options`). Quotes and
-//! backslashes mean something else to each of the two, so who wants to know what Asterisk will do lets none pass.
+//! A comma in brackets or quotes, or after a backslash, does not separate arguments (`__ast_app_separate_args` in
+//! `main/app.c`). Options are then read letter by letter, each with its argument in `()` (`ast_app_parse_options`). The
+//! two treat quotes and backslashes differently, so a check of what Asterisk will do must allow neither.
 
-/// What keeps Asterisk from parting a text at its commas, or peers at `&`.
+/// Characters that keep Asterisk from separating a text at its commas, or peers at `&`.
 const MARKS: [char; 7] = ['(', ')', '[', ']', '"', '\'', '\\'];
 
-/// The first character of a text that keeps Asterisk from parting it where it looks parted.
+/// Returns the first character of a text that keeps Asterisk from separating it where a reader would.
 #[must_use]
 pub fn mark(text: &str) -> Option<char> {
     text.chars().find(|character| MARKS.contains(character))
 }
 
-/// The letters of the options that `text` begins with, without their arguments in `()`, and the arguments behind them.
+/// Returns the letters of the options that `text` begins with, without their arguments in `()`, and the arguments after
+/// the options.
 ///
 /// # Errors
-/// The first character that Asterisk could read otherwise.
+///
+/// The first character that Asterisk could read differently.
 pub fn options(text: &str) -> Result<(Vec<char>, &str), char> {
     let (mut letters, mut depth, mut before) = (Vec::new(), 0_usize, None);
     for (index, character) in text.char_indices() {
         match character {
-            // Only behind a letter does it begin an argument; elsewhere it is a letter of its own to Asterisk.
+            // It begins an argument only after a letter; elsewhere Asterisk takes it for an option of its own.
             '(' if depth > 0 || before.is_some_and(|before: char| before.is_ascii_alphanumeric()) => depth += 1,
             ')' if depth > 0 => depth -= 1,
             '[' | ']' | '"' | '\\' => return Err(character),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// The pause behind the `failures`th failure in a row, from 1: a share, 0 to 1, of a bound that doubles from `first` up
-/// to `most`.
+/// Returns the pause after the `failures`th failure in a row, from 1: a share, 0 to 1, of a bound that doubles from
+/// `first` up to `most`.
 ///
-/// With a random share this is full jitter: many who failed together do not come back together.
+/// With a random share this is full jitter: clients that failed together do not come back together.
 #[must_use]
 pub fn pause(failures: u32, first: Duration, most: Duration, share: f64) -> Duration {
     // 2^31 times the shortest sensible pause is longer than any sensible bound.

@@ -1,12 +1,12 @@
 //! Hangup causes of ITU-T Q.850, as Asterisk reports them.
 
-/// A Q.850 cause, 0 to 127. 0 is Asterisk's "none was given".
+/// A Q.850 cause, 0 to 127. Asterisk reports 0 if none was given.
 pub type Cause = u8;
 
-/// Normal call clearing: said of every call that was ended on purpose, so it tells nothing about why.
+/// Normal call clearing. Every call that is ended on purpose has this cause, so it says nothing about the reason.
 pub const NORMAL_CLEARING: Cause = 16;
 
-/// What a cause means, in Asterisk's own words (`include/asterisk/causes.h`, `main/channel.c`).
+/// Returns what a cause means, in Asterisk's own words (`include/asterisk/causes.h`, `main/channel.c`).
 #[must_use]
 pub fn text(cause: Cause) -> &'static str {
     match cause {
@@ -63,8 +63,8 @@ pub fn text(cause: Cause) -> &'static str {
     }
 }
 
-/// The cause that says most, of all legs of one call: a leg that was merely cleared (16), or was given no cause (0),
-/// yields to one that knows why. Local channels put the cause on one half only.
+/// Returns the more telling of the causes of two legs of a call: normal clearing (16) and none given (0) yield to any
+/// other cause. Local channels report the cause on one half only.
 #[must_use]
 pub fn most_telling(known: Option<Cause>, next: Cause) -> Cause {
     const fn weight(cause: Cause) -> u8 {

@@ -1,4 +1,4 @@
-//! How much slower calls begin while their way through is congested.
+//! How much slower calls begin while a server or trunk is congested.
 //!
 //! | what happens | what follows |
 //! | --- | --- |
@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use super::status::Outcome;
 
-/// So many congested calls in a row halve the pace: fewer are chance, as two calls to one congested place.
+/// How many congested calls in a row halve the pace. Fewer may be chance, for example two calls to one congested place.
 pub const IN_A_ROW: u32 = 5;
 
-/// The pace is halved at most so many times.
+/// How many times the pace is halved at most.
 pub const MOST_HALVINGS: u32 = 6;
 
-/// After so long without congestion the pace doubles by itself: congestion of telephone networks passes in minutes.
+/// After this time without congestion the pace doubles by itself: congestion of telephone networks passes in minutes.
 pub const RECOVERS: Duration = Duration::from_secs(10);
 
 /// What the last calls of a server or a trunk met with.
@@ -24,12 +24,12 @@ pub const RECOVERS: Duration = Duration::from_secs(10);
 pub struct Backoff {
     in_a_row: u32,
     halvings: u32,
-    /// When the last change came, while there is something to recover from.
+    /// When the pace last changed, while there is something to recover from.
     since: Option<Instant>,
 }
 
 impl Backoff {
-    /// A call ended so at `now`.
+    /// Notes how a call ended at `now`.
     pub fn saw(&mut self, outcome: Outcome, now: Instant) {
         self.recover(now);
         match outcome {
@@ -45,12 +45,12 @@ impl Backoff {
                 self.in_a_row = 0;
                 self.halvings = self.halvings.saturating_sub(1);
             }
-            // These never reached the network, or nobody knows.
+            // These calls never reached the network, or their end is unknown.
             Outcome::Rejected | Outcome::Failed | Outcome::Expired | Outcome::Canceled | Outcome::Unknown => {}
         }
     }
 
-    /// Time passes.
+    /// Lets the pace recover as time passes.
     pub fn recover(&mut self, now: Instant) {
         while let Some(since) = self.since
             && now.saturating_duration_since(since) >= RECOVERS
@@ -61,19 +61,19 @@ impl Backoff {
         }
     }
 
-    /// By which part of the pace calls may begin: 1, 1/2, 1/4 … 1/64.
+    /// Returns the part of the configured pace at which calls may begin: 1, 1/2, 1/4 … 1/64.
     #[must_use]
     pub fn factor(&self) -> f64 {
         1.0 / f64::from(1_u32 << self.halvings)
     }
 
-    /// Calls begin slower than was set.
+    /// Returns true if calls begin slower than configured.
     #[must_use]
     pub fn is_slow(&self) -> bool {
         self.halvings > 0
     }
 
-    /// There is nothing to remember.
+    /// Returns true if there is nothing to remember.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.halvings == 0 && self.in_a_row == 0

@@ -5,7 +5,7 @@ use super::time::{DAY, Millis};
 /// A number that a client may call only so often a day.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Destination {
-    /// The number's digits.
+    /// The digits of the number.
     pub number: String,
     /// The day, in days since 1970-01-01.
     pub day: i32,

@@ -1,22 +1,22 @@
-//! What the did that falls to a call is to its caller id.
+//! How the `dids` of a batch change the caller ids of its calls.
 
 use serde::{Deserialize, Serialize};
 
-/// What a client's dids are to its calls' caller ids.
+/// How a client's dids change the caller ids of its calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DidPolicy {
-    /// The caller id of a call that brings none of its own.
+    /// The did is the caller id of a call that has none of its own.
     #[default]
     Fill,
-    /// The number of every call's caller id; a name that the call brings is kept.
+    /// The did is the number of every call's caller id; the name in the call's own caller id is kept.
     Force,
-    /// Nothing.
+    /// The did does not change the caller id.
     Off,
 }
 
 impl DidPolicy {
-    /// The caller id of a call that brings `own`, and that `did` fell to.
+    /// Returns the caller id of a call with the caller id `own`, for which `did` was chosen.
     #[must_use]
     pub fn caller_id(self, own: Option<&str>, did: Option<&str>) -> Option<String> {
         match (self, own, did) {
@@ -30,8 +30,8 @@ impl DidPolicy {
     }
 }
 
-/// The name of a caller id, with its quotes, as Asterisk parses it (`ast_callerid_parse`): what stands before `<`, or
-/// a text that is no number.
+/// Returns the name in a caller id, with its quotes, as Asterisk parses it (`ast_callerid_parse`): what is before `<`,
+/// or a text that is no number.
 fn name(caller_id: &str) -> Option<&str> {
     let name = match caller_id.split_once('<') {
         Some((name, _)) => name.trim(),

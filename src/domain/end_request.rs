@@ -1,14 +1,14 @@
-//! What a client may want of a call that it placed.
+//! Requests of clients to end calls that they placed.
 
 use super::ids::CallId;
 use super::status::UnknownCode;
 
-/// The wish that a call ends.
+/// A client's request to end a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EndRequest {
     /// Ends a call that has not been answered.
     Cancel = 1,
-    /// Ends a call that lives.
+    /// Ends a call that is live.
     HangUp = 2,
 }
 
@@ -22,13 +22,13 @@ pub struct Command {
 }
 
 impl EndRequest {
-    /// The number that the store keeps.
+    /// Returns the code that the store keeps.
     #[must_use]
     pub const fn code(self) -> i16 {
         self as i16
     }
 
-    /// How it stands on the call's timeline.
+    /// Returns the text of the event that reports the request.
     #[must_use]
     pub const fn event_text(self) -> &'static str {
         match self {

@@ -17,13 +17,13 @@ pub enum EventKind {
     Bridged = 6,
     /// MixMonitor began to record.
     RecordingStarted = 7,
-    /// MixMonitor stopped recording.
+    /// MixMonitor stopped recording the call.
     RecordingStopped = 8,
     /// The recording could not be started.
     RecordingFailed = 9,
     /// The attempt ended, and another one follows.
     Retrying = 10,
-    /// The call ended.
+    /// The call has ended.
     Ended = 11,
     /// The dialplan or the server reported something.
     Note = 12,

@@ -1,74 +1,76 @@
-//! Why the calls of a queue wait: each counted once, under the first reason that holds it.
+//! Why the calls of a queue wait: each call is counted once, under the first reason that applies to it.
 
 use super::status::QueueStatus;
 use super::time::Millis;
 use super::wait_reasons::{Limit, QueueWaits, Reason, WaitReason};
 
-/// What holds for a whole queue.
+/// What applies to a queue as a whole.
 #[derive(Clone, Debug)]
 pub struct QueueState {
-    /// The kill switch is engaged, with the words of who did it.
+    /// The kill switch is engaged. The text is the reason that the administrator gave.
     pub kill_switch: Option<Option<String>>,
-    /// The client is disabled.
+    /// True if the client is disabled.
     pub client_disabled: bool,
-    /// How the queue stands.
+    /// The status of the queue.
     pub status: QueueStatus,
 }
 
-/// How the server stands that a queue's calls wait for.
+/// The state of a server that calls of the queue wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerState {
-    /// The client was not granted it, or not any more.
+    /// The client has no grant for the server, or none any more.
     NotGranted,
-    /// No node dials through it.
+    /// No node dials through the server.
     Unowned,
-    /// Nothing new is dialed through it.
+    /// Nothing new is dialed through the server.
     Draining,
-    /// There is no session with it: why, where that is known.
+    /// There is no session with the server. The text says why, if that is known.
     Offline(Option<String>),
-    /// It dials.
+    /// The server's lane dials.
     Online,
 }
 
-/// A queue's calls on one server.
+/// The calls of a queue on one server.
 #[derive(Clone, Debug)]
 pub struct OnServer {
-    /// The server.
+    /// The code of the server.
     pub code: String,
-    /// How it stands.
+    /// The state of the server.
     pub state: ServerState,
-    /// Calls that wait for a first or a further try.
+    /// How many calls wait for a first or a further attempt.
     pub waiting: i64,
-    /// Of these, for a further one.
+    /// How many of the waiting calls wait for a further attempt.
     pub retrying: i64,
-    /// When the first of those that are not due is.
+    /// When the first of the calls is due that are not due yet.
     pub next_due: Option<Millis>,
-    /// Calls that wait for another day, because their number was called often enough today; and that day.
+    /// How many calls wait for another day, because their number was called often enough today; and when that day
+    /// begins.
     pub another_day: Option<(i64, Millis)>,
-    /// Calls in time zones in which the window is closed. Needed only where it is open in others.
+    /// How many calls are in time zones in which the window is closed. It is needed only if the window is open in
+    /// others.
     pub outside_window: i64,
-    /// What the lane tells, once it has read the queue.
+    /// What the lane published, once it has read the queue.
     pub held: Option<QueueWaits>,
 }
 
-/// Waiting calls with one reason.
+/// Waiting calls that have one reason.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waiting {
-    /// What keeps them.
+    /// What keeps the calls waiting.
     pub reason: Reason,
-    /// How many, from 1.
+    /// How many calls there are, from 1.
     pub calls: i64,
-    /// The server they wait for.
+    /// The code of the server that they wait for.
     pub server: String,
-    /// The limit, where one is reached.
+    /// The limit that is reached, if one is.
     pub limit: Option<Limit>,
-    /// When the first of them is due, where that is known.
+    /// When the first of them is due, if that is known.
     pub until: Option<Millis>,
-    /// For people.
+    /// The reason as a text for people.
     pub text: String,
 }
 
-/// The reasons, largest count first; the counts of a server add up to what waits for it.
+/// Returns the reasons, the largest count first. The counts of a server add up to its waiting calls.
 #[must_use]
 pub fn explain(queue: &QueueState, servers: &[OnServer]) -> Vec<Waiting> {
     let mut all: Vec<Waiting> = servers.iter().flat_map(|server| on_server(queue, server)).collect();
@@ -95,7 +97,7 @@ fn on_server(queue: &QueueState, server: &OnServer) -> Vec<Waiting> {
         let name = "max_calls_per_destination_per_day".to_owned();
         split.part(Reason::DestinationLimit, calls, Some(until), Some(name), text);
     }
-    // What stands before a closed window in the order of reasons holds these calls too.
+    // Reasons that come before a closed window in the order apply to these calls too.
     if held.rest.as_ref().is_none_or(|rest| rest.reason > Reason::OutsideWindow) && !held.closed.is_empty() {
         let calls = if held.some_open { server.outside_window } else { split.left };
         let until = held.closed.values().flatten().min().copied().map(Millis);
@@ -111,7 +113,7 @@ fn on_server(queue: &QueueState, server: &OnServer) -> Vec<Waiting> {
     split.out
 }
 
-/// What holds all calls of the queue on the server, whatever its lane says.
+/// Returns the reason that applies to all calls of the queue on the server, whatever its lane reports.
 fn whole(queue: &QueueState, server: &OnServer) -> Option<(Reason, String)> {
     let code = &server.code;
     Some(match (&queue.kill_switch, queue.status, &server.state) {
@@ -131,7 +133,7 @@ fn whole(queue: &QueueState, server: &OnServer) -> Option<(Reason, String)> {
     })
 }
 
-/// A number of calls, being divided up.
+/// A number of calls that is being divided up.
 struct Split<'a> {
     server: &'a OnServer,
     left: i64,
@@ -139,7 +141,8 @@ struct Split<'a> {
 }
 
 impl Split<'_> {
-    /// At most `calls` of those that are left. `name` is a limit's whose value is the client's own affair.
+    /// Assigns a reason to at most `calls` of the calls that are left. `name` is the name of a limit whose value the
+    /// client may know.
     fn part(&mut self, reason: Reason, calls: i64, until: Option<Millis>, name: Option<String>, text: String) {
         let text = match until {
             Some(until) => format!("{text}, the first until {}", until.to_rfc3339()),
@@ -172,7 +175,7 @@ impl Split<'_> {
     }
 }
 
-/// What a lane holds calls with, in words.
+/// Describes in words what a lane reports.
 fn text(held: &WaitReason, server: &str) -> String {
     let trunk = held.trunk.as_deref().unwrap_or("its trunk");
     let (who, live) = match held.reason {

@@ -1,37 +1,38 @@
-//! Whose turn it is: queues share a lane by weight, and those of a higher priority go first.
+//! Whose turn it is: queues share a lane by weight, and queues of a higher priority go first.
 //!
-//! Among queues of one priority this is weighted deficit round robin in its smooth form: every pick is owed to all of
-//! them by their weights, only a queue that is owed something may have it, and of these the one whose next call would
-//! be late first. So none is ever a whole call ahead of its share or behind it (earliest deadline first is optimal for
-//! unit jobs; Baruah and others, "Proportionate progress", 1996).
+//! Among queues of one priority this is weighted deficit round robin in its smooth form. Every pick adds to the
+//! deficits of all queues by their weights; only a queue with a deficit may have it, and of these the one whose next
+//! call would be late first. So no queue is ever a whole call ahead of its share or behind it (earliest deadline first
+//! is optimal for unit jobs; Baruah and others, "Proportionate progress", 1996).
 
-/// Of so many picks one goes to queues below the highest priority that has something to dial.
+/// One of this many picks goes to queues below the highest priority that has something to dial.
 pub const LOWER_EVERY: u32 = 10;
 
-/// A queue's part of a lane.
+/// A queue's share of a lane.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Share {
-    /// 0 to 9, the highest first.
+    /// The priority, 0 to 9; the highest goes first.
     priority: i32,
-    /// 1 to 100.
+    /// The weight, 1 to 100.
     weight: i32,
-    /// Calls that it was entitled to and did not get, below 0 where it got more. Between -1 and 1.
+    /// How many calls it was entitled to and did not get; below 0 if it got more. It is between -1 and 1.
     deficit: f64,
 }
 
 impl Share {
-    /// Of a queue that was given nothing yet. A weight below 1 counts as 1.
+    /// Makes the share of a queue that was given nothing yet. A weight below 1 counts as 1.
     #[must_use]
     pub fn new(priority: i32, weight: i32) -> Self {
         Self { priority, weight: weight.max(1), deficit: 0.0 }
     }
 
-    /// Another priority and weight from now on; what is owed stays.
+    /// Changes priority and weight from now on; the deficit stays.
     pub fn set(&mut self, priority: i32, weight: i32) {
         *self = Self { deficit: self.deficit, ..Self::new(priority, weight) };
     }
 
-    /// How late its next call would be, in picks of a lane of its own: the smaller, the sooner it must go.
+    /// Returns how late its next call would be, in picks of a lane of its own. The smaller it is, the sooner the call
+    /// must go.
     fn deadline(&self) -> f64 {
         (1.0 - self.deficit) / f64::from(self.weight)
     }
@@ -39,23 +40,23 @@ impl Share {
 
 /// Something that takes turns.
 pub trait Contender {
-    /// Its part.
+    /// Returns its share of the lane.
     fn share(&self) -> &Share;
-    /// Its part, to be charged.
+    /// Returns its share of the lane, to be changed.
     fn share_mut(&mut self) -> &mut Share;
-    /// It has a call that may go now. One that has none is owed nothing meanwhile.
+    /// Returns true if it has a call that may begin now. One that has none gets no deficit meanwhile.
     fn is_able(&self) -> bool;
 }
 
 /// The turns of one lane.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Turns {
-    /// Picks of the highest priority while a lower one was able to go.
+    /// How many picks the highest priority had while a lower one was able to go.
     since_lower: u32,
 }
 
 impl Turns {
-    /// Whose turn it is, by index; None where none is able to go.
+    /// Returns the index of the contender whose turn it is; None if none is able to go.
     #[must_use]
     pub fn next<C: Contender>(&self, contenders: &[C]) -> Option<usize> {
         let group = self.group(contenders)?;
@@ -77,7 +78,7 @@ impl Turns {
         best.map(|(index, ..)| index)
     }
 
-    /// The one at `index`, whose turn it was, has taken it.
+    /// Notes that the contender at `index`, whose turn it was, has taken it.
     pub fn take<C: Contender>(&mut self, contenders: &mut [C], index: usize) {
         let Some(group) = self.group(contenders) else { return };
         let total = total(contenders, group);
@@ -95,7 +96,7 @@ impl Turns {
         };
     }
 
-    /// Who shares the next pick.
+    /// Returns the group that shares the next pick.
     fn group<C: Contender>(&self, contenders: &[C]) -> Option<Group> {
         let able = || contenders.iter().filter(|contender| contender.is_able()).map(|able| able.share().priority);
         let (highest, lowest) = (able().max()?, able().min()?);
@@ -109,14 +110,14 @@ impl Turns {
     }
 }
 
-/// Those who share a pick.
+/// The contenders that share a pick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Group {
-    /// All that are able have this priority.
+    /// Those of this priority; no others are able to go.
     Only(i32),
-    /// Those of this priority, though others are able.
+    /// Those of this priority, although others are able to go.
     Highest(i32),
-    /// All below it.
+    /// Those of all priorities below this one.
     Below(i32),
 }
 
@@ -136,7 +137,8 @@ fn total<C: Contender>(contenders: &[C], group: Group) -> f64 {
     members.map(|member| f64::from(member.share().weight)).sum()
 }
 
-/// The share once a pick of its group was owed to all. Nobody saves up more than one call: a queue that could not go
+/// Returns the deficit after a pick of its group. It never exceeds one call: a queue that could not go for an hour does
+/// not have the next hour to itself.
 /// for an hour does not have the next hour to itself.
 fn deficit_after(share: &Share, total: f64) -> Share {
     Share { deficit: (share.deficit + f64::from(share.weight) / total).min(1.0), ..*share }

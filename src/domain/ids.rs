@@ -5,18 +5,18 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// A call, as clients see it.
+/// The id of a call, as clients see it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(pub Uuid);
 
-/// One try of a call; on the wire it is the Originate's ActionID.
+/// The id of an attempt of a call. On the wire it is the Originate's ActionID.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttemptId(pub Uuid);
 
 macro_rules! uuid_id {
     ($name:ident) => {
         impl $name {
-            /// A new id, later than every one made before on this node.
+            /// Makes a new id, later than every id made before on this node.
             #[must_use]
             #[expect(clippy::new_without_default, reason = "two defaults would differ")]
             pub fn new() -> Self {
@@ -49,10 +49,10 @@ macro_rules! uuid_id {
 uuid_id!(CallId);
 uuid_id!(AttemptId);
 
-/// The channel id of a call's `attempt`th try: the client's own, or one made from the attempt's id.
+/// Returns the channel id of a call's `attempt`th attempt: the client's own, or one made from the attempt's id.
 ///
-/// Ids made here have one fixed length, so none is ever a prefix of another: Asterisk 22 refuses an Originate whose
-/// id begins with a live channel's. A second try of a client's own id appends `-r2`, a third `-r3`.
+/// Ids made here all have the same length, so none is ever a prefix of another: Asterisk 22 refuses an Originate whose
+/// id begins with that of a live channel. The second attempt of a client's own id appends `-r2`, the third `-r3`.
 #[must_use]
 pub fn channel_id(own: Option<&str>, id: AttemptId, attempt: i32) -> String {
     match own {

@@ -3,10 +3,10 @@
 use super::ids::CallId;
 use super::time::Millis;
 
-/// Longest text of a note, in characters; what is longer is cut there.
+/// The longest text of a note, in characters. A longer text is cut there.
 pub const LONGEST: usize = 1000;
 
-/// Notes of one attempt at most. A dialplan that loops must not fill the log.
+/// How many notes one attempt may have. A dialplan that loops must not fill the log.
 pub const MOST: u16 = 100;
 
 /// A note about a call that the dialplan named by its id alone.
@@ -23,7 +23,7 @@ pub struct Note {
     pub text: String,
 }
 
-/// The text of a note: its headers as `Name: value`, joined by `; `, control characters as spaces.
+/// Returns the text of a note: its headers as `Name: value`, joined by `; `, with control characters as spaces.
 #[must_use]
 pub fn text<'h>(headers: impl IntoIterator<Item = (&'h str, &'h str)>) -> String {
     let mut text = String::new();

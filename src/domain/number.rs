@@ -1,13 +1,13 @@
-//! Telephone numbers as they are compared: by their digits alone.
+//! Telephone numbers, which are compared by their digits alone.
 
-/// Fewest and most digits of a number on a do-not-call list; E.164 allows 15.
+/// The fewest and the most digits of a number on a do-not-call list; E.164 allows 15.
 pub const DIGITS: std::ops::RangeInclusive<usize> = 3..=15;
 
-/// What a number may be written with besides its digits.
+/// The characters that a number may be written with besides its digits.
 pub const SEPARATORS: [char; 6] = ['+', ' ', '-', '.', '(', ')'];
 
-/// The digits that a number begins with, which may be written with `+`, spaces, `-`, `.`, `(` and `)`, up to anything
-/// else. None where there is no digit.
+/// Returns the digits that a text begins with. They may be written with `+`, spaces, `-`, `.`, `(` and `)`, and end at
+/// any other character. Returns None if there is no digit.
 #[must_use]
 pub fn digits(number: &str) -> Option<String> {
     let written = |character: &char| character.is_ascii_digit() || SEPARATORS.contains(character);
@@ -15,15 +15,15 @@ pub fn digits(number: &str) -> Option<String> {
     (!digits.is_empty()).then_some(digits)
 }
 
-/// The same of a text that is a number and nothing else. None where it is more.
+/// Returns the digits of a text that is a number and nothing else. Returns None if it is more.
 #[must_use]
 pub fn only_digits(number: &str) -> Option<String> {
     let plain = number.chars().all(|character| character.is_ascii_digit() || SEPARATORS.contains(&character));
     digits(number).filter(|_| plain)
 }
 
-/// The number and the trunk of a dial string: of `PJSIP/123@trunk` and `SIP/trunk/123` both, of `PJSIP/endpoint` the
-/// endpoint as a trunk, of `Local/123@context/n` only the number.
+/// Returns the number and the trunk of a dial string: of both `PJSIP/123@trunk` and `SIP/trunk/123`, of
+/// `PJSIP/endpoint` the endpoint as a trunk, of `Local/123@context/n` only the number.
 #[must_use]
 pub fn dialed(channel: &str) -> (Option<&str>, Option<&str>) {
     let Some((technology, resource)) = channel.split_once('/') else { return (None, None) };
@@ -40,7 +40,7 @@ pub fn dialed(channel: &str) -> (Option<&str>, Option<&str>) {
     }
 }
 
-/// The digits that a dial string calls, which may be all that names its endpoint: `PJSIP/49123`.
+/// Returns the digits that a dial string calls. They may be the whole name of its endpoint: `PJSIP/49123`.
 #[must_use]
 pub fn called(channel: &str) -> Option<String> {
     match dialed(channel) {

@@ -1,4 +1,4 @@
-//! What is asked of Asterisk for one call, as it is kept from the insert to the last try.
+//! What Asterisk is asked to do for one call, as it is kept from the insert to the last attempt.
 
 use std::collections::BTreeMap;
 
@@ -11,31 +11,31 @@ use super::retry::RetryRule;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// A dialplan application.
+    /// An application of the dialplan.
     Application {
-        /// As `Dial`.
+        /// The application's name, for example `Dial`.
         name: String,
-        /// Its arguments.
+        /// The arguments of the application.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         data: String,
     },
     /// A place in the dialplan.
     Extension {
-        /// The dialplan context.
+        /// The context of the dialplan.
         context: String,
-        /// The extension in it.
+        /// The extension in the context.
         exten: String,
-        /// A number from 1, or a label.
+        /// The priority: a number from 1, or a label.
         priority: String,
     },
 }
 
-/// Where a call is recorded.
+/// How a call is recorded, and where to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording {
-    /// An absolute path on the Asterisk server.
+    /// The file, as an absolute path on the Asterisk server.
     pub path: String,
-    /// MixMonitor's options, as `b`.
+    /// MixMonitor's options, for example `b`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<String>,
     /// A command that Asterisk runs when the recording ends.
@@ -43,63 +43,64 @@ pub struct Recording {
     pub command: Option<String>,
 }
 
-/// One call's Originate, without what each attempt adds (its ids).
+/// The Originate of one call, without the ids that each attempt adds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OriginateSpec {
-    /// What is dialed first.
+    /// The dial string of the A leg.
     pub channel: String,
-    /// What runs on the answer.
+    /// What runs when the A leg answers.
     pub target: Target,
-    /// The caller id on the wire.
+    /// The caller id that is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_id: Option<String>,
-    /// The account code of the call records.
+    /// The account code of the call's CDRs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// How long it may ring, in milliseconds.
+    /// How long the A leg may ring, in milliseconds.
     pub timeout_ms: u32,
-    /// Start the target on early media.
+    /// True to start the target on early media.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub early_media: bool,
-    /// Codecs, comma-separated.
+    /// The allowed codecs, separated by commas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codecs: Option<String>,
-    /// The client's own channel id.
+    /// The channel id that the client gave the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_id: Option<String>,
-    /// The client's own id for a Local channel's second half.
+    /// The id that the client gave the second half of a Local channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_channel_id: Option<String>,
-    /// Channel variables.
+    /// The channel variables to set.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
-    /// Where it is recorded, if it is.
+    /// How the call is recorded, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<Recording>,
-    /// The time zone of the person called, an IANA name.
+    /// The time zone of the person called, as an IANA name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// The item's own rules for further tries.
+    /// The item's own retry rules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retry_rules: Vec<RetryRule>,
 }
 
 impl OriginateSpec {
-    /// The answer is connected to a second leg that `Dial` calls.
+    /// Returns true if the answered A leg is connected to a second leg that `Dial` calls.
     #[must_use]
     pub fn dials(&self) -> bool {
         matches!(&self.target, Target::Application { name, .. } if name.eq_ignore_ascii_case("Dial"))
     }
 
-    /// The digits of every number that it would call: of the person it is for, of the A leg, and of the second.
+    /// Returns the digits of every number that the call would reach: of the contact number, of the A leg, and of the
+    /// second leg.
     #[must_use]
     pub fn reaches(&self, contact: Option<i64>) -> Vec<String> {
         let contact = contact.map(|number| number.to_string());
         contact.into_iter().chain(number::called(&self.channel)).chain(self.second_leg()).collect()
     }
 
-    /// The digits of the numbers that follow on the answer: those that `Dial` calls, or the extension, which is what the
-    /// dialplan will call in all likelihood.
+    /// Returns the digits of the numbers that are called after the answer: those that `Dial` calls, or the extension,
+    /// which the dialplan is likely to call.
     #[must_use]
     pub fn second_leg(&self) -> Vec<String> {
         match &self.target {
@@ -113,7 +114,7 @@ impl OriginateSpec {
     }
 }
 
-/// How long the far end may ring where nobody said otherwise: Asterisk's own default for Originate.
+/// How long the A leg may ring by default: Asterisk's own default for Originate.
 pub const DEFAULT_TIMEOUT_MS: u32 = 30_000;
 
 #[cfg(test)]

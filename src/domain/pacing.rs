@@ -1,11 +1,11 @@
-//! How fast calls may begin: a token bucket that holds one token, so calls are spaced evenly within a second.
+//! How fast calls may begin: a token bucket that holds one token, so that calls are spaced evenly within a second.
 
 use std::time::{Duration, Instant};
 
-/// How often a lane looks: at rates above one a look, what came due since the last look begins together.
+/// How often a lane checks. At faster rates, the calls that became due since the last check begin together.
 const RESOLUTION: Duration = Duration::from_millis(1);
 
-/// The slowest pace: one call a day. A slower rate counts as this one.
+/// The slowest pace, one call a day. A slower rate counts as this one.
 const SLOWEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a claim may take through the store before the next one waits for it.
@@ -19,21 +19,22 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// At most `per_second` calls, above 0, and at least one a day.
+    /// Makes a pace of at most `per_second` calls, above 0, and at least one a day.
     #[must_use]
     pub fn new(per_second: f64, now: Instant) -> Self {
         Self { interval: interval(per_second), next: now }
     }
 
-    /// Another rate from now on. What was taken before still counts, but a faster rate need not wait out a slower one.
+    /// Changes the rate from now on. Calls that began before still count, but a faster rate need not wait out a slower
+    /// one.
     pub fn set_rate(&mut self, per_second: f64, now: Instant) {
         self.interval = interval(per_second);
         self.next = self.next.min(now + self.interval);
     }
 
-    /// How many calls may begin now.
+    /// Returns how many calls may begin now.
     ///
-    /// Never more than one below 1000 calls a second, however long nothing was dialed.
+    /// Below 1000 calls per second it is never more than one, however long nothing was dialed.
     #[must_use]
     pub fn due(&self, now: Instant) -> usize {
         if now < self.next {
@@ -43,10 +44,10 @@ impl Pace {
         1 + usize::try_from(behind.as_nanos() / self.interval.as_nanos().max(1)).unwrap_or(0)
     }
 
-    /// How many calls may be between their turn and the wire at once.
+    /// Returns how many calls may be between their turn and the wire at once.
     ///
-    /// A store that is slow, or away for a while, holds up what had its turn; all of it would go out in one burst
-    /// afterwards. At rates below 25 a second this is one call.
+    /// A store that is slow, or cannot be reached for a while, holds up calls whose turn has come; all of them would be
+    /// sent in one burst afterwards. At rates below 25 per second this is one call.
     #[must_use]
     pub fn on_the_way(&self) -> usize {
         1 + usize::try_from(COMMIT.as_nanos() / self.interval.as_nanos().max(1)).unwrap_or(0)
@@ -54,14 +55,15 @@ impl Pace {
 
     /// Takes the tokens of `calls` that begin now.
     pub fn take(&mut self, calls: usize, now: Instant) {
-        // Time in which nothing was dialed is not saved up, but for the last look: that makes up for a late timer.
+        // Time in which nothing was dialed is not saved up, except since the last check: that makes up for a late
+        // timer.
         let floor = now.checked_sub(RESOLUTION).unwrap_or(now);
         let taken = self.interval.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX));
         let from = self.next.max(floor);
         self.next = from.checked_add(taken).unwrap_or(from + SLOWEST);
     }
 
-    /// When the next call may begin.
+    /// Returns when the next call may begin.
     #[must_use]
     pub fn next(&self) -> Instant {
         self.next
@@ -79,7 +81,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// A client may set any rate; none may take the lane down, or be dialed faster than it says.
+        /// A client may set any rate. None may stop the lane, or be dialed faster than it says.
         #[test]
         fn any_rate_can_be_taken_and_set(exponent in -320_i32..308, then in -320_i32..308, calls in any::<usize>()) {
             let (start, rate) = (Instant::now(), 10_f64.powi(exponent));

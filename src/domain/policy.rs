@@ -1,4 +1,5 @@
-//! What a client may dial. Whatever is not granted is denied, and some things cannot be granted at all.
+//! The dial policy: what a client may dial. Whatever is not granted is denied, and some things cannot be granted at
+//! all.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,53 +9,54 @@ use super::number;
 use super::originate::{OriginateSpec, Recording, Target};
 use super::prefixes::{self, Prefixes};
 
-/// What a client was granted; an empty list stands for the default that its doc names.
+/// What a client was granted. An empty list stands for the default that its comment names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policy {
-    /// Channel technologies. Default: `PJSIP`.
+    /// Channel technologies. By default `PJSIP`.
     pub technologies: Vec<String>,
-    /// Named endpoints. Default: any name without a dot; never a SIP URI or an address.
+    /// Named endpoints. By default any name without a dot, and never a SIP URI or an address.
     pub trunks: Vec<String>,
-    /// Dialplan applications. Default: [`APPLICATIONS`].
+    /// Dialplan applications. By default [`APPLICATIONS`].
     pub applications: Vec<String>,
-    /// Letters of Dial's options. Default: all that run no code.
+    /// Letters of Dial's options. By default all that run no code.
     pub dial_options: Vec<String>,
-    /// Dialplan contexts. Default: none.
+    /// Dialplan contexts. By default none.
     pub contexts: Vec<String>,
-    /// Numbers that may be dialed, by prefix. Empty: any.
+    /// Prefixes of numbers that may be dialed. By default any number may be.
     pub allow_prefixes: Vec<String>,
-    /// Numbers that may not be dialed, by prefix; the longest match of both lists decides.
+    /// Prefixes of numbers that may not be dialed. The longest match of both lists decides.
     pub deny_prefixes: Vec<String>,
-    /// Names of channel variables, `*` at the end matching any rest. Default: any.
+    /// Names of channel variables; `*` at the end matches any rest. By default any name.
     pub variables: Vec<String>,
-    /// `mix_monitor_command` may name a command.
+    /// True if `mix_monitor_command` may name a command.
     pub allow_recording_command: bool,
     /// Account codes besides the client's own.
     pub accounts: Vec<String>,
-    /// What a batch's dids are to its calls' caller ids.
+    /// How the dids of a batch change the caller ids of its calls.
     pub did_policy: DidPolicy,
-    /// Numbers that the platform denies to all clients, unless a rule of their own is as long. Not the client's, so
-    /// not stored with it: see [`Policy::under`].
+    /// Prefixes of numbers that the platform denies to all clients, unless a rule of the client's own is as long. They
+    /// are not stored with the client: see [`Policy::under`].
     #[serde(skip)]
     pub denied_to_all: Prefixes,
 }
 
-/// A field of an Originate, under its name in the API, and why its value is not allowed.
+/// A field of an Originate whose value is not allowed, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
-    /// As `Channel`.
+    /// The field's name in the API, for example `Channel`.
     pub field: &'static str,
-    /// Which of the `variables`, where it is one of them.
+    /// The name of the variable, if the field is one of the `variables`.
     pub variable: Option<String>,
-    /// For people.
+    /// The reason, as a text for people.
     pub why: String,
 }
 
 /// Applications that may be used by default.
 pub const APPLICATIONS: [&str; 6] = ["Dial", "Queue", "Playback", "ConfBridge", "Wait", "Echo"];
 
-/// Applications that run commands or code, write variables, or place calls past these rules: for nobody.
+/// Applications that run commands or code, write variables, or place calls past these rules. No client can be granted
+/// them.
 const NEVER: [&str; 21] = [
     "System",
     "TrySystem",
@@ -79,20 +81,21 @@ const NEVER: [&str; 21] = [
     "Stasis",
 ];
 
-/// Options of Dial that run dialplan code: `F` and `G` go somewhere, `M` and `U` call routines, `b` and `B` run handlers.
+/// Options of Dial that run dialplan code: `F` and `G` go somewhere, `M` and `U` call routines, `b` and `B` run
+/// handlers.
 const CODE_OPTIONS: &str = "FGMUbB";
 
-/// The same of Queue.
+/// Options of Queue that run dialplan code.
 const QUEUE_CODE_OPTIONS: &str = "FbB";
 
 impl Policy {
-    /// The same under what the platform denies to all clients.
+    /// Returns the policy under what the platform denies to all clients.
     #[must_use]
     pub fn under(self, denied_to_all: Prefixes) -> Self {
         Self { denied_to_all, ..self }
     }
 
-    /// Every reason why `plan` may not be dialed.
+    /// Returns every reason why `spec` may not be dialed.
     #[must_use]
     pub fn check(&self, spec: &OriginateSpec) -> Vec<Denied> {
         let mut denied = Vec::new();
@@ -116,7 +119,7 @@ impl Policy {
         denied
     }
 
-    /// Why a call may not be recorded so.
+    /// Returns why a call may not be recorded like this; nothing if it may.
     #[must_use]
     pub fn check_recording(&self, recording: &Recording) -> Option<Denied> {
         if recording.command.is_none() || self.allow_recording_command {
@@ -198,7 +201,7 @@ impl Policy {
         }
     }
 
-    /// `Tech/resource[&…][,timeout[,options[,URL]]]`
+    /// The arguments of Dial are `Tech/resource[&…][,timeout[,options[,URL]]]`.
     fn check_dial(&self, data: &str, denied: &mut Vec<Denied>) {
         let mut arguments = data.splitn(3, ',');
         for channel in arguments.next().unwrap_or_default().split('&') {
@@ -223,8 +226,8 @@ impl Policy {
     }
 }
 
-/// `queue[,options[,URL[,announcement[,timeout[,AGI[,macro[,gosub[,rule[,position]]]]]]]]]`. Asterisk 21 has no macro any
-/// more, so that a rule comes eighth there.
+/// The arguments of Queue are `queue[,options[,URL[,announcement[,timeout[,AGI[,macro[,gosub[,rule[,position]]]]]]]]]`.
+/// Asterisk 21 has no macro any more, so that a rule is the eighth argument there.
 fn check_queue(data: &str, denied: &mut Vec<Denied>) {
     let (queue, behind) = data.split_once(',').unwrap_or((data, ""));
     let (letters, rest) = match arguments::options(behind) {
@@ -237,13 +240,13 @@ fn check_queue(data: &str, denied: &mut Vec<Denied>) {
     for letter in letters.into_iter().filter(|letter| QUEUE_CODE_OPTIONS.contains(*letter)) {
         deny(denied, "Data", format!("option {letter} of Queue can be granted to nobody"));
     }
-    // The first of the rest is the third of all.
+    // The first of the rest is the third argument of all.
     if rest.split(',').skip(3).take(3).any(|argument| !argument.is_empty()) {
         deny(denied, "Data", "arguments 6 to 8 of Queue run code, and can be granted to nobody".to_owned());
     }
 }
 
-/// Why a text is refused that Asterisk could read otherwise than it looks.
+/// Says why a text is refused that Asterisk could read differently from what it looks like.
 fn unclear(character: char) -> String {
     format!("`{character}` could mean something else to Asterisk here, and is not allowed")
 }

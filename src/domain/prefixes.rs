@@ -1,16 +1,16 @@
-//! Which numbers may be dialed, by the digits they begin with.
+//! Which numbers may be dialed, by their prefixes.
 
 use std::collections::HashSet;
 
 use super::number;
 
-/// Beginnings of numbers, compared by their digits: a number is looked up once for each of its digits, however many
-/// beginnings there are.
+/// Prefixes of numbers, compared by their digits. A number is looked up once for each of its digits, however many
+/// prefixes there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prefixes(HashSet<String>);
 
 impl Prefixes {
-    /// The length of the longest of these that `number` begins with. Both come without separators.
+    /// Returns the length of the longest prefix that `number` begins with. Both are without separators.
     fn longest(&self, number: &str) -> Option<usize> {
         if self.0.is_empty() {
             return None;
@@ -25,7 +25,7 @@ impl<S: AsRef<str>> FromIterator<S> for Prefixes {
     }
 }
 
-/// Whether `number` may be dialed: the longest match of all three lists decides, and the client's own rule where a
+/// Returns true if `number` may be dialed. The longest match of all three lists decides, and the client's own rule if a
 /// platform's is as long. Without any match, an empty `allow` allows.
 #[must_use]
 pub fn allowed(number: &str, allow: &[String], deny: &[String], platform: &Prefixes) -> bool {
@@ -33,18 +33,19 @@ pub fn allowed(number: &str, allow: &[String], deny: &[String], platform: &Prefi
     let longest = |list: &[String]| list.iter().filter_map(|prefix| matched(prefix, &number)).max();
     let (own_allow, own_deny, platform_deny) = (longest(allow), longest(deny), platform.longest(&number));
     match own_allow {
-        // Of its own two lists the one that forbids wins a tie; over the platform's, the client's own.
+        // Of the client's two lists, the one that denies wins a tie; over the platform's, the client's own wins.
         Some(_) => own_allow > own_deny && own_allow >= platform_deny,
         None => allow.is_empty() && own_deny.is_none() && platform_deny.is_none(),
     }
 }
 
-/// What of a number is compared: all but what it is only written with. What follows its digits hides none of them.
+/// Returns what is compared of a number: everything except the characters that it is only written with. What follows
+/// its digits hides none of them.
 fn compared(number: &str) -> String {
     number.chars().filter(|character| !number::SEPARATORS.contains(character)).collect()
 }
 
-/// How many characters of `number` a prefix matches, if all of them; `+` and spaces are passed over.
+/// Returns how many characters of `number` a prefix matches, if all of the prefix matches; `+` and spaces are skipped.
 fn matched(prefix: &str, number: &str) -> Option<usize> {
     let mut characters = number.chars();
     let mut matched = 0;

@@ -1,35 +1,36 @@
-//! How a queue's calls are paced, tried again, and when they may go out.
+//! The rules of a queue: how fast its calls are dialed, how they are tried again, and when they may be dialed.
 
 use super::retry::RetryRule;
 use super::window::Windows;
 
-/// Highest priority; 0 is the lowest.
+/// The highest priority; 0 is the lowest.
 pub const MAX_PRIORITY: i32 = 9;
-/// The priority of a queue that nobody gave one.
+/// The priority of a queue that has none set.
 pub const DEFAULT_PRIORITY: i32 = 5;
-/// Largest weight; 1 is the smallest.
+/// The largest weight; 1 is the smallest.
 pub const MAX_WEIGHT: i32 = 100;
-/// Most live calls that a queue's limit can be.
+/// The highest limit of live calls that a queue can have.
 pub const MAX_LIVE_CALLS: i32 = 100_000;
-/// Most calls a second that a queue's pace can be.
+/// The highest rate that a queue can have, in calls per second.
 pub const MAX_CALLS_PER_SECOND: f64 = 10_000.0;
 
-/// The rules of one queue, besides the simple form of further tries.
+/// The rules of one queue, besides the simple form of its retry rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueRules {
-    /// 0 to [`MAX_PRIORITY`]: queues of a higher one go first.
+    /// The priority, 0 to [`MAX_PRIORITY`]. Queues with a higher one go first.
     pub priority: i32,
-    /// 1 to [`MAX_WEIGHT`]: how many calls it gets beside others of its priority.
+    /// The weight, 1 to [`MAX_WEIGHT`]: the queue's share beside others of its priority.
     pub weight: i32,
-    /// Live calls on one server, 1 to [`MAX_LIVE_CALLS`]; None: as many as the server takes.
+    /// How many calls may be live on one server, 1 to [`MAX_LIVE_CALLS`]; None: as many as the server takes.
     pub max_live_calls: Option<i32>,
-    /// Calls begun a second on one server, above 0, at most [`MAX_CALLS_PER_SECOND`]; None: as the server takes them.
+    /// How many calls may begin per second on one server, above 0 and at most [`MAX_CALLS_PER_SECOND`]; None: as many
+    /// as the server takes.
     pub calls_per_second: Option<f64>,
-    /// At most one a failure.
+    /// The retry rules, at most one for each failure.
     pub retry_rules: Vec<RetryRule>,
-    /// When calls may go out; None: always.
+    /// When calls may be dialed; None: at any time.
     pub windows: Option<Windows>,
-    /// A call in doubt is dialed again.
+    /// True if a call whose outcome is unknown is dialed again.
     pub at_least_once: bool,
 }
 

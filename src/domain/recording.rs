@@ -1,20 +1,20 @@
-//! Where recordings may go: below one of the server's recording directories, and nowhere else.
+//! Where recordings may be stored: below one of the server's recording directories, and nowhere else.
 
 use super::ids::CallId;
 
-/// Why a recording cannot go where it was asked to.
+/// Why a recording cannot be stored where it was asked to be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// It is relative.
+    /// The path is relative.
     #[error("must be an absolute path")]
     Relative,
-    /// It holds a `..`, or an empty part.
+    /// The path holds a `..`, or an empty part.
     #[error("must not hold `..`, `.` or `//`")]
     Climbs,
-    /// MixMonitor would read more into it than a file name.
+    /// MixMonitor would read more into the path than a file name.
     #[error("must not hold `,`, `;`, `|`, `$`, quotes or control characters")]
     Characters,
-    /// It is not below any of the server's recording directories.
+    /// The path is not below any of the server's recording directories.
     #[error("must be below one of the server's recording directories ({0})")]
     Outside(String),
 }
@@ -22,19 +22,19 @@ pub enum PathError {
 /// Why a recording cannot be made with the options that were asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
-    /// It names a file anywhere, a mailbox, or a variable to write; or it is none.
+    /// The option names another file, a mailbox, or a variable to write; or it is no option.
     #[error("option {0} of MixMonitor is not allowed, only {OPTIONS}")]
     Letter(char),
-    /// What stands in `()` is no number.
+    /// The argument in `()` is no number.
     #[error("an argument of MixMonitor's options must be a number in `()`")]
     Argument,
 }
 
-/// MixMonitor's options that name no file, mailbox or variable: `r` and `t` would record to any file, `i` may write
+/// MixMonitor's options that name no file, mailbox or variable. `r` and `t` would record to any file, and `i` may write
 /// through a function.
 const OPTIONS: &str = "abBcdDnpSvVW";
 
-/// Whether MixMonitor's options keep to the recording's own file, as `bv(2)` does.
+/// Checks that MixMonitor's options keep to the recording's own file, as `bv(2)` does.
 pub fn check_options(options: &str) -> Result<(), OptionsError> {
     let mut rest = options;
     while let Some(letter) = rest.chars().next() {
@@ -53,7 +53,7 @@ pub fn check_options(options: &str) -> Result<(), OptionsError> {
     Ok(())
 }
 
-/// `path`, if it is a plain file below one of `dirs`.
+/// Returns `path` if it is a plain file below one of `dirs`.
 pub fn check(path: &str, dirs: &[String]) -> Result<(), PathError> {
     if !path.starts_with('/') {
         return Err(PathError::Relative);
@@ -68,7 +68,7 @@ pub fn check(path: &str, dirs: &[String]) -> Result<(), PathError> {
     if dirs.iter().any(below) { Ok(()) } else { Err(PathError::Outside(dirs.join(", "))) }
 }
 
-/// The place of a recording that nobody named: `{call_id}.wav` in the first recording directory.
+/// Returns the path of a recording for which none was given: `{call_id}.wav` in the first recording directory.
 #[must_use]
 pub fn default_path(call: CallId, dirs: &[String]) -> Option<String> {
     dirs.first().map(|dir| format!("{}/{call}.wav", dir.trim_end_matches('/')))

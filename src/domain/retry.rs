@@ -1,4 +1,4 @@
-//! Whether a failed attempt is followed by another, and when.
+//! Whether a failed attempt is followed by another one, and when.
 
 use std::time::Duration;
 
@@ -7,93 +7,94 @@ use serde::{Deserialize, Serialize};
 use super::status::Outcome;
 use super::time::Millis;
 
-/// Seconds between two tries where nobody said otherwise.
+/// The time between two attempts if none is set, in seconds.
 pub const DEFAULT_GAP_SECONDS: i32 = 300;
 
-/// Seconds between two tries at most, whatever a backoff and a jitter make of them: a week.
+/// The longest time between two attempts, in seconds, whatever a backoff and a jitter make of it: a week.
 pub const MAX_GAP_SECONDS: i32 = 604_800;
 
-/// Further tries at most: of one outcome, by `retry` and `retry_count`, and of an attempt in doubt.
+/// The most further attempts: after one outcome, by `retry` and `retry_count`, and after an unknown outcome.
 pub const MAX_RETRIES: i32 = 100;
 
-/// How one kind of failure is tried again, in place of the simple rule for it. As JSON it stands in `queues.retry_rules`
-/// and in a call's plan.
+/// How one kind of failure is tried again, in place of the simple rule. As JSON it is part of `queues.retry_rules` and
+/// of a call's spec.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetryRule {
-    /// The failure.
+    /// The failure that the rule is about.
     pub outcome: Failure,
-    /// Further tries after it, 0 to [`MAX_RETRIES`]; None: as many as the call has by the simple rule.
+    /// How many further attempts follow it, 0 to [`MAX_RETRIES`]; None: as many as the call has by the simple rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_retries: Option<i32>,
-    /// Seconds to the next try, 0 to [`MAX_GAP_SECONDS`]; None: the queue's gap.
+    /// The time to the next attempt in seconds, 0 to [`MAX_GAP_SECONDS`]; None: the queue's gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<i32>,
-    /// From 1: the delay grows by it each time the call fails so again.
+    /// The factor, from 1, by which the delay grows each time the call fails like this again.
     #[serde(default = "no_backoff")]
     pub backoff: f64,
-    /// 0 to 1: the delay is spread by up to this part of it, to both sides.
+    /// The part of the delay, 0 to 1, by which it is spread to both sides.
     #[serde(default)]
     pub jitter: f64,
 }
 
-/// The outcomes after which a further try may do better.
+/// The outcomes after which a further attempt may do better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
-    /// [`Outcome::Busy`].
+    /// The attempt ended with [`Outcome::Busy`].
     Busy,
-    /// [`Outcome::NoAnswer`].
+    /// The attempt ended with [`Outcome::NoAnswer`].
     NoAnswer,
-    /// [`Outcome::Congestion`].
+    /// The attempt ended with [`Outcome::Congestion`].
     Congestion,
-    /// [`Outcome::Failed`].
+    /// The attempt ended with [`Outcome::Failed`].
     Failed,
 }
 
-/// All that a queue says of further tries.
+/// All that a queue says about further attempts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Retries {
-    /// false: no further tries at all.
+    /// False if there are no further attempts at all.
     pub retry: bool,
-    /// Further tries that every call has, in all, even where its item asks for fewer.
+    /// How many further attempts every call has in all, even if its item asks for fewer.
     pub count: i32,
-    /// Seconds between two tries.
+    /// The time between two attempts, in seconds.
     pub gap_seconds: i32,
-    /// At most one a failure.
+    /// The retry rules, at most one for each failure.
     pub rules: Vec<RetryRule>,
-    /// A call in doubt is tried again, beyond the tries that it has.
+    /// True if a call whose outcome is unknown is tried again, beyond the attempts that it has.
     pub at_least_once: bool,
 }
 
-/// What an item says of its own.
+/// What an item says about its own further attempts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnRetries<'a> {
-    /// Its `retry`.
+    /// The `retry` of the item.
     pub count: i32,
-    /// Its rules, which go before the queue's.
+    /// The item's rules, which take precedence over the queue's.
     pub rules: &'a [RetryRule],
 }
 
-/// An attempt that has ended, and those before it.
+/// An attempt that has ended, with the count of those before it.
 #[derive(Clone, Copy, Debug)]
 pub struct EndedTry {
-    /// How it ended.
+    /// How the attempt ended.
     pub outcome: Outcome,
-    /// Its number, from 1.
+    /// The attempt's number, from 1.
     pub number: i32,
-    /// This one's outcome included.
+    /// How often the call's attempts ended in each way, this one included.
     pub tally: Tally,
-    /// When it ended.
+    /// When the attempt ended.
     pub at: Millis,
 }
 
-/// How often a call's attempts ended in each way that may be followed by another: eight bits each, as in `calls.tally`.
+/// How often a call's attempts ended in each way that another attempt may follow: eight bits for each, as in
+/// `calls.tally`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally(pub i64);
 
 impl Tally {
-    /// What one attempt with that outcome adds; nothing for an outcome that is not counted.
+    /// Returns what one attempt with that outcome adds; nothing for an outcome that is not counted.
     #[must_use]
     pub const fn one(outcome: Outcome) -> Self {
         Self(match outcome {
@@ -106,13 +107,13 @@ impl Tally {
         })
     }
 
-    /// With one more.
+    /// Returns the tally with one more attempt.
     #[must_use]
     pub const fn with(self, outcome: Outcome) -> Self {
         Self(self.0 + Self::one(outcome).0)
     }
 
-    /// How many attempts ended so; 0 for an outcome that is not counted.
+    /// Returns how many attempts ended with this outcome; 0 for an outcome that is not counted.
     #[must_use]
     pub fn of(self, outcome: Outcome) -> i32 {
         let one = Self::one(outcome).0;
@@ -122,7 +123,7 @@ impl Tally {
 }
 
 impl Failure {
-    /// The outcome that it is.
+    /// Returns the outcome that stands for this failure.
     #[must_use]
     pub const fn outcome(self) -> Outcome {
         match self {
@@ -133,7 +134,7 @@ impl Failure {
         }
     }
 
-    /// None for an outcome that is never tried again by a rule.
+    /// Returns the failure that an outcome is; None for an outcome that no rule ever tries again.
     #[must_use]
     pub const fn of(outcome: Outcome) -> Option<Self> {
         match outcome {
@@ -152,7 +153,8 @@ impl Failure {
 }
 
 impl RetryRule {
-    /// Seconds to the try behind the `times`th failure of this kind; `random` is 0 to 1, and spreads by the jitter.
+    /// Returns the seconds to the attempt after the `times`th failure of this kind. `random` is 0 to 1, and spreads
+    /// them by the jitter.
     fn seconds(&self, gap_seconds: i32, times: i32, random: f64) -> f64 {
         let delay = f64::from(self.delay.unwrap_or(gap_seconds));
         let most = f64::from(MAX_GAP_SECONDS);
@@ -168,15 +170,15 @@ impl Default for Retries {
 }
 
 impl Retries {
-    /// Tries beyond the first that a call may have by the simple rule, where its item asked for `own`.
+    /// Returns how many further attempts a call may have by the simple rule, if its item asked for `own`.
     #[must_use]
     pub fn allowed(&self, own: i32) -> i32 {
         if self.retry { own.max(self.count) } else { 0 }
     }
 
-    /// When the call is tried again whose attempt has ended; None when it is not. `random` is 0 to 1.
+    /// Returns when a call is tried again whose attempt has ended; None if it is not. `random` is 0 to 1.
     ///
-    /// Tries of calls in doubt do not use up those that the call has.
+    /// Attempts with an unknown outcome do not use up the attempts that the call has.
     #[must_use]
     pub fn next_try(&self, own: OwnRetries<'_>, ended: EndedTry, random: f64) -> Option<Millis> {
         if !self.retry {
@@ -199,7 +201,7 @@ impl Retries {
     }
 }
 
-/// Not shown where it is not used, but always written: a rule that is read back is the rule that was set.
+/// The default is always written, so that a rule that is read back is the rule that was set.
 fn no_backoff() -> f64 {
     1.0
 }
@@ -215,7 +217,7 @@ mod tests {
 
     const ENDED: Millis = Millis(1_000);
 
-    /// A call whose attempts ended so, one after the other.
+    /// A call whose attempts ended with these outcomes, one after the other.
     fn after_tries(outcomes: &[Outcome]) -> EndedTry {
         let tally = outcomes.iter().fold(Tally::default(), |tally, outcome| tally.with(*outcome));
         let number = i32::try_from(outcomes.len()).unwrap();
@@ -345,8 +347,8 @@ mod tests {
             }
         }
 
-        /// Whatever the rules: no call is tried without end, and each is due behind the end of the one before,
-        /// by a week at most.
+        /// Whatever the rules are, no call is tried without end, and each attempt is due after the end of the one
+        /// before, by a week at most.
         #[test]
         fn every_call_comes_to_an_end(
             own in 0i32..=100, retry in any::<bool>(), count in 0i32..=100,

@@ -1,27 +1,27 @@
-//! Where calls, attempts and queues can stand, with the codes that the store keeps.
+//! The statuses of calls, attempts, queues and servers, with the codes that the store keeps.
 
-/// Where a call is.
+/// The status of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CallStatus {
-    /// Waits for its first try.
+    /// The call waits for its first attempt.
     Queued = 1,
-    /// Originated, and no more is known.
+    /// An Originate was granted, and no more is known.
     Dialing = 2,
     /// The far end rings.
     Ringing = 3,
-    /// Answered and live.
+    /// The call is answered and live.
     Answered = 4,
-    /// Waits for a further try.
+    /// The call waits for a further attempt.
     Retrying = 5,
-    /// Ended after an answer.
+    /// The call ended after an answer.
     Completed = 6,
-    /// Ended without an answer.
+    /// The call ended without an answer.
     Failed = 7,
-    /// Not dialed by its deadline.
+    /// The call was not dialed by its deadline.
     Expired = 8,
-    /// Ended by the client before it was dialed.
+    /// The call was canceled by its client, or because a number is on a do-not-call list.
     Canceled = 9,
-    /// In doubt, and not dialed again.
+    /// The outcome is unknown, and the call is not dialed again.
     Unknown = 10,
 }
 
@@ -30,64 +30,64 @@ pub enum CallStatus {
 pub enum Outcome {
     /// The A leg answered.
     Answered = 1,
-    /// Busy.
+    /// The called party was busy.
     Busy = 2,
-    /// Nobody answered in time.
+    /// The call was not answered in time.
     NoAnswer = 3,
-    /// No way through the network or the trunk.
+    /// There was no way through the network or the trunk.
     Congestion = 4,
     /// The number does not exist.
     Unallocated = 5,
     /// Asterisk refused the Originate.
     Rejected = 6,
-    /// Anything else that kept it from an answer.
+    /// Anything else kept it from an answer.
     Failed = 7,
-    /// Not dialed by the deadline.
+    /// The call was not dialed by its deadline.
     Expired = 8,
-    /// Ended by the client.
+    /// The call was canceled before an answer.
     Canceled = 9,
-    /// Nobody can tell.
+    /// It is not known how the attempt ended.
     Unknown = 10,
 }
 
-/// How a queue stands.
+/// The status of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QueueStatus {
-    /// Its calls are dialed.
+    /// The queue's calls are dialed.
     InProgress = 1,
     /// Nothing new is dialed.
     Paused = 2,
-    /// All has ended, or the client stopped it.
+    /// All calls have ended, or the client completed the queue.
     Completed = 3,
 }
 
-/// What a queue was made for.
+/// What a queue was created for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QueueKind {
-    /// Batches.
+    /// The queue holds batches of calls.
     Bulk = 1,
-    /// One quick call, ahead of all batches.
+    /// The queue holds one quick call, which goes before all batches.
     Quick = 2,
 }
 
-/// How a server's lane stands.
+/// The status of a server's lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ServerStatus {
-    /// Connected and logged in.
+    /// The lane is connected and logged in.
     Online = 1,
-    /// On the way there.
+    /// The lane is connecting.
     Connecting = 2,
-    /// Not to be reached.
+    /// The server cannot be reached.
     Offline = 3,
-    /// Live calls go on, nothing new is dialed.
+    /// Live calls go on, and nothing new is dialed.
     Draining = 4,
-    /// It refuses the login.
+    /// The server refuses the login.
     Unauthorized = 5,
 }
 
 /// A code in the store that no variant has: the row was written by a later version, or is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{code} is no {what} that this version knows")]
+#[error("this version knows no {what} with the code {code}")]
 pub struct UnknownCode {
     what: &'static str,
     code: i16,
@@ -102,10 +102,10 @@ impl UnknownCode {
 macro_rules! stored_as_code {
     ($name:ident: $($variant:ident),*) => {
         impl $name {
-            /// Every variant, in the order of the codes.
+            /// All variants, in the order of their codes.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The number that the store keeps; it never changes its meaning.
+            /// Returns the code that the store keeps. It never changes its meaning.
             #[must_use]
             pub const fn code(self) -> i16 {
                 self as i16
@@ -159,7 +159,7 @@ impl CallStatus {
 }
 
 impl ServerStatus {
-    /// As in the API.
+    /// Returns the name in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -173,7 +173,7 @@ impl ServerStatus {
 }
 
 impl Outcome {
-    /// As in the API.
+    /// Returns the name in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -190,15 +190,15 @@ impl Outcome {
         }
     }
 
-    /// A further try may do better: busy, no answer, congestion, failed.
+    /// Returns true if a further attempt may do better: after busy, no answer, congestion and failed.
     ///
-    /// An answered call, a refused one, an unallocated number and one in doubt are never tried again.
+    /// An answered call, a refused one, an unallocated number and an unknown outcome are never tried again by a rule.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         matches!(self, Self::Busy | Self::NoAnswer | Self::Congestion | Self::Failed)
     }
 
-    /// The status of a call whose last attempt ended so, with no tries left.
+    /// Returns the status of a call whose last attempt ended with this outcome, with no attempts left.
     #[must_use]
     pub const fn final_status(self) -> CallStatus {
         match self {

@@ -1,16 +1,16 @@
-//! What keeps waiting calls from going out, as a lane finds it and tells everybody.
+//! What keeps waiting calls from being dialed, as a lane finds and publishes it.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What keeps a call from being dialed. The codes are those of the API's `WaitReason` and never change; of several
-/// reasons the one with the lowest code is told.
+/// What keeps a call from being dialed. The codes are those of the API's `WaitReason` and never change. Of several
+/// reasons, the one with the lowest code is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Reason {
-    /// Nothing: it goes out as fast as pacing lets it.
+    /// Nothing keeps it: it is dialed as fast as the pace allows.
     Ready = 1,
     /// The kill switch is engaged.
     KillSwitch = 2,
@@ -20,17 +20,17 @@ pub enum Reason {
     QueuePaused = 4,
     /// The client has completed the queue.
     QueueCompleted = 5,
-    /// The client may not dial through the server any more.
+    /// The client has no grant for the server any more.
     NotGranted = 6,
-    /// No node holds the server, or it is drained.
+    /// No node dials through the server, or the node is drained.
     ServerUnowned = 7,
     /// The server cannot be reached, or refuses the login.
     ServerOffline = 8,
-    /// It waits for a further try.
+    /// The call waits for a further attempt.
     RetryLater = 9,
     /// The server has as many live calls as it may have.
     ServerChannels = 10,
-    /// The client has as many live calls on the server as it was granted.
+    /// The client has as many live calls on the server as its grant allows.
     GrantLiveCalls = 11,
     /// The calling window is closed.
     OutsideWindow = 12,
@@ -40,42 +40,42 @@ pub enum Reason {
     QueueLiveCalls = 14,
     /// The trunk has as many live calls as it may have.
     TrunkChannels = 15,
-    /// Calls go out as fast as the client may begin them.
+    /// Calls begin as fast as the client's limit allows.
     ClientPace = 16,
-    /// Calls go out as fast as the client was granted on the server.
+    /// Calls begin as fast as the client's grant for the server allows.
     GrantPace = 17,
-    /// Calls go out as fast as the queue may begin them.
+    /// Calls begin as fast as the queue's limit allows.
     QueuePace = 18,
-    /// Calls go out as fast as the trunk may begin them.
+    /// Calls begin as fast as the trunk's limit allows.
     TrunkPace = 19,
-    /// The server or the trunk answered with congestion in a row.
+    /// The server or the trunk is slowed down after congestion in a row.
     BackingOff = 20,
     /// A live channel's id begins with the call's own ChannelId.
     ChannelIdBusy = 21,
-    /// The number was called as often today as the client may call one.
+    /// The number was called as often today as the client may call it.
     DestinationLimit = 22,
-    /// No lane has looked at it yet.
+    /// No lane has read the call yet.
     NotReadYet = 23,
 }
 
 /// A limit that is reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limit {
-    /// The field's name in the API, as `max_channels`.
+    /// The field's name in the API, for example `max_channels`.
     pub name: String,
-    /// Its value.
+    /// The value of the limit.
     pub value: f64,
 }
 
-/// Calls that one thing holds.
+/// Why calls wait, with the limit that is reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WaitReason {
-    /// What holds them.
+    /// What keeps the calls waiting.
     pub reason: Reason,
-    /// The limit, where one is reached.
+    /// The limit that is reached, if one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
-    /// Which trunk, where it is one's limit.
+    /// The name of the trunk, if the limit is a trunk's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trunk: Option<String>,
 }
@@ -84,27 +84,27 @@ pub struct WaitReason {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct QueueWaits {
-    /// What holds all of its due calls but those below; None: nothing but the pace.
+    /// What keeps all of its due calls waiting, except those below; None: nothing but the pace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rest: Option<WaitReason>,
-    /// What holds single calls, and how many.
+    /// What keeps single calls waiting, and how many.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub some: Vec<(WaitReason, i64)>,
-    /// Calls that wait for a further try which is due.
+    /// How many calls wait for a further attempt that is due.
     #[serde(skip_serializing_if = "is_zero")]
     pub due_retries: i64,
-    /// Time zones of calls in which the window is closed, `""` for calls without one; and when it opens next.
+    /// Time zones of calls in which the window is closed, `""` for calls without one, and when it opens next.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub closed: BTreeMap<String, Option<i64>>,
-    /// In some time zone of its calls the window is open.
+    /// True if the window is open in some time zone of the queue's calls.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub some_open: bool,
 }
 
-/// What a lane knows of its queues; it has not read those that are absent.
+/// What a lane knows of its queues. It has not read queues that are absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LaneWaits {
-    /// By queue.
+    /// What is known of each queue, by its id.
     pub queues: BTreeMap<i64, QueueWaits>,
 }
 

@@ -1,4 +1,4 @@
-//! Calling windows: the hours in which a queue's calls may go out, on the clock of the person called.
+//! Calling windows: the hours in which a queue's calls may be dialed, by the clock of the person called.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -8,52 +8,53 @@ use serde::{Deserialize, Serialize};
 use super::time::Millis;
 
 const MINUTE: i64 = 60_000;
-/// Minutes of a day.
+/// The number of minutes in a day.
 pub const DAY_MINUTES: u16 = 24 * 60;
-/// How far ahead an opening is looked for: a week, and another for an hour or a day that the first one skips (clocks go
-/// forward over it; Samoa left out all of 30 December 2011), with a day to spare for the change of the clock itself.
+/// How far ahead an opening is looked for, in milliseconds: a week, and another one for an hour or a day that the first
+/// one skips (clocks go forward over it; Samoa left out all of 30 December 2011), with a day to spare for the change of
+/// the clock itself.
 const HORIZON: i64 = 15 * DAY_MINUTES as i64 * MINUTE;
 
-/// When a queue's calls may go out. As JSON it is the column `queues.windows`.
+/// When a queue's calls may be dialed. As JSON it is the column `queues.windows`.
 ///
-/// A window is open while the wall clock of the zone shows a time in it. So where clocks go forward, an hour that never
-/// shows opens nothing; where they go back, an hour that shows twice is open twice.
+/// A window is open while the wall clock of the zone shows a time in it. So if clocks go forward, an hour that is never
+/// shown opens nothing; if they go back, an hour that is shown twice is open twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Windows {
-    /// IANA name, as `Europe/Berlin`: of calls that bring no zone of their own. None: UTC.
+    /// The IANA name, for example `Europe/Berlin`, of the zone of calls that have none of their own. None: UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// A call may go out in any of them; in none of them where there are none.
+    /// A call may be dialed in any of these windows; never, if there are none.
     pub windows: Vec<Window>,
 }
 
-/// Hours of some days of the week.
+/// Hours on some days of the week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
-    /// Monday 1 to Sunday 7, as ISO 8601 counts; empty: every day.
+    /// The days, Monday 1 to Sunday 7, as ISO 8601 counts them; empty: every day.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub days: Vec<i8>,
     /// The first minute of the local day, 0 to 1439.
     pub from: u16,
-    /// The minute it closes at, above `from`, at most 1440.
+    /// The minute at which it closes, above `from`, at most 1440.
     pub to: u16,
 }
 
-/// The zone of an IANA name, in any case; None where there is none such.
+/// Returns the time zone with an IANA name, in any case; None if there is no such zone.
 ///
-/// The host's own database goes before the one that is built in: it may be newer.
+/// The host's own database takes precedence over the built-in one, because it may be newer.
 #[must_use]
 pub fn zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok().filter(|zone| !zone.is_unknown())
 }
 
 impl Windows {
-    /// `at` itself where a call may go out then, else the next opening; None where there is none.
+    /// Returns `at` itself if a call may be dialed then, otherwise the next opening; None if there is none.
     ///
-    /// `time_zone` is that of the person called, and goes before the queue's. A zone that this host does not know is
-    /// never open: nobody's phone rings at night because of a missing database.
+    /// `time_zone` is that of the person called, and takes precedence over the queue's. A zone that this host does not
+    /// know is never open, so that no one's phone rings at night because of a missing database.
     #[must_use]
     pub fn next_open(&self, time_zone: Option<&str>, at: Millis) -> Option<Millis> {
         let zone = match time_zone.or(self.time_zone.as_deref()) {
@@ -61,7 +62,7 @@ impl Windows {
             None => TimeZone::UTC,
         };
         // Between two changes of a zone's clock, its wall clock runs as time does. So from each moment there is one
-        // step: to the next opening by this clock, or to the clock's change where that comes before it.
+        // step: to the next opening by this clock, or to the clock's change if that is earlier.
         let mut now = at;
         while now.0 - at.0 <= HORIZON {
             let time = Timestamp::from_millisecond(now.0).ok()?;
@@ -80,7 +81,8 @@ impl Windows {
         None
     }
 
-    /// Milliseconds from a time on the wall clock to the next opening, if the clock ran on without a change.
+    /// Returns the milliseconds from a time on the wall clock to the next opening, if the clock ran on without a
+    /// change.
     fn wait(&self, local: DateTime) -> Option<i64> {
         let today = local.weekday().to_monday_one_offset();
         let passed = milliseconds_of_day(local);
@@ -89,7 +91,7 @@ impl Windows {
 }
 
 impl Window {
-    /// Milliseconds to its opening `ahead` days from today; 0 while it is open.
+    /// Returns the milliseconds to its opening `ahead` days from today; 0 while it is open.
     fn wait(&self, today: i8, passed: i64, ahead: i8) -> Option<i64> {
         let day = (today - 1 + ahead) % 7 + 1;
         if self.from >= self.to || !(self.days.is_empty() || self.days.contains(&day)) {
@@ -189,7 +191,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&read).unwrap(), written);
     }
 
-    /// What the definition says, of one instant.
+    /// What the definition says about one instant.
     fn open(windows: &Windows, zone: &TimeZone, at: Millis) -> bool {
         let local = zone.to_datetime(Timestamp::from_millisecond(at.0).unwrap());
         let minute = u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).unwrap();

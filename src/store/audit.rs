@@ -1,4 +1,4 @@
-//! Who changed what. Rows are only ever added.
+//! The audit: who changed what. Entries are only added, never changed or removed.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -7,55 +7,55 @@ use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::schema::audit;
 
-/// A change that is about to be noted, in the transaction that makes it.
+/// A change that is about to be noted in the transaction that makes it.
 #[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = audit)]
 pub struct NewEntry {
-    /// Milliseconds since 1970.
+    /// When the change was made, in milliseconds since 1970.
     pub at: i64,
-    /// A key id.
+    /// The id of the key that was used.
     pub actor: String,
-    /// A method, as `UpdateServer`.
+    /// The method, for example `UpdateServer`.
     pub action: String,
-    /// As `servers/server1`.
+    /// What was changed, for example `servers/server1`.
     pub target: String,
-    /// An IP address, where one is known.
+    /// The IP address that the request came from, if it is known.
     pub remote_address: Option<String>,
-    /// As in `X-Request-Id`.
+    /// The request's id, as in `X-Request-Id`.
     pub request_id: String,
-    /// JSON, without secrets.
+    /// The request as JSON, without secrets.
     pub detail: String,
 }
 
-/// A change as it is stored.
+/// A change as it is stored in the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = audit)]
 pub struct Entry {
-    /// Rises with every entry.
+    /// The entry's number, which rises with every entry.
     pub id: i64,
-    /// Milliseconds since 1970.
+    /// When the change was made, in milliseconds since 1970.
     pub at: i64,
-    /// A key id.
+    /// The id of the key that was used.
     pub actor: String,
-    /// A method.
+    /// The method that was called.
     pub action: String,
-    /// What was changed.
+    /// What was changed, for example `servers/server1`.
     pub target: String,
-    /// From where.
+    /// The IP address that the request came from, if it is known.
     pub remote_address: Option<String>,
-    /// By which request.
+    /// The id of the request.
     pub request_id: String,
-    /// JSON.
+    /// The request as JSON, without secrets.
     pub detail: String,
 }
 
-/// Notes a change.
+/// Adds an entry to the audit, in the transaction of the change.
 pub async fn append(tx: &mut Tx, entry: &NewEntry) -> Result<()> {
     with_conn!(&mut **tx, |c| diesel::insert_into(audit::table).values(entry).execute(c).await)?;
     Ok(())
 }
 
-/// The newest entries, newest first; only those older than `before`, where one is named.
+/// Reads the newest entries, newest first. With `before`, reads only entries older than that one.
 pub async fn list(conn: &mut Conn, before: Option<i64>, limit: i64) -> Result<Vec<Entry>> {
     Ok(with_conn!(conn, |c| {
         audit::table

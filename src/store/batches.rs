@@ -1,4 +1,4 @@
-//! Batches and quick calls: what clients hand in, stored whole or not at all, and replayed when it comes again.
+//! Batches and quick calls: stored as a whole or not at all, and replayed when a client sends them again.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -21,90 +21,90 @@ use crate::domain::time::Millis;
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = batches)]
 pub struct Batch {
-    /// Whose it is.
+    /// The client that the batch belongs to.
     pub client_id: i64,
-    /// The client's own number.
+    /// The number that the client gave the batch.
     pub batch_id: i64,
-    /// Where its calls are.
+    /// The queue that holds the batch's calls.
     pub queue_id: i64,
-    /// Of its content.
+    /// SHA-256 of the batch's content, used to recognise a replay.
     pub content_sha256: Vec<u8>,
-    /// How many calls.
+    /// How many calls the batch has.
     pub inserted_count: i32,
-    /// A JSON list.
+    /// The warnings that were answered, as a JSON list.
     pub warnings: String,
-    /// Milliseconds since 1970.
+    /// When the batch was stored, in milliseconds since 1970.
     pub created_at: i64,
-    /// Its calls stand behind this position of the queue.
+    /// The position in the queue after which the batch's calls begin.
     pub position: i64,
 }
 
 /// A batch that is about to be stored.
 #[derive(Clone, Debug)]
 pub struct NewBatch {
-    /// Whose it is.
+    /// The client that the batch belongs to.
     pub client_id: i64,
-    /// The client's own number.
+    /// The number that the client gave the batch.
     pub batch_id: i64,
-    /// None makes a queue.
+    /// The queue that the calls are added to; None creates a new queue.
     pub queue_id: Option<i64>,
-    /// Of the request, after parsing.
+    /// SHA-256 of the parsed request, used to recognise a replay.
     pub content_sha256: [u8; 32],
-    /// In their order.
+    /// The batch's calls, in their order.
     pub calls: Vec<NewCall>,
-    /// To be answered again on a replay.
+    /// The warnings that are answered now, and again on a replay.
     pub warnings: Vec<String>,
 }
 
-/// What became of a batch.
+/// The result of storing a batch.
 #[derive(Clone, Debug)]
 pub enum BatchResult {
-    /// It is durable.
+    /// The batch was stored and is durable.
     Stored { queue_id: i64 },
-    /// It was stored before, with this content.
+    /// The same batch was stored before with the same content.
     Replayed { queue_id: i64, inserted_count: i32, warnings: Vec<String> },
-    /// Its number was used before, for other content.
+    /// The client used the batch's number before, for other content.
     OtherContent { queue_id: i64 },
-    /// The client has no such queue.
+    /// The client has no queue with this id.
     NoSuchQueue,
-    /// The client has completed the queue.
+    /// The client has completed the queue, so that it takes no more calls.
     QueueCompleted,
-    /// The queue is a quick call's own.
+    /// The queue belongs to a quick call, and takes no other calls.
     QuickQueue,
 }
 
 /// A quick call that is about to be stored.
 #[derive(Clone, Debug)]
 pub struct NewQuickCall {
-    /// Whose it is.
+    /// The client that the call belongs to.
     pub client_id: i64,
-    /// What is dialed.
+    /// The call to store.
     pub call: NewCall,
-    /// The Idempotency-Key and the SHA-256 of the request.
+    /// The Idempotency-Key of the request, and the SHA-256 of its content.
     pub idempotency: Option<(String, [u8; 32])>,
 }
 
-/// What became of a quick call.
+/// The result of storing a quick call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QuickResult {
-    /// It is durable.
+    /// The call was stored and is durable.
     Stored { queue_id: i64 },
-    /// The key was used before, with this content.
+    /// The key was used before for a call with the same content.
     Replayed { call: CallId, queue_id: i64 },
-    /// The key was used before, for other content.
+    /// The key was used before for a call with other content.
     OtherContent,
 }
 
-/// How long an Idempotency-Key is remembered.
+/// How long an Idempotency-Key is remembered, in milliseconds.
 const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// What an earlier batch of that number makes of this one; None where there is none.
+/// Compares a batch with an earlier one of the same number. Returns None if there is no earlier one.
 pub async fn replay(conn: &mut Conn, new: &NewBatch) -> Result<Option<BatchResult>> {
     earlier(conn, new.client_id, new.batch_id, || new.content_sha256).await
 }
 
-/// The same before anything was made of the request but its `content`, its SHA-256, which is asked for only where an
-/// earlier batch has that number.
+/// Compares a batch with an earlier one of the same number, before anything but the request is known. `content`
+/// computes the SHA-256 of the request; it is called only if there is an earlier batch.
 pub async fn earlier(
     conn: &mut Conn,
     client_id: i64,
@@ -123,7 +123,8 @@ pub async fn earlier(
     Ok(Some(BatchResult::Replayed { queue_id, inserted_count: earlier.inserted_count, warnings }))
 }
 
-/// Stores a batch. None where one of the same number is being stored in this moment: ask [`replay`] again.
+/// Stores a batch. Returns None if a batch of the same number is being stored at the same moment; then ask [`replay`]
+/// again.
 pub async fn insert(tx: &mut Tx, new: &NewBatch, now: Millis) -> Result<Option<BatchResult>> {
     let queue_id = match new.queue_id {
         None => queues::create(tx, new.client_id, QueueKind::Bulk, now).await?,
@@ -161,7 +162,8 @@ pub async fn insert(tx: &mut Tx, new: &NewBatch, now: Millis) -> Result<Option<B
     Ok(Some(BatchResult::Stored { queue_id }))
 }
 
-/// Stores a quick call in a queue of its own. None where one of the same key is being stored in this moment.
+/// Stores a quick call in a queue of its own. Returns None if a call with the same key is being stored at the same
+/// moment.
 pub async fn insert_quick(tx: &mut Tx, new: &NewQuickCall, now: Millis) -> Result<Option<QuickResult>> {
     if let Some((key, content)) = &new.idempotency
         && let Some(earlier) = replay_quick(tx, new.client_id, key, content, now).await?
@@ -215,8 +217,8 @@ async fn replay_quick(
     earlier_quick(tx, client_id, key, content, now).await
 }
 
-/// What an earlier quick call of that key makes of one with that `content`; None where there is none, or where it is
-/// too long ago.
+/// Compares a quick call's `content` with the call that was stored for the same key. Returns None if there is no such
+/// call, or if its key is no longer remembered.
 pub async fn earlier_quick(
     conn: &mut Conn,
     client_id: i64,
@@ -243,19 +245,19 @@ pub async fn earlier_quick(
     }))
 }
 
-/// Where new calls go in a queue.
+/// The position at which new calls are added to a queue, or why they are not.
 pub(super) enum Positions {
-    /// Behind this position.
+    /// The calls are added after this position.
     From(i64),
-    /// The client has no such queue.
+    /// The client has no queue with this id.
     NoSuchQueue,
-    /// The client has completed it.
+    /// The client has completed the queue.
     QueueCompleted,
-    /// It is a quick call's own.
+    /// The queue belongs to a quick call.
     QuickQueue,
 }
 
-/// Makes room for `calls` more in a queue that takes any number, and puts one that completed by itself back to work.
+/// Reserves positions for `calls` new calls of a bulk queue, and reopens a queue that had completed by itself.
 pub(super) async fn take_bulk_positions(
     tx: &mut Tx,
     client_id: i64,
@@ -267,7 +269,7 @@ pub(super) async fn take_bulk_positions(
     Ok(if kind == QueueKind::Quick.code() { Positions::QuickQueue } else { positions })
 }
 
-/// The same of a queue of any kind, with its kind.
+/// Reserves positions in a queue of any kind, and returns the queue's kind too.
 async fn take_positions(
     tx: &mut Tx,
     client_id: i64,
@@ -276,7 +278,7 @@ async fn take_positions(
     now: Millis,
 ) -> Result<(Positions, i16)> {
     let calls = i64::from(count(calls));
-    // The row is locked from here on, so positions are taken one batch after the other.
+    // The row is locked from here on, so that batches take their positions one after the other.
     let taken: Option<(i64, i16, bool, i16)> = with_conn!(&mut **tx, |c| {
         diesel::update(queues_table::table.find(queue_id))
             .filter(queues_table::client_id.eq(client_id))
@@ -310,7 +312,7 @@ async fn take_positions(
     Ok((Positions::From(total - calls), kind))
 }
 
-/// Stores calls behind a position of their queue, with what is `told` of them.
+/// Stores calls after a position of their queue, together with these `events`.
 pub(super) async fn store_calls(
     tx: &mut Tx,
     owner: Owner,

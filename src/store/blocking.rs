@@ -1,6 +1,7 @@
-//! Where SQLite's statements run: on one thread for each connection, or many in a row on one.
+//! Threads that run SQLite's statements: one for each connection, and one for transactions of many statements.
 //!
-//! Threads of a shared pool would do, but each of them that ever ran a statement keeps the memory it took for it.
+//! A shared pool of threads would work as well, but each of its threads that ever ran a statement keeps the memory that
+//! the statement took.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -18,23 +19,23 @@ use tokio::sync::oneshot;
 use tracing::error;
 
 thread_local! {
-    /// This thread may block: a statement runs at once, where it is asked for.
+    /// True on a thread that may block. A statement then runs at once, on the thread that asks for it.
     static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
 }
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// What a job panicked with.
+/// The value that a job panicked with.
 type Panic = Box<dyn Any + Send>;
 
-/// A thread that may block, which ends when all that hold it are dropped.
+/// A thread that may block. It ends when all of its handles are dropped.
 #[derive(Clone)]
 pub struct Thread {
     jobs: mpsc::Sender<Job>,
 }
 
 impl Thread {
-    /// Starts one. Fails where the system has no more threads.
+    /// Starts a thread. Fails if the system cannot start another one.
     pub fn start() -> io::Result<Self> {
         let (jobs, todo) = mpsc::channel::<Job>();
         thread::Builder::new().name("sqlite".to_owned()).spawn(move || {
@@ -44,8 +45,8 @@ impl Thread {
         Ok(Self { jobs })
     }
 
-    /// Carries out a transaction of many statements here, in place of handing over each statement and its answer: a
-    /// group commit has a dozen. One begins when the one before it is done.
+    /// Runs a transaction of many statements on this thread, instead of handing over each statement and its result: a
+    /// group commit has a dozen of them. The next transaction begins when this one is done.
     pub async fn run<F>(&self, transaction: F) -> F::Output
     where
         F: Future<Output: Send> + Send + 'static,
@@ -54,25 +55,26 @@ impl Thread {
         match self.carry_out(move || runtime.block_on(transaction)).await {
             Some(Ok(output)) => output,
             Some(Err(panic)) => resume_unwind(panic),
-            // The process ends, and this task with it.
+            // The process is ending, and this task with it.
             None => pending().await,
         }
     }
 
-    /// None where the thread is gone.
+    /// Runs a job on this thread. Returns None if the thread is gone.
     fn carry_out<J, R>(&self, job: J) -> impl Future<Output = Option<Result<R, Panic>>> + use<J, R>
     where
         J: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        // Where the thread is gone, `answer` is dropped with the job, and where nobody waits for the answer, the answer.
+        // If the thread is gone, `answer` is dropped with the job; if nothing waits for the answer any more, the answer
+        // is dropped.
         let _ = self.jobs.send(Box::new(move || drop(answer.send(catch_unwind(AssertUnwindSafe(job))))));
         answered.map(Result::ok)
     }
 }
 
-/// The thread of a connection; None where none could be started.
+/// The thread of a connection; None if no thread could be started.
 pub struct OwnThread(Option<Thread>);
 
 /// A connection to the SQLite file, whose statements run on a thread of their own.
@@ -156,7 +158,8 @@ mod tests {
         assert!(timeout(Duration::from_secs(10), ended).await.unwrap().is_err());
     }
 
-    /// Who waits for the writer must not have the thread on which the one who holds it goes on.
+    /// A transaction that waits for the writer must not occupy the thread on which the transaction that holds it goes
+    /// on.
     #[tokio::test]
     async fn who_waits_for_the_writer_leaves_its_thread_alone() {
         let dir = tempfile::tempdir().unwrap();
@@ -168,7 +171,7 @@ mod tests {
                 task::spawn(async move { db.run(async move { store.begin().await?.commit().await }).await })
             })
             .collect();
-        // All of them have come as far as they can.
+        // By now every transaction has come as far as it can.
         task::yield_now().await;
         timeout(Duration::from_secs(10), open.commit()).await.expect("the thread is free").unwrap();
         for transaction in waiting {

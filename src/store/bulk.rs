@@ -33,7 +33,7 @@ macro_rules! row {
 }
 pub(super) use row;
 
-/// Writes an id as the digits that both engines read.
+/// A UUID that is written as the hexadecimal digits which both engines read.
 #[derive(Clone, Copy)]
 pub struct Hex(pub uuid::Uuid);
 
@@ -51,9 +51,9 @@ struct IdRow {
 
 /// A statement over the rows in its one parameter.
 ///
-/// It differs from `diesel::sql_query` in that it is prepared once on each connection, by its text: reading these long
-/// texts anew for every commit cost as much as carrying them out. So a text must be one of few: what varies is a column
-/// of the rows, never a part of the text.
+/// It differs from `diesel::sql_query` in that each connection prepares it only once, by its text: parsing these long
+/// texts again for every commit cost as much as running them. So there must be few different texts: what varies is a
+/// column of the rows, never a part of the text.
 struct Statement {
     sql: String,
     json: String,
@@ -78,7 +78,7 @@ where
     }
 }
 
-/// The text of a statement, with `{rows}` standing for the table of the rows.
+/// Returns the text of a statement, in which `{rows}` stands for the table of the rows.
 fn sql(conn: &Conn, statement: &str, columns: &[Column]) -> String {
     let rows = match conn {
         Conn::Sqlite(_) => sqlite::rows(columns),
@@ -87,16 +87,16 @@ fn sql(conn: &Conn, statement: &str, columns: &[Column]) -> String {
     statement.replace("{rows}", &rows)
 }
 
-/// `INSERT INTO table` of all `rows`; their columns are the table's.
+/// Inserts all `rows` into `table`, whose columns have the names of the rows' columns.
 pub async fn insert<R: Serialize>(conn: &mut Conn, table: &str, columns: &[Column], rows: &[R]) -> Result<()> {
     let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
     let names = names.join(", ");
-    // `WHERE true` keeps SQLite's parser from reading a later ON as a join's.
+    // `WHERE true` keeps SQLite's parser from reading a later ON as part of a join.
     let statement = format!("INSERT INTO {table} ({names}) SELECT {names} FROM {{rows}} AS u WHERE true");
     execute(conn, &statement, columns, rows).await
 }
 
-/// Runs `statement` with `{rows}` in it, once for all `rows`.
+/// Runs `statement` once for all `rows`, which replace `{rows}` in it.
 pub async fn execute<R: Serialize>(conn: &mut Conn, statement: &str, columns: &[Column], rows: &[R]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
@@ -106,8 +106,8 @@ pub async fn execute<R: Serialize>(conn: &mut Conn, statement: &str, columns: &[
     Ok(())
 }
 
-/// Runs `statement`, which ends in `RETURNING … AS id` or selects them, and answers the ids of the rows that it touched or
-/// found.
+/// Runs `statement`, which ends in `RETURNING … AS id` or selects ids, and returns the ids of the rows that it changed
+/// or found.
 pub async fn execute_returning<R: Serialize>(
     conn: &mut Conn,
     statement: &str,

@@ -1,4 +1,4 @@
-//! Lists of a queue's calls. An unfiltered page costs the same at any depth, and a filtered one goes through an index.
+//! Lists of a queue's calls. An unfiltered page costs the same at any depth, and a filtered one uses an index.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
@@ -12,27 +12,27 @@ use super::schema::{attempts, batches, calls};
 use super::status_sql::has_status;
 use crate::domain::status::{CallStatus, Outcome};
 
-/// Which calls of a queue; what is None does not filter.
+/// Which calls of a queue are listed. A field that is None does not filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallFilter {
-    /// Where they stand.
+    /// Only calls with this status.
     pub status: Option<CallStatus>,
-    /// The batch they came with.
+    /// Only calls of this batch.
     pub batch_id: Option<i64>,
-    /// How their last attempt ended.
+    /// Only calls whose last attempt ended with this outcome.
     pub outcome: Option<Outcome>,
-    /// Whom they call.
+    /// Only calls to this contact number.
     pub contact_number: Option<i64>,
 }
 
-/// Calls behind one position of their queue up to another.
+/// The calls after one position of their queue, up to and including another.
 #[derive(Clone, Copy)]
 struct Range {
-    behind: i64,
+    after: i64,
     up_to: i64,
 }
 
-/// The page behind `offset` calls, in the order inserted, and how many calls there are on all pages.
+/// Returns the page that begins after `offset` calls, in the order of insertion, and the number of calls on all pages.
 pub async fn page(
     conn: &mut Conn,
     queue: &Queue,
@@ -40,7 +40,7 @@ pub async fn page(
     offset: i64,
     limit: i64,
 ) -> Result<(Vec<Call>, i64)> {
-    // A batch's calls stand side by side.
+    // The calls of a batch have consecutive positions.
     let range = match filter.batch_id {
         None => None,
         Some(batch_id) => match batch(conn, queue, batch_id).await? {
@@ -49,11 +49,11 @@ pub async fn page(
         },
     };
     if filter == (CallFilter { batch_id: filter.batch_id, ..CallFilter::default() }) {
-        // Positions have no gaps, so they tell where a page begins.
-        let Range { behind, up_to } = range.unwrap_or(Range { behind: 0, up_to: queue.total_calls });
-        let first = behind.saturating_add(offset);
-        let page = Range { behind: first, up_to: up_to.min(first.saturating_add(limit)) };
-        return Ok((read(conn, queue, filter, Some(page), 0, limit).await?, up_to - behind));
+        // Positions have no gaps, so they show where a page begins.
+        let Range { after, up_to } = range.unwrap_or(Range { after: 0, up_to: queue.total_calls });
+        let first = after.saturating_add(offset);
+        let page = Range { after: first, up_to: up_to.min(first.saturating_add(limit)) };
+        return Ok((read(conn, queue, filter, Some(page), 0, limit).await?, up_to - after));
     }
     let counted = filter.status.filter(|_| filter == CallFilter { status: filter.status, ..CallFilter::default() });
     let count = match counted {
@@ -63,7 +63,7 @@ pub async fn page(
     Ok((read(conn, queue, filter, range, offset, limit).await?, count))
 }
 
-/// Where a batch stands in the queue.
+/// Returns the range of positions that a batch has in the queue.
 async fn batch(conn: &mut Conn, queue: &Queue, batch_id: i64) -> Result<Option<Range>> {
     let found: Option<(i64, i32)> = with_conn!(conn, |c| {
         batches::table
@@ -74,18 +74,18 @@ async fn batch(conn: &mut Conn, queue: &Queue, batch_id: i64) -> Result<Option<R
             .await
             .optional()
     })?;
-    Ok(found.map(|(behind, calls)| Range { behind, up_to: behind + i64::from(calls) }))
+    Ok(found.map(|(after, calls)| Range { after, up_to: after + i64::from(calls) }))
 }
 
-/// The calls in a range, without an order, as a query of either engine. Live ones are few and found through their
-/// attempts; `+` keeps the planner from going through the whole queue for them.
+/// The calls in a range, without an order, as a query of either engine. Live calls are few and found through their
+/// attempts; `+` keeps the planner from scanning the whole queue for them.
 macro_rules! calls_in {
     ($queue:expr, $filter:expr, $range:expr) => {{
         let filter = $filter;
         let mut query = calls::table.filter(calls::client_id.eq($queue.client_id)).into_boxed();
-        // Not where it would hold for all: SQLite then takes the way by position to be the better one than any index.
-        if let Some(Range { behind, up_to }) = $range {
-            query = query.filter(calls::position.gt(behind).and(calls::position.le(up_to)));
+        // Left out if it would be true for all calls: SQLite would then prefer scanning by position to any index.
+        if let Some(Range { after, up_to }) = $range {
+            query = query.filter(calls::position.gt(after).and(calls::position.le(up_to)));
         }
         query = match filter.status {
             Some(status) if status.is_live() => {

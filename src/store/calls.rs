@@ -1,4 +1,4 @@
-//! Calls: their rows, pages of them, and what a lane takes from them.
+//! Calls and attempts: their rows, and how they are stored and read.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -16,25 +16,25 @@ use crate::domain::time::Millis;
 /// A call that is about to be stored.
 #[derive(Clone, Debug)]
 pub struct NewCall {
-    /// Made by the caller, so that recordings can be named after it.
+    /// The call's id. The caller of the store makes it, so that recordings can be named after it.
     pub id: CallId,
-    /// Who places it.
+    /// The code of the server that places the call.
     pub server_code: String,
-    /// Queued; expired where its deadline has passed already; canceled where its number is on a do-not-call list.
+    /// Queued; or expired if its deadline has passed already; or canceled if its number is on a do-not-call list.
     pub status: CallStatus,
-    /// What is asked of Asterisk.
+    /// What Asterisk is asked to originate.
     pub spec: OriginateSpec,
-    /// The item's own `retry`.
+    /// The `retry` of the item: how many further attempts it asks for.
     pub max_retries: i32,
-    /// As given.
+    /// The contact number, as the client gave it.
     pub contact_number: Option<i64>,
-    /// As given.
+    /// The project, as the client gave it.
     pub project: Option<String>,
-    /// The client's ActionID.
+    /// The ActionID that the client gave the call.
     pub action_id: Option<String>,
-    /// The caller id that fell to it.
+    /// The number of `dids` that was chosen as the call's caller id.
     pub did: Option<String>,
-    /// Not dialed after this.
+    /// The call is not dialed after this time.
     pub deadline: Option<Millis>,
 }
 
@@ -48,13 +48,13 @@ pub struct Call {
     pub position: i64,
     pub batch_id: Option<i64>,
     pub server_code: String,
-    /// A [`CallStatus`]'s code.
+    /// The code of a [`CallStatus`].
     pub status: i16,
-    /// An [`Outcome`]'s code.
+    /// The code of an [`Outcome`].
     pub outcome: Option<i16>,
     pub attempts: i32,
     pub max_retries: i32,
-    /// A [`OriginateSpec`] as JSON.
+    /// The call's [`OriginateSpec`] as JSON.
     pub spec: String,
     pub contact_number: Option<i64>,
     pub project: Option<String>,
@@ -69,28 +69,28 @@ pub struct Call {
     pub ended_at: Option<i64>,
     pub billable_seconds: Option<i32>,
     pub hangup_cause: Option<i16>,
-    /// A [`Tally`](crate::domain::retry::Tally).
+    /// How often its attempts ended in each way, a [`Tally`](crate::domain::retry::Tally).
     pub tally: i64,
 }
 
 impl Call {
-    /// Where it is.
+    /// Returns the call's status. An error is a code that this version does not know.
     pub fn status(&self) -> Result<CallStatus> {
         Ok(CallStatus::try_from(self.status)?)
     }
 
-    /// How its last attempt ended.
+    /// Returns the outcome of the call's last attempt, if it has ended.
     pub fn outcome(&self) -> Result<Option<Outcome>> {
         Ok(self.outcome.map(Outcome::try_from).transpose()?)
     }
 
-    /// What is asked of Asterisk.
+    /// Returns what Asterisk is asked to originate. An error is a spec that this version cannot read.
     pub fn originate_spec(&self) -> Result<OriginateSpec> {
         Ok(serde_json::from_str(&self.spec)?)
     }
 }
 
-/// One try of a call as it is stored.
+/// An attempt of a call as it is stored.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = attempts)]
 pub struct Attempt {
@@ -104,7 +104,7 @@ pub struct Attempt {
     pub ringing_at: Option<i64>,
     pub answered_at: Option<i64>,
     pub ended_at: Option<i64>,
-    /// An [`Outcome`]'s code.
+    /// The code of an [`Outcome`].
     pub outcome: Option<i16>,
     pub hangup_cause: Option<i16>,
 }
@@ -135,18 +135,18 @@ row! {
     }
 }
 
-/// Whose the calls are that are stored together.
+/// The owner of calls that are stored together.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner {
-    /// The client.
+    /// The client that the calls belong to.
     pub client_id: i64,
-    /// Its queue.
+    /// The queue that the calls belong to.
     pub queue_id: i64,
-    /// The batch they come with.
+    /// The batch that the calls came with, if they came with one.
     pub batch_id: Option<i64>,
 }
 
-/// The outcome of a call that is stored as one that is never dialed.
+/// Returns the outcome of a call that is stored as one that is never dialed.
 pub fn ended_at_once(status: CallStatus) -> Option<Outcome> {
     match status {
         CallStatus::Expired => Some(Outcome::Expired),
@@ -155,7 +155,7 @@ pub fn ended_at_once(status: CallStatus) -> Option<Outcome> {
     }
 }
 
-/// Stores calls behind the `position`th of their queue.
+/// Stores calls after the given position of their queue.
 pub async fn insert(tx: &mut Tx, owner: Owner, position: i64, new: &[NewCall], now: Millis) -> Result<()> {
     let mut rows = Vec::with_capacity(new.len());
     for (call, position) in new.iter().zip(position + 1..) {
@@ -187,14 +187,14 @@ pub async fn insert(tx: &mut Tx, owner: Owner, position: i64, new: &[NewCall], n
     bulk::insert(tx, "calls", Row::COLUMNS, &rows).await
 }
 
-/// One call; of any client where `client_id` is None.
+/// Reads one call. With a `client_id`, reads it only if it belongs to that client.
 pub async fn get(conn: &mut Conn, client_id: Option<i64>, id: CallId) -> Result<Option<Call>> {
     let call: Option<Call> =
         with_conn!(conn, |c| calls::table.find(Id::from(id)).select(Call::as_select()).first(c).await.optional())?;
     Ok(call.filter(|call| client_id.is_none_or(|client_id| client_id == call.client_id)))
 }
 
-/// A call's attempts, first one first. The call must be known to be the asker's.
+/// Reads a call's attempts, the first one first. The caller must have checked that the client may see the call.
 pub async fn attempts_of(conn: &mut Conn, id: CallId) -> Result<Vec<Attempt>> {
     Ok(with_conn!(conn, |c| {
         attempts::table
@@ -206,7 +206,7 @@ pub async fn attempts_of(conn: &mut Conn, id: CallId) -> Result<Vec<Attempt>> {
     })?)
 }
 
-/// Calls that hold a channel now, for the snapshot of a stream.
+/// Reads the calls that have a live attempt, for the snapshot that begins a stream.
 pub async fn live(conn: &mut Conn, filter: super::events::Filter, limit: i64) -> Result<Vec<Call>> {
     let statuses: Vec<i16> = CallStatus::LIVE.iter().map(|status| status.code()).collect();
     Ok(with_conn!(conn, |c| {

@@ -1,4 +1,4 @@
-//! Clients and the servers they were granted.
+//! Clients, and their grants to dial through servers.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -8,60 +8,60 @@ use super::error::Result;
 use super::schema::{clients, grants, servers};
 use crate::domain::time::Millis;
 
-/// A client as it is stored. `limits` and `policy` are the domain's, as JSON.
+/// A client as it is stored. `limits` and `policy` are the domain's types as JSON.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = clients)]
 pub struct Client {
-    /// From 1.
+    /// The client's id, from 1.
     pub id: i64,
-    /// Unique.
+    /// The client's name, which is unique.
     pub name: String,
-    /// On its calls by default.
+    /// The account code that the client's calls have by default.
     pub account_code: String,
-    /// None of its keys works, none of its calls is dialed.
+    /// True if none of the client's keys is accepted and none of its calls is dialed.
     pub disabled: bool,
-    /// JSON.
+    /// The client's limits as JSON.
     pub limits: String,
-    /// JSON.
+    /// The client's dial policy as JSON.
     pub policy: String,
-    /// How many queues it has.
+    /// How many queues the client has.
     pub queues: i64,
-    /// Milliseconds since 1970.
+    /// When the client was created, in milliseconds since 1970.
     pub created_at: i64,
-    /// Milliseconds since 1970.
+    /// When the client was last changed, in milliseconds since 1970.
     pub updated_at: i64,
 }
 
 /// A client that is about to be stored.
 #[derive(Clone, Debug)]
 pub struct NewClient {
-    /// Unique.
+    /// The client's name, which must be unique.
     pub name: String,
-    /// On its calls by default.
+    /// The account code that the client's calls have by default.
     pub account_code: String,
-    /// JSON.
+    /// The client's limits as JSON.
     pub limits: String,
-    /// JSON.
+    /// The client's dial policy as JSON.
     pub policy: String,
-    /// Codes of the servers it may dial through; each must exist.
+    /// The codes of the servers that the client may dial through. Each server must exist.
     pub servers: Vec<String>,
 }
 
-/// That a client may dial through a server, as it is stored.
+/// A client's grant to dial through a server, as it is stored.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = grants)]
 pub struct Grant {
-    /// The client.
+    /// The client that has the grant.
     pub client_id: i64,
-    /// The server.
+    /// The code of the server.
     pub server_code: String,
-    /// Live calls at one time; None: as many as the server takes.
+    /// How many calls may be live at one time; None: as many as the server takes.
     pub max_live_calls: Option<i32>,
-    /// Calls begun a second; None: as many as the server takes.
+    /// How many calls may begin per second; None: as many as the server takes.
     pub calls_per_second: Option<f64>,
 }
 
-/// Stores a client with its grants and answers its id.
+/// Stores a client with its grants and returns its id.
 pub async fn create(tx: &mut Tx, new: &NewClient, now: Millis) -> Result<i64> {
     let id: i64 = with_conn!(&mut **tx, |c| {
         diesel::insert_into(clients::table)
@@ -83,8 +83,8 @@ pub async fn create(tx: &mut Tx, new: &NewClient, now: Millis) -> Result<i64> {
     Ok(id)
 }
 
-/// Changes everything of a client but its date; its grants become those of `new.servers`, and one that stays keeps its
-/// limits. False where there is no such client.
+/// Changes everything of a client except its date. Its grants become those of `new.servers`; a grant that stays keeps
+/// its limits. Returns false if there is no such client.
 pub async fn update(tx: &mut Tx, id: i64, new: &NewClient, disabled: bool, now: Millis) -> Result<bool> {
     let updated = with_conn!(&mut **tx, |c| {
         diesel::update(clients::table.find(id))
@@ -112,7 +112,7 @@ pub async fn update(tx: &mut Tx, id: i64, new: &NewClient, disabled: bool, now: 
     Ok(true)
 }
 
-/// Lets a client dial through a server; granting it again changes nothing.
+/// Lets a client dial through a server. A grant that exists already stays as it is.
 pub async fn grant(tx: &mut Tx, client_id: i64, code: &str) -> Result<()> {
     let grant = Grant { client_id, server_code: code.to_owned(), max_live_calls: None, calls_per_second: None };
     with_conn!(&mut **tx, |c| {
@@ -121,7 +121,7 @@ pub async fn grant(tx: &mut Tx, client_id: i64, code: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lets a client dial through a server within these limits, in place of those it had.
+/// Lets a client dial through a server within these limits, which replace those of an existing grant.
 pub async fn set_grant(tx: &mut Tx, grant: &Grant) -> Result<()> {
     with_conn!(&mut **tx, |c| {
         diesel::insert_into(grants::table)
@@ -135,13 +135,13 @@ pub async fn set_grant(tx: &mut Tx, grant: &Grant) -> Result<()> {
     Ok(())
 }
 
-/// Takes a grant back; false where the client had none.
+/// Deletes a grant. Returns false if the client did not have it.
 pub async fn revoke_grant(tx: &mut Tx, client_id: i64, code: &str) -> Result<bool> {
     let revoked = with_conn!(&mut **tx, |c| diesel::delete(grants::table.find((client_id, code))).execute(c).await)?;
     Ok(revoked == 1)
 }
 
-/// A client's grants, by server code.
+/// Lists a client's grants, by server code.
 pub async fn grants(conn: &mut Conn, client_id: i64) -> Result<Vec<Grant>> {
     Ok(with_conn!(conn, |c| {
         grants::table
@@ -153,29 +153,29 @@ pub async fn grants(conn: &mut Conn, client_id: i64) -> Result<Vec<Grant>> {
     })?)
 }
 
-/// One client.
+/// Reads the client with this id.
 pub async fn get(conn: &mut Conn, id: i64) -> Result<Option<Client>> {
     Ok(with_conn!(conn, |c| clients::table.find(id).select(Client::as_select()).first(c).await.optional())?)
 }
 
-/// The client of that name.
+/// Reads the client with that name.
 pub async fn by_name(conn: &mut Conn, name: &str) -> Result<Option<Client>> {
     Ok(with_conn!(conn, |c| {
         clients::table.filter(clients::name.eq(name)).select(Client::as_select()).first(c).await.optional()
     })?)
 }
 
-/// A page of all clients, oldest first, and how many there are.
+/// Reads a page of all clients, oldest first, and how many clients there are.
 pub async fn list(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Client>, i64)> {
     let page = with_conn!(conn, |c| {
         clients::table.order(clients::id).offset(offset).limit(limit).select(Client::as_select()).load(c).await
     })?;
-    // Clients are few, and made by hand.
+    // Clients are few, because people create them by hand.
     let count = with_conn!(conn, |c| clients::table.count().get_result(c).await)?;
     Ok((page, count))
 }
 
-/// Codes of the servers that a client may dial through, sorted.
+/// Lists the codes of the servers that a client may dial through, sorted.
 pub async fn granted(conn: &mut Conn, client_id: i64) -> Result<Vec<String>> {
     Ok(with_conn!(conn, |c| {
         grants::table
@@ -187,7 +187,7 @@ pub async fn granted(conn: &mut Conn, client_id: i64) -> Result<Vec<String>> {
     })?)
 }
 
-/// The servers that a client may dial through.
+/// Lists the servers that a client may dial through.
 pub async fn granted_servers(conn: &mut Conn, client_id: i64) -> Result<Vec<super::servers::Server>> {
     let codes = granted(conn, client_id).await?;
     Ok(with_conn!(conn, |c| {

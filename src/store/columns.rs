@@ -13,7 +13,7 @@ pub enum Kind {
     SmallInt,
     /// A boolean, true or false.
     Bool,
-    /// A text.
+    /// A text of any length.
     Text,
     /// Bytes, written as hexadecimal digits.
     Bytes,

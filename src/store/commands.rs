@@ -1,5 +1,5 @@
-//! What clients want of their calls: a waiting one is ended here, a live one by the lane that owns it, which is told
-//! through a table, so that the wish survives whatever happens to the lane.
+//! Requests of clients to end calls. A waiting call is ended here. A live call is ended by the lane that owns it: the
+//! request is a row that the lane reads, so that it survives a restart of the lane.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -18,24 +18,24 @@ use crate::domain::ids::CallId;
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
 
-/// What a wish comes to.
+/// The result of an end request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The call waited, and is never dialed.
+    /// The call was waiting; it is canceled and never dialed.
     Canceled,
-    /// The call lives; its lane has been told.
+    /// The call is live; its lane was asked to hang it up.
     HangingUp,
-    /// It had been canceled before.
+    /// The call had been canceled before.
     AlreadyCanceled,
-    /// The wish does not fit where the call stands.
+    /// The request does not suit the call's status, which is given here.
     Refused(CallStatus),
 }
 
-/// Takes a wish about a client's call, of any client where `client_id` is None: all of it in one transaction, which the
-/// caller commits. None where there is no such call.
+/// Takes a request to end a call: all of it in one transaction, which the caller commits. With a `client_id`, the call
+/// must belong to that client. Returns None if there is no such call.
 ///
-/// A claim of the same moment is decided by the call's row: whichever of the two changes it first wins, and the other
-/// finds it changed.
+/// If the call is claimed at the same moment, its row decides: whichever of the two changes the row first wins, and the
+/// other finds it changed.
 pub async fn request_end(
     tx: &mut Tx,
     client_id: Option<i64>,
@@ -49,7 +49,7 @@ pub async fn request_end(
         let answer = match (request, status) {
             (EndRequest::Cancel, status) if status.waits() => {
                 if !end(tx, &call, status, now).await? {
-                    // A lane claimed it, or gave it back, since it was read.
+                    // A lane claimed the call, or withdrew its claim, since it was read.
                     continue;
                 }
                 Answer::Canceled
@@ -70,7 +70,7 @@ pub async fn request_end(
     }
 }
 
-/// Ends a waiting call, with its counters and events. False where it does not wait as it was read.
+/// Ends a waiting call, with its counters and events. Returns false if it no longer waits as it was read.
 async fn end(tx: &mut Tx, call: &Call, from: CallStatus, now: Millis) -> Result<bool> {
     let mut moves = Moves::default();
     let Some(ended) = cancel(tx, call, from, now, &mut moves).await? else { return Ok(false) };
@@ -81,7 +81,7 @@ async fn end(tx: &mut Tx, call: &Call, from: CallStatus, now: Millis) -> Result<
     Ok(true)
 }
 
-/// Ends a waiting call; the counters' moves and the event are the caller's to write.
+/// Ends a waiting call. The caller writes the counters' moves and the event.
 async fn cancel(
     tx: &mut Tx,
     call: &Call,
@@ -113,8 +113,8 @@ async fn cancel(
     }))
 }
 
-/// Leaves the wish for the call's lane; once, however often it is asked for. The event wakes the lane, on whichever
-/// node it is.
+/// Stores the request for the call's lane, once, however often it is made. The event wakes the lane on whichever node
+/// it runs.
 async fn tell_lane(tx: &mut Tx, call: &Call, request: EndRequest, now: Millis) -> Result<()> {
     let known: Option<i64> = with_conn!(&mut **tx, |c| {
         call_commands::table
@@ -149,7 +149,7 @@ async fn tell_lane(tx: &mut Tx, call: &Call, request: EndRequest, now: Millis) -
     events::append(tx, vec![note]).await
 }
 
-/// The wishes that a server's lane has not carried out yet, oldest first.
+/// Reads the end requests that a server's lane has not carried out yet, oldest first.
 pub async fn of_lane(conn: &mut Conn, server: &str, limit: i64) -> Result<Vec<Command>> {
     let found: Vec<(Id, i16)> = with_conn!(conn, |c| {
         call_commands::table
@@ -166,8 +166,8 @@ pub async fn of_lane(conn: &mut Conn, server: &str, limit: i64) -> Result<Vec<Co
         .collect()
 }
 
-/// Carries out, within a lane's group commit, what is left of the wishes about these calls: one that waits for a
-/// further try is canceled, and the wishes about all that do not live are done with.
+/// Carries out, within a lane's group commit, what is left of the requests to end these calls: a call that waits for a
+/// further attempt is canceled, and the requests for all calls that are not live are deleted.
 pub(super) async fn settle(
     tx: &mut Tx,
     server: &str,

@@ -1,4 +1,4 @@
-//! The counters of queues: how many calls stand where. They change in the transaction that moves the calls.
+//! The counters of queues: how many calls have each status. They change in the transaction that moves the calls.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,19 @@ use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
 use crate::domain::transitions::IllegalTransition;
 
-/// What a transaction moves, summed up. Kept in the order of the keys, so that two transactions lock rows in one order.
+/// The sums of what a transaction moves. They are kept in the order of their keys, so that two transactions lock rows
+/// in the same order.
 #[derive(Debug, Default)]
 pub struct Moves {
     queues: BTreeMap<i64, [i64; CallStatus::ALL.len()]>,
     lanes: BTreeMap<(i64, String), LaneMoves>,
 }
 
-/// What changes of one queue's calls on one server.
+/// How the counts of one queue's calls on one server change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct LaneMoves {
     waiting: i64,
-    /// Of those that wait.
+    /// How many of the waiting calls wait for a further attempt.
     retrying: i64,
     live: i64,
 }
@@ -54,7 +55,8 @@ row! {
 
 impl Moves {
     /// Counts a call of `queue_id` on `server` that goes from one status to another; `from` is None for a new call. All
-    /// code that moves calls comes through here, so this is where a move that no rule lists is refused.
+    /// code that moves calls comes through here, so this is where a move that is not in the list of transitions is
+    /// refused.
     pub fn moved(
         &mut self,
         queue_id: i64,
@@ -78,12 +80,12 @@ impl Moves {
         Ok(())
     }
 
-    /// The queues that were touched.
+    /// Returns the queues whose calls were moved.
     pub fn queue_ids(&self) -> impl Iterator<Item = i64> {
         self.queues.keys().copied()
     }
 
-    /// Adds everything up in the store.
+    /// Adds the sums to the counters in the store.
     pub async fn apply(&self, tx: &mut Tx, now: Millis) -> Result<()> {
         let queues: Vec<QueueRow> = self.queues.iter().map(|(&id, moved)| queue_row(id, moved, now)).collect();
         let update = "UPDATE queues SET queued = queues.queued + u.queued, dialing = queues.dialing + u.dialing, \

@@ -1,4 +1,4 @@
-//! Connections and transactions of either engine behind one type, so that a query is written once.
+//! Connections and transactions of either engine as one type, so that each query is written once.
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::blocking::{SqliteConn, Thread};
 use super::error::Result;
 
-/// Compiles a Diesel expression once for each engine and runs the one that `conn` is of.
+/// Compiles a Diesel expression once for each engine, and runs the one for the engine of `$conn`.
 macro_rules! with_conn {
     ($conn:expr, |$c:ident| $body:expr) => {
         match $conn {
@@ -28,7 +28,7 @@ macro_rules! with_conn {
 }
 pub(super) use with_conn;
 
-/// Where the book is kept.
+/// The database that holds everything which must outlive the process.
 #[derive(Clone)]
 pub struct Db {
     pub(super) engine: Engine,
@@ -36,25 +36,26 @@ pub struct Db {
     events: Arc<Notify>,
 }
 
-/// The engine behind it.
+/// The engine of a database.
 #[derive(Clone)]
 pub(super) enum Engine {
-    /// One file, one writer, any number of readers.
+    /// SQLite: one file, one writer, any number of readers.
     Sqlite {
-        /// Holds a single connection: SQLite has one writer at a time, and waiting here is fairer than being told busy.
+        /// A pool with a single connection: SQLite has one writer at a time, and waiting here is fairer than being told
+        /// that it is busy.
         writer: Pool<SqliteConn>,
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Where transactions of many statements are carried out, one after the other.
+        /// The thread on which transactions of many statements run, one after the other.
         transactions: Thread,
-        /// Never waits for the writer (WAL).
+        /// The readers, which never wait for the writer (WAL).
         readers: Pool<SqliteConn>,
     },
-    /// A server that many nodes share.
+    /// PostgreSQL: a server that many nodes share.
     Postgres {
-        /// Its connections.
+        /// The pool of connections to the server.
         pool: Pool<AsyncPgConnection>,
-        /// For a connection of one's own.
+        /// The URL, for connections outside the pool.
         url: String,
     },
 }
@@ -62,9 +63,9 @@ pub(super) enum Engine {
 /// A connection from the pool of either engine.
 #[expect(clippy::large_enum_variant, reason = "held for one query: a box would cost an allocation each time")]
 pub enum Conn {
-    /// To the file.
+    /// A connection to the SQLite file.
     Sqlite(Object<SqliteConn>),
-    /// To the server.
+    /// A connection to the PostgreSQL server.
     Postgres(Object<AsyncPgConnection>),
 }
 
@@ -73,13 +74,13 @@ impl Db {
         Self { engine, events: Arc::default() }
     }
 
-    /// Is notified when this process has committed events.
+    /// Returns what is notified when this process has committed events.
     #[must_use]
     pub fn events_appended(&self) -> Arc<Notify> {
         Arc::clone(&self.events)
     }
 
-    /// Where to listen for the commits of other nodes; None where there can be none.
+    /// Returns the URL to listen at for the commits of other nodes; None if there can be no other nodes.
     #[must_use]
     pub fn shared_url(&self) -> Option<&str> {
         match &self.engine {
@@ -88,7 +89,7 @@ impl Db {
         }
     }
 
-    /// The file that it is kept in; None where it is on a server.
+    /// Returns the path of the database file; None if the database is on a server.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         match &self.engine {
@@ -97,7 +98,7 @@ impl Db {
         }
     }
 
-    /// A connection to read from, outside any transaction.
+    /// Returns a connection to read from, outside any transaction.
     pub async fn read(&self) -> Result<Conn> {
         Ok(match &self.engine {
             Engine::Sqlite { readers, .. } => Conn::Sqlite(readers.get().await?),
@@ -105,7 +106,7 @@ impl Db {
         })
     }
 
-    /// Carries out a transaction of many statements where it costs least.
+    /// Runs a transaction of many statements on the thread where it costs least.
     pub async fn run<F>(&self, transaction: F) -> F::Output
     where
         F: Future<Output: Send> + Send + 'static,
@@ -116,43 +117,45 @@ impl Db {
         }
     }
 
-    /// A transaction to write in. Without [`Tx::commit`] nothing of it is kept.
+    /// Begins a transaction to write in. Nothing of it is kept without [`Tx::commit`].
     pub async fn begin(&self) -> Result<Tx> {
         let mut conn = match &self.engine {
             Engine::Sqlite { writer, .. } => Conn::Sqlite(writer.get().await?),
             Engine::Postgres { pool, .. } => Conn::Postgres(pool.get().await?),
         };
         with_conn!(&mut conn, |c| begin(c).await)?;
-        Ok(Tx { conn: Some(conn), tells: false, events: self.events_appended() })
+        Ok(Tx { conn: Some(conn), has_events: false, events: self.events_appended() })
     }
 }
 
-/// An open transaction. When it is dropped, its connection is closed, which rolls it back: no path through the code can
-/// forget to. It does not go back to the pool, where it would lie with its locks until somebody happens to take it up.
+/// An open transaction. Dropping it closes its connection, which rolls the transaction back, so that no path through
+/// the code can forget to. The connection does not return to the pool, where it would keep its locks until it is used
+/// again.
 pub struct Tx {
-    /// None once it is committed or rolled back.
+    /// The connection; None once the transaction is committed or rolled back.
     conn: Option<Conn>,
-    tells: bool,
+    has_events: bool,
     events: Arc<Notify>,
 }
 
 impl Tx {
-    /// There are events in it.
-    pub(super) fn tells(&mut self) {
-        self.tells = true;
+    /// Notes that the transaction writes events.
+    pub(super) fn note_events(&mut self) {
+        self.has_events = true;
     }
 
-    /// Makes everything durable that was done in it.
+    /// Commits the transaction, which makes everything durable that was done in it.
     pub async fn commit(mut self) -> Result<()> {
         with_conn!(&mut *self, |c| commit(c).await)?;
         self.conn = None;
-        if self.tells {
+        if self.has_events {
             self.events.notify_one();
         }
         Ok(())
     }
 
-    /// Undoes everything that was done in it, and keeps the connection: for what is refused in the course of things.
+    /// Rolls the transaction back and keeps the connection. It is meant for requests that are refused in normal
+    /// operation.
     pub async fn rollback(mut self) -> Result<()> {
         with_conn!(&mut *self, |c| rollback(c).await)?;
         self.conn = None;

@@ -1,6 +1,6 @@
 //! How often a client called a number on a day, and the calls that wait for another day because of it.
 //!
-//! Days are those of UTC. Only calls of clients that have the limit are counted, in the commit that claims them.
+//! Days are those of UTC. Only calls of clients with such a limit are counted, in the commit that claims them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -45,8 +45,8 @@ static DEFER: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Adds `calls` to the count of each of these. With 0 it only locks the rows, in one order for all lanes, so that what
-/// is read of them next stays true until the commit.
+/// Adds `calls` to the count of each destination. With 0 it only locks the rows, in the same order for all lanes, so
+/// that what is read of them next stays true until the commit.
 pub(super) async fn count(tx: &mut Tx, destinations: &[(i64, &Destination)], calls: i32) -> Result<()> {
     let mut summed: BTreeMap<(i64, &str, i32), i32> = BTreeMap::new();
     for (client_id, destination) in destinations {
@@ -62,14 +62,14 @@ pub(super) async fn count(tx: &mut Tx, destinations: &[(i64, &Destination)], cal
     bulk::execute(tx, COUNT, DayRow::COLUMNS, &rows).await
 }
 
-/// Lets calls wait for another day.
+/// Makes calls wait for another day.
 pub(super) async fn defer(tx: &mut Tx, deferrals: &[Deferral]) -> Result<()> {
     let row = |deferral: &Deferral| DeferralRow { id: Hex(deferral.call.id.0), due_at: deferral.until.0 };
     let rows: Vec<DeferralRow> = deferrals.iter().map(row).collect();
     bulk::execute(tx, &DEFER, DeferralRow::COLUMNS, &rows).await
 }
 
-/// How often a client called each of these numbers on a day; 0 for those that are absent.
+/// Reads how often a client called each of these numbers on a day. A number that is absent was not called.
 pub async fn counts(conn: &mut Conn, client_id: i64, numbers: &[String], day: i32) -> Result<HashMap<String, i32>> {
     let found: Vec<(String, i32)> = with_conn!(conn, |c| {
         destination_days::table
@@ -82,7 +82,7 @@ pub async fn counts(conn: &mut Conn, client_id: i64, numbers: &[String], day: i3
     Ok(found.into_iter().collect())
 }
 
-/// The limits of these clients are others: their calls that wait for another day are due again, and looked at anew.
+/// Makes the calls of these clients that wait for another day due again, because the clients' limits have changed.
 pub async fn release(tx: &mut Tx, server: &str, clients: &[i64], now: Millis) -> Result<usize> {
     Ok(with_conn!(&mut **tx, |c| {
         diesel::update(calls::table)
@@ -95,7 +95,7 @@ pub async fn release(tx: &mut Tx, server: &str, clients: &[i64], now: Millis) ->
     })?)
 }
 
-/// How many calls of a queue wait for another day on a server, and when the first of those days begins.
+/// Reads how many calls of a queue wait for another day on a server, and when the first of those days begins.
 pub async fn waiting(conn: &mut Conn, server: &str, queue_id: i64, now: Millis) -> Result<Option<(i64, Millis)>> {
     use diesel::dsl::{count_star, min};
     let (count, first): (i64, Option<i64>) = with_conn!(conn, |c| {
@@ -110,7 +110,7 @@ pub async fn waiting(conn: &mut Conn, server: &str, queue_id: i64, now: Millis) 
     Ok(first.map(|first| (count, Millis(first))))
 }
 
-/// Forgets the days before `day`.
+/// Deletes the counts of the days before `day`.
 pub async fn forget(tx: &mut Tx, day: i32) -> Result<usize> {
     let old = destination_days::table.filter(destination_days::day.lt(day));
     Ok(with_conn!(&mut **tx, |c| diesel::delete(old).execute(c).await)?)

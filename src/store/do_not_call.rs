@@ -1,4 +1,4 @@
-//! Numbers that are not to be called, by anybody or by one client. A number is its digits (`domain::number`).
+//! Do-not-call lists of the platform and of clients. A number is stored as its digits (`domain::number`).
 
 use std::collections::HashSet;
 
@@ -11,27 +11,27 @@ use super::rule_lock;
 use super::schema::do_not_call;
 use crate::domain::time::Millis;
 
-/// Stands for all clients where a list's client is named.
+/// The client id that stands for the platform's list, which holds for all clients.
 pub const PLATFORM: i64 = 0;
 
-/// What the event says that ends a call to a number on a list.
+/// The detail of the event that ends a call because its number is on a list.
 pub const DETAIL: &str = "on the do-not-call list";
 
 /// A number on a list.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = do_not_call)]
 pub struct Entry {
-    /// Whose list; [`PLATFORM`] for everybody's.
+    /// The client whose list it is; [`PLATFORM`] for the platform's list.
     pub client_id: i64,
-    /// Digits.
+    /// The digits of the number.
     pub number: String,
-    /// Why.
+    /// Why the number is on the list.
     pub reason: Option<String>,
-    /// Milliseconds since 1970.
+    /// When the number was added, in milliseconds since 1970.
     pub added_at: i64,
 }
 
-/// Adds numbers to a client's list, and answers how many were not on it before. They hold from the transaction's commit on.
+/// Adds numbers to a list, and returns how many were not on it before. They hold from the transaction's commit on.
 pub async fn add(tx: &mut Tx, client_id: i64, numbers: &[(String, Option<String>)], now: Millis) -> Result<usize> {
     let mut added = 0;
     for (number, reason) in numbers {
@@ -40,19 +40,19 @@ pub async fn add(tx: &mut Tx, client_id: i64, numbers: &[(String, Option<String>
             diesel::insert_into(do_not_call::table).values(&entry).on_conflict_do_nothing().execute(c).await
         })?;
     }
-    // Last, so that lanes wait for the commit alone.
+    // The lock is taken last, so that lanes wait for the commit alone.
     rule_lock::change(tx).await?;
     Ok(added)
 }
 
-/// Takes a number off a client's list; false where it was not on it.
+/// Removes a number from a list. Returns false if it was not on it.
 pub async fn remove(tx: &mut Tx, client_id: i64, number: &str) -> Result<bool> {
     let removed =
         with_conn!(&mut **tx, |c| diesel::delete(do_not_call::table.find((client_id, number))).execute(c).await)?;
     Ok(removed == 1)
 }
 
-/// A page of a client's list, by number, and how many are on it.
+/// Reads a page of a list, by number, and how many numbers are on the list.
 pub async fn list(conn: &mut Conn, client_id: i64, offset: i64, limit: i64) -> Result<(Vec<Entry>, i64)> {
     let page = with_conn!(conn, |c| {
         do_not_call::table
@@ -70,7 +70,7 @@ pub async fn list(conn: &mut Conn, client_id: i64, offset: i64, limit: i64) -> R
     Ok((page, count))
 }
 
-/// Which of these numbers the client may not have called, by its own list or by everybody's.
+/// Returns those of the numbers that the client may not call, by its own list or by the platform's.
 pub async fn listed(conn: &mut Conn, client_id: i64, numbers: &[String]) -> Result<HashSet<String>> {
     let mut found = HashSet::new();
     // SQLite binds at most 32,766 values.
@@ -87,7 +87,7 @@ pub async fn listed(conn: &mut Conn, client_id: i64, numbers: &[String]) -> Resu
     Ok(found)
 }
 
-/// There is a number on some list.
+/// Returns true if there is a number on some list.
 pub async fn any(conn: &mut Conn) -> Result<bool> {
     let first: Option<i64> =
         with_conn!(conn, |c| do_not_call::table.select(do_not_call::client_id).first(c).await.optional())?;

@@ -1,43 +1,43 @@
-//! What can go wrong between Trunkline and its store.
+//! The errors of the store.
 
 use crate::domain::status::UnknownCode;
 use crate::domain::transitions::IllegalTransition;
 
-/// A query that did not do what was asked. Anything not committed is as if it had never been asked.
+/// Why the store did not do what was asked. What was not committed has not happened.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store cannot be reached; the same request may work later.
+    /// The store cannot be reached. The same request may work later.
     #[error("the store cannot be reached: {0}")]
     Unavailable(String),
-    /// A URL of neither engine.
+    /// The URL belongs to neither engine.
     #[error("the database URL must begin with sqlite:// or postgres://")]
     UnknownUrl,
-    /// The store is reached, and refuses or fails.
+    /// The store was reached, and refused or failed.
     #[error("the store failed: {0}")]
     Query(#[source] diesel::result::Error),
-    /// A row that this version cannot read.
-    #[error("the store holds what cannot be read: {0}")]
+    /// A row cannot be read by this version.
+    #[error("the store holds a value that this version cannot read: {0}")]
     Unreadable(String),
     /// The migrations could not be applied.
     #[error("the migrations could not be applied: {0}")]
     Migration(String),
-    /// Another node owns the lane now, so this one's writes are refused.
-    #[error("the lane of server {server} is at a later epoch than {epoch}")]
+    /// Another node owns the lane now, so the writes of this one are refused.
+    #[error("another node owns the lane of server {server}: its epoch is later than {epoch}")]
     Fenced { server: String, epoch: i64 },
-    /// A call was to be moved against the list of transitions. It is an error in this program, so trying again is of no
-    /// use.
-    #[error("the store does not move the call: {0}")]
+    /// A call was to be moved against the list of transitions. This is an error in the program, so trying again does
+    /// not help.
+    #[error("the call was not moved: {0}")]
     IllegalTransition(#[from] IllegalTransition),
 }
 
 impl StoreError {
-    /// The same request may work later, unchanged.
+    /// Returns true if the same request may work later, unchanged.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
 
-    /// A row with the same key is there already.
+    /// Returns true if a row with the same key exists already.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {
         use diesel::result::{DatabaseErrorKind, Error};
@@ -52,7 +52,7 @@ impl From<diesel::result::Error> for StoreError {
             Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, why) => {
                 Self::Unavailable(why.message().to_owned())
             }
-            // What was the primary takes writes again, or another server does, after a fail-over.
+            // After a fail-over, the former primary takes writes again, or another server does.
             Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, why) => {
                 Self::Unavailable(why.message().to_owned())
             }
@@ -83,13 +83,13 @@ impl From<serde_json::Error> for StoreError {
     }
 }
 
-/// PostgreSQL's last word on a connection that it closes, or its first on one that it does not take yet. Diesel keeps the
-/// message only, not the SQLSTATE (57P01 to 57P03).
+/// Returns true for PostgreSQL's last message on a connection that it closes, and for its first one on a connection
+/// that it does not accept yet. Diesel keeps only the message, not the SQLSTATE (57P01 to 57P03).
 fn says_goodbye(message: &str) -> bool {
     message.starts_with("terminating connection ") || message.starts_with("the database system is ")
 }
 
-/// What every query answers.
+/// The result of a query.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The log of everything that happened; its `seq` is the cursor of every stream.
+//! The log of all events. An event's `seq` is the cursor of every stream.
 
 use std::collections::HashSet;
 
@@ -20,34 +20,34 @@ use crate::domain::time::Millis;
 /// An event that is about to be stored.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
-    /// When it happened.
+    /// When the event happened.
     pub at: Millis,
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
-    /// Whose it is.
+    /// The client that the event belongs to.
     pub client_id: i64,
-    /// In which queue.
+    /// The queue in which it happened.
     pub queue_id: i64,
-    /// To which call.
+    /// The call that it happened to, if it concerns one call.
     pub call: Option<CallId>,
-    /// In which attempt, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: Option<i32>,
-    /// The call's status after it.
+    /// The call's status after the event.
     pub status: Option<CallStatus>,
     /// How the attempt ended.
     pub outcome: Option<Outcome>,
-    /// Q.850.
+    /// The Q.850 cause of the hangup.
     pub hangup_cause: Option<u8>,
-    /// For people.
+    /// More about it, as a text for people.
     pub detail: Option<String>,
     /// How many calls a batch brought.
     pub count: Option<i32>,
-    /// Which batch.
+    /// The number of the batch.
     pub batch_id: Option<i64>,
 }
 
 impl NewEvent {
-    /// An event of a whole queue.
+    /// Makes an event that concerns a whole queue.
     #[must_use]
     pub fn of_queue(kind: EventKind, client_id: i64, queue_id: i64, at: Millis) -> Self {
         Self {
@@ -67,35 +67,35 @@ impl NewEvent {
     }
 }
 
-/// An event as it is stored. Codes are left as they are: streams only pass them on.
+/// An event as it is stored. Codes are not converted, because streams only pass them on.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = call_events)]
 pub struct Event {
-    /// The cursor.
+    /// The event's number, which is the cursor of streams.
     pub seq: i64,
-    /// Milliseconds since 1970.
+    /// When the event happened, in milliseconds since 1970.
     pub at: i64,
-    /// An [`EventKind`]'s code.
+    /// The code of an [`EventKind`].
     pub kind: i16,
-    /// Whose it is.
+    /// The client that the event belongs to.
     pub client_id: i64,
-    /// In which queue.
+    /// The queue in which it happened.
     pub queue_id: i64,
-    /// To which call.
+    /// The call that it happened to, if it concerns one call.
     pub call_id: Option<Id>,
-    /// In which attempt.
+    /// The number of the attempt, from 1.
     pub attempt: Option<i32>,
-    /// A [`CallStatus`]'s code.
+    /// The code of a [`CallStatus`].
     pub status: Option<i16>,
-    /// An [`Outcome`]'s code.
+    /// The code of an [`Outcome`].
     pub outcome: Option<i16>,
-    /// Q.850.
+    /// The Q.850 cause of the hangup.
     pub hangup_cause: Option<i16>,
-    /// For people.
+    /// More about it, as a text for people.
     pub detail: Option<String>,
     /// How many calls a batch brought.
     pub count: Option<i32>,
-    /// Which batch.
+    /// The number of the batch.
     pub batch_id: Option<i64>,
 }
 
@@ -118,13 +118,13 @@ row! {
 
 /// Stores events in their order, as the last thing before the commit.
 ///
-/// PostgreSQL: the numbers are taken under a lock that lasts to the commit, so that no reader can see a number while a
-/// smaller one is still to come. SQLite has one writer, and so the same order by itself.
+/// PostgreSQL takes the numbers under a lock that lasts until the commit, so that no reader can see a number while a
+/// smaller one is still to be committed. SQLite has one writer, and so keeps the same order by itself.
 pub async fn append(tx: &mut Tx, events: Vec<NewEvent>) -> Result<()> {
     if events.is_empty() {
         return Ok(());
     }
-    tx.tells();
+    tx.note_events();
     if let Conn::Postgres(conn) = &mut **tx {
         let lock = diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(SEQ_LOCK);
         lock.execute(&mut **conn).await?;
@@ -157,16 +157,16 @@ fn row(event: NewEvent) -> Row {
 /// Which events a reader wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Only this client's; None is for administrators and for the server itself.
+    /// Only events of this client; None is for administrators and for the server itself.
     pub client_id: Option<i64>,
-    /// Only this queue's.
+    /// Only events of this queue.
     pub queue_id: Option<i64>,
-    /// Only this call's.
+    /// Only events of this call.
     pub call: Option<CallId>,
 }
 
 impl Filter {
-    /// The event is wanted.
+    /// Returns true if the reader wants the event.
     #[must_use]
     pub fn wants(&self, event: &Event) -> bool {
         self.client_id.is_none_or(|id| id == event.client_id)
@@ -175,7 +175,7 @@ impl Filter {
     }
 }
 
-/// The next `limit` events behind `after`, of everybody.
+/// Reads the next `limit` events after the number `after`, of all clients.
 pub async fn after(conn: &mut Conn, after: i64, limit: i64) -> Result<Vec<Event>> {
     Ok(with_conn!(conn, |c| {
         call_events::table
@@ -188,7 +188,8 @@ pub async fn after(conn: &mut Conn, after: i64, limit: i64) -> Result<Vec<Event>
     })?)
 }
 
-/// What happened to one call of a client, in order; at most the first 1000.
+/// Reads what happened to one call, in order: at most the first 1000 events. With a `client_id`, reads only events of
+/// that client.
 pub async fn of_call(conn: &mut Conn, client_id: Option<i64>, call: CallId) -> Result<Vec<Event>> {
     let client = client_id;
     Ok(with_conn!(conn, |c| {
@@ -200,7 +201,7 @@ pub async fn of_call(conn: &mut Conn, client_id: Option<i64>, call: CallId) -> R
     })?)
 }
 
-/// Of these calls, those whose recording was begun, or tried in vain.
+/// Returns those of the calls whose recording was started, or could not be started.
 pub async fn recordings_begun(conn: &mut Conn, calls: &[CallId]) -> Result<HashSet<CallId>> {
     let ids: Vec<Id> = calls.iter().map(|call| (*call).into()).collect();
     let kinds = [EventKind::RecordingStarted as i16, EventKind::RecordingFailed as i16];
@@ -214,7 +215,7 @@ pub async fn recordings_begun(conn: &mut Conn, calls: &[CallId]) -> Result<HashS
     Ok(begun.into_iter().map(CallId::from).collect())
 }
 
-/// The number of the last event there is; 0 while there is none. No event is ever deleted.
+/// Returns the number of the last event; 0 if there is none. No event is ever deleted.
 pub async fn last(conn: &mut Conn) -> Result<i64> {
     let last: Option<i64> =
         with_conn!(conn, |c| call_events::table.select(diesel::dsl::max(call_events::seq)).first(c).await)?;

@@ -8,43 +8,43 @@ use super::error::Result;
 use super::schema::{api_keys, clients};
 use crate::domain::time::Millis;
 
-/// A key as it is stored.
+/// An API key as it is stored.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = api_keys)]
 pub struct Key {
-    /// The part of the key that is no secret.
+    /// The key's id, the part of the key that is not secret.
     pub id: String,
-    /// Whose it is.
+    /// The client that the key belongs to.
     pub client_id: i64,
-    /// Of the secret part.
+    /// SHA-256 of the key's secret part.
     pub secret_sha256: Vec<u8>,
-    /// Milliseconds since 1970.
+    /// When the key was created, in milliseconds since 1970.
     pub created_at: i64,
-    /// It works until then.
+    /// The key is accepted until this time; None: until it is revoked.
     pub expires_at: Option<i64>,
-    /// It has not worked since.
+    /// When the key was revoked; it is not accepted since.
     pub revoked_at: Option<i64>,
-    /// To the minute.
+    /// When the key was last used, to the minute.
     pub last_used_at: Option<i64>,
 }
 
-/// What a key's use depends on besides the key.
+/// What the use of a key depends on besides the key.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = clients)]
 pub struct Holder {
-    /// None of the client's keys works.
+    /// True if none of the client's keys is accepted.
     pub disabled: bool,
-    /// The client's limits, as JSON.
+    /// The client's limits as JSON.
     pub limits: String,
 }
 
-/// Stores a key.
+/// Stores an API key.
 pub async fn insert(tx: &mut Tx, key: &Key) -> Result<()> {
     with_conn!(&mut **tx, |c| diesel::insert_into(api_keys::table).values(key).execute(c).await)?;
     Ok(())
 }
 
-/// The key of that id, and its client.
+/// Reads the key with that id, and the state of its client.
 pub async fn find(conn: &mut Conn, id: &str) -> Result<Option<(Key, Holder)>> {
     Ok(with_conn!(conn, |c| {
         api_keys::table
@@ -57,7 +57,7 @@ pub async fn find(conn: &mut Conn, id: &str) -> Result<Option<(Key, Holder)>> {
     })?)
 }
 
-/// A client's keys, oldest first.
+/// Lists a client's keys, oldest first.
 pub async fn list(conn: &mut Conn, client_id: i64) -> Result<Vec<Key>> {
     Ok(with_conn!(conn, |c| {
         api_keys::table
@@ -69,7 +69,8 @@ pub async fn list(conn: &mut Conn, client_id: i64) -> Result<Vec<Key>> {
     })?)
 }
 
-/// Ends a client's key and answers it; None where the client has no such key. The first revocation's time stays.
+/// Revokes a client's key and returns it. Returns None if the client has no such key. A second call keeps the time of
+/// the first revocation.
 pub async fn revoke(tx: &mut Tx, client_id: i64, id: &str, now: Millis) -> Result<Option<Key>> {
     with_conn!(&mut **tx, |c| {
         diesel::update(api_keys::table.find(id))

@@ -1,4 +1,4 @@
-//! What a lane reads: its queues, what is due in them, and what was live when it took over.
+//! What a lane reads: its queues, the calls that are due in them, and what was live when it took over.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
@@ -17,60 +17,60 @@ use crate::domain::time::Millis;
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = queues)]
 pub struct LaneQueue {
-    /// The queue.
+    /// The queue with its retry rules.
     #[diesel(embed)]
     pub queue: Queue,
-    /// 0 to 9.
+    /// The queue's priority, 0 to 9.
     pub priority: i32,
-    /// 1 to 100.
+    /// The queue's weight among those of its priority, 1 to 100.
     pub weight: i32,
-    /// Live calls on one server.
+    /// How many calls may be live on one server.
     pub max_live_calls: Option<i32>,
-    /// Calls begun a second on one server.
+    /// How many calls may begin per second on one server.
     pub calls_per_second: Option<f64>,
-    /// [`Windows`](crate::domain::window::Windows) as JSON; None: always.
+    /// The queue's [`Windows`](crate::domain::window::Windows) as JSON; None: its calls may be dialed at any time.
     pub windows: Option<String>,
 }
 
 /// A client that may dial through a server.
 #[derive(Clone, Debug, PartialEq, Queryable)]
 pub struct LaneClient {
-    /// The client.
+    /// The id of the client.
     pub id: i64,
-    /// [`ClientLimits`](crate::domain::limits::ClientLimits) as JSON.
+    /// The client's [`ClientLimits`](crate::domain::limits::ClientLimits) as JSON.
     pub limits: String,
-    /// A [`Policy`](crate::domain::policy::Policy) as JSON.
+    /// The client's [`Policy`](crate::domain::policy::Policy) as JSON.
     pub policy: String,
-    /// Live calls on the server.
+    /// How many calls may be live on the server.
     pub max_live_calls: Option<i32>,
-    /// Calls begun a second on the server.
+    /// How many calls may begin per second on the server.
     pub calls_per_second: Option<f64>,
 }
 
-/// What limits a server.
+/// The limits of a server.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = servers)]
 pub struct ServerLimits {
-    /// Live calls at one time.
+    /// How many calls may be live at one time.
     pub max_channels: i32,
-    /// Calls begun a second.
+    /// How many calls may begin per second.
     pub calls_per_second: f64,
     /// A list of [`TrunkLimits`](crate::domain::limits::TrunkLimits) as JSON.
     pub trunks: String,
 }
 
-/// Where a waiting call stands: its queue, and its time zone (`""` for none).
+/// Where waiting calls are read: a server, a queue and a time zone.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
-    /// The server it waits for.
+    /// The code of the server that the calls wait for.
     pub server: &'a str,
-    /// Its queue.
+    /// The queue that the calls belong to.
     pub queue_id: i64,
-    /// That of the person called.
+    /// The time zone of the people called; `""` for calls without one.
     pub time_zone: &'a str,
 }
 
-/// How far the calls of a place were read: what is due then, and its position.
+/// How far the calls of a place were read: the last call's due time and its position.
 pub type Mark = (i64, i64);
 
 #[derive(diesel::QueryableByName)]
@@ -85,7 +85,7 @@ fn has_waiting() -> diesel::expression::SqlLiteral<Bool> {
     diesel::dsl::sql::<Bool>("queue_lanes.waiting > 0")
 }
 
-/// The bulk queues that have calls waiting for a server and are in progress, oldest first.
+/// Lists the bulk queues that are in progress and have calls waiting for a server, oldest first.
 pub async fn runnable(conn: &mut Conn, server: &str) -> Result<Vec<LaneQueue>> {
     Ok(with_conn!(conn, |c| {
         queue_lanes::table
@@ -99,9 +99,9 @@ pub async fn runnable(conn: &mut Conn, server: &str) -> Result<Vec<LaneQueue>> {
     })?)
 }
 
-/// How many calls wait for each server, in all queues.
+/// Counts the calls that wait for each server, in all queues.
 pub async fn waiting(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
-    // SUM of BIGINTs is NUMERIC in PostgreSQL.
+    // The SUM of BIGINTs is NUMERIC in PostgreSQL.
     let total = diesel::dsl::sql::<diesel::sql_types::BigInt>("CAST(SUM(queue_lanes.waiting) AS BIGINT)");
     Ok(with_conn!(conn, |c| {
         queue_lanes::table
@@ -113,12 +113,12 @@ pub async fn waiting(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
     })?)
 }
 
-/// These queues, to learn their rules anew.
+/// Reads queues by their ids, for their retry rules.
 pub async fn queues(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Queue>> {
     Ok(with_conn!(conn, |c| queues::table.filter(queues::id.eq_any(ids)).select(Queue::as_select()).load(c).await)?)
 }
 
-/// The clients that may dial through a server: granted, and not disabled.
+/// Lists the clients that may dial through a server: granted, and not disabled.
 pub async fn clients(conn: &mut Conn, server: &str) -> Result<Vec<LaneClient>> {
     Ok(with_conn!(conn, |c| {
         grants::table
@@ -131,16 +131,16 @@ pub async fn clients(conn: &mut Conn, server: &str) -> Result<Vec<LaneClient>> {
     })?)
 }
 
-/// What limits a server; None where it is gone.
+/// Reads the limits of a server; None if it was removed.
 pub async fn server_limits(conn: &mut Conn, server: &str) -> Result<Option<ServerLimits>> {
     Ok(with_conn!(conn, |c| {
         servers::table.find(server).select(ServerLimits::as_select()).first(c).await.optional()
     })?)
 }
 
-/// The time zones of a queue's waiting calls on a server, `""` for calls that bring none.
+/// Lists the time zones of a queue's waiting calls on a server; `""` stands for calls without one.
 pub async fn time_zones(conn: &mut Conn, server: &str, queue_id: i64) -> Result<Vec<String>> {
-    // One step through the index for each zone there is, however many calls lie between.
+    // One step through the index for each zone, however many calls lie between.
     let next = format!(
         "SELECT MIN(calls.time_zone) FROM calls WHERE calls.server_code = $1 AND calls.queue_id = $2 AND {waits}",
         waits = *WAITS
@@ -156,11 +156,12 @@ pub async fn time_zones(conn: &mut Conn, server: &str, queue_id: i64) -> Result<
     Ok(rows.into_iter().map(|row| row.time_zone).collect())
 }
 
-/// The next calls of a queue in one time zone that are due on a server, in their order; those behind `after` alone.
+/// Reads the next calls of a queue in one time zone that are due on a server, in their order. With `after`, reads only
+/// those after that mark.
 pub async fn due(conn: &mut Conn, place: Place<'_>, after: Option<Mark>, now: Millis, limit: i64) -> Result<Vec<Call>> {
     let (due_at, position) = after.unwrap_or((i64::MIN, i64::MIN));
-    // As a pair, which both engines look up in the index: calls of one batch are all due at one time.
-    let behind = diesel::dsl::sql::<Bool>("(calls.due_at, calls.position) > (")
+    // Compared as a pair, which both engines find in the index: the calls of one batch are all due at the same time.
+    let beyond = diesel::dsl::sql::<Bool>("(calls.due_at, calls.position) > (")
         .bind::<BigInt, _>(due_at)
         .sql(", ")
         .bind::<BigInt, _>(position)
@@ -169,7 +170,7 @@ pub async fn due(conn: &mut Conn, place: Place<'_>, after: Option<Mark>, now: Mi
         calls::table
             .filter(calls::server_code.eq(place.server).and(calls::queue_id.eq(place.queue_id)))
             .filter(calls::time_zone.eq(place.time_zone).and(waits()))
-            .filter(calls::due_at.le(now.0).and(behind))
+            .filter(calls::due_at.le(now.0).and(beyond))
             .order((calls::due_at, calls::position))
             .limit(limit)
             .select(Call::as_select())
@@ -178,13 +179,13 @@ pub async fn due(conn: &mut Conn, place: Place<'_>, after: Option<Mark>, now: Mi
     })?)
 }
 
-/// When the first of a queue's calls in one time zone is due that are not due yet.
+/// Returns when the first of a queue's calls in one time zone is due that is not due yet.
 pub async fn next_due(conn: &mut Conn, place: Place<'_>, now: Millis) -> Result<Option<Millis>> {
     let due: Option<i64> = with_conn!(conn, |c| {
         calls::table
             .filter(calls::server_code.eq(place.server).and(calls::queue_id.eq(place.queue_id)))
             .filter(calls::time_zone.eq(place.time_zone).and(waits()))
-            // Those that wait for another day are told on their own.
+            // Calls that wait for another day are reported separately.
             .filter(calls::due_at.gt(now.0).and(calls::another_day.eq(false)))
             .order(calls::due_at)
             .select(calls::due_at)
@@ -195,10 +196,10 @@ pub async fn next_due(conn: &mut Conn, place: Place<'_>, now: Millis) -> Result<
     Ok(due.map(Millis))
 }
 
-/// The next quick calls that are due on a server, oldest first.
+/// Reads the next quick calls that are due on a server, oldest first.
 pub async fn due_quick(conn: &mut Conn, server: &str, now: Millis, limit: i64) -> Result<Vec<(Call, Option<String>)>> {
-    // Not as a bare column, or SQLite goes through all that waits for the server, which may be millions of bulk calls, to
-    // look for the quick ones among it, and not through the few queues of quick calls.
+    // Not as a bare column: SQLite would then scan all calls that wait for the server, which may be millions of bulk
+    // calls, instead of going through the few queues of quick calls.
     let on_server = diesel::dsl::sql::<Text>("calls.server_code || ''").eq(server);
     Ok(with_conn!(conn, |c| {
         queue_lanes::table
@@ -215,7 +216,7 @@ pub async fn due_quick(conn: &mut Conn, server: &str, now: Millis, limit: i64) -
     })?)
 }
 
-/// Calls whose deadline has passed while they waited for a server, whatever their queue.
+/// Reads waiting calls of a server whose deadline has passed, in any queue.
 pub async fn overdue(conn: &mut Conn, server: &str, now: Millis, limit: i64) -> Result<Vec<Call>> {
     Ok(with_conn!(conn, |c| {
         calls::table
@@ -230,7 +231,7 @@ pub async fn overdue(conn: &mut Conn, server: &str, now: Millis, limit: i64) -> 
     })?)
 }
 
-/// The attempts of a server that have not ended, with their calls: what must be looked for after a crash.
+/// Reads the attempts of a server that have not ended, with their calls: what must be looked for after a crash.
 pub async fn live_attempts(conn: &mut Conn, server: &str) -> Result<Vec<(Attempt, Call)>> {
     Ok(with_conn!(conn, |c| {
         attempts::table

@@ -1,4 +1,4 @@
-//! Who dials through a server: one node at a time, under an epoch that only rises.
+//! Leases of lanes: one node dials through a server at a time, under an epoch that only rises.
 
 use std::time::Duration;
 
@@ -12,32 +12,32 @@ use crate::domain::status::ServerStatus;
 use crate::domain::time::Millis;
 use crate::domain::wait_reasons::LaneWaits;
 
-/// How long a lease lasts unrenewed, and a node may be silent until it is taken for dead.
+/// How long a lease lasts if it is not renewed. A node that is silent for as long is taken for dead.
 pub const TTL: Duration = Duration::from_secs(15);
 
-/// A lane's owner, as it is stored.
+/// The lease of a lane, as it is stored.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = leases)]
 pub struct Lease {
-    /// The lane.
+    /// The code of the lane's server.
     pub server_code: String,
-    /// Its owner.
+    /// The node that owns the lane.
     pub node: String,
-    /// Rises with every owner.
+    /// The epoch, which rises with every owner.
     pub epoch: i64,
-    /// The last group of the lane's journal in this epoch.
+    /// The number of the last group that the lane's journal committed in this epoch.
     pub committed: i64,
-    /// Milliseconds since 1970; another node may take it then.
+    /// When another node may take the lane, in milliseconds since 1970.
     pub expires_at: i64,
-    /// A [`ServerStatus`]'s code.
+    /// The code of a [`ServerStatus`].
     pub status: i16,
-    /// What Asterisk says it is.
+    /// The version that Asterisk reported.
     pub asterisk_version: Option<String>,
-    /// Why it is not online.
+    /// Why the lane is not online.
     pub last_error: Option<String>,
 }
 
-/// Takes the lane for `node` and answers its new epoch, or None while another node holds it.
+/// Takes the lane for `node` and returns its new epoch. Returns None while another node holds the lane.
 ///
 /// A node takes its own lane back at once, whatever is left of the lease: after a crash it is the same machine.
 pub async fn acquire(tx: &mut Tx, server: &str, node: &str, ttl: Duration, now: Millis) -> Result<Option<i64>> {
@@ -74,7 +74,7 @@ pub async fn acquire(tx: &mut Tx, server: &str, node: &str, ttl: Duration, now: 
             .optional()
     })?;
     if let Some(epoch) = epoch {
-        // What the last owner left live is this one's now.
+        // The attempts that the last owner left live belong to this one now.
         with_conn!(&mut **tx, |c| {
             diesel::update(attempts::table)
                 .filter(attempts::server_code.eq(server).and(attempts::ended_at.is_null()))
@@ -86,7 +86,7 @@ pub async fn acquire(tx: &mut Tx, server: &str, node: &str, ttl: Duration, now: 
     Ok(epoch)
 }
 
-/// Says why `node` cannot run a lane that nobody owns, for everybody to see. It stays free.
+/// Publishes why `node` cannot run a lane that has no owner. The lane stays free.
 pub async fn pass_over(tx: &mut Tx, server: &str, node: &str, why: &str, now: Millis) -> Result<()> {
     let unowned = Lease {
         server_code: server.to_owned(),
@@ -114,7 +114,7 @@ pub async fn pass_over(tx: &mut Tx, server: &str, node: &str, why: &str, now: Mi
     Ok(())
 }
 
-/// Keeps the lane; false where it is another's by now.
+/// Renews the lease. Returns false if another node owns the lane now.
 pub async fn renew(tx: &mut Tx, server: &str, epoch: i64, ttl: Duration, now: Millis) -> Result<bool> {
     let renewed = with_conn!(&mut **tx, |c| {
         diesel::update(leases::table.find(server))
@@ -126,7 +126,7 @@ pub async fn renew(tx: &mut Tx, server: &str, epoch: i64, ttl: Duration, now: Mi
     Ok(renewed == 1)
 }
 
-/// Lets the lane go: another node may take it at once.
+/// Releases the lane, so that another node may take it at once.
 pub async fn release(tx: &mut Tx, server: &str, epoch: i64) -> Result<()> {
     with_conn!(&mut **tx, |c| {
         diesel::update(leases::table.find(server))
@@ -138,7 +138,7 @@ pub async fn release(tx: &mut Tx, server: &str, epoch: i64) -> Result<()> {
     Ok(())
 }
 
-/// How the lane stands, for everybody to see.
+/// Publishes the status of the lane.
 pub async fn set_status(
     tx: &mut Tx,
     server: &str,
@@ -152,7 +152,7 @@ pub async fn set_status(
         diesel::update(lease)
             .set((
                 leases::status.eq(status.code()),
-                // The version stays known while the server is away.
+                // The version stays known while the server cannot be reached.
                 asterisk_version.map(|version| leases::asterisk_version.eq(version)),
                 leases::last_error.eq(last_error),
             ))
@@ -162,7 +162,7 @@ pub async fn set_status(
     Ok(())
 }
 
-/// What keeps the lane's calls from going out, for everybody to see.
+/// Publishes what keeps the lane's calls waiting.
 pub async fn set_waits(tx: &mut Tx, server: &str, epoch: i64, held: &LaneWaits) -> Result<()> {
     let held = serde_json::to_string(held)?;
     with_conn!(&mut **tx, |c| {
@@ -175,14 +175,15 @@ pub async fn set_waits(tx: &mut Tx, server: &str, epoch: i64, held: &LaneWaits) 
 /// Whether a group of the lane's journal still has to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupState {
-    /// It is this transaction's to write.
+    /// This transaction has to write the group.
     New,
-    /// An earlier commit of it went through, though its answer was lost.
+    /// An earlier commit of the group succeeded, although its answer was lost.
     Committed,
 }
 
-/// The fence of every write of a lane: refuses it where the lane is another's by now, and tells a group that is
-/// written again after a lost answer from a new one. The row stays locked, so a new owner waits for this commit.
+/// The fence of every write of a lane. It refuses the write if another node owns the lane now, and tells a group that
+/// is written again after a lost answer from a new one. The row stays locked, so that a new owner waits for this
+/// commit.
 pub async fn fence(tx: &mut Tx, server: &str, epoch: i64, group: i64) -> Result<GroupState> {
     let taken = with_conn!(&mut **tx, |c| {
         diesel::update(leases::table.find(server))

@@ -1,4 +1,4 @@
-//! Brings the tables to what this version needs, guarded against two nodes that start at once.
+//! Brings the tables to the schema that this version needs, guarded against two nodes that start at once.
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,11 +14,11 @@ use super::error::{Result, StoreError};
 use super::postgres::MIGRATION_LOCK;
 use super::{postgres, sqlite};
 
-/// Applies what is pending and answers how many migrations that were.
+/// Applies the pending migrations and returns how many there were.
 pub async fn run(db: &Db) -> Result<usize> {
     match &db.engine {
         Engine::Sqlite { writer, path, .. } => {
-            // Held until this returns; another process waits here and then finds nothing to do.
+            // The lock is held until this function returns. Another process waits here and then finds nothing to do.
             let _only_one = lock_beside(path).await?;
             let conn = writer.get().await?;
             harness(Object::take(conn), sqlite::MIGRATIONS, |harness, migrations| {
@@ -32,7 +32,7 @@ pub async fn run(db: &Db) -> Result<usize> {
                 .bind::<BigInt, _>(MIGRATION_LOCK)
                 .execute(&mut *conn)
                 .await?;
-            // The lock goes with the connection, which is closed behind the migrations.
+            // The lock ends with the connection, which is closed after the migrations.
             harness(Object::take(conn), postgres::MIGRATIONS, |harness, migrations| {
                 harness.run_pending_migrations(migrations).map(|run| run.len())
             })
@@ -41,7 +41,7 @@ pub async fn run(db: &Db) -> Result<usize> {
     }
 }
 
-/// Takes a lock on a file beside the database: SQLite's own would let two processes both find the same work to do.
+/// Locks a file beside the database. SQLite's own lock would let two processes both find the same work to do.
 async fn lock_beside(database: &Path) -> Result<File> {
     let path = sqlite::beside(database, ".migrate-lock");
     let locked = tokio::task::spawn_blocking(move || {
@@ -53,7 +53,7 @@ async fn lock_beside(database: &Path) -> Result<File> {
     locked.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
 }
 
-/// Whether the store can be reached and has every migration.
+/// Returns true if the store can be reached and has every migration.
 pub async fn is_ready(db: &Db) -> Result<bool> {
     fn pending<C>(
         harness: &mut AsyncMigrationHarness<C>,
@@ -73,7 +73,7 @@ pub async fn is_ready(db: &Db) -> Result<bool> {
     Ok(pending == 0)
 }
 
-/// Migrations are synchronous; they run where blocking is allowed.
+/// Migrations are synchronous, so they run where blocking is allowed.
 async fn harness<C, F>(conn: C, migrations: EmbeddedMigrations, run: F) -> Result<usize>
 where
     C: AsyncConnection + 'static,

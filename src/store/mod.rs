@@ -1,7 +1,7 @@
-//! The book: everything that must outlive the process, in SQLite or PostgreSQL, and all the SQL there is.
+//! The store: everything that must outlive the process, in SQLite or PostgreSQL.
 //!
-//! One file a noun. Queries are written once, for both engines ([`db`]); what differs is in [`sqlite`] and
-//! [`postgres`]. Whoever reads or writes what belongs to a client passes the client's id.
+//! There is one file for each noun. Queries are written once for both engines ([`db`]); the differences are in
+//! [`sqlite`] and [`postgres`]. Functions that read or write what belongs to a client take the client's id.
 
 pub mod audit;
 pub mod batches;
@@ -49,7 +49,7 @@ use std::path::Path;
 pub use db::{Conn, Db, Tx};
 pub use error::{Result, StoreError};
 
-/// Opens the store that `url` names: `sqlite://PATH` or `postgres://…`. The file of the former is made.
+/// Opens the store that `url` names: `sqlite://PATH` or `postgres://…`. An SQLite file is created if it does not exist.
 pub fn open(url: &str) -> Result<Db> {
     if let Some(path) = url.strip_prefix("sqlite://") {
         return sqlite::open(Path::new(path));

@@ -1,4 +1,4 @@
-//! The processes that share the store.
+//! The nodes: the processes that share the store.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -8,26 +8,26 @@ use super::error::Result;
 use super::schema::{leases, nodes};
 use crate::domain::time::Millis;
 
-/// After how long a node that stays silent is forgotten: a day, in milliseconds.
+/// After how long a silent node is forgotten: a day, in milliseconds.
 const FORGOTTEN_AFTER: i64 = 24 * 60 * 60 * 1000;
 
 /// A node as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = nodes)]
 pub struct Node {
-    /// Its name in leases.
+    /// The node's name in leases.
     pub name: String,
-    /// The version it runs.
+    /// The version that the node runs.
     pub version: String,
-    /// Milliseconds since 1970.
+    /// When the node started, in milliseconds since 1970.
     pub started_at: i64,
-    /// When it was last heard of, in milliseconds since 1970.
+    /// When the node last reported that it is alive, in milliseconds since 1970.
     pub seen_at: i64,
-    /// It takes no servers.
+    /// True if the node is drained, so that it takes no servers.
     pub draining: bool,
 }
 
-/// Notes that a node starts. One that was drained stays so: a restart is no resumption.
+/// Notes that a node starts. A drained node stays drained, because a restart is not a request to resume.
 pub async fn join(tx: &mut Tx, name: &str, version: &str, now: Millis) -> Result<()> {
     let (started, seen) = (nodes::started_at.eq(now.0), nodes::seen_at.eq(now.0));
     with_conn!(&mut **tx, |c| {
@@ -42,8 +42,8 @@ pub async fn join(tx: &mut Tx, name: &str, version: &str, now: Millis) -> Result
     Ok(())
 }
 
-/// Notes that a node lives; false where it has been forgotten and has to join again. Forgets those that have been
-/// silent for a day, unless somebody drained them and may still want to know.
+/// Notes that a node is alive. Returns false if it has been forgotten and has to join again. Deletes nodes that have
+/// been silent for a day, unless they are drained: an administrator may still want to see those.
 pub async fn beat(tx: &mut Tx, name: &str, now: Millis) -> Result<bool> {
     let seen = with_conn!(&mut **tx, |c| {
         diesel::update(nodes::table.find(name)).set(nodes::seen_at.eq(now.0)).execute(c).await
@@ -55,7 +55,7 @@ pub async fn beat(tx: &mut Tx, name: &str, now: Millis) -> Result<bool> {
     Ok(seen == 1)
 }
 
-/// All nodes, by name, each with the servers whose lanes it owns at that time.
+/// Lists all nodes by name, each with the servers whose lanes it owns at that time.
 pub async fn list(conn: &mut Conn, now: Millis) -> Result<Vec<(Node, Vec<String>)>> {
     let all: Vec<Node> = with_conn!(conn, |c| nodes::table.order(nodes::name).select(Node::as_select()).load(c).await)?;
     let owned: Vec<(String, String)> = with_conn!(conn, |c| {
@@ -76,7 +76,7 @@ pub async fn list(conn: &mut Conn, now: Millis) -> Result<Vec<(Node, Vec<String>
         .collect())
 }
 
-/// Takes a node out of dialing, or puts it back; false where there is no such node.
+/// Drains a node, or lets it take servers again. Returns false if there is no such node.
 pub async fn set_draining(tx: &mut Tx, name: &str, draining: bool) -> Result<bool> {
     let set = with_conn!(&mut **tx, |c| {
         diesel::update(nodes::table.find(name)).set(nodes::draining.eq(draining)).execute(c).await
@@ -84,7 +84,7 @@ pub async fn set_draining(tx: &mut Tx, name: &str, draining: bool) -> Result<boo
     Ok(set == 1)
 }
 
-/// Whether a node may take no servers.
+/// Returns true if a node may not take servers.
 pub async fn is_draining(conn: &mut Conn, name: &str) -> Result<bool> {
     let draining: Option<bool> =
         with_conn!(conn, |c| nodes::table.find(name).select(nodes::draining).first(c).await.optional())?;

@@ -1,4 +1,4 @@
-//! Notes from the dialplan about calls that are not live: between two tries, or over.
+//! Notes from the dialplan about calls that are not live: they wait for a further attempt, or have ended.
 
 use std::collections::HashMap;
 
@@ -14,8 +14,8 @@ use crate::domain::event_kind::EventKind;
 use crate::domain::note::{self, Note};
 use crate::domain::status::CallStatus;
 
-/// The events of these notes. A note about a call that does not exist, or was placed by another server or for another
-/// client than its channel's, is passed over, and so is one too many.
+/// Makes the events of these notes. It skips a note about a call that does not exist or that another server placed, a
+/// note about a call of another client than that of the reporting channel, and every note beyond the limit.
 pub(super) async fn events(tx: &mut Tx, server: &str, notes: &[Note]) -> Result<Vec<NewEvent>> {
     let mut events = Vec::new();
     if notes.is_empty() {
@@ -52,7 +52,7 @@ pub(super) async fn events(tx: &mut Tx, server: &str, notes: &[Note]) -> Result<
         *count += 1;
         events.push(NewEvent {
             call: Some(note.call),
-            // None before the first try. An event without an attempt is one from outside.
+            // 0 before the first attempt. An event without an attempt comes from outside the dialplan.
             attempt: Some(attempts),
             status: Some(CallStatus::try_from(status)?),
             detail: Some(note.text.clone()),

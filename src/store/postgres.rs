@@ -1,4 +1,4 @@
-//! What is PostgreSQL's own: how it is opened, how rows travel as one parameter, locks and notifications.
+//! What is specific to PostgreSQL: opening it, rows as one parameter, locks and notifications.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::columns::{Column, Kind};
 use super::db::{Db, Engine};
 use super::error::{Result, StoreError};
 
-/// The migrations of this engine.
+/// The migrations of PostgreSQL.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// The advisory lock under which `call_events.seq` is taken, so that rows become visible in the order of `seq`.
@@ -21,20 +21,20 @@ pub const SEQ_LOCK: i64 = 0x7472_756e_6b01;
 /// The advisory lock that keeps two nodes from migrating at once.
 pub const MIGRATION_LOCK: i64 = 0x7472_756e_6b02;
 
-/// The advisory lock that claims share, and a change of what they are held against takes alone (`rule_lock`).
+/// The advisory lock that claims share, and that a change of a rule takes exclusively (see `rule_lock`).
 pub const RULES_LOCK: i64 = 0x7472_756e_6b03;
 
-/// The channel on which a commit tells other nodes that there are new events. Notifications can be lost, so
-/// listeners also poll slowly.
+/// The channel on which a commit tells other nodes that there are new events. Notifications can be lost, so listeners
+/// also poll slowly.
 pub const EVENTS_CHANNEL: &str = "trunkline_events";
 
-/// Connections a node holds at most.
+/// How many connections a node holds at most.
 const CONNECTIONS: usize = 16;
 
-/// How soon a server that has fallen silent is given up, by parameters of its URL, in seconds: after a fail-over nothing may
-/// ever come from the old one, not even a reset, and by default TCP would wait for hours.
+/// How soon a silent server is given up, as parameters of its URL, in seconds. After a fail-over, the old server may
+/// never send anything, not even a reset, and TCP would wait for hours by default.
 const GIVEN_UP: [(&str, u32); 5] = [
-    // Below the pool's own patience, so that a second host of the URL is tried.
+    // Less than the pool's own timeout, so that a second host of the URL is tried.
     ("connect_timeout", 2),
     ("tcp_user_timeout", 10),
     ("keepalives_idle", 10),
@@ -46,7 +46,7 @@ const GIVEN_UP: [(&str, u32); 5] = [
 pub fn open(url: &str) -> Result<Db> {
     let url = &watchful(url);
     let mut config = ManagerConfig::<AsyncPgConnection>::default();
-    // A broken connection shows at its next use; asking before each use would double the round trips.
+    // A broken connection is noticed when it is used next; checking before each use would double the round trips.
     config.recycling_method = RecyclingMethod::Fast;
     let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(url, config);
     let pool = Pool::builder(manager)
@@ -59,11 +59,11 @@ pub fn open(url: &str) -> Result<Db> {
     Ok(Db::new(Engine::Postgres { pool, url: url.to_owned() }))
 }
 
-/// The URL with those of [`GIVEN_UP`] that it does not set itself.
+/// Adds to the URL those parameters of [`GIVEN_UP`] that it does not set itself.
 fn watchful(url: &str) -> String {
-    // A password may hold any character.
-    let behind_password = url.find('@').map_or(0, |at| at + 1);
-    let query = url[behind_password..].split_once('?').map(|(_, query)| query);
+    // The password may contain any character.
+    let after_password = url.find('@').map_or(0, |at| at + 1);
+    let query = url[after_password..].split_once('?').map(|(_, query)| query);
     let sets = |name: &str| query.is_some_and(|query| query.split('&').any(|one| one.split('=').next() == Some(name)));
     let missing: Vec<String> =
         GIVEN_UP.iter().filter(|(name, _)| !sets(name)).map(|(name, value)| format!("{name}={value}")).collect();
@@ -74,7 +74,7 @@ fn watchful(url: &str) -> String {
     }
 }
 
-/// The rows of a JSON array in parameter 1, as a table expression.
+/// Returns the rows of the JSON array in parameter 1 as a table expression.
 #[must_use]
 pub fn rows(columns: &[Column]) -> String {
     let (mut typed, mut selected) = (Vec::new(), Vec::new());

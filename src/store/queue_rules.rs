@@ -1,4 +1,4 @@
-//! The rules of queues: how their calls are paced, tried again, and when they may go out.
+//! The rules of queues: how fast their calls are dialed, how they are tried again, and when they may be dialed.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -11,10 +11,10 @@ use crate::domain::event_kind::EventKind;
 use crate::domain::queue_rules::QueueRules;
 use crate::domain::time::Millis;
 
-/// The columns of a queue that are its rules.
+/// The columns of a queue that hold its rules.
 #[derive(Queryable, Selectable, AsChangeset)]
 #[diesel(table_name = queues)]
-// Rules are set as a whole: what is absent is taken away.
+// Rules are set as a whole: a rule that is absent is removed.
 #[diesel(treat_none_as_null = true)]
 struct Row {
     priority: i32,
@@ -26,7 +26,7 @@ struct Row {
     at_least_once: bool,
 }
 
-/// The rules of one queue of a client; None where the client has no such queue.
+/// Reads the rules of a client's queue. Returns None if the client has no such queue.
 pub async fn get(conn: &mut Conn, client_id: i64, id: i64) -> Result<Option<QueueRules>> {
     let row: Option<Row> = with_conn!(conn, |c| {
         queues::table
@@ -40,7 +40,8 @@ pub async fn get(conn: &mut Conn, client_id: i64, id: i64) -> Result<Option<Queu
     row.map(read).transpose()
 }
 
-/// Sets them, in place of those it had, and answers the event that tells it; None where the client has no such queue.
+/// Replaces the rules of a client's queue, and returns the event that reports it. Returns None if the client has no
+/// such queue.
 pub async fn set(tx: &mut Tx, client_id: i64, id: i64, rules: &QueueRules, now: Millis) -> Result<Option<NewEvent>> {
     let row = written(rules)?;
     let changed = with_conn!(&mut **tx, |c| {

@@ -1,4 +1,4 @@
-//! Queues: what stands in them, and how they are told to go on.
+//! Queues: their rows and lists, and how they are created, changed and completed.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
@@ -18,25 +18,25 @@ use crate::domain::time::Millis;
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = queues)]
 pub struct Queue {
-    /// From 1.
+    /// The queue's id, from 1.
     pub id: i64,
-    /// Whose it is.
+    /// The client that the queue belongs to.
     pub client_id: i64,
-    /// A [`QueueKind`]'s code.
+    /// The code of a [`QueueKind`].
     pub kind: i16,
-    /// A [`QueueStatus`]'s code.
+    /// The code of a [`QueueStatus`].
     pub status: i16,
-    /// It did not complete by itself.
+    /// True if the client completed the queue; false if it completed by itself.
     pub completed_by_client: bool,
-    /// None until it is set: true.
+    /// Whether calls are tried again; None, as in a new queue, means true.
     pub retry: Option<bool>,
-    /// Further tries that `retry: true` grants.
+    /// How many further attempts `retry: true` grants.
     pub retry_count: Option<i32>,
-    /// Seconds.
+    /// The time between two attempts, in seconds.
     pub retry_gap: i32,
-    /// Calls it was ever given.
+    /// How many calls the queue was ever given.
     pub total_calls: i64,
-    /// By status, these ten.
+    /// These ten fields count the queue's calls by their status.
     pub queued: i64,
     pub dialing: i64,
     pub ringing: i64,
@@ -47,18 +47,18 @@ pub struct Queue {
     pub expired: i64,
     pub canceled: i64,
     pub unknown: i64,
-    /// Milliseconds since 1970.
+    /// When the queue was created, in milliseconds since 1970.
     pub created_at: i64,
-    /// Milliseconds since 1970.
+    /// When the queue was last changed, in milliseconds since 1970.
     pub updated_at: i64,
     /// A list of [`RetryRule`](crate::domain::retry::RetryRule) as JSON.
     pub retry_rules: String,
-    /// Calls in doubt are dialed again.
+    /// True if calls whose outcome is unknown are dialed again.
     pub at_least_once: bool,
 }
 
 impl Queue {
-    /// How its calls are tried again.
+    /// Returns how the queue's calls are tried again. An error is a rule that this version cannot read.
     pub fn retries(&self) -> Result<Retries> {
         Ok(Retries {
             retry: self.retry.unwrap_or(true),
@@ -69,7 +69,7 @@ impl Queue {
         })
     }
 
-    /// How many of its calls stand there.
+    /// Returns how many of the queue's calls have this status.
     #[must_use]
     pub fn count(&self, status: CallStatus) -> i64 {
         match status {
@@ -87,43 +87,44 @@ impl Queue {
     }
 }
 
-/// What a client changes; None leaves it.
+/// A client's change of a queue. A field that is None stays as it is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct QueueUpdate {
-    /// Pause, resume or complete.
+    /// The new status, which pauses, resumes or completes the queue.
     pub status: Option<QueueStatus>,
-    /// See [`Retries`].
+    /// Whether calls are tried again; see [`Retries`].
     pub retry: Option<bool>,
-    /// See [`Retries`].
+    /// How many further attempts a call has; see [`Retries`].
     pub retry_count: Option<i32>,
-    /// See [`Retries`].
+    /// The time between two attempts, in seconds; see [`Retries`].
     pub retry_gap: Option<i32>,
 }
 
 impl QueueUpdate {
-    /// It changes how many further tries calls have, so that those which failed already may have one.
+    /// Returns true if the update changes how many further attempts calls have, so that calls which have failed already
+    /// may get one.
     #[must_use]
     pub fn changes_tries(&self) -> bool {
         self.retry.is_some() || self.retry_count.is_some()
     }
 
-    /// Nothing is to be changed.
+    /// Returns true if nothing is to be changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.status.is_none() && self.retry.is_none() && self.retry_count.is_none() && self.retry_gap.is_none()
     }
 }
 
-/// Which queues of a client; what is None does not filter.
+/// Which queues of a client are listed. A field that is None does not filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueFilter {
-    /// What they were made for.
+    /// Only queues of this kind.
     pub kind: Option<QueueKind>,
-    /// How they stand.
+    /// Only queues with this status.
     pub status: Option<QueueStatus>,
 }
 
-/// The event that tells of an update.
+/// Makes the event that reports an update.
 #[must_use]
 pub fn updated(queue: &Queue, update: &QueueUpdate, now: Millis) -> NewEvent {
     let detail = match update.status {
@@ -136,9 +137,9 @@ pub fn updated(queue: &Queue, update: &QueueUpdate, now: Millis) -> NewEvent {
     NewEvent { detail: Some(detail.to_owned()), ..event }
 }
 
-/// Makes a queue and answers its id.
+/// Creates a queue and returns its id.
 pub async fn create(tx: &mut Tx, client_id: i64, kind: QueueKind, now: Millis) -> Result<i64> {
-    // The client's row is locked from here on, so its queues are numbered one after the other.
+    // The client's row is locked from here on, so that its queues are numbered one after the other.
     let number: i64 = with_conn!(&mut **tx, |c| {
         diesel::update(clients::table.find(client_id))
             .set(clients::queues.eq(clients::queues + 1))
@@ -163,7 +164,7 @@ pub async fn create(tx: &mut Tx, client_id: i64, kind: QueueKind, now: Millis) -
     })?)
 }
 
-/// Lets the first queue of an empty store have this id, so that the guide's examples hold to the number.
+/// Gives the first queue of an empty store this id, so that the numbers in the guide's examples are right.
 pub async fn number_from(tx: &mut Tx, first: i64) -> Result<()> {
     let any: Option<i64> = with_conn!(&mut **tx, |c| queues::table.select(queues::id).first(c).await.optional())?;
     if any.is_some() {
@@ -183,7 +184,7 @@ pub async fn number_from(tx: &mut Tx, first: i64) -> Result<()> {
     Ok(())
 }
 
-/// One queue of a client.
+/// Reads one queue of a client.
 pub async fn get(conn: &mut Conn, client_id: i64, id: i64) -> Result<Option<Queue>> {
     Ok(with_conn!(conn, |c| {
         queues::table
@@ -196,7 +197,7 @@ pub async fn get(conn: &mut Conn, client_id: i64, id: i64) -> Result<Option<Queu
     })?)
 }
 
-/// A page of a client's queues, newest first, and how many there are on all pages.
+/// Reads a page of a client's queues, newest first, and the number of queues on all pages.
 pub async fn list(
     conn: &mut Conn,
     client_id: i64,
@@ -204,7 +205,7 @@ pub async fn list(
     offset: i64,
     limit: i64,
 ) -> Result<(Vec<Queue>, i64)> {
-    /// The client's queues that the filter lets through, as a query of either engine.
+    /// The client's queues that pass the filter, as a query of either engine.
     macro_rules! queues_of {
         () => {{
             let mut query = queues::table.filter(queues::client_id.eq(client_id)).into_boxed();
@@ -219,7 +220,7 @@ pub async fn list(
     }
     if filter == QueueFilter::default() {
         let all: i64 = with_conn!(conn, |c| clients::table.find(client_id).select(clients::queues).first(c).await)?;
-        // They are numbered without gaps, so the numbers tell where a page begins.
+        // They are numbered without gaps, so the numbers show where a page begins.
         let newest = all.saturating_sub(offset);
         let page = with_conn!(conn, |c| {
             queues_of!()
@@ -238,7 +239,7 @@ pub async fn list(
     Ok((page, count))
 }
 
-/// The batch ids of these queues, in the order they came; of each queue at most `limit`, the newest.
+/// Lists the batch ids of these queues in the order of insertion: at most the newest `limit` of each queue.
 pub async fn batches_of(conn: &mut Conn, ids: &[i64], limit: usize) -> Result<Vec<(i64, Vec<i64>)>> {
     let mut of_queues = Vec::with_capacity(ids.len());
     for &id in ids {
@@ -257,8 +258,8 @@ pub async fn batches_of(conn: &mut Conn, ids: &[i64], limit: usize) -> Result<Ve
     Ok(of_queues)
 }
 
-/// Changes one queue of a client; None where the client has no such queue. It must be the first that the transaction
-/// writes: it holds from the commit on, so no lane may be in the middle of one.
+/// Changes one queue of a client. Returns None if the client has no such queue. It must be the transaction's first
+/// write: the change holds from the commit on, so no lane may be in the middle of a commit.
 pub async fn update(tx: &mut Tx, client_id: i64, id: i64, update: QueueUpdate, now: Millis) -> Result<Option<Queue>> {
     rule_lock::change(tx).await?;
     let by_client = update.status.map(|status| status == QueueStatus::Completed);
@@ -280,10 +281,10 @@ pub async fn update(tx: &mut Tx, client_id: i64, id: i64, update: QueueUpdate, n
     })?)
 }
 
-/// How many calls of a client wait for a try.
+/// Counts the calls of a client that wait for an attempt.
 pub async fn waiting(conn: &mut Conn, client_id: i64) -> Result<i64> {
-    // SUM of BIGINTs is NUMERIC in PostgreSQL, and NULL where there is nothing to add up. The filter is written out, so
-    // that the planner knows the partial index to fit.
+    // The SUM of BIGINTs is NUMERIC in PostgreSQL, and NULL if there is nothing to add up. The filter is written out,
+    // so that the planner sees that the partial index fits.
     let total = "CAST(COALESCE(SUM(queued + retrying), 0) AS BIGINT)";
     Ok(with_conn!(conn, |c| {
         queues::table
@@ -295,7 +296,8 @@ pub async fn waiting(conn: &mut Conn, client_id: i64) -> Result<i64> {
     })?)
 }
 
-/// The same to the call: whoever else adds to it in this moment is waited for, or waits until this transaction ends.
+/// Counts the same exactly: another transaction that adds calls at this moment is waited for, or waits until this one
+/// ends.
 pub async fn waiting_exactly(tx: &mut Tx, client_id: i64) -> Result<i64> {
     with_conn!(&mut **tx, |c| {
         diesel::update(clients::table.find(client_id)).set(clients::queues.eq(clients::queues)).execute(c).await
@@ -303,7 +305,7 @@ pub async fn waiting_exactly(tx: &mut Tx, client_id: i64) -> Result<i64> {
     waiting(tx, client_id).await
 }
 
-/// Completes those of these queues whose calls have all ended, and answers the events that tell it.
+/// Completes those of the queues whose calls have all ended, and returns the events that report it.
 pub async fn complete_ended(tx: &mut Tx, ids: &[i64], now: Millis) -> Result<Vec<NewEvent>> {
     if ids.is_empty() {
         return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! Waiting calls that are ended without a try, because a rule that came after their insert forbids them.
+//! Waiting calls that end without an attempt, because a rule that was made after their insert forbids them.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -30,7 +30,7 @@ static REFUSE: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Ends those of them that still wait, on a lane's server.
+/// Ends those of the calls on a lane's server that still wait.
 pub(super) async fn refuse(
     tx: &mut Tx,
     server: &str,

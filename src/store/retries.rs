@@ -1,4 +1,4 @@
-//! What a changed retry rule does to calls that have failed, or wait for a further try, already.
+//! What a changed retry rule does to calls that have failed already, or wait for a further attempt.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -22,7 +22,7 @@ use crate::domain::retry::{EndedTry, OwnRetries, Retries, Tally};
 use crate::domain::status::{CallStatus, Outcome, QueueStatus};
 use crate::domain::time::Millis;
 
-/// Calls that are looked at in one transaction: few enough that nobody waits long for the store.
+/// How many calls one transaction handles: few enough that other transactions do not wait long.
 const AT_ONCE: usize = 1000;
 
 /// A call that a rule may move.
@@ -40,7 +40,7 @@ struct Candidate {
     tally: i64,
 }
 
-/// One that it does move.
+/// A move of a call, as a rule demands it.
 struct Move<'c> {
     call: &'c Candidate,
     outcome: Outcome,
@@ -58,13 +58,13 @@ row! {
     }
 }
 
-/// Held to the state that was read: on PostgreSQL a lane may take a call up in between.
+/// It moves a call only if it is unchanged since it was read: on PostgreSQL a lane may claim it in between.
 const MOVE: &str = "UPDATE calls SET status = u.status, due_at = COALESCE(u.due_at, calls.due_at), \
      ended_at = u.ended_at FROM {rows} AS u \
      WHERE calls.id = u.id AND calls.attempts = u.attempts AND calls.status = {from} RETURNING calls.id AS id";
 
-/// Applies a queue's rule, as it was just set, to its calls: in many transactions, for there may be millions of them.
-/// It stops where the rule is changed again meanwhile; that change applies itself. `random` answers 0 to 1.
+/// Applies a queue's rule, as it was just set, to its calls. It uses many transactions, because there may be millions
+/// of calls, and stops if the rule is changed again meanwhile; that change applies itself. `random` returns 0 to 1.
 pub async fn apply(db: &Db, queue: &Queue, now: Millis, mut random: impl FnMut() -> f64) -> Result<()> {
     let retries = queue.retries()?;
     let statuses: &[CallStatus] = match (retries.retry, retries.at_least_once) {
@@ -73,8 +73,8 @@ pub async fn apply(db: &Db, queue: &Queue, now: Millis, mut random: impl FnMut()
         (false, _) => &[CallStatus::Retrying],
     };
     for &from in statuses {
-        let mut behind = Some(0);
-        while let Some(position) = behind {
+        let mut after = Some(0);
+        while let Some(position) = after {
             let mut tx = db.begin().await?;
             // Lanes wait meanwhile: they lock these calls and their queue too, and not always in this order.
             rule_lock::change(&mut tx).await?;
@@ -88,21 +88,21 @@ pub async fn apply(db: &Db, queue: &Queue, now: Millis, mut random: impl FnMut()
             }
             carry_out(&mut tx, queue, from, &moves, now).await?;
             tx.commit().await?;
-            behind = candidates.last().filter(|_| candidates.len() == AT_ONCE).map(|last| last.position);
+            after = candidates.last().filter(|_| candidates.len() == AT_ONCE).map(|last| last.position);
         }
     }
     Ok(())
 }
 
-/// The queue's rule as it now is.
+/// Reads the queue's present rule.
 async fn current(tx: &mut Tx, queue: &Queue) -> Result<Option<Retries>> {
     queues::get(tx, queue.client_id, queue.id).await?.map(|queue| queue.retries()).transpose()
 }
 
-async fn candidates(tx: &mut Tx, queue: &Queue, status: CallStatus, behind: i64) -> Result<Vec<Candidate>> {
+async fn candidates(tx: &mut Tx, queue: &Queue, status: CallStatus, after: i64) -> Result<Vec<Candidate>> {
     Ok(with_conn!(&mut **tx, |c| {
         calls::table
-            .filter(calls::queue_id.eq(queue.id).and(calls::position.gt(behind)))
+            .filter(calls::queue_id.eq(queue.id).and(calls::position.gt(after)))
             .filter(has_status(status))
             .order(calls::position)
             .limit(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
@@ -112,7 +112,7 @@ async fn candidates(tx: &mut Tx, queue: &Queue, status: CallStatus, behind: i64)
     })?)
 }
 
-/// Where a call goes by the rule, if it goes anywhere.
+/// Decides how the rule moves a call. Returns None if it does not move it.
 fn decide<'c>(call: &'c Candidate, retries: &Retries, now: Millis, random: f64) -> Result<Option<Move<'c>>> {
     let Some(outcome) = call.outcome.map(Outcome::try_from).transpose()? else { return Ok(None) };
     if !retries.retry {
@@ -126,8 +126,9 @@ fn decide<'c>(call: &'c Candidate, retries: &Retries, now: Millis, random: f64) 
     Ok(due.map(|due| Move { call, outcome, to: CallStatus::Retrying, due: Some(due) }))
 }
 
-/// Within a lane's group commit: ends those of these calls that wait for a further try though their queue grants none any
-/// more. A lane decides by the rule that it read last, and [`apply`] may have been through before the lane's commit.
+/// Within a lane's group commit, ends those of these calls that wait for a further attempt although their queue grants
+/// none any more. A lane decides by the rule that it read last, and [`apply`] may have passed these calls before the
+/// lane's commit.
 pub(super) async fn give_up(
     tx: &mut Tx,
     waiting: &[CallRef],
@@ -181,7 +182,7 @@ async fn carry_out(tx: &mut Tx, queue: &Queue, from: CallStatus, moves: &[Move<'
     events::append(tx, events).await
 }
 
-/// Moves the calls; the counters' moves and the events are the caller's to write.
+/// Moves the calls. The caller writes the counters' moves and the events.
 async fn move_calls(
     tx: &mut Tx,
     queue: &Queue,
@@ -219,7 +220,7 @@ async fn move_calls(
     Ok(())
 }
 
-/// Its calls had all ended; now some have not.
+/// Reopens a queue that had completed by itself, because some of its calls wait again.
 async fn reopen(tx: &mut Tx, queue: &Queue) -> Result<()> {
     with_conn!(&mut **tx, |c| {
         diesel::update(queues_table::table.find(queue.id))

@@ -1,4 +1,4 @@
-//! The tables, once for both engines. Columns stand in the order of the migrations.
+//! The tables, once for both engines, with their columns in the order of the migrations.
 
 diesel::table! {
     clients (id) {

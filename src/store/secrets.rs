@@ -1,4 +1,4 @@
-//! Secrets at rest: AES-256-GCM, a fresh nonce each.
+//! Secrets at rest: AES-256-GCM with a fresh nonce for each.
 
 use aes_gcm::aead::{Aead, KeyInit};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
@@ -8,36 +8,36 @@ use secrecy::{ExposeSecret, SecretString};
 
 const NONCE_BYTES: usize = 12;
 
-/// Why a secret could not be read or kept.
+/// Why a secret could not be sealed or opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// `TRUNKLINE_SECRET_KEY` has another form.
+    /// `TRUNKLINE_SECRET_KEY` has the wrong form.
     #[error("the secret key must be 32 bytes in base64")]
     Key,
-    /// It was sealed with another key, or was altered.
-    #[error("a stored secret does not open with this secret key")]
+    /// The secret was sealed with another key, or was altered.
+    #[error("a stored secret cannot be opened with this secret key: it was sealed with another one, or altered")]
     Sealed,
 }
 
-/// Seals and opens what is kept secret in the store.
+/// Seals and opens the secrets in the store.
 #[derive(Clone)]
 pub struct Sealer(Aes256Gcm);
 
 impl Sealer {
-    /// From 32 bytes in base64.
+    /// Reads a key of 32 bytes in base64.
     pub fn from_base64(key: &SecretString) -> Result<Self, SecretError> {
         let bytes = BASE64_STANDARD.decode(key.expose_secret().trim()).map_err(|_| SecretError::Key)?;
         let bytes: [u8; 32] = bytes.try_into().map_err(|_| SecretError::Key)?;
         Ok(Self(Aes256Gcm::new(&Key::<Aes256Gcm>::from(bytes))))
     }
 
-    /// A new key, in the form that [`Sealer::from_base64`] takes.
+    /// Generates a new key, in the form that [`Sealer::from_base64`] takes.
     #[must_use]
     pub fn new_key() -> SecretString {
         BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()
     }
 
-    /// The nonce and the sealed bytes.
+    /// Seals a secret: returns the nonce and the sealed bytes.
     pub fn seal(&self, secret: &SecretString) -> Result<Vec<u8>, SecretError> {
         let nonce: [u8; NONCE_BYTES] = rand::random();
         let sealed = self.0.encrypt(&Nonce::from(nonce), secret.expose_secret().as_bytes());
@@ -46,7 +46,7 @@ impl Sealer {
         Ok(out)
     }
 
-    /// What was sealed.
+    /// Opens what [`Sealer::seal`] returned.
     pub fn open(&self, sealed: &[u8]) -> Result<SecretString, SecretError> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(SecretError::Sealed)?;
         let secret = self.0.decrypt(&Nonce::from(*nonce), sealed).map_err(|_| SecretError::Sealed)?;

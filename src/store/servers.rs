@@ -1,4 +1,4 @@
-//! Asterisk servers, and how their lanes stand.
+//! Asterisk servers, and the status of their lanes.
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -15,29 +15,29 @@ use crate::domain::time::Millis;
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = servers)]
 pub struct Server {
-    /// The name that calls use.
+    /// The code by which calls name the server.
     pub code: String,
-    /// Of its manager interface.
+    /// The host of its manager interface.
     pub host: String,
-    /// TCP.
+    /// The TCP port of its manager interface.
     pub port: i32,
-    /// The manager user.
+    /// The name of the manager user.
     pub username: String,
-    /// Encrypted.
+    /// The manager user's secret, encrypted.
     pub secret: Vec<u8>,
-    /// AMI over TLS.
+    /// True to connect with TLS.
     pub tls: bool,
-    /// How quick calls dial a number.
+    /// How quick calls dial a number through the server.
     pub dial_template: String,
-    /// Live calls at one time.
+    /// How many calls may be live at one time.
     pub max_channels: i32,
-    /// Calls begun a second.
+    /// How many calls may begin per second.
     pub calls_per_second: f64,
-    /// A JSON list.
+    /// The recording directories as a JSON list, the default first.
     pub recording_dirs: String,
-    /// Milliseconds since 1970.
+    /// When the server was created, in milliseconds since 1970.
     pub created_at: i64,
-    /// Milliseconds since 1970.
+    /// When the server was last changed, in milliseconds since 1970.
     pub updated_at: i64,
     /// A JSON list of [`TrunkLimits`].
     pub trunks: String,
@@ -46,45 +46,45 @@ pub struct Server {
 /// A server with its lane.
 #[derive(Clone, Debug)]
 pub struct ServerState {
-    /// What was set.
+    /// The server as it is configured.
     pub server: Server,
-    /// Who dials through it, once somebody has.
+    /// The lease of its lane, once a node has dialed through it.
     pub lease: Option<Lease>,
-    /// The lane's owner takes no servers: nothing new is dialed until another node has the lane.
+    /// True if the lane's owner is drained: nothing new is dialed until another node owns the lane.
     pub draining: bool,
-    /// Calls that hold a channel.
+    /// How many calls are live on the server.
     pub live_calls: i64,
 }
 
-/// What became of a server that was to be removed.
+/// The result of removing a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// It is gone, with its grants and its lease.
+    /// The server was removed, with its grants and its lease.
     Done,
-    /// There is none of that code.
+    /// There is no server with that code.
     NoSuchServer,
-    /// Calls are in its way.
+    /// The server has calls, so it was not removed.
     InUse {
-        /// How many wait for a try there.
+        /// How many calls wait for the server.
         waiting: i64,
-        /// How many hold a channel there.
+        /// How many calls are live on the server.
         live: i64,
     },
 }
 
 impl Server {
-    /// The recording directories, the default first.
+    /// Returns the recording directories, the default first.
     pub fn recording_dirs(&self) -> Result<Vec<String>> {
         Ok(serde_json::from_str(&self.recording_dirs)?)
     }
 
-    /// The trunks that have limits of their own.
+    /// Returns the trunks that have limits of their own.
     pub fn trunks(&self) -> Result<Vec<TrunkLimits>> {
         Ok(serde_json::from_str(&self.trunks)?)
     }
 }
 
-/// Stores a server; one that was removed under the same code is put in its place.
+/// Stores a server. A removed server with the same code is replaced.
 pub async fn insert(tx: &mut Tx, server: &Server) -> Result<()> {
     if set(tx, server, true).await? == 1 {
         return Ok(());
@@ -93,12 +93,12 @@ pub async fn insert(tx: &mut Tx, server: &Server) -> Result<()> {
     Ok(())
 }
 
-/// Changes everything but the code and the date of a server that exists; false where there is none.
+/// Changes everything of a server except its code and its date. Returns false if there is no such server.
 pub async fn update(tx: &mut Tx, server: &Server) -> Result<bool> {
     Ok(set(tx, server, false).await? == 1)
 }
 
-/// Writes over the server of that code, if it was removed or was not.
+/// Overwrites a server that exists, and is removed or not as `removed` says. Returns how many rows were changed.
 async fn set(tx: &mut Tx, server: &Server, removed: bool) -> Result<usize> {
     let s = server;
     Ok(with_conn!(&mut **tx, |c| {
@@ -124,10 +124,10 @@ async fn set(tx: &mut Tx, server: &Server, removed: bool) -> Result<usize> {
     })?)
 }
 
-/// Removes a server that no call waits for and none lives on, with its grants and its lease. Its name stays, so that
+/// Removes a server that has neither waiting nor live calls, with its grants and its lease. Its name stays, so that
 /// past calls keep their code; its secret does not.
 pub async fn remove(tx: &mut Tx, code: &str, now: Millis) -> Result<Removal> {
-    // The row is locked from here on: of two removals one finds the server gone.
+    // The row is locked from here on, so that of two removals one finds the server gone.
     let removed = with_conn!(&mut **tx, |c| {
         diesel::update(servers::table.find(code))
             .filter(servers::removed_at.is_null())
@@ -139,7 +139,7 @@ pub async fn remove(tx: &mut Tx, code: &str, now: Millis) -> Result<Removal> {
         return Ok(Removal::NoSuchServer);
     }
     let lanes = queue_lanes::table.filter(queue_lanes::server_code.eq(code));
-    // SUM of BIGINTs is NUMERIC in PostgreSQL, and NULL where there is nothing to add up.
+    // The SUM of BIGINTs is NUMERIC in PostgreSQL, and NULL if there is nothing to add up.
     let (waiting, live): (i64, i64) = with_conn!(&mut **tx, |c| {
         lanes
             .select((
@@ -158,7 +158,7 @@ pub async fn remove(tx: &mut Tx, code: &str, now: Millis) -> Result<Removal> {
     Ok(Removal::Done)
 }
 
-/// All servers, by code.
+/// Lists all servers by code.
 pub async fn list(conn: &mut Conn) -> Result<Vec<Server>> {
     Ok(with_conn!(conn, |c| {
         servers::table
@@ -170,7 +170,7 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<Server>> {
     })?)
 }
 
-/// One server.
+/// Reads the server with this code.
 pub async fn get(conn: &mut Conn, code: &str) -> Result<Option<Server>> {
     Ok(with_conn!(conn, |c| {
         servers::table
@@ -183,7 +183,7 @@ pub async fn get(conn: &mut Conn, code: &str) -> Result<Option<Server>> {
     })?)
 }
 
-/// All servers with their lanes, by code; or only the one of that code.
+/// Lists all servers with their lanes, by code, or only the server with that code.
 pub async fn states(conn: &mut Conn, code: Option<&str>) -> Result<Vec<ServerState>> {
     let all: Vec<(Server, Option<Lease>, Option<bool>)> = with_conn!(conn, |c| {
         let mut query = servers::table
@@ -197,11 +197,11 @@ pub async fn states(conn: &mut Conn, code: Option<&str>) -> Result<Vec<ServerSta
         }
         query.order(servers::code).load(c).await
     })?;
-    // SUM of BIGINTs is NUMERIC in PostgreSQL.
+    // The SUM of BIGINTs is NUMERIC in PostgreSQL.
     let total = "CAST(SUM(queue_lanes.live) AS BIGINT)";
     let live: Vec<(String, i64)> = with_conn!(conn, |c| {
         queue_lanes::table
-            // Written out and not bound, so that the planner knows the partial index to fit.
+            // Written out and not bound, so that the planner sees that the partial index fits.
             .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("queue_lanes.live > 0"))
             .group_by(queue_lanes::server_code)
             .select((queue_lanes::server_code, diesel::dsl::sql::<BigInt>(total)))

@@ -1,4 +1,4 @@
-//! What holds for everybody: the kill switch, and the platform's own policy.
+//! Settings of the whole platform: the kill switch, and the platform's dial policy.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -11,20 +11,20 @@ use super::rule_lock;
 use super::schema::settings;
 use crate::domain::time::Millis;
 
-/// A setting: a JSON value under a name. One that was never set has its default.
+/// A setting: a JSON value under a name. A setting that was never set has its default.
 pub trait Setting: Serialize + DeserializeOwned + Default + Send + Sync {
-    /// Its name in the table.
+    /// The setting's name in the table.
     const NAME: &'static str;
-    /// The commit of a claim looks at it.
+    /// True if the commit of a claim reads the setting.
     const HOLDS_CLAIMS: bool = false;
 }
 
-/// Whether new calls are stopped.
+/// The kill switch, which stops new calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KillSwitch {
-    /// Nothing new is dialed.
+    /// True if nothing new is dialed.
     pub engaged: bool,
-    /// Why, in the words of who set it.
+    /// Why, in the words of the administrator who set it.
     pub reason: Option<String>,
 }
 
@@ -33,10 +33,10 @@ impl Setting for KillSwitch {
     const HOLDS_CLAIMS: bool = true;
 }
 
-/// What holds for all clients.
+/// The dial policy that holds for all clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlatformPolicy {
-    /// Beginnings of numbers that clients may not dial, unless a longer one of their own allows it.
+    /// Prefixes of numbers that clients may not dial, unless a longer prefix of their own allows it.
     pub denied_prefixes: Vec<String>,
 }
 
@@ -44,7 +44,7 @@ impl Setting for PlatformPolicy {
     const NAME: &'static str = "platform_policy";
 }
 
-/// A setting, and when it was last set.
+/// Reads a setting, and when it was last set.
 pub async fn get<S: Setting>(conn: &mut Conn) -> Result<(S, Option<Millis>)> {
     let found: Option<(String, i64)> = with_conn!(conn, |c| {
         settings::table.find(S::NAME).select((settings::value, settings::changed_at)).first(c).await.optional()
@@ -55,7 +55,7 @@ pub async fn get<S: Setting>(conn: &mut Conn) -> Result<(S, Option<Millis>)> {
     })
 }
 
-/// Sets it. What the commit of a claim looks at holds from the transaction's commit on.
+/// Sets a setting. A setting that the commit of a claim reads holds from the transaction's commit on.
 pub async fn set<S: Setting>(tx: &mut Tx, setting: &S, now: Millis) -> Result<()> {
     let value = serde_json::to_string(setting)?;
     with_conn!(&mut **tx, |c| {
@@ -67,6 +67,6 @@ pub async fn set<S: Setting>(tx: &mut Tx, setting: &S, now: Millis) -> Result<()
             .execute(c)
             .await
     })?;
-    // Last, so that lanes wait for the commit alone.
+    // The lock is taken last, so that lanes wait for the commit alone.
     if S::HOLDS_CLAIMS { rule_lock::change(tx).await } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! What is SQLite's own: how it is opened, and how rows travel as one parameter.
+//! What is specific to SQLite: opening the file, and rows as one parameter.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,27 +14,27 @@ use super::columns::{Column, Kind};
 use super::db::{Db, Engine};
 use super::error::{Result, StoreError};
 
-/// The migrations of this engine.
+/// The migrations of SQLite.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// Readers beside the one writer: pages, watchers and lanes that fill up read at once.
+/// The number of readers beside the one writer: pages, watchers and feeders read at the same time.
 const READERS: usize = 4;
 
 /// How long a statement waits for another process.
 pub(super) const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
 
-/// `synchronous=FULL` makes a commit durable before it is acknowledged, also through a power cut.
+/// `synchronous=FULL` makes a commit durable before it is acknowledged, even if the power fails.
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;";
 
-/// Pages that the writer keeps in memory, in KiB. What does not fit is in the system's cache; a book of many millions of
-/// calls must not make the server grow with it, so the file is not mapped into it either.
+/// How much of the database the writer keeps in memory, in KiB. The system's cache holds the rest. A database of many
+/// millions of calls must not make the server grow with it, so the file is not mapped into memory either.
 const WRITER_CACHE: u32 = 32_768;
 
-/// The same of each reader.
+/// How much of the database each reader keeps in memory, in KiB.
 const READER_CACHE: u32 = 8_192;
 
-/// Opens the file at `path`, which is made when it is not there.
+/// Opens the file at `path`, which is created if it does not exist.
 pub fn open(path: &Path) -> Result<Db> {
     let path = path.to_str().ok_or_else(|| StoreError::Unavailable(format!("{} is no UTF-8 path", path.display())))?;
     Ok(Db::new(Engine::Sqlite {
@@ -45,7 +45,7 @@ pub fn open(path: &Path) -> Result<Db> {
     }))
 }
 
-/// A file beside the database: under its whole name, and a suffix.
+/// Returns the path of a file beside the database: the database's whole name and a suffix.
 pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(suffix);
@@ -66,7 +66,8 @@ fn pool(path: &str, size: usize, cache: u32) -> Result<Pool<SqliteConn>> {
     let manager = AsyncDieselConnectionManager::<SqliteConn>::new_with_config(path, config);
     Pool::builder(manager)
         .max_size(size)
-        // The one that was used last has the most in its cache, and those that are never needed take none.
+        // The connection that was used last has the most in its cache, and connections that are never needed take no
+        // memory.
         .queue_mode(QueueMode::Lifo)
         .wait_timeout(Some(Duration::from_secs(30)))
         .runtime(deadpool::Runtime::Tokio1)
@@ -74,7 +75,7 @@ fn pool(path: &str, size: usize, cache: u32) -> Result<Pool<SqliteConn>> {
         .map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
-/// The rows of a JSON array in parameter 1, as a table expression.
+/// Returns the rows of the JSON array in parameter 1 as a table expression.
 #[must_use]
 pub fn rows(columns: &[Column]) -> String {
     let columns: Vec<String> = columns
@@ -86,6 +87,6 @@ pub fn rows(columns: &[Column]) -> String {
             }
         })
         .collect();
-    // The limit keeps SQLite from merging the two queries: it would write each row out as text once for each column.
+    // The limit keeps SQLite from merging the two queries: it would convert each row to text once for each column.
     format!("(SELECT {} FROM (SELECT value FROM json_each(?1) LIMIT -1))", columns.join(", "))
 }

@@ -1,4 +1,4 @@
-//! Streams of items: how far each is stored, in the same transaction as the items themselves.
+//! Streams of items: how far each one is stored, in the same transaction as the items themselves.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -14,41 +14,41 @@ use crate::domain::event_kind::EventKind;
 use crate::domain::status::QueueKind;
 use crate::domain::time::Millis;
 
-/// A stream that goes on over one connection. The last connection that began is the one that may add to it, so that a
-/// client need not wait until the server has noticed that its connection broke.
+/// A stream, as one of its connections uses it. Only the connection that began last may add items, so that a client
+/// need not wait until the server has noticed that an older connection broke.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemStream {
-    /// Whose it is.
+    /// The client that the stream belongs to.
     pub client_id: i64,
-    /// The client's own name of it.
+    /// The name that the client gave the stream.
     pub stream_id: String,
-    /// Where its items go.
+    /// The queue that the items are added to.
     pub queue_id: i64,
-    /// How many are durable.
+    /// How many items are durable.
     pub stored: i64,
-    /// Which of its connections this is, from 1.
+    /// The number of this connection to the stream, from 1.
     pub connection: i64,
 }
 
-/// What became of a stream that was begun, or of items that were added to it.
+/// The result of beginning a stream, or of adding items to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamResult {
-    /// It goes on.
+    /// The stream goes on.
     Open(ItemStream),
-    /// It began in another queue.
+    /// The stream belongs to another queue.
     OtherQueue { queue_id: i64 },
-    /// The client has no such queue.
+    /// The client has no queue with this id.
     NoSuchQueue,
     /// The client has completed the queue.
     QueueCompleted,
-    /// The queue is a quick call's own.
+    /// The queue belongs to a quick call.
     QuickQueue,
-    /// Another connection has taken it over.
+    /// Another connection has taken the stream over.
     TakenOver,
 }
 
-/// Begins a stream in `queue_id`, in a new queue where that is None; or takes it over where it stands.
-/// None where one of the same name is begun in this moment: begin again.
+/// Begins a stream in `queue_id`, or in a new queue if that is None; or takes over a stream that exists already.
+/// Returns None if a stream of the same name is being begun at the same moment; then begin again.
 pub async fn begin(
     tx: &mut Tx,
     client_id: i64,
@@ -108,10 +108,10 @@ async fn take_over(tx: &mut Tx, client_id: i64, stream_id: &str, now: Millis) ->
     }))
 }
 
-/// Stores the next items of a stream, with one event, and answers the stream as it then stands.
+/// Stores the next items of a stream, with one event, and returns the stream as it is then.
 pub async fn append(tx: &mut Tx, stream: &ItemStream, new: &[NewCall], now: Millis) -> Result<StreamResult> {
     let count = batches::count(new.len());
-    // Held to what this connection knows, so that nothing is stored twice and nothing is left out.
+    // Compared with what this connection knows, so that nothing is stored twice and nothing is left out.
     let still_ours = with_conn!(&mut **tx, |c| {
         diesel::update(item_streams::table.find((stream.client_id, &stream.stream_id)))
             .filter(item_streams::connection.eq(stream.connection).and(item_streams::stored.eq(stream.stored)))

@@ -10,12 +10,12 @@ use diesel::sqlite::{Sqlite, SqliteValue};
 
 use crate::domain::ids::{AttemptId, CallId};
 
-/// A UUID: PostgreSQL's own type, 16 bytes of BLOB in SQLite.
+/// A UUID: a type of its own in PostgreSQL, a BLOB of 16 bytes in SQLite.
 #[derive(Clone, Copy, Debug, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951), sqlite_type(name = "Binary"))]
 pub struct Uuid;
 
-/// An id column's value.
+/// The value of an id column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Uuid)]
 pub struct Id(pub uuid::Uuid);

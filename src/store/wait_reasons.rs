@@ -1,4 +1,4 @@
-//! What waits in a queue, and what is known of why.
+//! What waits in a queue on each server, and what is known of the reason.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -10,37 +10,37 @@ use super::schema::{calls, grants, leases, queue_lanes};
 use super::status_sql::waits;
 use crate::domain::time::Millis;
 
-/// A queue's calls on one server, and how that stands.
+/// A queue's calls on one server, with what decides whether they are dialed.
 #[derive(Clone, Debug, Queryable)]
 pub struct OnServer {
-    /// The server.
+    /// The code of the server.
     pub server_code: String,
-    /// Calls that wait for a try.
+    /// How many calls wait for an attempt.
     pub waiting: i64,
-    /// Calls that hold a channel.
+    /// How many calls are live.
     pub live: i64,
-    /// Of those that wait, for a further one.
+    /// How many of the waiting calls wait for a further attempt.
     pub retrying: i64,
-    /// The client that was granted it; None where it was not, or not any more.
+    /// The client that has a grant for the server; None if it has none, or none any more.
     pub grant: Option<i64>,
-    /// Its lane, once there was one.
+    /// The server's lane, if a node has ever owned it.
     pub lane: Option<Lane>,
 }
 
-/// How a lane stands, as its owner told.
+/// The state of a lane, as its owner published it.
 #[derive(Clone, Debug, Queryable)]
 pub struct Lane {
-    /// Milliseconds since 1970; nobody owns it after that.
+    /// When the lease ends, in milliseconds since 1970. The lane has no owner after that.
     pub expires_at: i64,
-    /// A [`ServerStatus`](crate::domain::status::ServerStatus)'s code.
+    /// The code of a [`ServerStatus`](crate::domain::status::ServerStatus).
     pub status: i16,
-    /// Why it is not online.
+    /// Why the lane is not online.
     pub last_error: Option<String>,
-    /// A [`LaneWaits`](crate::domain::wait_reasons::LaneWaits) as JSON.
+    /// The lane's [`LaneWaits`](crate::domain::wait_reasons::LaneWaits) as JSON.
     pub held: Option<String>,
 }
 
-/// The servers that calls of a client's queue wait for or are live on, by code.
+/// Lists the servers that calls of a client's queue wait for or are live on, by code.
 pub async fn on_servers(conn: &mut Conn, client_id: i64, queue_id: i64) -> Result<Vec<OnServer>> {
     Ok(with_conn!(conn, |c| {
         let granted = grants::server_code.eq(queue_lanes::server_code).and(grants::client_id.eq(client_id));
@@ -63,7 +63,7 @@ pub async fn on_servers(conn: &mut Conn, client_id: i64, queue_id: i64) -> Resul
     })?)
 }
 
-/// When the first of a queue's calls on a server is due that are not due yet.
+/// Returns when the first of a queue's calls on a server is due that is not due yet.
 pub async fn first_due(conn: &mut Conn, server: &str, queue_id: i64, now: Millis) -> Result<Option<Millis>> {
     let mut first: Option<Millis> = None;
     for zone in time_zones(conn, server, queue_id).await? {
@@ -73,10 +73,10 @@ pub async fn first_due(conn: &mut Conn, server: &str, queue_id: i64, now: Millis
     Ok(first)
 }
 
-/// How many due calls of a queue on a server are in these time zones.
+/// Counts the due calls of a queue on a server that are in these time zones.
 ///
-/// Counted, along the index of what waits: only where a queue has calls in several zones, and some of these are closed.
-/// A count for each zone, kept, would cost every change of every call.
+/// They are counted along the index of waiting calls, and only if a queue has calls in several zones and some of these
+/// are closed. Keeping a count for each zone would make every change of every call more expensive.
 pub async fn due_in(conn: &mut Conn, server: &str, queue_id: i64, zones: &[&str], now: Millis) -> Result<i64> {
     Ok(with_conn!(conn, |c| {
         calls::table

@@ -1,7 +1,7 @@
-//! Where a client's events are posted to, how far that has come, and which node does it.
+//! Webhooks: where a client's events are posted to, how far that has come, and which node does it.
 //!
 //! One node at a time delivers a webhook, under a lease in its row and an epoch that only rises. What it writes about
-//! the delivery counts only while the epoch is still its own, so a late owner moves no cursor back.
+//! the delivery counts only while the epoch is still its own, so that a late owner moves no cursor back.
 
 use std::time::Duration;
 
@@ -17,30 +17,30 @@ use crate::domain::time::Millis;
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = webhooks)]
 pub struct Webhook {
-    /// From 1.
+    /// The webhook's id, from 1.
     pub id: i64,
-    /// Whose events.
+    /// The client whose events are posted.
     pub client_id: i64,
-    /// Where they go.
+    /// The URL that they are posted to.
     pub url: String,
-    /// What signs them, sealed.
+    /// The signing secret, sealed.
     pub secret: Vec<u8>,
-    /// A JSON list of the codes of [`super::events::EventKind`]; an empty one is all.
+    /// A JSON list of the codes of [`EventKind`](crate::domain::event_kind::EventKind); an empty list means all kinds.
     pub events: String,
-    /// Milliseconds since 1970.
+    /// When the webhook was created, in milliseconds since 1970.
     pub created_at: i64,
-    /// How the delivery stands.
+    /// The state of the delivery.
     #[diesel(embed)]
     pub delivery: Delivery,
     /// The node that has the lease, or had it last.
     pub lease_node: Option<String>,
-    /// Rises with every owner.
+    /// The epoch, which rises with every owner.
     pub lease_epoch: i64,
-    /// Milliseconds since 1970; another node may take it then.
+    /// When another node may take the webhook, in milliseconds since 1970.
     pub lease_until: i64,
 }
 
-/// How a webhook's delivery stands.
+/// The state of a webhook's delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Queryable, Selectable, AsChangeset)]
 #[diesel(table_name = webhooks, treat_none_as_null = true)]
 pub struct Delivery {
@@ -48,39 +48,39 @@ pub struct Delivery {
     pub delivered_seq: i64,
     /// When the last delivery succeeded, in milliseconds since 1970.
     pub delivered_at: Option<i64>,
-    /// Failures in a row since.
+    /// How many deliveries have failed in a row since.
     pub failures: i32,
     /// When to try again, in milliseconds since 1970.
     pub next_try_at: i64,
-    /// Why the last try failed.
+    /// Why the last delivery failed.
     pub last_error: Option<String>,
-    /// The receiver is gone for good: nothing more is posted.
+    /// True if the receiver is gone for good, so that nothing more is posted.
     pub disabled: bool,
 }
 
 /// A webhook that is about to be stored.
 #[derive(Clone, Debug)]
 pub struct NewWebhook {
-    /// Whose events.
+    /// The client whose events are posted.
     pub client_id: i64,
-    /// Where they go.
+    /// The URL that they are posted to.
     pub url: String,
-    /// What signs them, sealed.
+    /// The signing secret, sealed.
     pub secret: Vec<u8>,
-    /// Codes of [`super::events::EventKind`]; none: all.
+    /// The codes of [`EventKind`](crate::domain::event_kind::EventKind) that are posted; an empty list means all kinds.
     pub events: Vec<i16>,
-    /// The cursor: it gets what comes behind this event.
+    /// The cursor: events after this one are posted.
     pub after: i64,
 }
 
 impl Webhook {
-    /// Codes of the kinds of events that it wants; none: all.
+    /// Returns the codes of the kinds of events that are posted; an empty list means all kinds.
     pub fn kinds(&self) -> Result<Vec<i16>> {
         Ok(serde_json::from_str(&self.events)?)
     }
 }
 
-/// Stores a webhook and answers it.
+/// Stores a webhook and returns it.
 pub async fn insert(tx: &mut Tx, new: &NewWebhook, now: Millis) -> Result<Webhook> {
     let events = serde_json::to_string(&new.events)?;
     Ok(with_conn!(&mut **tx, |c| {
@@ -99,7 +99,7 @@ pub async fn insert(tx: &mut Tx, new: &NewWebhook, now: Millis) -> Result<Webhoo
     })?)
 }
 
-/// A client's webhooks, or everybody's, oldest first.
+/// Lists the webhooks of a client, or of all clients, oldest first.
 pub async fn list(conn: &mut Conn, client_id: Option<i64>) -> Result<Vec<Webhook>> {
     Ok(with_conn!(conn, |c| {
         let mut query = webhooks::table.into_boxed();
@@ -110,21 +110,21 @@ pub async fn list(conn: &mut Conn, client_id: Option<i64>) -> Result<Vec<Webhook
     })?)
 }
 
-/// One webhook.
+/// Reads the webhook with this id.
 pub async fn get(conn: &mut Conn, id: i64) -> Result<Option<Webhook>> {
     Ok(with_conn!(conn, |c| webhooks::table.find(id).select(Webhook::as_select()).first(c).await.optional())?)
 }
 
-/// Ends a webhook; false where there is none.
+/// Deletes a webhook. Returns false if there is no such webhook.
 pub async fn delete(tx: &mut Tx, id: i64) -> Result<bool> {
     let deleted = with_conn!(&mut **tx, |c| diesel::delete(webhooks::table.find(id)).execute(c).await)?;
     Ok(deleted == 1)
 }
 
-/// Takes a webhook for `node` and answers it, under its new epoch; None while another node has it, and where it is
+/// Takes a webhook for `node` and returns it under its new epoch. Returns None while another node has it, and if it is
 /// disabled or deleted.
 ///
-/// A node takes its own back at once, whatever is left of the lease: after a crash it is the same machine.
+/// A node takes its own webhook back at once, whatever is left of the lease: after a crash it is the same machine.
 pub async fn acquire(tx: &mut Tx, id: i64, node: &str, ttl: Duration, now: Millis) -> Result<Option<Webhook>> {
     Ok(with_conn!(&mut **tx, |c| {
         diesel::update(webhooks::table.find(id))
@@ -142,7 +142,8 @@ pub async fn acquire(tx: &mut Tx, id: i64, node: &str, ttl: Duration, now: Milli
     })?)
 }
 
-/// Keeps these webhooks, each under the epoch that it was taken under, and answers those that are no longer ours.
+/// Renews the leases of these webhooks, each under the epoch that it was taken under, and returns those that this node
+/// has lost.
 pub async fn renew(tx: &mut Tx, held: &[(i64, i64)], ttl: Duration, now: Millis) -> Result<Vec<i64>> {
     let mut lost = Vec::new();
     for (id, epoch) in held {
@@ -160,7 +161,7 @@ pub async fn renew(tx: &mut Tx, held: &[(i64, i64)], ttl: Duration, now: Millis)
     Ok(lost)
 }
 
-/// Lets a webhook go: another node may take it at once.
+/// Releases a webhook, so that another node may take it at once.
 pub async fn release(tx: &mut Tx, id: i64, epoch: i64) -> Result<()> {
     with_conn!(&mut **tx, |c| {
         diesel::update(webhooks::table.find(id))
@@ -172,7 +173,7 @@ pub async fn release(tx: &mut Tx, id: i64, epoch: i64) -> Result<()> {
     Ok(())
 }
 
-/// Notes how the delivery stands; false where the webhook is another node's by now, or deleted.
+/// Stores the state of the delivery. Returns false if the webhook is another node's by now, or deleted.
 pub async fn save(tx: &mut Tx, id: i64, epoch: i64, delivery: &Delivery) -> Result<bool> {
     let saved = with_conn!(&mut **tx, |c| {
         diesel::update(webhooks::table.find(id)).filter(webhooks::lease_epoch.eq(epoch)).set(delivery).execute(c).await

@@ -11,14 +11,14 @@ const TRUNK: &str = "PJSIP/123@gw1";
 const AT: Millis = Millis(1_000_000);
 const FAST: Limits = Limits { max_live: Some(10_000), per_second: None };
 
-/// Longer than the interval of the fastest rate here.
+/// Longer than the interval of the fastest rate in these tests.
 const A_MOMENT: Duration = Duration::from_micros(2);
 
 fn at_most(live: i32) -> Limits {
     Limits { max_live: Some(live), per_second: None }
 }
 
-/// A lane whose clock the test turns.
+/// A lane whose clock the test moves.
 struct Lane {
     dispatch: Dispatch,
     now: Instant,
@@ -39,8 +39,7 @@ impl Lane {
         self.dispatch.take_feed(&mut feed, |_| false, self.now);
     }
 
-    /// Begins whatever may begin in this moment, each call a moment behind the one before, and answers the queues in
-    /// their order.
+    /// Begins every call that may begin now, each a moment after the one before, and returns their queues in order.
     fn round(&mut self) -> Vec<i64> {
         self.dispatch.begin_round();
         let mut begun = Vec::new();
@@ -53,7 +52,7 @@ impl Lane {
         begun
     }
 
-    /// One round a millisecond.
+    /// Runs one round a millisecond.
     fn run(&mut self, time: Duration) -> Vec<i64> {
         let end = self.now + time;
         let mut begun = Vec::new();
@@ -124,7 +123,7 @@ fn the_kill_switch_stops_all_and_lets_all_go_on() {
     lane.feed(Feed { stopped: true, ..feed(vec![(queue(1), vec![])]) });
     assert!(lane.run(Duration::from_secs(1)).is_empty());
     lane.feed(feed(vec![(queue(1), vec![])]));
-    // A late timer is made up for, by a millisecond at most: that may be one call more.
+    // A timer that fires late is made up for, by a millisecond at most: that may be one more call.
     assert!((10..=11).contains(&lane.run(Duration::from_secs(1)).len()));
 }
 
@@ -213,7 +212,7 @@ fn calls_that_were_held_against_another_policy_are_read_again() {
     lane.feed(Feed { grants: [(CLIENT, (Limits::default(), 2))].into(), ..feed(vec![(queue(1), vec![])]) });
     assert!(lane.round().is_empty());
     lane.feed(Feed { grants: HashMap::new(), ..feed(vec![]) });
-    assert!(lane.dispatch.buffered().is_empty(), "a client that may not dial has nothing at hand");
+    assert!(lane.dispatch.buffered().is_empty(), "a client that may not dial has nothing buffered");
 }
 
 #[test]
@@ -281,7 +280,7 @@ fn each_limit_tells_its_name_and_value() {
 }
 
 proptest! {
-    /// Whatever ends when: no limit is exceeded, no permit leaks, and every call is dialed in the end.
+    /// Whatever ends when, no limit is exceeded, no permit leaks, and every call is dialed in the end.
     #[test]
     fn no_limit_is_ever_exceeded_and_no_slot_leaks(
         (server_live, queue_live, trunk_live, client_live, grant_live) in (1..8, 1..8, 1..8, 1..8, 1..8),

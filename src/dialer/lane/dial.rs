@@ -148,7 +148,7 @@ impl Running {
                 unsent.push(claim);
             }
         }
-        self.withdraw(stale, "the commit took too long to dial by what was read before it");
+        self.withdraw(stale, "the commit of the claim took so long that its rules must be checked again");
         self.withdraw(unsent, UNSENT);
         self.dispatch.wake();
     }

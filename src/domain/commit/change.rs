@@ -15,9 +15,9 @@ pub struct Change {
     pub attempt: AttemptId,
     /// The attempt's number, from 1.
     pub number: i32,
-    /// When it happened.
+    /// When the change happened.
     pub at: Millis,
-    /// What happened.
+    /// What happened to the call.
     pub what: What,
 }
 
@@ -28,7 +28,7 @@ pub enum What {
     Moved { from: CallStatus, to: CallStatus },
     /// An event is added to the call's timeline, and its status stays as it is.
     Told { kind: EventKind, status: CallStatus, detail: Option<String> },
-    /// The attempt ended.
+    /// The call's attempt ended.
     Ended {
         /// The live status that the call had until now.
         from: CallStatus,

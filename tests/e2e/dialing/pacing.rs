@@ -205,6 +205,6 @@ async fn limits_are_changed_under_a_running_lane() {
     change(&server, "UPDATE servers SET max_channels = 20");
     wait::until_async("all are live", async || (begun(&client, queue).await == 10).then_some(())).await;
     let text = server.output().text();
-    assert!(!text.contains("the lane is let go"), "a change of limits ended the lane: {text}");
+    assert!(!text.contains("the lane is released"), "a change of limits ended the lane: {text}");
     assert_eq!(text.matches("logged in to Asterisk").count(), 1, "a change of limits dropped the connection: {text}");
 }
