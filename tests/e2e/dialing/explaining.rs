@@ -17,6 +17,8 @@ const NOT_ASKED: [&str; 1] = ["client-disabled"];
 /// Returns the documented reasons, each with the words that its text contains.
 fn documented() -> BTreeMap<String, String> {
     let section = OPERATIONS.split("## Why calls wait").nth(1).expect("the section");
+    // Later sections have tables of their own.
+    let section = section.split("\n## ").next().expect("a text");
     let rows = section.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
