@@ -44,7 +44,7 @@ enum Lock {
     /// SQLite: a locked file beside the database.
     File(File),
     /// PostgreSQL: a session with an advisory lock.
-    Session { url: String, session: AsyncPgConnection },
+    Session { url: String, session: Box<AsyncPgConnection> },
 }
 
 /// Why no name could be taken.
@@ -90,7 +90,7 @@ impl Name {
                  set TRUNKLINE_NODE_NAME to give each a name of its own"
             );
         }
-        Ok(Self { name, lock: Lock::Session { url, session } })
+        Ok(Self { name, lock: Lock::Session { url, session: Box::new(session) } })
     }
 
     /// Keeps the name until `stop` is cancelled. If the session with PostgreSQL is lost, takes the name again in a new
@@ -98,7 +98,7 @@ impl Name {
     pub async fn run(self, stop: CancellationToken) {
         match self.lock {
             Lock::File(_locked) => stop.cancelled().await,
-            Lock::Session { url, session } => keep(url, self.name, session, stop).await,
+            Lock::Session { url, session } => keep(url, self.name, *session, stop).await,
         }
     }
 
