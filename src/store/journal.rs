@@ -127,7 +127,7 @@ row! {
 }
 
 row! {
-    /// All that a group changes of one live call: absent columns stay as they are.
+    /// All that a group changes of one live call. A column that is absent stays as it is.
     struct ChangeRow {
         attempt_id: Hex = Uuid,
         call_id: Hex = Uuid,
@@ -144,7 +144,7 @@ row! {
     }
 }
 
-/// `attempts` holds a claim to the state that it was read in: a call that was tried in between is read again first.
+/// `attempts` makes a claim depend on the state that was read: a call that was tried in between is read again first.
 static CLAIM: LazyLock<String> = LazyLock::new(|| {
     format!(
         "UPDATE calls SET status = {dialing}, attempts = u.number, channel_id = u.channel_id, \
@@ -202,16 +202,16 @@ const CHANGE_ATTEMPTS: &str = "UPDATE attempts SET ringing_at = COALESCE(u.ringi
 /// The lane whose groups are committed.
 #[derive(Clone, Debug)]
 pub struct LaneRef {
-    /// Its server.
+    /// The code of the lane's server.
     pub server: String,
-    /// Under which epoch this node owns it.
+    /// The epoch under which this node owns the lane.
     pub epoch: i64,
 }
 
-/// Commits the `number`th group of a lane, and answers which claims were granted: only these may be dialed.
+/// Commits the `number`th group of a lane, and returns which claims were granted: only these may be dialed.
 ///
-/// Refused as a whole where another node owns the lane by now, so a late owner changes nothing. Committing a group
-/// again, because the answer was lost, changes nothing either and answers the same.
+/// The group is refused as a whole if another node owns the lane by now, so that a late owner changes nothing.
+/// Committing a group again, because the answer was lost, changes nothing either and returns the same.
 pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Result<HashSet<CallId>> {
     let now = Millis::now();
     let server = lane.server.as_str();
@@ -274,7 +274,7 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     Ok(claimed)
 }
 
-/// Those of the claims that would call a number on a do-not-call list.
+/// Returns those of the claims that would call a number on a do-not-call list.
 async fn listed(tx: &mut Tx, claims: &[Claim]) -> Result<HashSet<CallId>> {
     if claims.is_empty() || !do_not_call::any(tx).await? {
         return Ok(HashSet::new());
@@ -287,8 +287,8 @@ async fn listed(tx: &mut Tx, claims: &[Claim]) -> Result<HashSet<CallId>> {
     Ok(ids(bulk::execute_returning(tx, LISTED, NumberRow::COLUMNS, &numbers).await?))
 }
 
-/// Puts calls back as they were before their claim: nothing of them was sent, or Asterisk took nothing of it, so no
-/// attempt was made.
+/// Puts calls back to the status that they had before their claim: their Originates were not sent, or Asterisk did not
+/// accept them, so no attempt was made.
 async fn withdraw(
     tx: &mut Tx,
     lane: &LaneRef,
@@ -318,7 +318,7 @@ async fn withdraw(
     Ok(())
 }
 
-/// What a group that was committed before had granted.
+/// Returns the claims that a group granted which was committed before.
 async fn granted_before(tx: &mut Tx, claims: &[Claim]) -> Result<HashSet<CallId>> {
     let ids: Vec<Id> = claims.iter().map(|claim| claim.attempt.into()).collect();
     let granted: Vec<Id> = with_conn!(&mut **tx, |c| {
@@ -327,7 +327,8 @@ async fn granted_before(tx: &mut Tx, claims: &[Claim]) -> Result<HashSet<CallId>
     Ok(granted.into_iter().map(CallId::from).collect())
 }
 
-/// Takes one change into the row of its attempt, and answers how the call moves: from where, if it does, and to where.
+/// Takes one change into the row of its attempt. Returns the status that the call leaves, if it moves, and the one that
+/// it has then.
 fn fold(row: &mut ChangeRow, change: &Change) -> (Option<CallStatus>, CallStatus) {
     match &change.what {
         What::Told { status, .. } => (None, *status),
@@ -379,7 +380,7 @@ fn untouched(change: &Change) -> ChangeRow {
 fn change_event(change: &Change, status: CallStatus) -> Option<NewEvent> {
     let base = |kind| NewEvent { attempt: Some(change.number), ..event(kind, change.call, change.at, status) };
     Some(match &change.what {
-        // A figure is set right; nothing happens.
+        // It corrects a figure; nothing happens to the call.
         What::Billed { .. } => return None,
         What::Moved { to: CallStatus::Ringing, .. } => base(EventKind::Ringing),
         What::Moved { .. } => base(EventKind::Answered),
@@ -397,7 +398,7 @@ fn event(kind: EventKind, call: CallRef, at: Millis, status: CallStatus) -> NewE
     NewEvent { call: Some(call.id), status: Some(status), ..queue }
 }
 
-/// The numbers that these claims count for.
+/// Returns the numbers that these claims count for.
 fn counted<'a>(claims: impl IntoIterator<Item = &'a Claim>) -> Vec<(i64, &'a Destination)> {
     claims.into_iter().filter_map(|claim| Some((claim.call.client_id, claim.checks.destination.as_ref()?))).collect()
 }
