@@ -1,35 +1,37 @@
-//! How much slower calls begin while a server or trunk is congested.
+//! Decides how much more slowly calls begin while a server or a trunk is congested.
 //!
 //! | what happens | what follows |
 //! | --- | --- |
-//! | [`IN_A_ROW`] calls in a row end in congestion | the pace is halved, at most to 1/64 |
-//! | a call gets through to a person, a busy line or silence | the row is broken, and the pace doubles, up to what was set |
-//! | [`RECOVERS`] pass without congestion | the pace doubles |
+//! | [`IN_A_ROW`] calls in a row end in congestion | the pace is halved, at most to 1/64 of the limit that was set |
+//! | a call is answered, busy or unanswered, or its number does not exist | the count restarts, the pace doubles |
+//! | [`RECOVERS`] passes without congestion | the same |
 
 use std::time::{Duration, Instant};
 
 use super::status::Outcome;
 
-/// How many congested calls in a row halve the pace. Fewer may be chance, for example two calls to one congested place.
+/// The number of congested calls in a row that halves the pace. Fewer may be chance, such as two calls to one congested
+/// destination.
 pub const IN_A_ROW: u32 = 5;
 
-/// How many times the pace is halved at most.
+/// The largest number of halvings, which reduces the pace to 1/64.
 pub const MOST_HALVINGS: u32 = 6;
 
-/// After this time without congestion the pace doubles by itself: congestion of telephone networks passes in minutes.
+/// The time without congestion after which the pace doubles by itself. Congestion of a telephone network passes within
+/// minutes.
 pub const RECOVERS: Duration = Duration::from_secs(10);
 
-/// What the last calls of a server or a trunk met with.
+/// How far the pace of a server or a trunk is reduced, judged by how its last calls ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Backoff {
     in_a_row: u32,
     halvings: u32,
-    /// When the pace last changed, while there is something to recover from.
+    /// The time of the last congestion or recovery; None if there is nothing to recover from.
     since: Option<Instant>,
 }
 
 impl Backoff {
-    /// Notes how a call ended at `now`.
+    /// Counts the outcome of a call that ended at `now`.
     pub fn saw(&mut self, outcome: Outcome, now: Instant) {
         self.recover(now);
         match outcome {
@@ -45,12 +47,12 @@ impl Backoff {
                 self.in_a_row = 0;
                 self.halvings = self.halvings.saturating_sub(1);
             }
-            // These calls never reached the network, or their end is unknown.
+            // These calls never reached the network, or it is unknown whether they did.
             Outcome::Rejected | Outcome::Failed | Outcome::Expired | Outcome::Canceled | Outcome::Unknown => {}
         }
     }
 
-    /// Lets the pace recover as time passes.
+    /// Doubles the pace once for each [`RECOVERS`] that passed without congestion until `now`.
     pub fn recover(&mut self, now: Instant) {
         while let Some(since) = self.since
             && now.saturating_duration_since(since) >= RECOVERS
@@ -61,19 +63,19 @@ impl Backoff {
         }
     }
 
-    /// Returns the part of the configured pace at which calls may begin: 1, 1/2, 1/4 … 1/64.
+    /// Returns the factor by which the pace is multiplied: 1, 1/2, 1/4 … 1/64.
     #[must_use]
     pub fn factor(&self) -> f64 {
         1.0 / f64::from(1_u32 << self.halvings)
     }
 
-    /// Returns true if calls begin slower than configured.
+    /// Returns true if calls begin more slowly than the limit that was set allows.
     #[must_use]
     pub fn is_slow(&self) -> bool {
         self.halvings > 0
     }
 
-    /// Returns true if there is nothing to remember.
+    /// Returns true if the pace is full and no congestion is counted, so that nothing needs to be remembered.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.halvings == 0 && self.in_a_row == 0
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn five_in_a_row_halve_the_pace_and_four_do_not() {
+    fn five_congested_calls_in_a_row_halve_the_pace_and_four_do_not() {
         assert!(!after(&[Outcome::Congestion; 4]).is_slow());
         assert!((after(&[Outcome::Congestion; 5]).factor() - 0.5).abs() < f64::EPSILON);
         assert!((after(&[Outcome::Congestion; 10]).factor() - 0.25).abs() < f64::EPSILON);
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_gets_through_breaks_the_row() {
+    fn a_call_that_gets_through_starts_the_count_again() {
         let mut outcomes = vec![Outcome::Congestion; 4];
         outcomes.push(Outcome::Busy);
         outcomes.extend([Outcome::Congestion; 4]);
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn it_recovers_by_itself_step_by_step() {
+    fn the_pace_recovers_by_itself_step_by_step() {
         let (mut backoff, now) = (Backoff::default(), Instant::now());
         for _ in 0..15 {
             backoff.saw(Outcome::Congestion, now);
@@ -127,7 +129,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_happened_it_is_at_full_pace_after_a_minute_of_silence(
+        fn a_minute_without_calls_restores_the_full_pace_whatever_happened(
             seen in prop::collection::vec((0_usize..10, 0_u64..5), 0..200),
         ) {
             let (mut backoff, mut now) = (Backoff::default(), Instant::now());

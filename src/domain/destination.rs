@@ -1,15 +1,15 @@
-//! How often a client may call a number on a day. Days are those of UTC.
+//! Limits how often a client may call a number on one day. Days are those of UTC.
 
 use super::time::{DAY, Millis};
 
-/// A number that a client may call only so often a day.
+/// A number on one day, and how often a client may call it on that day.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Destination {
     /// The digits of the number.
     pub number: String,
-    /// The day, in days since 1970-01-01.
+    /// The day, in days since 1970-01-01 (UTC).
     pub day: i32,
-    /// How many calls the client may place on that day, from 1.
+    /// How many calls to the number the client may place on that day, at least 1.
     pub limit: i32,
 }
 

@@ -1,22 +1,22 @@
-//! How the `dids` of a batch change the caller ids of its calls.
+//! Decides how the did that a call gets from its batch affects its caller id.
 
 use serde::{Deserialize, Serialize};
 
-/// How a client's dids change the caller ids of its calls.
+/// How the dids of a client's batches affect the caller ids of its calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DidPolicy {
     /// The did is the caller id of a call that has none of its own.
     #[default]
     Fill,
-    /// The did is the number of every call's caller id; the name in the call's own caller id is kept.
+    /// The did replaces the number in the caller id of every call. A name in the caller id is kept.
     Force,
-    /// The did does not change the caller id.
+    /// The did does not affect the caller id.
     Off,
 }
 
 impl DidPolicy {
-    /// Returns the caller id of a call with the caller id `own`, for which `did` was chosen.
+    /// Returns the caller id of a call. `own` is the caller id that its item names, and `did` is the did that it got.
     #[must_use]
     pub fn caller_id(self, own: Option<&str>, did: Option<&str>) -> Option<String> {
         match (self, own, did) {
@@ -30,8 +30,8 @@ impl DidPolicy {
     }
 }
 
-/// Returns the name in a caller id, with its quotes, as Asterisk parses it (`ast_callerid_parse`): what is before `<`,
-/// or a text that is no number.
+/// Returns the name in a caller id, with its quotes, as Asterisk parses it (`ast_callerid_parse`): the text before `<`,
+/// or a text without `<` that is not a number.
 fn name(caller_id: &str) -> Option<&str> {
     let name = match caller_id.split_once('<') {
         Some((name, _)) => name.trim(),
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn force_puts_the_did_in_the_place_of_the_number_and_keeps_the_name() {
+    fn force_replaces_the_number_by_the_did_and_keeps_the_name() {
         for (own, forced) in [
             (None, "+49301"),
             (Some("1001"), "+49301"),

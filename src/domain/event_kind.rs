@@ -1,4 +1,4 @@
-//! The kinds of events in the log.
+//! The kinds of events in the event log.
 
 /// What an event reports. The codes are those of the API's `CallEventType` and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -9,15 +9,15 @@ pub enum EventKind {
     Queued = 2,
     /// An attempt was committed to the store.
     Dialing = 3,
-    /// The far end rings.
+    /// The called phone is ringing.
     Ringing = 4,
     /// The A leg answered.
     Answered = 5,
     /// Two legs are bridged and hear one another.
     Bridged = 6,
-    /// MixMonitor began to record.
+    /// MixMonitor started to record the call.
     RecordingStarted = 7,
-    /// MixMonitor stopped recording the call.
+    /// MixMonitor has stopped recording the call.
     RecordingStopped = 8,
     /// The recording could not be started.
     RecordingFailed = 9,
@@ -29,6 +29,6 @@ pub enum EventKind {
     Note = 12,
     /// The call was found alive after a lost connection.
     Adopted = 13,
-    /// The queue was changed.
+    /// The status or the rules of the queue were changed.
     QueueUpdated = 14,
 }

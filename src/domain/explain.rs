@@ -1,76 +1,76 @@
-//! Why the calls of a queue wait: each call is counted once, under the first reason that applies to it.
+//! Explains why the calls of a queue wait. Each call is counted once, under the first reason that applies to it.
 
 use super::status::QueueStatus;
 use super::time::Millis;
 use super::wait_reasons::{Limit, QueueWaits, Reason, WaitReason};
 
-/// What applies to a queue as a whole.
+/// The status of a queue, its client and the kill switch. It applies to all calls of the queue.
 #[derive(Clone, Debug)]
 pub struct QueueState {
-    /// The kill switch is engaged. The text is the reason that the administrator gave.
+    /// Some if the kill switch is engaged, with the reason that the administrator gave, if any.
     pub kill_switch: Option<Option<String>>,
-    /// True if the client is disabled.
+    /// True if the queue's client is disabled.
     pub client_disabled: bool,
     /// The status of the queue.
     pub status: QueueStatus,
 }
 
-/// The state of a server that calls of the queue wait for.
+/// The state of a server that calls of a queue wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerState {
-    /// The client has no grant for the server, or none any more.
+    /// The client has no grant for the server.
     NotGranted,
     /// No node dials through the server.
     Unowned,
-    /// Nothing new is dialed through the server.
+    /// The node that dials through the server is being drained, so no new call is dialed.
     Draining,
     /// There is no session with the server. The text says why, if that is known.
     Offline(Option<String>),
-    /// The server's lane dials.
+    /// The server is connected, and calls are dialed through it.
     Online,
 }
 
-/// The calls of a queue on one server.
+/// The waiting calls of a queue on one server.
 #[derive(Clone, Debug)]
 pub struct OnServer {
     /// The code of the server.
     pub code: String,
     /// The state of the server.
     pub state: ServerState,
-    /// How many calls wait for a first or a further attempt.
+    /// The number of calls that wait for an attempt.
     pub waiting: i64,
-    /// How many of the waiting calls wait for a further attempt.
+    /// The number of these calls that have had an attempt already.
     pub retrying: i64,
-    /// When the first of the calls is due that are not due yet.
+    /// When the first of the calls that are not due yet becomes due.
     pub next_due: Option<Millis>,
-    /// How many calls wait for another day, because their number was called often enough today; and when that day
-    /// begins.
+    /// The number of calls that wait for another day, because their number has reached the client's limit for today,
+    /// and when that day begins.
     pub another_day: Option<(i64, Millis)>,
-    /// How many calls are in time zones in which the window is closed. It is needed only if the window is open in
-    /// others.
+    /// The number of due calls in time zones in which the window is closed. It is read only if the window is open in
+    /// other time zones.
     pub outside_window: i64,
-    /// What the lane published, once it has read the queue.
+    /// What the lane has published about the queue; None if it has not read the queue yet.
     pub held: Option<QueueWaits>,
 }
 
-/// Waiting calls that have one reason.
+/// The calls that wait for one reason on one server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waiting {
-    /// What keeps the calls waiting.
+    /// What keeps the calls from being dialed.
     pub reason: Reason,
-    /// How many calls there are, from 1.
+    /// The number of calls, at least 1.
     pub calls: i64,
-    /// The code of the server that they wait for.
+    /// The code of the server that the calls wait for.
     pub server: String,
-    /// The limit that is reached, if one is.
+    /// The limit that is reached; None if the reason is not a limit.
     pub limit: Option<Limit>,
-    /// When the first of them is due, if that is known.
+    /// When the first of the calls is due, if that is known.
     pub until: Option<Millis>,
-    /// The reason as a text for people.
+    /// The reason in words for a person.
     pub text: String,
 }
 
-/// Returns the reasons, the largest count first. The counts of a server add up to its waiting calls.
+/// Returns the reasons, the largest count first. The counts of a server add up to the calls that wait for it.
 #[must_use]
 pub fn explain(queue: &QueueState, servers: &[OnServer]) -> Vec<Waiting> {
     let mut all: Vec<Waiting> = servers.iter().flat_map(|server| on_server(queue, server)).collect();
@@ -80,41 +80,42 @@ pub fn explain(queue: &QueueState, servers: &[OnServer]) -> Vec<Waiting> {
 
 fn on_server(queue: &QueueState, server: &OnServer) -> Vec<Waiting> {
     let mut split = Split { server, left: server.waiting, out: Vec::new() };
-    if let Some((reason, text)) = whole(queue, server) {
+    if let Some((reason, text)) = common(queue, server) {
         split.rest(reason, text);
         return split.out;
     }
     let none = QueueWaits::default();
-    let held = server.held.as_ref().unwrap_or(&none);
-    let later = "waits for a further try".to_owned();
-    split.part(Reason::RetryLater, server.retrying - held.due_retries, server.next_due, None, later);
+    let waits = server.held.as_ref().unwrap_or(&none);
+    let later = "waits for its next attempt".to_owned();
+    split.part(Reason::RetryLater, server.retrying - waits.due_retries, server.next_due, None, later);
     if server.held.is_none() {
-        split.rest(Reason::NotReadYet, "was stored, and no lane has looked at it yet".to_owned());
+        split.rest(Reason::NotReadYet, "was stored, and no lane has read it yet".to_owned());
         return split.out;
     }
     if let Some((calls, until)) = server.another_day {
-        let text = "its number was called as often today as the client may call one".to_owned();
+        let text = "its number was called today as often as the client's limit allows".to_owned();
         let name = "max_calls_per_destination_per_day".to_owned();
         split.part(Reason::DestinationLimit, calls, Some(until), Some(name), text);
     }
-    // Reasons that come before a closed window in the order apply to these calls too.
-    if held.rest.as_ref().is_none_or(|rest| rest.reason > Reason::OutsideWindow) && !held.closed.is_empty() {
-        let calls = if held.some_open { server.outside_window } else { split.left };
-        let until = held.closed.values().flatten().min().copied().map(Millis);
+    // If the rest waits for a reason that comes before a closed window, that reason applies to these calls too.
+    if waits.rest.as_ref().is_none_or(|rest| rest.reason > Reason::OutsideWindow) && !waits.closed.is_empty() {
+        let calls = if waits.some_open { server.outside_window } else { split.left };
+        let until = waits.closed.values().flatten().min().copied().map(Millis);
         split.part(Reason::OutsideWindow, calls, until, None, "the calling window is closed".to_owned());
     }
-    for (some, calls) in &held.some {
-        split.held(some, *calls);
+    for (some, calls) in &waits.some {
+        split.lane_reason(some, *calls);
     }
-    match &held.rest {
-        Some(rest) => split.held(rest, i64::MAX),
-        None => split.rest(Reason::Ready, format!("goes out as fast as {} may begin calls", server.code)),
+    match &waits.rest {
+        Some(rest) => split.lane_reason(rest, i64::MAX),
+        None => split.rest(Reason::Ready, format!("is dialed as fast as {} may begin calls", server.code)),
     }
     split.out
 }
 
-/// Returns the reason that applies to all calls of the queue on the server, whatever its lane reports.
-fn whole(queue: &QueueState, server: &OnServer) -> Option<(Reason, String)> {
+/// Returns the reason that applies to all calls of the queue on the server, if there is one. It overrides what the lane
+/// has published.
+fn common(queue: &QueueState, server: &OnServer) -> Option<(Reason, String)> {
     let code = &server.code;
     Some(match (&queue.kill_switch, queue.status, &server.state) {
         (Some(Some(why)), ..) => (Reason::KillSwitch, format!("the kill switch is engaged: {why}")),
@@ -126,14 +127,14 @@ fn whole(queue: &QueueState, server: &OnServer) -> Option<(Reason, String)> {
         (.., ServerState::Unowned) => (Reason::ServerUnowned, format!("no node dials through {code}")),
         (.., ServerState::Draining) => (Reason::ServerUnowned, format!("{code} is being drained")),
         (.., ServerState::Offline(why)) => {
-            let why = why.as_deref().unwrap_or("the connection is being made");
+            let why = why.as_deref().unwrap_or("the connection is being established");
             (Reason::ServerOffline, format!("{code} cannot be dialed through: {why}"))
         }
         (.., ServerState::Online) => return None,
     })
 }
 
-/// A number of calls that is being divided up.
+/// The calls of a server while they are divided among the reasons.
 struct Split<'a> {
     server: &'a OnServer,
     left: i64,
@@ -141,11 +142,11 @@ struct Split<'a> {
 }
 
 impl Split<'_> {
-    /// Assigns a reason to at most `calls` of the calls that are left. `name` is the name of a limit whose value the
-    /// client may know.
+    /// Counts at most `calls` of the calls that are left under `reason`. `name` is the name of a limit whose value is
+    /// not known here.
     fn part(&mut self, reason: Reason, calls: i64, until: Option<Millis>, name: Option<String>, text: String) {
         let text = match until {
-            Some(until) => format!("{text}, the first until {}", until.to_rfc3339()),
+            Some(until) => format!("{text}; the first is due at {}", until.to_rfc3339()),
             None => text,
         };
         let text = match name {
@@ -159,11 +160,11 @@ impl Split<'_> {
         self.part(reason, self.left, None, None, text);
     }
 
-    fn held(&mut self, held: &WaitReason, calls: i64) {
-        let text = text(held, &self.server.code);
+    fn lane_reason(&mut self, wait: &WaitReason, calls: i64) {
+        let text = text(wait, &self.server.code);
         let server = self.server.code.clone();
-        let limit = held.limit.clone();
-        self.push(Waiting { reason: held.reason, calls, server, limit, until: None, text });
+        let limit = wait.limit.clone();
+        self.push(Waiting { reason: wait.reason, calls, server, limit, until: None, text });
     }
 
     fn push(&mut self, waiting: Waiting) {
@@ -175,10 +176,10 @@ impl Split<'_> {
     }
 }
 
-/// Describes in words what a lane reports.
-fn text(held: &WaitReason, server: &str) -> String {
-    let trunk = held.trunk.as_deref().unwrap_or("its trunk");
-    let (who, live) = match held.reason {
+/// Returns a reason that a lane has published in words for a person.
+fn text(wait: &WaitReason, server: &str) -> String {
+    let trunk = wait.trunk.as_deref().unwrap_or("its trunk");
+    let (what, live) = match wait.reason {
         Reason::ServerChannels => (server.to_owned(), true),
         Reason::GrantLiveCalls => (format!("the client on {server}"), true),
         Reason::ClientLiveCalls => ("the client".to_owned(), true),
@@ -189,18 +190,20 @@ fn text(held: &WaitReason, server: &str) -> String {
         Reason::QueuePace => (format!("the queue on {server}"), false),
         Reason::TrunkPace => (format!("trunk {trunk}"), false),
         Reason::BackingOff => {
-            let way = held.trunk.as_deref().map_or_else(|| server.to_owned(), |trunk| format!("trunk {trunk}"));
-            return format!("{way} answered with congestion in a row, and is dialed slower{}", shown(held));
+            let way = wait.trunk.as_deref().map_or_else(|| server.to_owned(), |trunk| format!("trunk {trunk}"));
+            let slowed = "ended in congestion, so it is dialed more slowly";
+            return format!("several calls in a row through {way} {slowed}{}", limit(wait));
         }
-        Reason::ChannelIdBusy => return "a live channel's id begins with its ChannelId".to_owned(),
+        Reason::ChannelIdBusy => return "a live channel's id begins with the call's ChannelId".to_owned(),
         _ => return "waits".to_owned(),
     };
     let has = if live { "has as many live calls as it may have" } else { "begins calls as fast as it may" };
-    format!("{who} {has}{}", shown(held))
+    format!("{what} {has}{}", limit(wait))
 }
 
-fn shown(held: &WaitReason) -> String {
-    held.limit.as_ref().map_or_else(String::new, |limit| format!(": {} ({})", limit.value, limit.name))
+/// Returns the value and the name of the limit that is reached, to be appended to a text; empty if it is no limit.
+fn limit(wait: &WaitReason) -> String {
+    wait.limit.as_ref().map_or_else(String::new, |limit| format!(": {} ({})", limit.value, limit.name))
 }
 
 #[cfg(test)]
@@ -223,7 +226,7 @@ mod tests {
         }
     }
 
-    fn held(reason: Reason) -> WaitReason {
+    fn wait(reason: Reason) -> WaitReason {
         WaitReason { reason, limit: Some(Limit { name: "max_live_calls".into(), value: 5.0 }), trunk: None }
     }
 
@@ -232,28 +235,28 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_nothing_holds_is_ready_and_one_that_nobody_read_is_not() {
+    fn a_queue_without_a_wait_reason_is_ready_and_one_that_no_lane_has_read_is_not() {
         assert_eq!(reasons(server(5, 0, Some(QueueWaits::default()))), [(Reason::Ready, 5)]);
         assert_eq!(reasons(server(5, 1, None)), [(Reason::NotReadYet, 4), (Reason::RetryLater, 1)]);
         assert_eq!(reasons(server(0, 0, None)), []);
     }
 
     #[test]
-    fn what_holds_the_whole_queue_goes_before_what_its_lane_says() {
-        let lane = server(5, 2, Some(QueueWaits { rest: Some(held(Reason::QueueLiveCalls)), ..QueueWaits::default() }));
-        let told = |queue: QueueState| explain(&queue, std::slice::from_ref(&lane)).remove(0);
-        let engaged = told(QueueState { kill_switch: Some(Some("fire".into())), client_disabled: true, ..RUNS });
+    fn a_reason_of_the_whole_queue_overrides_those_of_its_lane() {
+        let lane = server(5, 2, Some(QueueWaits { rest: Some(wait(Reason::QueueLiveCalls)), ..QueueWaits::default() }));
+        let explained = |queue: QueueState| explain(&queue, std::slice::from_ref(&lane)).remove(0);
+        let engaged = explained(QueueState { kill_switch: Some(Some("fire".into())), client_disabled: true, ..RUNS });
         assert_eq!((engaged.reason, engaged.calls), (Reason::KillSwitch, 5));
         assert_eq!(engaged.text, "the kill switch is engaged: fire");
-        assert_eq!(told(QueueState { client_disabled: true, ..RUNS }).reason, Reason::ClientDisabled);
-        assert_eq!(told(QueueState { status: QueueStatus::Paused, ..RUNS }).reason, Reason::QueuePaused);
+        assert_eq!(explained(QueueState { client_disabled: true, ..RUNS }).reason, Reason::ClientDisabled);
+        assert_eq!(explained(QueueState { status: QueueStatus::Paused, ..RUNS }).reason, Reason::QueuePaused);
     }
 
     #[test]
-    fn calls_are_told_apart_by_what_holds_each() {
+    fn calls_are_counted_under_the_reason_that_each_waits_for() {
         let queue = QueueWaits {
-            rest: Some(held(Reason::QueueLiveCalls)),
-            some: vec![(held(Reason::TrunkChannels), 3)],
+            rest: Some(wait(Reason::QueueLiveCalls)),
+            some: vec![(wait(Reason::TrunkChannels), 3)],
             due_retries: 1,
             closed: [("Asia/Tokyo".to_owned(), Some(1000)), ("Asia/Dubai".to_owned(), Some(500))].into(),
             some_open: true,
@@ -261,8 +264,8 @@ mod tests {
         let mut lane = server(100, 11, Some(queue));
         lane.outside_window = 20;
         lane.another_day = Some((2, Millis(9)));
-        let told = explain(&RUNS, &[lane]);
-        let counts: Vec<(Reason, i64)> = told.iter().map(|waiting| (waiting.reason, waiting.calls)).collect();
+        let explained = explain(&RUNS, &[lane]);
+        let counts: Vec<(Reason, i64)> = explained.iter().map(|waiting| (waiting.reason, waiting.calls)).collect();
         let expected = [
             (Reason::QueueLiveCalls, 65),
             (Reason::OutsideWindow, 20),
@@ -271,28 +274,28 @@ mod tests {
             (Reason::DestinationLimit, 2),
         ];
         assert_eq!(counts, expected);
-        assert_eq!(told[0].text, "the queue on server1 has as many live calls as it may have: 5 (max_live_calls)");
-        assert_eq!(told[1].until, Some(Millis(500)));
+        assert_eq!(explained[0].text, "the queue on server1 has as many live calls as it may have: 5 (max_live_calls)");
+        assert_eq!(explained[1].until, Some(Millis(500)));
     }
 
     #[test]
-    fn a_full_server_holds_calls_outside_their_window_too() {
+    fn calls_outside_their_window_count_under_the_reason_of_a_full_server() {
         let closed = [(String::new(), None)].into();
-        let full = QueueWaits { rest: Some(held(Reason::ServerChannels)), closed, ..QueueWaits::default() };
+        let full = QueueWaits { rest: Some(wait(Reason::ServerChannels)), closed, ..QueueWaits::default() };
         assert_eq!(reasons(server(7, 0, Some(full.clone()))), [(Reason::ServerChannels, 7)]);
         assert_eq!(reasons(server(7, 0, Some(QueueWaits { rest: None, ..full }))), [(Reason::OutsideWindow, 7)]);
     }
 
     proptest! {
         #[test]
-        fn the_counts_add_up_to_what_waits(
+        fn the_counts_add_up_to_the_number_of_waiting_calls(
             (waiting, retrying, due_retries) in (0_i64..1000, 0_i64..2000, 0_i64..2000),
             (outside_window, another_day, some) in (0_i64..2000, 0_i64..2000, 0_i64..2000),
             (some_open, has_rest, is_read) in any::<(bool, bool, bool)>(),
         ) {
             let queue = QueueWaits {
-                rest: has_rest.then(|| held(Reason::ClientPace)),
-                some: vec![(held(Reason::TrunkPace), some)],
+                rest: has_rest.then(|| wait(Reason::ClientPace)),
+                some: vec![(wait(Reason::TrunkPace), some)],
                 due_retries,
                 closed: [("Asia/Tokyo".to_owned(), None)].into(),
                 some_open,
@@ -300,9 +303,9 @@ mod tests {
             let mut lane = server(waiting, retrying, is_read.then_some(queue));
             lane.outside_window = outside_window;
             lane.another_day = Some((another_day, Millis(1)));
-            let told = explain(&RUNS, &[lane]);
-            prop_assert_eq!(told.iter().map(|waiting| waiting.calls).sum::<i64>(), waiting);
-            prop_assert!(told.iter().all(|waiting| waiting.calls > 0 && !waiting.text.is_empty()));
+            let explained = explain(&RUNS, &[lane]);
+            prop_assert_eq!(explained.iter().map(|waiting| waiting.calls).sum::<i64>(), waiting);
+            prop_assert!(explained.iter().all(|waiting| waiting.calls > 0 && !waiting.text.is_empty()));
         }
     }
 }

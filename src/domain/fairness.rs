@@ -1,62 +1,62 @@
-//! Whose turn it is: queues share a lane by weight, and queues of a higher priority go first.
+//! Decides whose turn it is. Queues share a lane by weight, and queues of a higher priority go first.
 //!
-//! Among queues of one priority this is weighted deficit round robin in its smooth form. Every pick adds to the
-//! deficits of all queues by their weights; only a queue with a deficit may have it, and of these the one whose next
-//! call would be late first. So no queue is ever a whole call ahead of its share or behind it (earliest deadline first
-//! is optimal for unit jobs; Baruah and others, "Proportionate progress", 1996).
+//! Among queues of one priority this is weighted deficit round robin in its smooth form. Each pick raises the deficit
+//! of every queue by its part of the weights. Only a queue with a deficit above 0 may have the pick, and of these the
+//! one whose next call would be late first. So no queue is ever a whole call ahead of its share or behind it (earliest
+//! deadline first is optimal for unit jobs; Baruah and others, "Proportionate progress", 1996).
 
-/// One of this many picks goes to queues below the highest priority that has something to dial.
+/// One pick of this many goes to queues below the highest priority that has a call to dial.
 pub const LOWER_EVERY: u32 = 10;
 
-/// A queue's share of a lane.
+/// The part of a lane that a queue gets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Share {
-    /// The priority, 0 to 9; the highest goes first.
+    /// The priority, 0 to 9. The highest goes first.
     priority: i32,
-    /// The weight, 1 to 100.
+    /// The weight among queues of the same priority, 1 to 100.
     weight: i32,
-    /// How many calls it was entitled to and did not get; below 0 if it got more. It is between -1 and 1.
+    /// The calls that the queue was entitled to and did not get, from -1 to 1. It is below 0 if the queue got more.
     deficit: f64,
 }
 
 impl Share {
-    /// Makes the share of a queue that was given nothing yet. A weight below 1 counts as 1.
+    /// Creates the share of a queue that has had no turn yet. A weight below 1 counts as 1.
     #[must_use]
     pub fn new(priority: i32, weight: i32) -> Self {
         Self { priority, weight: weight.max(1), deficit: 0.0 }
     }
 
-    /// Changes priority and weight from now on; the deficit stays.
+    /// Changes the priority and the weight from now on. The deficit is kept.
     pub fn set(&mut self, priority: i32, weight: i32) {
         *self = Self { deficit: self.deficit, ..Self::new(priority, weight) };
     }
 
-    /// Returns how late its next call would be, in picks of a lane of its own. The smaller it is, the sooner the call
-    /// must go.
+    /// Returns how soon the queue's next call would be late: the picks until its deficit is a whole call, divided by
+    /// the sum of the weights. The queue with the smallest value goes first.
     fn deadline(&self) -> f64 {
         (1.0 - self.deficit) / f64::from(self.weight)
     }
 }
 
-/// Something that takes turns.
+/// Something that takes turns, such as a queue.
 pub trait Contender {
-    /// Returns its share of the lane.
+    /// Returns the share that decides when it has a turn.
     fn share(&self) -> &Share;
-    /// Returns its share of the lane, to be changed.
+    /// Returns the share, to be changed when a turn is taken.
     fn share_mut(&mut self) -> &mut Share;
-    /// Returns true if it has a call that may begin now. One that has none gets no deficit meanwhile.
+    /// Returns true if it has a call that may begin now. While it has none, its deficit does not grow.
     fn is_able(&self) -> bool;
 }
 
-/// The turns of one lane.
+/// The turns that the queues of one lane take.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Turns {
-    /// How many picks the highest priority had while a lower one was able to go.
+    /// The picks for the highest priority since the last pick for a lower one that was able to go.
     since_lower: u32,
 }
 
 impl Turns {
-    /// Returns the index of the contender whose turn it is; None if none is able to go.
+    /// Returns the index of the contender whose turn it is; None if no contender is able to go.
     #[must_use]
     pub fn next<C: Contender>(&self, contenders: &[C]) -> Option<usize> {
         let group = self.group(contenders)?;
@@ -78,7 +78,7 @@ impl Turns {
         best.map(|(index, ..)| index)
     }
 
-    /// Notes that the contender at `index`, whose turn it was, has taken it.
+    /// Counts the turn that the contender at `index` has taken.
     pub fn take<C: Contender>(&mut self, contenders: &mut [C], index: usize) {
         let Some(group) = self.group(contenders) else { return };
         let total = total(contenders, group);
@@ -96,7 +96,7 @@ impl Turns {
         };
     }
 
-    /// Returns the group that shares the next pick.
+    /// Returns the group that shares the next pick; None if no contender is able to go.
     fn group<C: Contender>(&self, contenders: &[C]) -> Option<Group> {
         let able = || contenders.iter().filter(|contender| contender.is_able()).map(|able| able.share().priority);
         let (highest, lowest) = (able().max()?, able().min()?);
@@ -113,11 +113,11 @@ impl Turns {
 /// The contenders that share a pick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Group {
-    /// Those of this priority; no others are able to go.
+    /// All contenders that are able to go, which have this priority.
     Only(i32),
-    /// Those of this priority, although others are able to go.
+    /// The contenders of this priority, although others are able to go.
     Highest(i32),
-    /// Those of all priorities below this one.
+    /// All contenders below this priority.
     Below(i32),
 }
 
@@ -137,9 +137,8 @@ fn total<C: Contender>(contenders: &[C], group: Group) -> f64 {
     members.map(|member| f64::from(member.share().weight)).sum()
 }
 
-/// Returns the deficit after a pick of its group. It never exceeds one call: a queue that could not go for an hour does
-/// not have the next hour to itself.
-/// for an hour does not have the next hour to itself.
+/// Returns a share after a pick of its group, whose weights add up to `total`, before the turn is taken. The deficit
+/// never exceeds one call, so that a queue that could not go for an hour does not get the whole next hour.
 fn deficit_after(share: &Share, total: f64) -> Share {
     Share { deficit: (share.deficit + f64::from(share.weight) / total).min(1.0), ..*share }
 }
@@ -195,7 +194,7 @@ mod tests {
         }
 
         #[test]
-        fn every_queue_comes_to_its_end_whatever_comes_and_goes(
+        fn every_call_of_every_queue_gets_a_turn(
             queues in prop::collection::vec((0..10, 1..=100, 0_usize..200), 1..12),
         ) {
             let mut queues: Vec<Queue> = queues.iter().map(|&(p, w, calls)| queue(p, w, calls)).collect();
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_of_ten_beside_one_of_a_million_ends_as_if_it_had_half_the_lane_to_itself() {
+    fn a_queue_of_ten_calls_beside_one_of_a_million_gets_every_second_turn() {
         let mut queues = [queue(5, 1, 1_000_000), queue(5, 1, 10)];
         let mut turns = Turns::default();
         let mut picks = 0;
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_higher_priority_leaves_a_tenth_to_all_the_rest() {
+    fn a_higher_priority_leaves_a_tenth_of_the_turns_to_all_others() {
         let mut queues = [queue(9, 1, 10_000), queue(5, 3, 10_000), queue(0, 1, 10_000)];
         let mut turns = Turns::default();
         for _ in 0..1000 {
@@ -231,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn who_could_not_go_for_long_does_not_take_all_afterwards() {
+    fn a_queue_that_could_not_go_for_long_does_not_take_all_turns_afterwards() {
         let mut queues = [queue(5, 1, 10_000), queue(5, 1, 0)];
         let mut turns = Turns::default();
         for _ in 0..500 {

@@ -1,22 +1,22 @@
-//! Ids of calls and attempts: UUIDs of version 7, so that they sort by the time they were made.
+//! The ids of calls and attempts. They are UUIDs of version 7, which sort by the time at which they were made.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// The id of a call, as clients see it.
+/// The id of a call, which clients see in the API.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(pub Uuid);
 
-/// The id of an attempt of a call. On the wire it is the Originate's ActionID.
+/// The id of an attempt. On the wire it is the ActionID of the Originate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttemptId(pub Uuid);
 
 macro_rules! uuid_id {
     ($name:ident) => {
         impl $name {
-            /// Makes a new id, later than every id made before on this node.
+            /// Makes a new id, which sorts after all ids made before in this process.
             #[must_use]
             #[expect(clippy::new_without_default, reason = "two defaults would differ")]
             pub fn new() -> Self {
@@ -51,8 +51,9 @@ uuid_id!(AttemptId);
 
 /// Returns the channel id of a call's `attempt`th attempt: the client's own, or one made from the attempt's id.
 ///
-/// Ids made here all have the same length, so none is ever a prefix of another: Asterisk 22 refuses an Originate whose
-/// id begins with that of a live channel. The second attempt of a client's own id appends `-r2`, the third `-r3`.
+/// Ids that are made here all have the same length, so that none is a prefix of another, because Asterisk 22 refuses an
+/// Originate if a live channel's id begins with the new id. The second attempt of a call with a client's own id appends
+/// `-r2` to it, the third `-r3`.
 #[must_use]
 pub fn channel_id(own: Option<&str>, id: AttemptId, attempt: i32) -> String {
     match own {
@@ -67,14 +68,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_try_of_a_clients_own_channel_id_is_told_from_the_first() {
+    fn a_second_attempt_changes_a_clients_own_channel_id() {
         let id = AttemptId::new();
         assert_eq!(channel_id(Some("channel-123"), id, 1), "channel-123");
         assert_eq!(channel_id(Some("channel-123"), id, 2), "channel-123-r2");
     }
 
     #[test]
-    fn channel_ids_made_here_all_have_one_length() {
+    fn channel_ids_made_here_all_have_the_same_length() {
         let lengths: std::collections::HashSet<_> =
             (1..12).map(|n| channel_id(None, AttemptId::new(), n).len()).collect();
         assert_eq!(lengths.len(), 1);

@@ -12,26 +12,26 @@ pub struct ClientLimits {
     /// How many calls may begin per second on all servers of a node together, above 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<f64>,
-    /// How many calls may be live at one time on all servers of a node together, from 1.
+    /// How many calls may be live at one time on all servers of a node together, at least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_live_calls: Option<i32>,
-    /// How many calls may wait for an attempt, from 1.
+    /// How many calls may wait for an attempt, at least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_queued_calls: Option<i64>,
-    /// How many calls may be placed to one number on one day (UTC), from 1.
+    /// How many calls may be placed to one number on one day (UTC), at least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_calls_per_destination_per_day: Option<i32>,
 }
 
-/// The limits of one trunk, a named endpoint, on a server.
+/// The limits of one trunk, a named endpoint, on one server. A limit that is None does not apply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrunkLimits {
     /// The trunk's name, as it is after `@` in a dial string.
     pub trunk: String,
-    /// How many calls whose A leg goes through the trunk may be live at one time, from 1.
+    /// How many calls whose A leg goes through the trunk may be live at one time, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_channels: Option<i32>,
-    /// How many calls may begin per second, above 0.
+    /// How many calls may begin per second through the trunk, above 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<f64>,
 }

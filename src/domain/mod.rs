@@ -1,4 +1,4 @@
-//! Plain types and rules of calling, without IO: what may happen to a call, and when.
+//! The plain types and the rules of calling, without IO. They decide what may happen to a call, and when.
 
 pub mod arguments;
 pub mod attempt;

@@ -1,12 +1,12 @@
-//! Notes that the dialplan leaves on a call's timeline: their text, and how many there may be.
+//! Notes are texts that the dialplan adds to a call's timeline. Their length and their number are limited.
 
 use super::ids::CallId;
 use super::time::Millis;
 
-/// The longest text of a note, in characters. A longer text is cut there.
+/// The longest text of a note, in characters. A longer one is cut.
 pub const LONGEST: usize = 1000;
 
-/// How many notes one attempt may have. A dialplan that loops must not fill the log.
+/// The largest number of notes of one attempt, so that a dialplan that loops does not fill the event log.
 pub const MOST: u16 = 100;
 
 /// A note about a call that the dialplan named by its id alone.
@@ -23,7 +23,7 @@ pub struct Note {
     pub text: String,
 }
 
-/// Returns the text of a note: its headers as `Name: value`, joined by `; `, with control characters as spaces.
+/// Returns the text of a note: its headers as `Name: value`, joined by `; `, with a space for each control character.
 #[must_use]
 pub fn text<'h>(headers: impl IntoIterator<Item = (&'h str, &'h str)>) -> String {
     let mut text = String::new();
@@ -41,13 +41,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_header_is_told_in_its_order() {
+    fn a_note_has_every_header_in_its_order() {
         assert_eq!(text([("Note", "pressed"), ("Digit", "5")]), "Note: pressed; Digit: 5");
         assert_eq!(text([]), "");
     }
 
     #[test]
-    fn a_long_note_is_cut_and_never_within_a_character() {
+    fn a_long_note_is_cut_but_never_within_a_character() {
         let long = text([("Note", "ü".repeat(2000).as_str())]);
         assert_eq!(long.chars().count(), LONGEST);
         assert_eq!(text([("A", "one\ttwo\0")]), "A: one two ");

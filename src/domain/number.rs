@@ -1,13 +1,13 @@
-//! Telephone numbers, which are compared by their digits alone.
+//! Reads telephone numbers, which are compared by their digits alone.
 
-/// The fewest and the most digits of a number on a do-not-call list; E.164 allows 15.
+/// How many digits a number on a do-not-call list has. E.164 allows at most 15.
 pub const DIGITS: std::ops::RangeInclusive<usize> = 3..=15;
 
-/// The characters that a number may be written with besides its digits.
+/// The characters besides digits that a number may be written with.
 pub const SEPARATORS: [char; 6] = ['+', ' ', '-', '.', '(', ')'];
 
-/// Returns the digits that a text begins with. They may be written with `+`, spaces, `-`, `.`, `(` and `)`, and end at
-/// any other character. Returns None if there is no digit.
+/// Returns the digits that a text begins with, without [`SEPARATORS`], up to the first other character. Returns None if
+/// there is no digit before it.
 #[must_use]
 pub fn digits(number: &str) -> Option<String> {
     let written = |character: &char| character.is_ascii_digit() || SEPARATORS.contains(character);
@@ -15,15 +15,16 @@ pub fn digits(number: &str) -> Option<String> {
     (!digits.is_empty()).then_some(digits)
 }
 
-/// Returns the digits of a text that is a number and nothing else. Returns None if it is more.
+/// Returns the digits of a text that has only digits and [`SEPARATORS`]. Returns None if it has other characters or no
+/// digit.
 #[must_use]
 pub fn only_digits(number: &str) -> Option<String> {
     let plain = number.chars().all(|character| character.is_ascii_digit() || SEPARATORS.contains(&character));
     digits(number).filter(|_| plain)
 }
 
-/// Returns the number and the trunk of a dial string: of both `PJSIP/123@trunk` and `SIP/trunk/123`, of
-/// `PJSIP/endpoint` the endpoint as a trunk, of `Local/123@context/n` only the number.
+/// Returns the number and the trunk of a dial string. `PJSIP/123@trunk` and `SIP/trunk/123` have both, `PJSIP/endpoint`
+/// has only a trunk, which is the endpoint, and `Local/123@context/n` has only a number.
 #[must_use]
 pub fn dialed(channel: &str) -> (Option<&str>, Option<&str>) {
     let Some((technology, resource)) = channel.split_once('/') else { return (None, None) };
@@ -40,7 +41,8 @@ pub fn dialed(channel: &str) -> (Option<&str>, Option<&str>) {
     }
 }
 
-/// Returns the digits that a dial string calls. They may be the whole name of its endpoint: `PJSIP/49123`.
+/// Returns the digits of the number that a dial string calls. The number may also be the name of an endpoint, as in
+/// `PJSIP/49123`.
 #[must_use]
 pub fn called(channel: &str) -> Option<String> {
     match dialed(channel) {
@@ -54,14 +56,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_that_is_named_by_a_number_is_called_by_it() {
+    fn an_endpoint_that_is_named_by_a_number_calls_that_number() {
         assert_eq!(called("PJSIP/+49123").as_deref(), Some("49123"));
         assert_eq!(called("PJSIP/49123@trunk").as_deref(), Some("49123"));
         assert_eq!((called("PJSIP/agent7"), called("nonsense")), (None, None));
     }
 
     #[test]
-    fn one_number_is_the_same_however_it_is_written() {
+    fn a_number_has_the_same_digits_however_it_is_written() {
         for text in ["+49 151 2345", "49-151-2345", "(49) 151.2345", "491512345"] {
             assert_eq!(digits(text).as_deref(), Some("491512345"), "{text}");
         }
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_number_does_not_hide_it() {
+    fn text_after_a_number_does_not_hide_its_digits() {
         assert_eq!(digits("+49 151;phone-context=x").as_deref(), Some("49151"));
         assert_eq!((only_digits("+49 151;x"), only_digits("+49 151").as_deref()), (None, Some("49151")));
     }

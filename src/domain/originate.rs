@@ -1,4 +1,4 @@
-//! What Asterisk is asked to do for one call, as it is kept from the insert to the last attempt.
+//! The Originate of a call, as it is stored from the insert of the call to its last attempt.
 
 use std::collections::BTreeMap;
 
@@ -7,35 +7,35 @@ use serde::{Deserialize, Serialize};
 use super::number;
 use super::retry::RetryRule;
 
-/// What runs when the A leg answers.
+/// What Asterisk runs when the A leg answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// An application of the dialplan.
+    /// A dialplan application is run.
     Application {
-        /// The application's name, for example `Dial`.
+        /// The name of the application, such as `Dial`.
         name: String,
-        /// The arguments of the application.
+        /// The arguments of the application, separated by commas.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         data: String,
     },
-    /// A place in the dialplan.
+    /// The dialplan is run from a priority of an extension.
     Extension {
-        /// The context of the dialplan.
+        /// The name of the dialplan context.
         context: String,
         /// The extension in the context.
         exten: String,
-        /// The priority: a number from 1, or a label.
+        /// The priority of the extension: a number from 1, or a label.
         priority: String,
     },
 }
 
-/// How a call is recorded, and where to.
+/// How a call is recorded with MixMonitor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording {
-    /// The file, as an absolute path on the Asterisk server.
+    /// The absolute path of the recording on the Asterisk server.
     pub path: String,
-    /// MixMonitor's options, for example `b`.
+    /// The options of MixMonitor, such as `b`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<String>,
     /// A command that Asterisk runs when the recording ends.
@@ -46,11 +46,11 @@ pub struct Recording {
 /// The Originate of one call, without the ids that each attempt adds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OriginateSpec {
-    /// The dial string of the A leg.
+    /// The dial string of the A leg, such as `PJSIP/1234567890@endpoint1`.
     pub channel: String,
-    /// What runs when the A leg answers.
+    /// What Asterisk runs when the A leg answers.
     pub target: Target,
-    /// The caller id that is sent.
+    /// The caller id that is sent to Asterisk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_id: Option<String>,
     /// The account code of the call's CDRs.
@@ -58,41 +58,41 @@ pub struct OriginateSpec {
     pub account: Option<String>,
     /// How long the A leg may ring, in milliseconds.
     pub timeout_ms: u32,
-    /// True to start the target on early media.
+    /// True if the target begins on early media, before the answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub early_media: bool,
-    /// The allowed codecs, separated by commas.
+    /// The codecs of the A leg, separated by commas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codecs: Option<String>,
-    /// The channel id that the client gave the call.
+    /// The channel id that the client chose for the A leg.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_id: Option<String>,
-    /// The id that the client gave the second half of a Local channel.
+    /// The channel id that the client chose for the second half of a Local channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_channel_id: Option<String>,
-    /// The channel variables to set.
+    /// The channel variables that the Originate sets, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
-    /// How the call is recorded, if it is.
+    /// How the call is recorded; None if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<Recording>,
-    /// The time zone of the person called, as an IANA name.
+    /// The IANA name of the called person's time zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// The item's own retry rules.
+    /// The retry rules of the call's own item, which override those of its queue.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retry_rules: Vec<RetryRule>,
 }
 
 impl OriginateSpec {
-    /// Returns true if the answered A leg is connected to a second leg that `Dial` calls.
+    /// Returns true if the answered A leg is connected to a second leg, which `Dial` calls.
     #[must_use]
     pub fn dials(&self) -> bool {
         matches!(&self.target, Target::Application { name, .. } if name.eq_ignore_ascii_case("Dial"))
     }
 
-    /// Returns the digits of every number that the call would reach: of the contact number, of the A leg, and of the
-    /// second leg.
+    /// Returns the digits of every number that the call may reach: of `contact`, the number of the person that the call
+    /// is for, of the A leg, and of the second leg.
     #[must_use]
     pub fn reaches(&self, contact: Option<i64>) -> Vec<String> {
         let contact = contact.map(|number| number.to_string());
@@ -100,7 +100,7 @@ impl OriginateSpec {
     }
 
     /// Returns the digits of the numbers that are called after the answer: those that `Dial` calls, or the extension,
-    /// which the dialplan is likely to call.
+    /// which the dialplan most likely calls.
     #[must_use]
     pub fn second_leg(&self) -> Vec<String> {
         match &self.target {
@@ -114,7 +114,7 @@ impl OriginateSpec {
     }
 }
 
-/// How long the A leg may ring by default: Asterisk's own default for Originate.
+/// How long the A leg may ring if the item does not say, in milliseconds. It is Asterisk's own default for Originate.
 pub const DEFAULT_TIMEOUT_MS: u32 = 30_000;
 
 #[cfg(test)]
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_reaches_the_numbers_of_both_legs_and_of_its_person() {
+    fn a_call_reaches_the_numbers_of_both_legs_and_of_its_contact() {
         let spec = |target: serde_json::Value| -> OriginateSpec {
             let spec = serde_json::json!({ "channel": "PJSIP/+491@trunk", "target": target, "timeout_ms": 1 });
             serde_json::from_value(spec).unwrap()

@@ -1,5 +1,4 @@
-//! The dial policy: what a client may dial. Whatever is not granted is denied, and some things cannot be granted at
-//! all.
+//! Decides what a client may dial. What is not granted is denied, and some things cannot be granted at all.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,34 +8,36 @@ use super::number;
 use super::originate::{OriginateSpec, Recording, Target};
 use super::prefixes::{self, Prefixes};
 
-/// What a client was granted. An empty list stands for the default that its comment names.
+/// What a client may dial. An empty list means the default that its comment names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policy {
-    /// Channel technologies. By default `PJSIP`.
+    /// The channel technologies that the client may use. Default: `PJSIP`.
     pub technologies: Vec<String>,
-    /// Named endpoints. By default any name without a dot, and never a SIP URI or an address.
+    /// The trunks that the client may use, which are named endpoints. Default: any name without a dot. A SIP URI or an
+    /// address is never allowed.
     pub trunks: Vec<String>,
-    /// Dialplan applications. By default [`APPLICATIONS`].
+    /// The dialplan applications that the client may use. Default: [`APPLICATIONS`].
     pub applications: Vec<String>,
-    /// Letters of Dial's options. By default all that run no code.
+    /// The options of `Dial` that the client may use, one letter each. Default: all options that run no code.
     pub dial_options: Vec<String>,
-    /// Dialplan contexts. By default none.
+    /// The dialplan contexts that the client's calls may enter. Default: none.
     pub contexts: Vec<String>,
-    /// Prefixes of numbers that may be dialed. By default any number may be.
+    /// The prefixes of numbers that may be dialed. Default: any.
     pub allow_prefixes: Vec<String>,
-    /// Prefixes of numbers that may not be dialed. The longest match of both lists decides.
+    /// The prefixes of numbers that may not be dialed. The longest match of both lists decides.
     pub deny_prefixes: Vec<String>,
-    /// Names of channel variables; `*` at the end matches any rest. By default any name.
+    /// The names of channel variables that the client may set. A `*` at the end of a name matches any rest. Default:
+    /// any.
     pub variables: Vec<String>,
-    /// True if `mix_monitor_command` may name a command.
+    /// True if `mix_monitor_command` may name a command that runs on the Asterisk server.
     pub allow_recording_command: bool,
-    /// Account codes besides the client's own.
+    /// The account codes that the client may use besides its own. Default: none.
     pub accounts: Vec<String>,
-    /// How the dids of a batch change the caller ids of its calls.
+    /// How the dids of a batch affect the caller ids of its calls.
     pub did_policy: DidPolicy,
-    /// Prefixes of numbers that the platform denies to all clients, unless a rule of the client's own is as long. They
-    /// are not stored with the client: see [`Policy::under`].
+    /// The prefixes that the platform denies to all clients, unless a client's own rule matches at least as many
+    /// digits. They are not stored with the client: see [`Policy::under`].
     #[serde(skip)]
     pub denied_to_all: Prefixes,
 }
@@ -44,19 +45,19 @@ pub struct Policy {
 /// A field of an Originate whose value is not allowed, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
-    /// The field's name in the API, for example `Channel`.
+    /// The name of the field in the API, such as `Channel`.
     pub field: &'static str,
     /// The name of the variable, if the field is one of the `variables`.
     pub variable: Option<String>,
-    /// The reason, as a text for people.
+    /// Why the value is not allowed, in words for a person.
     pub why: String,
 }
 
-/// Applications that may be used by default.
+/// The applications that a client may use by default.
 pub const APPLICATIONS: [&str; 6] = ["Dial", "Queue", "Playback", "ConfBridge", "Wait", "Echo"];
 
-/// Applications that run commands or code, write variables, or place calls past these rules. No client can be granted
-/// them.
+/// The applications that cannot be granted to any client, because they run commands or code, write variables, or place
+/// calls that are not checked by these rules.
 const NEVER: [&str; 21] = [
     "System",
     "TrySystem",
@@ -81,21 +82,21 @@ const NEVER: [&str; 21] = [
     "Stasis",
 ];
 
-/// Options of Dial that run dialplan code: `F` and `G` go somewhere, `M` and `U` call routines, `b` and `B` run
-/// handlers.
+/// The options of `Dial` that run dialplan code: `F` and `G` jump to an extension, `M` and `U` call routines, `b` and
+/// `B` run handlers before the call.
 const CODE_OPTIONS: &str = "FGMUbB";
 
-/// Options of Queue that run dialplan code.
+/// The options of `Queue` that run dialplan code.
 const QUEUE_CODE_OPTIONS: &str = "FbB";
 
 impl Policy {
-    /// Returns the policy under what the platform denies to all clients.
+    /// Returns this policy with the prefixes that the platform denies to all clients.
     #[must_use]
     pub fn under(self, denied_to_all: Prefixes) -> Self {
         Self { denied_to_all, ..self }
     }
 
-    /// Returns every reason why `spec` may not be dialed.
+    /// Returns every reason why `spec` may not be dialed. It may be dialed if there is none.
     #[must_use]
     pub fn check(&self, spec: &OriginateSpec) -> Vec<Denied> {
         let mut denied = Vec::new();
@@ -119,13 +120,17 @@ impl Policy {
         denied
     }
 
-    /// Returns why a call may not be recorded like this; nothing if it may.
+    /// Returns why a call may not be recorded in this way; None if it may.
     #[must_use]
     pub fn check_recording(&self, recording: &Recording) -> Option<Denied> {
         if recording.command.is_none() || self.allow_recording_command {
             return None;
         }
-        Some(Denied { field: "mix_monitor_command", variable: None, why: "a command is not granted".to_owned() })
+        Some(Denied {
+            field: "mix_monitor_command",
+            variable: None,
+            why: "a command that runs when the recording ends is not granted".to_owned(),
+        })
     }
 
     fn check_channel(&self, field: &'static str, channel: &str, denied: &mut Vec<Denied>) {
@@ -133,7 +138,11 @@ impl Policy {
             return deny(denied, field, unclear(mark));
         }
         let Some((technology, resource)) = channel.split_once('/') else {
-            return deny(denied, field, format!("{channel} names no technology, as in PJSIP/1234567890@endpoint1"));
+            return deny(
+                denied,
+                field,
+                format!("{channel} names no technology; an example that does is PJSIP/1234567890@endpoint1"),
+            );
         };
         let granted = |list: &[String], default: &[&str]| {
             let is = |name: &str| name.eq_ignore_ascii_case(technology);
@@ -163,7 +172,7 @@ impl Policy {
         }
     }
 
-    /// `Local/100@context/n` runs the dialplan of its context.
+    /// Checks a Local channel such as `Local/100@context/n`, which runs the dialplan of its context.
     fn check_local(&self, field: &'static str, resource: &str, denied: &mut Vec<Denied>) {
         let extension = resource.split('/').next().unwrap_or(resource);
         let (number, context) = extension.split_once('@').unwrap_or((extension, "default"));
@@ -183,7 +192,7 @@ impl Policy {
     fn check_application(&self, name: &str, data: &str, denied: &mut Vec<Denied>) {
         let is = |other: &str| other.eq_ignore_ascii_case(name);
         if NEVER.iter().any(|never| is(never)) {
-            return deny(denied, "Application", format!("application {name} can be granted to nobody"));
+            return deny(denied, "Application", format!("application {name} cannot be granted to any client"));
         }
         let granted = if self.applications.is_empty() {
             APPLICATIONS.iter().any(|granted| is(granted))
@@ -201,7 +210,7 @@ impl Policy {
         }
     }
 
-    /// The arguments of Dial are `Tech/resource[&…][,timeout[,options[,URL]]]`.
+    /// Checks the arguments of `Dial`: `Tech/resource[&…][,timeout[,options[,URL]]]`.
     fn check_dial(&self, data: &str, denied: &mut Vec<Denied>) {
         let mut arguments = data.splitn(3, ',');
         for channel in arguments.next().unwrap_or_default().split('&') {
@@ -216,7 +225,7 @@ impl Policy {
         };
         for letter in letters {
             if CODE_OPTIONS.contains(letter) {
-                deny(denied, "Data", format!("option {letter} of Dial can be granted to nobody"));
+                deny(denied, "Data", format!("option {letter} of Dial cannot be granted to any client"));
             } else if !self.dial_options.is_empty()
                 && !self.dial_options.iter().any(|granted| granted.chars().eq([letter]))
             {
@@ -226,11 +235,12 @@ impl Policy {
     }
 }
 
-/// The arguments of Queue are `queue[,options[,URL[,announcement[,timeout[,AGI[,macro[,gosub[,rule[,position]]]]]]]]]`.
-/// Asterisk 21 has no macro any more, so that a rule is the eighth argument there.
+/// Checks the arguments of `Queue`:
+/// `queue[,options[,URL[,announcement[,timeout[,AGI[,macro[,gosub[,rule[,position]]]]]]]]]`. Asterisk 21 no longer has
+/// `macro`, so that the rule is the eighth argument there.
 fn check_queue(data: &str, denied: &mut Vec<Denied>) {
-    let (queue, behind) = data.split_once(',').unwrap_or((data, ""));
-    let (letters, rest) = match arguments::options(behind) {
+    let (queue, after) = data.split_once(',').unwrap_or((data, ""));
+    let (letters, rest) = match arguments::options(after) {
         Ok(read) => read,
         Err(wrong) => return deny(denied, "Data", unclear(wrong)),
     };
@@ -238,17 +248,17 @@ fn check_queue(data: &str, denied: &mut Vec<Denied>) {
         return deny(denied, "Data", unclear(mark));
     }
     for letter in letters.into_iter().filter(|letter| QUEUE_CODE_OPTIONS.contains(*letter)) {
-        deny(denied, "Data", format!("option {letter} of Queue can be granted to nobody"));
+        deny(denied, "Data", format!("option {letter} of Queue cannot be granted to any client"));
     }
-    // The first of the rest is the third argument of all.
+    // The first argument of the rest is the third of all.
     if rest.split(',').skip(3).take(3).any(|argument| !argument.is_empty()) {
-        deny(denied, "Data", "arguments 6 to 8 of Queue run code, and can be granted to nobody".to_owned());
+        deny(denied, "Data", "arguments 6 to 8 of Queue run code and cannot be granted to any client".to_owned());
     }
 }
 
-/// Says why a text is refused that Asterisk could read differently from what it looks like.
+/// Returns why a text with this character is refused, which Asterisk could read differently than it looks.
 fn unclear(character: char) -> String {
-    format!("`{character}` could mean something else to Asterisk here, and is not allowed")
+    format!("`{character}` is not allowed here, because Asterisk may not read it as part of the text")
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
@@ -297,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_code_can_be_granted_to_nobody() {
+    fn applications_and_options_that_run_code_cannot_be_granted() {
         let granted = Policy { applications: vec!["System".into(), "Dial".into()], ..Policy::default() };
         assert_eq!(fields(&granted, &spec("PJSIP/1@e", "sYsTeM", "rm")), ["Application"]);
         for option in ["M(x)", "tU(x)", "F(a^b^1)", "F", "G(a^b^1)", "b(x)", "B(x)"] {
@@ -307,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_dial_dials_and_its_options_are_found_where_asterisk_finds_them() {
+    fn the_channels_and_options_of_dial_are_read_as_asterisk_reads_them() {
         for data in [
             "PJSIP/2(@endpoint2,&Local/100@any-context/n&PJSIP/3)@endpoint2,30",
             "PJSIP/1@endpoint2&PJSIP/2(@endpoint2,,)t,30,G(ctx^s^1)",
@@ -328,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_runs_no_code() {
+    fn the_arguments_of_queue_run_no_code() {
         for data in [
             "support,,,,,agi://host/x",
             "support,t,,,60,,macro",
@@ -365,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_platform_denies_a_longer_rule_of_the_client_allows() {
+    fn a_longer_rule_of_the_client_allows_what_the_platform_denies() {
         let policy = Policy::default().under(["+44900"].iter().collect());
         assert_eq!(fields(&policy, &spec("PJSIP/449001@e", "Wait", "1")), ["Channel"]);
         assert!(fields(&policy, &spec("PJSIP/4420@e", "Wait", "1")).is_empty());

@@ -1,16 +1,16 @@
-//! Which numbers may be dialed, by their prefixes.
+//! Decides which numbers may be dialed, by the digits that they begin with.
 
 use std::collections::HashSet;
 
 use super::number;
 
-/// Prefixes of numbers, compared by their digits. A number is looked up once for each of its digits, however many
-/// prefixes there are.
+/// A set of prefixes, which are compared by their digits. A number is looked up once for each of its digits, however
+/// many prefixes there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prefixes(HashSet<String>);
 
 impl Prefixes {
-    /// Returns the length of the longest prefix that `number` begins with. Both are without separators.
+    /// Returns the length of the longest prefix that `number` begins with. The number has no separators.
     fn longest(&self, number: &str) -> Option<usize> {
         if self.0.is_empty() {
             return None;
@@ -25,27 +25,28 @@ impl<S: AsRef<str>> FromIterator<S> for Prefixes {
     }
 }
 
-/// Returns true if `number` may be dialed. The longest match of all three lists decides, and the client's own rule if a
-/// platform's is as long. Without any match, an empty `allow` allows.
+/// Returns true if `number` may be dialed. The longest match of all three lists decides. If a match of the client's own
+/// lists is as long as the platform's, the client's decides. If nothing matches, the number is allowed only if `allow`
+/// is empty.
 #[must_use]
 pub fn allowed(number: &str, allow: &[String], deny: &[String], platform: &Prefixes) -> bool {
     let number = compared(number);
     let longest = |list: &[String]| list.iter().filter_map(|prefix| matched(prefix, &number)).max();
     let (own_allow, own_deny, platform_deny) = (longest(allow), longest(deny), platform.longest(&number));
     match own_allow {
-        // Of the client's two lists, the one that denies wins a tie; over the platform's, the client's own wins.
+        // If its own two lists match equally, the denial wins; if its own and the platform's do, its own.
         Some(_) => own_allow > own_deny && own_allow >= platform_deny,
         None => allow.is_empty() && own_deny.is_none() && platform_deny.is_none(),
     }
 }
 
-/// Returns what is compared of a number: everything except the characters that it is only written with. What follows
-/// its digits hides none of them.
+/// Returns the part of a number that is compared, which is all but the separators. Other characters are kept, so that
+/// they hide no digit before them.
 fn compared(number: &str) -> String {
     number.chars().filter(|character| !number::SEPARATORS.contains(character)).collect()
 }
 
-/// Returns how many characters of `number` a prefix matches, if all of the prefix matches; `+` and spaces are skipped.
+/// Returns the length of `prefix` without separators if `number`, which has none, begins with it; otherwise None.
 fn matched(prefix: &str, number: &str) -> Option<usize> {
     let mut characters = number.chars();
     let mut matched = 0;
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clients_own_rule_wins_over_one_of_the_platform_that_is_as_long() {
+    fn a_clients_own_rule_overrides_a_platform_rule_of_the_same_length() {
         let own = list(&["+44900"]);
         assert!(allowed("44900", &own, &[], &platform(&["44900"])));
         assert!(!allowed("44900", &own, &own, &Prefixes::default()));

@@ -1,36 +1,36 @@
-//! The rules of a queue: how fast its calls are dialed, how they are tried again, and when they may be dialed.
+//! The rules of a queue: how its calls are paced and retried, and when they may be dialed.
 
 use super::retry::RetryRule;
 use super::window::Windows;
 
-/// The highest priority; 0 is the lowest.
+/// The highest priority of a queue. The lowest is 0.
 pub const MAX_PRIORITY: i32 = 9;
-/// The priority of a queue that has none set.
+/// The priority of a queue that was not given one.
 pub const DEFAULT_PRIORITY: i32 = 5;
-/// The largest weight; 1 is the smallest.
+/// The largest weight of a queue. The smallest is 1.
 pub const MAX_WEIGHT: i32 = 100;
-/// The highest limit of live calls that a queue can have.
+/// The largest limit on a queue's live calls on one server.
 pub const MAX_LIVE_CALLS: i32 = 100_000;
-/// The highest rate that a queue can have, in calls per second.
+/// The largest limit on a queue's calls per second on one server.
 pub const MAX_CALLS_PER_SECOND: f64 = 10_000.0;
 
-/// The rules of one queue, besides the simple form of its retry rule.
+/// The rules of one queue, except for `retry`, `retry_count` and `retry_gap`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueRules {
-    /// The priority, 0 to [`MAX_PRIORITY`]. Queues with a higher one go first.
+    /// The priority, 0 to [`MAX_PRIORITY`]. Queues of a higher one go first.
     pub priority: i32,
-    /// The weight, 1 to [`MAX_WEIGHT`]: the queue's share beside others of its priority.
+    /// The share of calls that the queue gets among queues of the same priority, 1 to [`MAX_WEIGHT`].
     pub weight: i32,
-    /// How many calls may be live on one server, 1 to [`MAX_LIVE_CALLS`]; None: as many as the server takes.
+    /// How many calls may be live on one server, 1 to [`MAX_LIVE_CALLS`]. None if only the limits of the server apply.
     pub max_live_calls: Option<i32>,
-    /// How many calls may begin per second on one server, above 0 and at most [`MAX_CALLS_PER_SECOND`]; None: as many
-    /// as the server takes.
+    /// How many calls may begin per second on one server, above 0, at most [`MAX_CALLS_PER_SECOND`]. None if only the
+    /// limits of the server apply.
     pub calls_per_second: Option<f64>,
-    /// The retry rules, at most one for each failure.
+    /// How each kind of failure is retried, with at most one rule for each.
     pub retry_rules: Vec<RetryRule>,
-    /// When calls may be dialed; None: at any time.
+    /// When calls may be dialed. None if they always may.
     pub windows: Option<Windows>,
-    /// True if a call whose outcome is unknown is dialed again.
+    /// True if a call whose result is unknown is dialed again.
     pub at_least_once: bool,
 }
 

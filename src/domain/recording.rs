@@ -1,40 +1,43 @@
-//! Where recordings may be stored: below one of the server's recording directories, and nowhere else.
+//! Checks where recordings are written, which must be below one of the server's recording directories.
 
 use super::ids::CallId;
 
-/// Why a recording cannot be stored where it was asked to be.
+/// Why a recording may not be written to a path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// The path is relative.
     #[error("must be an absolute path")]
     Relative,
-    /// The path holds a `..`, or an empty part.
-    #[error("must not hold `..`, `.` or `//`")]
+    /// The path contains `..`, `.` or an empty part.
+    #[error("must not contain `..`, `.` or `//`")]
     Climbs,
-    /// MixMonitor would read more into the path than a file name.
-    #[error("must not hold `,`, `;`, `|`, `$`, quotes or control characters")]
+    /// The path contains a character that MixMonitor would not read as part of a file name.
+    #[error("must not contain `,`, `;`, `|`, `$`, `\\`, quotes or control characters")]
     Characters,
     /// The path is not below any of the server's recording directories.
     #[error("must be below one of the server's recording directories ({0})")]
     Outside(String),
 }
 
-/// Why a recording cannot be made with the options that were asked for.
+/// Why a recording cannot be made with some options of MixMonitor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
-    /// The option names another file, a mailbox, or a variable to write; or it is no option.
-    #[error("option {0} of MixMonitor is not allowed, only {OPTIONS}")]
+    /// The option writes to any file, mailbox or variable, or does not exist.
+    #[error("option {0} of MixMonitor is not allowed; the allowed options are {OPTIONS}")]
     Letter(char),
-    /// The argument in `()` is no number.
-    #[error("an argument of MixMonitor's options must be a number in `()`")]
+    /// The text in `()` is not a number, or has no `)`.
+    #[error("the argument of a MixMonitor option must be a number in `()`, such as `v(2)`")]
     Argument,
 }
 
-/// MixMonitor's options that name no file, mailbox or variable. `r` and `t` would record to any file, and `i` may write
-/// through a function.
+/// The options of MixMonitor that name no file, mailbox or variable. `r` and `t` would record to any file, and `i` may
+/// write through a dialplan function.
 const OPTIONS: &str = "abBcdDnpSvVW";
 
-/// Checks that MixMonitor's options keep to the recording's own file, as `bv(2)` does.
+/// Checks that MixMonitor's options, such as `bv(2)`, write to no file but the recording's own.
+///
+/// # Errors
+/// Returns the first option that is not allowed, or says that an argument is not a number.
 pub fn check_options(options: &str) -> Result<(), OptionsError> {
     let mut rest = options;
     while let Some(letter) = rest.chars().next() {
@@ -43,17 +46,20 @@ pub fn check_options(options: &str) -> Result<(), OptionsError> {
         }
         rest = &rest[letter.len_utf8()..];
         if let Some(argument) = rest.strip_prefix('(') {
-            let (number, behind) = argument.split_once(')').ok_or(OptionsError::Argument)?;
+            let (number, after) = argument.split_once(')').ok_or(OptionsError::Argument)?;
             if !number.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
                 return Err(OptionsError::Argument);
             }
-            rest = behind;
+            rest = after;
         }
     }
     Ok(())
 }
 
-/// Returns `path` if it is a plain file below one of `dirs`.
+/// Checks that `path` is a plain file below one of `dirs`.
+///
+/// # Errors
+/// Returns the first rule that the path breaks.
 pub fn check(path: &str, dirs: &[String]) -> Result<(), PathError> {
     if !path.starts_with('/') {
         return Err(PathError::Relative);
@@ -68,7 +74,8 @@ pub fn check(path: &str, dirs: &[String]) -> Result<(), PathError> {
     if dirs.iter().any(below) { Ok(()) } else { Err(PathError::Outside(dirs.join(", "))) }
 }
 
-/// Returns the path of a recording for which none was given: `{call_id}.wav` in the first recording directory.
+/// Returns the path of a recording whose call does not name one: `{call_id}.wav` in the first recording directory.
+/// Returns None if there is no recording directory.
 #[must_use]
 pub fn default_path(call: CallId, dirs: &[String]) -> Option<String> {
     dirs.first().map(|dir| format!("{}/{call}.wav", dir.trim_end_matches('/')))
@@ -83,13 +90,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_below_a_recording_directory_is_fine() {
+    fn a_file_below_a_recording_directory_is_allowed() {
         assert_eq!(check("/recordings/call_123.wav", &dirs()), Ok(()));
         assert_eq!(check("/var/spool/asterisk/monitor/a/b.wav", &dirs()), Ok(()));
     }
 
     #[test]
-    fn options_name_no_other_file() {
+    fn options_that_could_name_another_file_are_refused() {
         for fine in ["b", "abpv(-2)V(4)W(1)", "B(1.5)d", ""] {
             assert_eq!(check_options(fine), Ok(()), "{fine}");
         }

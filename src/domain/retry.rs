@@ -1,4 +1,4 @@
-//! Whether a failed attempt is followed by another one, and when.
+//! Decides whether a failed attempt is followed by another one, and when.
 
 use std::time::Duration;
 
@@ -7,37 +7,40 @@ use serde::{Deserialize, Serialize};
 use super::status::Outcome;
 use super::time::Millis;
 
-/// The time between two attempts if none is set, in seconds.
+/// The default of a queue's `retry_gap`: seconds from the end of an attempt to the next one.
 pub const DEFAULT_GAP_SECONDS: i32 = 300;
 
-/// The longest time between two attempts, in seconds, whatever a backoff and a jitter make of it: a week.
+/// The largest gap between two attempts in seconds, which is a week. It also bounds what backoff and jitter make of a
+/// delay.
 pub const MAX_GAP_SECONDS: i32 = 604_800;
 
-/// The most further attempts: after one outcome, by `retry` and `retry_count`, and after an unknown outcome.
+/// The largest number of further attempts that a rule, `retry` or `retry_count` may allow, and the largest number after
+/// an unknown result.
 pub const MAX_RETRIES: i32 = 100;
 
-/// How one kind of failure is tried again, in place of the simple rule. As JSON it is part of `queues.retry_rules` and
-/// of a call's spec.
+/// How calls are retried after one kind of failure. For its outcome, the rule overrides `retry`, `retry_count` and
+/// `retry_gap`. As JSON it is in the columns `queues.retry_rules` and `calls.plan`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetryRule {
-    /// The failure that the rule is about.
+    /// The kind of failure that the rule is for.
     pub outcome: Failure,
-    /// How many further attempts follow it, 0 to [`MAX_RETRIES`]; None: as many as the call has by the simple rule.
+    /// The number of further attempts after this failure, 0 to [`MAX_RETRIES`]. None means as many as the call has
+    /// without the rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_retries: Option<i32>,
-    /// The time to the next attempt in seconds, 0 to [`MAX_GAP_SECONDS`]; None: the queue's gap.
+    /// Seconds until the next attempt, 0 to [`MAX_GAP_SECONDS`]. None means the queue's gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<i32>,
-    /// The factor, from 1, by which the delay grows each time the call fails like this again.
+    /// The factor by which the delay grows with each further failure of this kind, at least 1.
     #[serde(default = "no_backoff")]
     pub backoff: f64,
-    /// The part of the delay, 0 to 1, by which it is spread to both sides.
+    /// The part of the delay by which it is varied at random in both directions, 0 to 1.
     #[serde(default)]
     pub jitter: f64,
 }
 
-/// The outcomes after which a further attempt may do better.
+/// The outcomes after which another attempt may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
@@ -51,50 +54,50 @@ pub enum Failure {
     Failed,
 }
 
-/// All that a queue says about further attempts.
+/// How the calls of a queue are retried.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Retries {
-    /// False if there are no further attempts at all.
+    /// False if no call of the queue is ever retried.
     pub retry: bool,
-    /// How many further attempts every call has in all, even if its item asks for fewer.
+    /// The number of further attempts that every call has in all, even if its item asks for fewer.
     pub count: i32,
-    /// The time between two attempts, in seconds.
+    /// Seconds from the end of an attempt to the next one.
     pub gap_seconds: i32,
-    /// The retry rules, at most one for each failure.
+    /// The rules for kinds of failure, at most one for each.
     pub rules: Vec<RetryRule>,
-    /// True if a call whose outcome is unknown is tried again, beyond the attempts that it has.
+    /// True if a call whose result is unknown is dialed again, in addition to the attempts that it has otherwise.
     pub at_least_once: bool,
 }
 
-/// What an item says about its own further attempts.
+/// What the item of a call says about its own retries.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnRetries<'a> {
-    /// The `retry` of the item.
+    /// The number of further attempts, which is the item's `retry`.
     pub count: i32,
-    /// The item's rules, which take precedence over the queue's.
+    /// The item's rules, which override the queue's.
     pub rules: &'a [RetryRule],
 }
 
-/// An attempt that has ended, with the count of those before it.
+/// An attempt that has ended, and how often the call has ended in each way.
 #[derive(Clone, Copy, Debug)]
 pub struct EndedTry {
     /// How the attempt ended.
     pub outcome: Outcome,
-    /// The attempt's number, from 1.
+    /// The number of the attempt, from 1.
     pub number: i32,
-    /// How often the call's attempts ended in each way, this one included.
+    /// The outcomes of the call's attempts so far, including this one.
     pub tally: Tally,
     /// When the attempt ended.
     pub at: Millis,
 }
 
-/// How often a call's attempts ended in each way that another attempt may follow: eight bits for each, as in
-/// `calls.tally`.
+/// How often a call's attempts ended with each outcome that another attempt may follow. It has eight bits for each, as
+/// in the column `calls.tally`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally(pub i64);
 
 impl Tally {
-    /// Returns what one attempt with that outcome adds; nothing for an outcome that is not counted.
+    /// Returns the tally of one attempt with an outcome; 0 for an outcome that is not counted.
     #[must_use]
     pub const fn one(outcome: Outcome) -> Self {
         Self(match outcome {
@@ -107,13 +110,13 @@ impl Tally {
         })
     }
 
-    /// Returns the tally with one more attempt.
+    /// Returns the tally with one more attempt that ended with `outcome`.
     #[must_use]
     pub const fn with(self, outcome: Outcome) -> Self {
         Self(self.0 + Self::one(outcome).0)
     }
 
-    /// Returns how many attempts ended with this outcome; 0 for an outcome that is not counted.
+    /// Returns how many attempts ended with an outcome; 0 for an outcome that is not counted.
     #[must_use]
     pub fn of(self, outcome: Outcome) -> i32 {
         let one = Self::one(outcome).0;
@@ -123,7 +126,7 @@ impl Tally {
 }
 
 impl Failure {
-    /// Returns the outcome that stands for this failure.
+    /// Returns the outcome of an attempt that failed in this way.
     #[must_use]
     pub const fn outcome(self) -> Outcome {
         match self {
@@ -134,7 +137,7 @@ impl Failure {
         }
     }
 
-    /// Returns the failure that an outcome is; None for an outcome that no rule ever tries again.
+    /// Returns the kind of failure of an outcome; None for an outcome that no rule retries.
     #[must_use]
     pub const fn of(outcome: Outcome) -> Option<Self> {
         match outcome {
@@ -153,8 +156,8 @@ impl Failure {
 }
 
 impl RetryRule {
-    /// Returns the seconds to the attempt after the `times`th failure of this kind. `random` is 0 to 1, and spreads
-    /// them by the jitter.
+    /// Returns the seconds until the next attempt after the `times`th failure of this kind. `random`, 0 to 1, chooses
+    /// the delay within the jitter.
     fn seconds(&self, gap_seconds: i32, times: i32, random: f64) -> f64 {
         let delay = f64::from(self.delay.unwrap_or(gap_seconds));
         let most = f64::from(MAX_GAP_SECONDS);
@@ -170,15 +173,16 @@ impl Default for Retries {
 }
 
 impl Retries {
-    /// Returns how many further attempts a call may have by the simple rule, if its item asked for `own`.
+    /// Returns the number of further attempts that a call has without a rule for its failure. `own` is the number that
+    /// its item asks for.
     #[must_use]
     pub fn allowed(&self, own: i32) -> i32 {
         if self.retry { own.max(self.count) } else { 0 }
     }
 
-    /// Returns when a call is tried again whose attempt has ended; None if it is not. `random` is 0 to 1.
+    /// Returns when a call is dialed again after an attempt has ended; None if it is not. `random` is 0 to 1.
     ///
-    /// Attempts with an unknown outcome do not use up the attempts that the call has.
+    /// An attempt whose result is unknown does not use up one of the attempts that the call has.
     #[must_use]
     pub fn next_try(&self, own: OwnRetries<'_>, ended: EndedTry, random: f64) -> Option<Millis> {
         if !self.retry {
@@ -201,7 +205,8 @@ impl Retries {
     }
 }
 
-/// The default is always written, so that a rule that is read back is the rule that was set.
+/// Returns the factor of a rule that has no backoff. The factor is always written, so that a rule is read back as it
+/// was set.
 fn no_backoff() -> f64 {
     1.0
 }
@@ -217,7 +222,7 @@ mod tests {
 
     const ENDED: Millis = Millis(1_000);
 
-    /// A call whose attempts ended with these outcomes, one after the other.
+    /// Returns the last attempt of a call whose attempts ended with these outcomes, in this order.
     fn after_tries(outcomes: &[Outcome]) -> EndedTry {
         let tally = outcomes.iter().fold(Tally::default(), |tally, outcome| tally.with(*outcome));
         let number = i32::try_from(outcomes.len()).unwrap();
@@ -239,7 +244,7 @@ mod tests {
     use Outcome::{Answered, Busy, Congestion, Failed, NoAnswer, Rejected, Unallocated, Unknown};
 
     #[test]
-    fn an_items_own_retry_counts_until_the_queue_says_otherwise() {
+    fn the_retries_of_an_item_apply_if_the_queue_does_not_say_otherwise() {
         let retries = Retries::default();
         assert_eq!(next(&retries, 1, &[Busy]), Some(Millis(301_000)));
         assert_eq!(next(&retries, 1, &[Busy, NoAnswer]), None);
@@ -255,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_get_better_is_not_tried_again() {
+    fn an_outcome_that_cannot_get_better_is_not_retried() {
         let retries = Retries { count: 100, gap_seconds: 1, ..Retries::default() };
         for outcome in [Answered, Unallocated, Rejected, Unknown] {
             assert_eq!(next(&retries, 100, &[outcome]), None, "{outcome:?}");
@@ -266,10 +271,14 @@ mod tests {
     fn each_failure_has_its_own_delay_and_maximum() {
         let retries = with_rules(&[rule(Failure::Busy, Some(2), Some(60)), rule(Failure::NoAnswer, Some(1), None)]);
         assert_eq!(next(&retries, 0, &[Busy]), Some(Millis(61_000)));
-        assert_eq!(next(&retries, 0, &[Busy, Busy, NoAnswer]), Some(Millis(301_000)), "its first no-answer");
+        assert_eq!(next(&retries, 0, &[Busy, Busy, NoAnswer]), Some(Millis(301_000)), "it is the first no-answer");
         assert_eq!(next(&retries, 0, &[Busy, NoAnswer, NoAnswer]), None);
         assert_eq!(next(&retries, 0, &[Busy, Busy, Busy]), None);
-        assert_eq!(next(&retries, 0, &[Congestion]), None, "the simple rule stands for the rest");
+        assert_eq!(
+            next(&retries, 0, &[Congestion]),
+            None,
+            "a failure without a rule has only the retries of the item and the queue"
+        );
     }
 
     #[test]
@@ -277,11 +286,11 @@ mod tests {
         let retries = with_rules(&[rule(Failure::Failed, None, Some(10))]);
         assert_eq!(next(&retries, 0, &[Failed]), None);
         assert_eq!(next(&retries, 1, &[Failed]), Some(Millis(11_000)));
-        assert_eq!(next(&retries, 1, &[Busy, Failed]), None, "it has had its one try");
+        assert_eq!(next(&retries, 1, &[Busy, Failed]), None, "the call has used its one retry");
     }
 
     #[test]
-    fn an_items_rule_goes_before_the_queues() {
+    fn a_rule_of_an_item_overrides_the_queues() {
         let retries = with_rules(&[rule(Failure::Busy, Some(5), Some(60))]);
         let own = [rule(Failure::Busy, Some(1), Some(5))];
         let own = OwnRetries { count: 0, rules: &own };
@@ -290,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_false_stops_all_whatever_a_rule_says() {
+    fn retry_false_stops_all_retries_whatever_a_rule_says() {
         let rules = with_rules(&[rule(Failure::Busy, Some(5), None)]);
         let retries = Retries { retry: false, at_least_once: true, ..rules };
         assert_eq!(next(&retries, 5, &[Busy]), None);
@@ -319,12 +328,16 @@ mod tests {
     }
 
     #[test]
-    fn a_call_in_doubt_is_tried_beyond_its_tries_where_the_queue_says_at_least_once() {
+    fn an_at_least_once_queue_retries_an_unknown_result_beyond_the_calls_retries() {
         let retries = Retries { at_least_once: true, ..Retries::default() };
         assert_eq!(next(&retries, 0, &[Unknown]), Some(Millis(301_000)));
-        assert_eq!(next(&retries, 1, &[Unknown, Busy]), Some(Millis(301_000)), "its one try is still there");
+        assert_eq!(
+            next(&retries, 1, &[Unknown, Busy]),
+            Some(Millis(301_000)),
+            "the unknown result did not use up the one retry"
+        );
         assert_eq!(next(&retries, 1, &[Unknown, Busy, Busy]), None);
-        assert_eq!(next(&retries, 0, &[Unknown; 101]), None, "not for ever");
+        assert_eq!(next(&retries, 0, &[Unknown; 101]), None, "a call is not retried for ever");
     }
 
     #[test]
@@ -338,7 +351,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_tally_counts_each_outcome_for_itself(codes in prop::collection::vec(1i16..=10, 0..250)) {
+        fn a_tally_counts_each_outcome_separately(codes in prop::collection::vec(1i16..=10, 0..250)) {
             let outcomes: Vec<Outcome> = codes.iter().map(|&code| Outcome::try_from(code).unwrap()).collect();
             let tally = outcomes.iter().fold(Tally::default(), |tally, outcome| tally.with(*outcome));
             for counted in [Busy, NoAnswer, Congestion, Failed, Unknown] {
@@ -347,8 +360,8 @@ mod tests {
             }
         }
 
-        /// Whatever the rules are, no call is tried without end, and each attempt is due after the end of the one
-        /// before, by a week at most.
+        /// Whatever the rules are, no call is retried without end, and each attempt is due at most a week after the end
+        /// of the one before.
         #[test]
         fn every_call_comes_to_an_end(
             own in 0i32..=100, retry in any::<bool>(), count in 0i32..=100,

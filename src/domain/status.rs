@@ -1,27 +1,27 @@
-//! The statuses of calls, attempts, queues and servers, with the codes that the store keeps.
+//! The statuses of calls, queues and servers, and the outcomes of attempts, with the codes that the store keeps.
 
 /// The status of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CallStatus {
     /// The call waits for its first attempt.
     Queued = 1,
-    /// An Originate was granted, and no more is known.
+    /// The call was originated, and nothing more is known yet.
     Dialing = 2,
-    /// The far end rings.
+    /// The called phone is ringing.
     Ringing = 3,
-    /// The call is answered and live.
+    /// The call was answered and is live.
     Answered = 4,
-    /// The call waits for a further attempt.
+    /// The call waits for another attempt.
     Retrying = 5,
-    /// The call ended after an answer.
+    /// The call ended after it had been answered.
     Completed = 6,
-    /// The call ended without an answer.
+    /// The call ended without an answer and is not dialed again.
     Failed = 7,
-    /// The call was not dialed by its deadline.
+    /// The call was not dialed before its deadline.
     Expired = 8,
-    /// The call was canceled by its client, or because a number is on a do-not-call list.
+    /// The call was ended before it was answered, by its client or because its number is on a do-not-call list.
     Canceled = 9,
-    /// The outcome is unknown, and the call is not dialed again.
+    /// The result of the call is unknown, and it is not dialed again.
     Unknown = 10,
 }
 
@@ -30,23 +30,23 @@ pub enum CallStatus {
 pub enum Outcome {
     /// The A leg answered.
     Answered = 1,
-    /// The called party was busy.
+    /// The called person was busy.
     Busy = 2,
     /// The call was not answered in time.
     NoAnswer = 3,
-    /// There was no way through the network or the trunk.
+    /// The network or the trunk could not carry the call.
     Congestion = 4,
     /// The number does not exist.
     Unallocated = 5,
     /// Asterisk refused the Originate.
     Rejected = 6,
-    /// Anything else kept it from an answer.
+    /// The call failed for another reason.
     Failed = 7,
-    /// The call was not dialed by its deadline.
+    /// The call was not dialed before its deadline.
     Expired = 8,
-    /// The call was canceled before an answer.
+    /// The call was ended by its client, or its number is on a do-not-call list.
     Canceled = 9,
-    /// It is not known how the attempt ended.
+    /// The result is unknown, because a connection or a server was lost during the attempt.
     Unknown = 10,
 }
 
@@ -55,18 +55,18 @@ pub enum Outcome {
 pub enum QueueStatus {
     /// The queue's calls are dialed.
     InProgress = 1,
-    /// Nothing new is dialed.
+    /// No new calls of the queue are dialed.
     Paused = 2,
-    /// All calls have ended, or the client completed the queue.
+    /// All calls of the queue have ended, or the client has completed it.
     Completed = 3,
 }
 
 /// What a queue was created for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QueueKind {
-    /// The queue holds batches of calls.
+    /// The queue was created for batches.
     Bulk = 1,
-    /// The queue holds one quick call, which goes before all batches.
+    /// The queue was created for one quick call, which goes before all batches.
     Quick = 2,
 }
 
@@ -75,19 +75,19 @@ pub enum QueueKind {
 pub enum ServerStatus {
     /// The lane is connected and logged in.
     Online = 1,
-    /// The lane is connecting.
+    /// The lane is connecting or logging in.
     Connecting = 2,
     /// The server cannot be reached.
     Offline = 3,
-    /// Live calls go on, and nothing new is dialed.
+    /// The node of the lane is being drained. Live calls continue, and no new call is dialed.
     Draining = 4,
     /// The server refuses the login.
     Unauthorized = 5,
 }
 
-/// A code in the store that no variant has: the row was written by a later version, or is damaged.
+/// The error for a code in the store that no variant has. The row was written by a later version, or is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this version knows no {what} with the code {code}")]
+#[error("no {what} has the code {code} in this version")]
 pub struct UnknownCode {
     what: &'static str,
     code: i16,
@@ -105,7 +105,7 @@ macro_rules! stored_as_code {
             /// All variants, in the order of their codes.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// Returns the code that the store keeps. It never changes its meaning.
+            /// Returns the code that the store keeps. Its meaning never changes.
             #[must_use]
             pub const fn code(self) -> i16 {
                 self as i16
@@ -145,7 +145,7 @@ impl CallStatus {
         matches!(self, Self::Queued | Self::Retrying)
     }
 
-    /// Returns true if an attempt of the call holds a channel, or may.
+    /// Returns true if an attempt of the call has a channel, or may have one.
     #[must_use]
     pub const fn is_live(self) -> bool {
         matches!(self, Self::Dialing | Self::Ringing | Self::Answered)
@@ -159,7 +159,7 @@ impl CallStatus {
 }
 
 impl ServerStatus {
-    /// Returns the name in the API.
+    /// Returns the name that the API uses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -173,7 +173,7 @@ impl ServerStatus {
 }
 
 impl Outcome {
-    /// Returns the name in the API.
+    /// Returns the name that the API uses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -190,15 +190,16 @@ impl Outcome {
         }
     }
 
-    /// Returns true if a further attempt may do better: after busy, no answer, congestion and failed.
+    /// Returns true if another attempt may succeed, which is so for busy, no answer, congestion and failed.
     ///
-    /// An answered call, a refused one, an unallocated number and an unknown outcome are never tried again by a rule.
+    /// A call that was answered or refused, or whose number is unallocated, or whose result is unknown is never retried
+    /// for its outcome.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         matches!(self, Self::Busy | Self::NoAnswer | Self::Congestion | Self::Failed)
     }
 
-    /// Returns the status of a call whose last attempt ended with this outcome, with no attempts left.
+    /// Returns the status of a call whose last attempt ended with this outcome, if no other attempt follows.
     #[must_use]
     pub const fn final_status(self) -> CallStatus {
         match self {
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_survive_the_store() {
+    fn a_code_is_read_back_as_the_same_status() {
         for status in CallStatus::ALL {
             assert_eq!(CallStatus::try_from(status.code()), Ok(*status));
         }

@@ -1,11 +1,11 @@
-//! Points in time, as the store and the rules keep them.
+//! Points in time, as the store and the rules use them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The milliseconds of a day of UTC, which has no leap seconds here.
+/// The milliseconds of a day of UTC, in which leap seconds are not counted.
 pub const DAY: i64 = 86_400_000;
 
-/// A time in milliseconds since 1970-01-01T00:00:00Z.
+/// A point in time in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub i64);
 
@@ -18,13 +18,13 @@ impl Millis {
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// Returns the time from `earlier` to this, or zero if the clock went back.
+    /// Returns the time from `earlier` to this point, or zero if the clock was set back.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
 
-    /// Returns the time that is this much later.
+    /// Returns the point that is `more` later.
     #[must_use]
     pub fn plus(self, more: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(more.as_millis()).unwrap_or(i64::MAX)))
@@ -32,7 +32,7 @@ impl Millis {
 }
 
 impl Millis {
-    /// Returns the time as RFC 3339 in UTC, with `Z` and, if there are any, milliseconds: `2024-12-31T23:59:59Z`.
+    /// Returns the time as RFC 3339 in UTC, such as `2024-12-31T23:59:59Z`, with milliseconds if they are not 0.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
         jiff::Timestamp::from_millisecond(self.0).map_or_else(|_| self.0.to_string(), |time| time.to_string())

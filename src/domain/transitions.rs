@@ -1,14 +1,14 @@
-//! Which status of a call may follow which. Whatever moves a call is held to this one list.
+//! This is the one list of the status transitions of a call. All code that moves a call checks them against it.
 
 use super::status::CallStatus;
 
-/// A move of a call that [`CallStatus::may_become`] or [`CallStatus::may_begin`] does not list.
+/// The error for a move of a call that [`CallStatus::may_become`] or [`CallStatus::may_begin`] does not list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IllegalTransition {
-    /// A new call was to begin with a status that no new call has.
+    /// A new call was given a status that no new call may have.
     #[error("a new call cannot be {0:?}; it is Queued, Expired or Canceled")]
     Begin(CallStatus),
-    /// A call was to go from one status to another that does not follow it.
+    /// A call was to be moved from one status to another that may not follow it.
     #[error("a call cannot go from {from:?} to {to:?}")]
     Move { from: CallStatus, to: CallStatus },
 }
@@ -27,19 +27,19 @@ impl CallStatus {
     /// | --- | --- | --- |
     /// | queued, retrying | dialing | a lane claims the call |
     /// | queued, retrying | expired | its deadline passes |
-    /// | queued, retrying | canceled | its client cancels it, or its number is on a do-not-call list by now |
+    /// | queued, retrying | canceled | its client cancels it, or its number was put on a do-not-call list |
     /// | queued, retrying | failed | a rule that was made after its insert forbids it |
-    /// | retrying | failed, unknown | its queue grants no further try any more; the last attempt decides which |
+    /// | retrying | failed, unknown | its queue no longer permits another attempt; the last attempt decides which |
     /// | dialing | queued, retrying | its claim is withdrawn |
-    /// | dialing | ringing | the far end rings |
+    /// | dialing | ringing | the called phone is ringing |
     /// | dialing, ringing | answered | the A leg answers |
     /// | dialing, ringing | retrying | the attempt ends without an answer, and another one follows |
     /// | dialing, ringing | failed | the last attempt ends without an answer |
     /// | dialing, ringing | canceled | its client canceled it, and the attempt ends without an answer |
-    /// | dialing, ringing | unknown | the last attempt is gone, and nothing tells how it ended |
+    /// | dialing, ringing | unknown | the last attempt is gone, and its result is unknown |
     /// | answered | completed | the answered call ends |
     /// | answered | failed, canceled | Asterisk refuses the Originate after it had reported an answer |
-    /// | failed, unknown | retrying | its queue grants a further try after all |
+    /// | failed, unknown | retrying | its queue now permits another attempt |
     ///
     /// Nothing follows completed, expired and canceled.
     #[must_use]
@@ -68,8 +68,10 @@ impl CallStatus {
         }
     }
 
-    /// Checks a move of a call from one status to another; `from` is None for a new call. An error is a move that
-    /// [`CallStatus::may_become`] or [`CallStatus::may_begin`] does not list.
+    /// Checks a move of a call from one status to another; `from` is None for a new call.
+    ///
+    /// # Errors
+    /// Returns the move if [`CallStatus::may_become`] or [`CallStatus::may_begin`] does not list it.
     pub const fn check_move(from: Option<Self>, to: Self) -> Result<(), IllegalTransition> {
         match from {
             None if to.may_begin() => Ok(()),
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_ends_or_a_deadline_stops_never_goes_on() {
+    fn completed_expired_and_canceled_calls_never_get_another_status() {
         for from in [CallStatus::Completed, CallStatus::Expired, CallStatus::Canceled] {
             assert!(CallStatus::ALL.iter().all(|to| !from.may_become(*to)), "{from:?}");
         }
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_illegal_move_is_refused_with_the_two_statuses() {
+    fn the_error_for_an_illegal_move_names_both_statuses() {
         let error = CallStatus::check_move(Some(CallStatus::Completed), CallStatus::Dialing).unwrap_err();
         assert_eq!(error, IllegalTransition::Move { from: CallStatus::Completed, to: CallStatus::Dialing });
         assert_eq!(error.to_string(), "a call cannot go from Completed to Dialing");
@@ -122,15 +124,15 @@ mod tests {
     fn an_unanswered_attempt_may_end_with_each_outcome_that_it_can_have() {
         for from in [CallStatus::Dialing, CallStatus::Ringing] {
             for outcome in Outcome::ALL {
-                let of_an_unanswered_one = !matches!(outcome, Outcome::Answered | Outcome::Expired);
+                let possible = !matches!(outcome, Outcome::Answered | Outcome::Expired);
                 let to = outcome.final_status();
-                assert_eq!(from.may_become(to), of_an_unanswered_one, "{from:?} to {to:?} with {outcome:?}");
+                assert_eq!(from.may_become(to), possible, "{from:?} to {to:?} with {outcome:?}");
             }
         }
     }
 
     #[test]
-    fn a_changed_retry_rule_moves_calls_only_between_a_failure_and_a_further_try() {
+    fn a_changed_retry_rule_moves_calls_only_between_a_failure_and_another_attempt() {
         let at_least_once = Retries { count: 1, at_least_once: true, ..Retries::default() };
         for outcome in Outcome::ALL {
             let tally = Tally::default().with(*outcome);

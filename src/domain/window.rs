@@ -1,4 +1,4 @@
-//! Calling windows: the hours in which a queue's calls may be dialed, by the clock of the person called.
+//! Calling windows are the hours in which a queue's calls may be dialed, by the clock of the called person.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -7,62 +7,63 @@ use serde::{Deserialize, Serialize};
 
 use super::time::Millis;
 
+/// The milliseconds of a minute.
 const MINUTE: i64 = 60_000;
-/// The number of minutes in a day.
+/// The minutes of a day.
 pub const DAY_MINUTES: u16 = 24 * 60;
-/// How far ahead an opening is looked for, in milliseconds: a week, and another one for an hour or a day that the first
-/// one skips (clocks go forward over it; Samoa left out all of 30 December 2011), with a day to spare for the change of
-/// the clock itself.
+/// How far ahead the next opening is searched for, in milliseconds: a week; a second one, because a clock may skip an
+/// hour or a day of the first (Samoa skipped all of 30 December 2011); and a day to spare for the change of the clock
+/// itself.
 const HORIZON: i64 = 15 * DAY_MINUTES as i64 * MINUTE;
 
 /// When a queue's calls may be dialed. As JSON it is the column `queues.windows`.
 ///
-/// A window is open while the wall clock of the zone shows a time in it. So if clocks go forward, an hour that is never
-/// shown opens nothing; if they go back, an hour that is shown twice is open twice.
+/// A window is open while the wall clock of the zone shows a time in it. So when clocks go forward, an hour that is
+/// skipped opens nothing; when they go back, an hour that is shown twice is open twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Windows {
-    /// The IANA name, for example `Europe/Berlin`, of the zone of calls that have none of their own. None: UTC.
+    /// The IANA name of the time zone of calls that have none of their own, such as `Europe/Berlin`. None means UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// A call may be dialed in any of these windows; never, if there are none.
+    /// The windows. A call may be dialed while at least one of them is open, so never if there are none.
     pub windows: Vec<Window>,
 }
 
-/// Hours on some days of the week.
+/// A period of the day, on some or all days of the week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
-    /// The days, Monday 1 to Sunday 7, as ISO 8601 counts them; empty: every day.
+    /// The days of the week, from Monday 1 to Sunday 7 (ISO 8601). Empty means every day.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub days: Vec<i8>,
-    /// The first minute of the local day, 0 to 1439.
+    /// The minute of the local day at which the window opens, 0 to 1439.
     pub from: u16,
-    /// The minute at which it closes, above `from`, at most 1440.
+    /// The minute of the local day at which the window closes, above `from`, at most 1440.
     pub to: u16,
 }
 
-/// Returns the time zone with an IANA name, in any case; None if there is no such zone.
+/// Returns the time zone with an IANA name, ignoring case; None if there is no such zone.
 ///
-/// The host's own database takes precedence over the built-in one, because it may be newer.
+/// The host's own database is used before the built-in one, because it may be newer.
 #[must_use]
 pub fn zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok().filter(|zone| !zone.is_unknown())
 }
 
 impl Windows {
-    /// Returns `at` itself if a call may be dialed then, otherwise the next opening; None if there is none.
+    /// Returns `at` itself if a call may be dialed then, otherwise the time of the next opening; None if there is none.
     ///
-    /// `time_zone` is that of the person called, and takes precedence over the queue's. A zone that this host does not
-    /// know is never open, so that no one's phone rings at night because of a missing database.
+    /// `time_zone` is that of the called person, and overrides the queue's. In a zone that this host does not know, no
+    /// window is ever open, so that no phone rings at night because of a missing database.
     #[must_use]
     pub fn next_open(&self, time_zone: Option<&str>, at: Millis) -> Option<Millis> {
         let zone = match time_zone.or(self.time_zone.as_deref()) {
             Some(name) => zone(name)?,
             None => TimeZone::UTC,
         };
-        // Between two changes of a zone's clock, its wall clock runs as time does. So from each moment there is one
-        // step: to the next opening by this clock, or to the clock's change if that is earlier.
+        // Between two changes of a zone's clock, its wall clock runs evenly. So each step goes to the next opening by
+        // this clock, or to the change of the clock if that is earlier.
         let mut now = at;
         while now.0 - at.0 <= HORIZON {
             let time = Timestamp::from_millisecond(now.0).ok()?;
@@ -81,8 +82,8 @@ impl Windows {
         None
     }
 
-    /// Returns the milliseconds from a time on the wall clock to the next opening, if the clock ran on without a
-    /// change.
+    /// Returns the milliseconds from a time on the wall clock to the next opening, as if the clock never changed. It is
+    /// 0 while a window is open, and None if no window ever opens.
     fn wait(&self, local: DateTime) -> Option<i64> {
         let today = local.weekday().to_monday_one_offset();
         let passed = milliseconds_of_day(local);
@@ -91,7 +92,8 @@ impl Windows {
 }
 
 impl Window {
-    /// Returns the milliseconds to its opening `ahead` days from today; 0 while it is open.
+    /// Returns the milliseconds from `passed`, the milliseconds since today's midnight, to the window's opening `ahead`
+    /// days from today. It is 0 while the window is open, and None if the window does not open or has closed that day.
     fn wait(&self, today: i8, passed: i64, ahead: i8) -> Option<i64> {
         let day = (today - 1 + ahead) % 7 + 1;
         if self.from >= self.to || !(self.days.is_empty() || self.days.contains(&day)) {
@@ -138,11 +140,15 @@ mod tests {
     fn a_call_waits_for_the_next_day_that_has_a_window() {
         let office = windows(Some("Europe/Berlin"), &[OFFICE]);
         assert_eq!(office.next_open(None, at("2026-11-25T17:00:00Z")), Some(at("2026-11-26T08:00:00Z")));
-        assert_eq!(office.next_open(None, at("2026-11-27T17:00:00Z")), Some(at("2026-11-30T08:00:00Z")), "a weekend");
+        assert_eq!(
+            office.next_open(None, at("2026-11-27T17:00:00Z")),
+            Some(at("2026-11-30T08:00:00Z")),
+            "no window opens on the weekend"
+        );
     }
 
     #[test]
-    fn the_zone_of_the_person_called_goes_before_the_queues() {
+    fn the_zone_of_the_called_person_overrides_the_queues() {
         let office = windows(Some("Europe/Berlin"), &[OFFICE]);
         let morning = at("2026-11-25T08:30:00Z");
         assert_eq!(office.next_open(Some("America/New_York"), morning), Some(at("2026-11-25T14:00:00Z")));
@@ -150,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_nobody_knows_and_a_list_without_windows_are_never_open() {
+    fn an_unknown_zone_and_a_list_without_windows_are_never_open() {
         let now = at("2026-11-25T11:00:00Z");
         assert_eq!(windows(None, &[OFFICE]).next_open(Some("Mars/Olympus"), now), None);
         assert_eq!(windows(None, &[]).next_open(None, now), None);
@@ -179,19 +185,19 @@ mod tests {
     }
 
     #[test]
-    fn a_day_that_a_zone_left_out_is_no_day() {
+    fn a_day_that_a_zone_skips_opens_nothing() {
         let fridays = windows(Some("Pacific/Apia"), &[(&[5], 9 * 60, 18 * 60)]);
         assert_eq!(fridays.next_open(None, at("2011-12-29T12:00:00Z")), Some(at("2012-01-05T19:00:00Z")));
     }
 
     #[test]
-    fn it_is_written_and_read_as_json() {
+    fn windows_are_read_as_they_were_written() {
         let written = r#"{"time_zone":"Europe/Berlin","windows":[{"days":[1,7],"from":540,"to":1440}]}"#;
         let read: Windows = serde_json::from_str(written).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), written);
     }
 
-    /// What the definition says about one instant.
+    /// Returns true if a window is open at one instant, straight from the definition.
     fn open(windows: &Windows, zone: &TimeZone, at: Millis) -> bool {
         let local = zone.to_datetime(Timestamp::from_millisecond(at.0).unwrap());
         let minute = u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).unwrap();
@@ -208,7 +214,8 @@ mod tests {
     }
 
     proptest! {
-        /// Also zones whose clocks change at midnight, by half an hour, and by quarters.
+        /// The zones include some whose clocks change at midnight, by half an hour, or have an offset in quarters of an
+        /// hour.
         #[test]
         fn the_next_opening_is_the_first_minute_that_the_wall_clock_allows(
             windows in some_windows(),
@@ -216,7 +223,7 @@ mod tests {
                 "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Havana", "Asia/Kathmandu",
                 "Pacific/Chatham", "Africa/Casablanca", "Pacific/Apia",
             ]),
-            // Around the changes of 2026, to the minute.
+            // The minutes of 2026, with that year's changes of the clocks.
             minute in 29_453_760i64..29_979_360,
         ) {
             let zone = zone(name).unwrap();
