@@ -1,8 +1,5 @@
 //! Telephone numbers, which are compared by their digits alone.
 
-/// The fewest and the most digits of a number on a do-not-call list; E.164 allows 15.
-pub const DIGITS: std::ops::RangeInclusive<usize> = 3..=15;
-
 /// The characters that a number may be written with besides its digits.
 pub const SEPARATORS: [char; 6] = ['+', ' ', '-', '.', '(', ')'];
 

@@ -3,28 +3,19 @@
 use super::retry::RetryRule;
 use super::window::Windows;
 
-/// The highest priority; 0 is the lowest.
-pub const MAX_PRIORITY: i32 = 9;
 /// The priority of a queue that has none set.
 pub const DEFAULT_PRIORITY: i32 = 5;
-/// The largest weight; 1 is the smallest.
-pub const MAX_WEIGHT: i32 = 100;
-/// The highest limit of live calls that a queue can have.
-pub const MAX_LIVE_CALLS: i32 = 100_000;
-/// The highest rate that a queue can have, in calls per second.
-pub const MAX_CALLS_PER_SECOND: f64 = 10_000.0;
 
 /// The rules of one queue, besides the simple form of its retry rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueRules {
-    /// The priority, 0 to [`MAX_PRIORITY`]. Queues with a higher one go first.
+    /// The priority, from 0. Queues with a higher one go first.
     pub priority: i32,
-    /// The weight, 1 to [`MAX_WEIGHT`]: the queue's share beside others of its priority.
+    /// The weight, from 1: the queue's share beside others of its priority.
     pub weight: i32,
-    /// How many calls may be live on one server, 1 to [`MAX_LIVE_CALLS`]; None: as many as the server takes.
+    /// How many calls may be live on one server, from 1; None: as many as the server takes.
     pub max_live_calls: Option<i32>,
-    /// How many calls may begin per second on one server, above 0 and at most [`MAX_CALLS_PER_SECOND`]; None: as many
-    /// as the server takes.
+    /// How many calls may begin per second on one server, above 0; None: as many as the server takes.
     pub calls_per_second: Option<f64>,
     /// The retry rules, at most one for each failure.
     pub retry_rules: Vec<RetryRule>,

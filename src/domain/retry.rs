@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::bounds;
 use super::status::Outcome;
 use super::time::Millis;
 
@@ -11,10 +12,10 @@ use super::time::Millis;
 pub const DEFAULT_GAP_SECONDS: i32 = 300;
 
 /// The longest time between two attempts, in seconds, whatever a backoff and a jitter make of it: a week.
-pub const MAX_GAP_SECONDS: i32 = 604_800;
+pub const MAX_GAP_SECONDS: i32 = bounds::RETRY_RULE_DELAY_MAX;
 
 /// The most further attempts: after one outcome, by `retry` and `retry_count`, and after an unknown outcome.
-pub const MAX_RETRIES: i32 = 100;
+pub const MAX_RETRIES: i32 = bounds::QUEUE_ITEM_RETRY_MAX;
 
 /// How one kind of failure is tried again, in place of the simple rule. As JSON it is part of `queues.retry_rules` and
 /// of a call's spec.
