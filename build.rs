@@ -8,6 +8,8 @@ mod default_message;
 mod descriptors;
 #[path = "build/emit.rs"]
 mod emit;
+#[path = "build/field_rules.rs"]
+mod field_rules;
 #[path = "build/http_rule.rs"]
 mod http_rule;
 #[path = "build/routes.rs"]
@@ -41,5 +43,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     code::generate(&compiled)?;
     let services = routes::read(&compiled.pool)?;
     std::fs::write(out.join("routes.rs"), emit::routes(&services))?;
+    std::fs::write(out.join("field_checks.rs"), field_rules::checks(&compiled.pool)?)?;
+    std::fs::write(out.join("bounds.rs"), field_rules::bounds(&compiled.pool)?)?;
     Ok(())
 }

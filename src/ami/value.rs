@@ -32,18 +32,27 @@ impl HeaderValue {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
 
-impl TryFrom<String> for HeaderValue {
-    type Error = InvalidValue;
-
-    fn try_from(text: String) -> Result<Self, InvalidValue> {
+    /// Fails if a text cannot be a value; nothing is copied.
+    ///
+    /// # Errors
+    /// Returns why the text cannot be a value.
+    pub fn check(text: &str) -> Result<(), InvalidValue> {
         if text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             return Err(InvalidValue::LineEnd);
         }
         if text.len() > MAX_BYTES {
             return Err(InvalidValue::TooLong(text.len()));
         }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for HeaderValue {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        Self::check(&text)?;
         Ok(Self(text))
     }
 }

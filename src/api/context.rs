@@ -1,4 +1,4 @@
-//! What is known of a request all the way down: its id, and in which protocol it is answered.
+//! The context of a request, which all code that serves it can read: its id and its protocol.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -7,24 +7,24 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-/// The header that carries the request's id, both ways.
+/// The header that carries the id of a request, in the request and in the answer.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id that is taken over from a caller, in bytes.
+/// The longest id that is accepted from a caller, in bytes.
 const MAX_REQUEST_ID: usize = 128;
 
-/// A request's id; in its extensions too.
+/// The id of a request, which is also in its extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
-/// How a fault is told to the caller.
+/// The protocol in which the caller is told of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// A status line and the error body.
+    /// REST has a status line and an error body.
     Rest,
-    /// Trailers in place of headers.
+    /// gRPC has trailers in place of headers.
     Grpc,
-    /// The same, named as gRPC-web.
+    /// gRPC-web answers like gRPC, with another content type.
     GrpcWeb,
 }
 
@@ -39,7 +39,7 @@ tokio::task_local! {
 }
 
 impl RequestId {
-    /// The caller's own id if it is 1 to 128 visible ASCII characters, else a new one that sorts by time.
+    /// Returns the caller's own id if it has 1 to 128 visible ASCII characters, else a new one that sorts by time.
     fn of(headers: &HeaderMap) -> Self {
         let own = headers.get(X_REQUEST_ID).filter(|id| {
             let id = id.as_bytes();
@@ -52,7 +52,7 @@ impl RequestId {
         Self(id)
     }
 
-    /// As in the header.
+    /// Returns the id as it is in the header.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
@@ -60,7 +60,7 @@ impl RequestId {
 }
 
 impl Protocol {
-    /// By the content type, which is how gRPC and gRPC-web tell themselves.
+    /// Returns the protocol of a request, which its content type tells.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         let content_type = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
@@ -74,19 +74,19 @@ impl Protocol {
     }
 }
 
-/// The id of the request that the current task serves; empty outside of one.
+/// Returns the id of the request that the current task serves; empty if it serves none.
 #[must_use]
 pub fn request_id() -> String {
     CONTEXT.try_with(|context| context.id.as_str().to_owned()).unwrap_or_default()
 }
 
-/// The protocol of the request that the current task serves.
+/// Returns the protocol of the request that the current task serves; REST if it serves none.
 #[must_use]
 pub fn protocol() -> Protocol {
     CONTEXT.try_with(|context| context.protocol).unwrap_or(Protocol::Rest)
 }
 
-/// The one path that ends in a person's number ends before it in the log.
+/// Returns a path for the log, without the telephone number in which some paths end.
 fn without_number(path: &str) -> &str {
     match path.find("/do-not-call/") {
         Some(at) => path.get(..at + "/do-not-call/".len()).unwrap_or(path),
@@ -94,9 +94,9 @@ fn without_number(path: &str) -> &str {
     }
 }
 
-/// The outermost layer: gives each request its id, a log span and a context, and each answer the id.
+/// The outermost layer, which gives each request an id, a log span and a context, and each answer the id.
 ///
-/// The span holds no query and no header, because those hold numbers of people and keys.
+/// The span has no query and no header, because they hold telephone numbers and keys.
 pub async fn layer(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
     let protocol = Protocol::of(request.headers());

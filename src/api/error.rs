@@ -1,4 +1,4 @@
-//! Every way in which a request can fail, and its one translation into a google.rpc status.
+//! Every way in which a request can fail, and the one place that turns it into a google.rpc status.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -11,117 +11,117 @@ use tonic_types::{ErrorDetails, StatusExt};
 use crate::api::context;
 use crate::api::field_violation::FieldViolation;
 
-/// `domain` of every `google.rpc.ErrorInfo`.
+/// The `domain` of every `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "trunkline";
 
-/// Why a request was not served.
+/// The reason why a request failed.
 ///
-/// Its text is the message that the caller sees. gRPC and REST both tell what [`Status::from`] makes of it, so that they
-/// cannot differ.
+/// Its text is the message that the caller sees. gRPC and REST both send the status that [`Status::from`] makes of it, so
+/// that they cannot differ.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Fields break rules, at least one and at most 50.
+    /// Fields of the request break rules; the list has 1 to 50 of them.
     #[error("{}", first(.0))]
     InvalidArgument(Vec<FieldViolation>),
-    /// The request cannot be read at all, as JSON that is none; the text says why and where.
+    /// The request cannot be read, for example because it is not JSON; the text says why, and at which line and column.
     #[error("{0}")]
     Malformed(String),
-    /// What was named does not exist, or is another client's: the caller cannot tell which. As `queue 12`.
+    /// The resource, as `queue 12`, does not exist or belongs to another client; the caller cannot tell which.
     #[error("{0} not found")]
     NotFound(String),
-    /// It exists already with other content.
+    /// The resource exists already with other content.
     #[error("{message}")]
     AlreadyExists {
-        /// What exists where, for people.
+        /// A description for people of what exists, and where.
         message: String,
-        /// The same for programs, as `queue_id` and `12`.
+        /// The same for programs, as pairs such as `queue_id` and `12`.
         metadata: Vec<(&'static str, String)>,
     },
-    /// The state of things does not allow it, and waiting does not help.
+    /// The current state of the resource does not allow the request, and waiting does not help.
     #[error("{message}")]
     FailedPrecondition {
-        /// For programs.
+        /// The reason, for programs.
         reason: Reason,
-        /// For people.
+        /// A description, for people.
         message: String,
     },
-    /// No key, or none that is valid: one text for all, so that guessing learns nothing.
+    /// The request has no valid key. There is one text for all cases, so that guessing reveals nothing.
     #[error("missing or invalid API key")]
     Unauthenticated,
-    /// The key is valid and may not do this.
+    /// The key is valid, but does not allow the request.
     #[error("{0}")]
     Forbidden(String),
-    /// Fields ask for what the client may not use.
+    /// Fields of the request name something that the client may not use.
     #[error("{}", first(.0))]
     PermissionDenied(Vec<FieldViolation>),
-    /// A limit is reached.
+    /// A limit of the client is reached.
     #[error("limit {limit} is reached")]
     ResourceExhausted {
-        /// As in the client's limits.
+        /// The name of the limit, as in the client's limits.
         limit: &'static str,
-        /// When another try may succeed.
+        /// The time after which another try may succeed.
         retry_after: Duration,
     },
-    /// The server cannot serve now, as `the store cannot be reached`.
+    /// The server cannot serve requests now.
     #[error("{message}")]
     Unavailable {
-        /// Why.
+        /// The reason, as `the store cannot be reached`.
         message: String,
-        /// When another try may succeed.
+        /// The time after which another try may succeed.
         retry_after: Duration,
     },
-    /// Somebody else does the same at the same time.
+    /// Another request does the same at the same time.
     #[error("{0}")]
     Aborted(String),
-    /// A cursor beyond the last event.
+    /// A cursor is greater than that of the last event.
     #[error("{0}")]
     OutOfRange(String),
-    /// It took too long; it may have happened or not.
-    #[error("not done in time")]
+    /// The request took too long, and may have taken effect or not.
+    #[error("the request took too long and was stopped; it may have taken effect")]
     DeadlineExceeded,
-    /// No such path. Only over HTTP.
+    /// The path does not exist; only over HTTP.
     #[error("no such path: {0}")]
     NoSuchPath(String),
-    /// No such service or method, as gRPC tells an unknown path.
+    /// The service or the method does not exist; only over gRPC.
     #[error("no such method: {0}")]
     NoSuchMethod(String),
-    /// The path exists, with other methods; they are in `Allow`. Only over HTTP.
+    /// The path exists with other methods, which the header `Allow` lists; only over HTTP.
     #[error("method not allowed")]
     MethodNotAllowed,
-    /// The body is too large. Only over HTTP.
+    /// The body is too large; only over HTTP.
     #[error("the body is larger than {limit} bytes")]
     BodyTooLarge {
-        /// In bytes, after decompression.
+        /// The most bytes after decompression.
         limit: usize,
     },
-    /// The body is not what its headers have to say. Only over HTTP.
+    /// The headers do not announce a body that can be read; only over HTTP.
     #[error("{0}")]
     UnsupportedMediaType(&'static str),
-    /// A fault of ours. The caller learns the request's id only; the log has the rest.
+    /// The server has a fault. The caller learns only the id of the request; the log has the rest.
     #[error("internal error, request id {}", context::request_id())]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
 }
 
-/// What a program can tell failures of one code apart by: `reason` in `google.rpc.ErrorInfo`.
+/// The `reason` in `google.rpc.ErrorInfo`, by which programs tell failures of one code apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// A batch was sent to a queue that its client has completed.
     QueueCompleted,
     /// Calls were sent to the queue of a quick call, which takes no other.
     QueueKind,
-    /// The call stands where what was asked of it cannot be done.
+    /// The status of the call does not allow the request.
     CallStatus,
-    /// Calls wait for a server that is to be removed, or live on it.
+    /// Calls wait for the server that is to be removed, or are live on it.
     ServerInUse,
-    /// Something of that name or number exists with other content.
+    /// A resource of that name or number exists with other content.
     ContentDiffers,
-    /// A limit is reached; its name is in the metadata.
+    /// A limit is reached; the metadata has its name.
     LimitReached,
-    /// HTTP 405.
+    /// The path does not take the HTTP method (405).
     MethodNotAllowed,
-    /// HTTP 413.
+    /// The body is too large (413).
     BodyTooLarge,
-    /// HTTP 415.
+    /// The type or encoding of the body is not supported (415).
     UnsupportedMediaType,
 }
 
@@ -138,7 +138,7 @@ impl Reason {
         Self::UnsupportedMediaType,
     ];
 
-    /// As in `ErrorInfo`.
+    /// Returns the reason as it is written in `ErrorInfo`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -154,7 +154,7 @@ impl Reason {
         }
     }
 
-    /// The HTTP status where the contract wants another one than the code's own.
+    /// Returns the HTTP status of the reason, if the contract wants another one than that of the code.
     const fn http_status(self) -> Option<StatusCode> {
         match self {
             Self::QueueCompleted | Self::QueueKind | Self::CallStatus | Self::ServerInUse => Some(StatusCode::CONFLICT),
@@ -167,12 +167,12 @@ impl Reason {
 }
 
 impl Error {
-    /// One broken rule, where a request can break only that one.
+    /// Makes an error with one broken rule, for checks that stop at the first one.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::InvalidArgument(vec![FieldViolation { field: field.into(), message: message.into() }])
     }
 
-    /// A fault of ours, with what caused it.
+    /// Makes an error for a fault of the server, with its cause.
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Internal(source.into())
     }
@@ -187,8 +187,8 @@ impl Error {
             Self::Forbidden(_) | Self::PermissionDenied(_) => Code::PermissionDenied,
             Self::ResourceExhausted { .. } => Code::ResourceExhausted,
             Self::Unavailable { .. } => Code::Unavailable,
-            // tonic refuses a message that is too large with the same code.
             Self::Aborted(_) => Code::Aborted,
+            // tonic refuses a message that is too large with the same code.
             Self::OutOfRange(_) | Self::BodyTooLarge { .. } => Code::OutOfRange,
             Self::DeadlineExceeded => Code::DeadlineExceeded,
             Self::MethodNotAllowed | Self::NoSuchMethod(_) => Code::Unimplemented,
@@ -245,7 +245,7 @@ impl From<Error> for Status {
     }
 }
 
-/// The HTTP status of a google.rpc status: that of its code, unless its reason has one of its own.
+/// Returns the HTTP status of a google.rpc status: that of its code, unless its reason has one of its own.
 #[must_use]
 pub fn http_status(code: Code, reason: Option<&str>) -> StatusCode {
     let own = Reason::ALL.into_iter().find(|known| Some(known.as_str()) == reason).and_then(Reason::http_status);
@@ -257,7 +257,7 @@ pub fn http_status(code: Code, reason: Option<&str>) -> StatusCode {
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
         Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
-        // "Client closed request": nginx's, and google.rpc's mapping.
+        // This is nginx's "client closed request", and what google.rpc maps the code to.
         Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
         Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

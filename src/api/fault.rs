@@ -1,4 +1,4 @@
-//! A google.rpc status as an answer: the REST error body, or gRPC's trailers.
+//! Turns a google.rpc status into an answer: the error body of REST, or the trailers of gRPC.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ use crate::api::Error;
 use crate::api::context::{self, Protocol};
 use crate::api::error::http_status;
 
-/// The body of every answer over HTTP that is no success.
+/// The body of every answer over HTTP that is not a success.
 #[derive(Debug, Serialize)]
 struct ErrorBody {
     message: String,
@@ -43,7 +43,7 @@ pub fn respond(error: Error) -> Response {
     }
 }
 
-/// The answer over REST.
+/// Makes the answer over REST.
 #[must_use]
 pub fn rest(status: &Status) -> Response {
     let details = status.get_error_details();
@@ -57,7 +57,7 @@ pub fn rest(status: &Status) -> Response {
     response
 }
 
-/// The error body as JSON text, for a stream that fails when its status line is long gone.
+/// Writes the error body as JSON text, for a stream that fails after its status line was sent.
 #[must_use]
 pub fn event(status: &Status) -> String {
     serde_json::to_string(&body(status)).unwrap_or_default()
@@ -79,7 +79,7 @@ fn body(status: &Status) -> ErrorBody {
     }
 }
 
-/// A code's name in google.rpc.
+/// Returns the name of a code in google.rpc.
 pub const fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",

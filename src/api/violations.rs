@@ -3,14 +3,15 @@
 use std::fmt;
 
 use crate::api::error::Error;
+use crate::api::field_order;
 use crate::api::field_violation::FieldViolation;
 
-/// How many broken rules one answer lists at most; the rest of them is not even looked at.
+/// The most broken rules that one answer lists; checking stops when there are so many.
 pub const MAX_VIOLATIONS: usize = 50;
 
-/// Where validation stands in a request, as a chain of borrowed steps on the stack.
+/// The place in a request that is being checked, as a chain of borrowed steps on the stack.
 ///
-/// Walking a thousand valid items allocates nothing: only a violation writes its path out.
+/// Checking a thousand valid items allocates nothing: only a violation writes its path out.
 #[derive(Debug, Clone, Copy)]
 pub struct At<'a> {
     parent: Option<&'a Self>,
@@ -24,7 +25,7 @@ enum Step<'a> {
     Index(usize),
 }
 
-/// The broken rules found so far.
+/// The broken rules that were found so far.
 ///
 /// ```
 /// use trunkline::api::{At, Violations};
@@ -35,32 +36,34 @@ enum Step<'a> {
 /// violations.required(&item.then("action").then("Channel"));
 /// assert_eq!(violations.finish().unwrap_err().to_string(), "data[0].action.Channel: required");
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Violations {
+    /// The full name of the message whose fields give the order; None keeps the order in which rules were checked.
+    message: Option<&'static str>,
     invalid: Vec<FieldViolation>,
     denied: Vec<FieldViolation>,
 }
 
 impl<'a> At<'a> {
-    /// The request as a whole.
+    /// Stands for the request as a whole.
     #[must_use]
     pub const fn root() -> Self {
         At { parent: None, step: Step::Root }
     }
 
-    /// A field of the request itself.
+    /// Stands for a field of the request itself.
     #[must_use]
     pub const fn field(name: &'a str) -> Self {
         At { parent: None, step: Step::Field(name) }
     }
 
-    /// A field of the message here.
+    /// Stands for a field of the message here.
     #[must_use]
     pub const fn then(&'a self, name: &'a str) -> Self {
         At { parent: Some(self), step: Step::Field(name) }
     }
 
-    /// An element of the list here, from 0.
+    /// Stands for an element of the list here, counted from 0.
     #[must_use]
     pub const fn index(&'a self, index: usize) -> Self {
         At { parent: Some(self), step: Step::Index(index) }
@@ -83,43 +86,83 @@ impl fmt::Display for At<'_> {
 }
 
 impl Violations {
-    /// Notes a rule that a value breaks: INVALID_ARGUMENT.
+    /// Makes an empty list that will be in the order of the fields of a message, given by its full name.
+    #[must_use]
+    pub fn in_order_of(message: &'static str) -> Self {
+        Self { message: Some(message), ..Self::default() }
+    }
+
+    /// Notes a rule that a value breaks; the request fails with INVALID_ARGUMENT.
     pub fn invalid(&mut self, at: &At<'_>, message: impl fmt::Display) {
         note(&mut self.invalid, at, &message);
     }
 
-    /// Notes a field that has to be there and is not.
+    /// Notes the same unless the value is known to be wrong already, and so is no surprise to a further check.
+    pub fn invalid_if_new(&mut self, at: &At<'_>, message: impl fmt::Display) {
+        if !self.has(at) {
+            self.invalid(at, message);
+        }
+    }
+
+    /// Notes a field that must be given and is not.
     pub fn required(&mut self, at: &At<'_>) {
         self.invalid(at, "required");
     }
 
-    /// Notes a value that the caller may not use: PERMISSION_DENIED, unless something is invalid too.
+    /// Notes a value that the caller may not use; the request fails with PERMISSION_DENIED if nothing in it is invalid.
     pub fn denied(&mut self, at: &At<'_>, message: impl fmt::Display) {
         note(&mut self.denied, at, &message);
     }
 
-    /// Whether further violations would not be listed, so that looking for them is in vain.
+    /// Returns true if nothing was noted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.invalid.is_empty() && self.denied.is_empty()
+    }
+
+    /// Returns true if a value is known to be invalid.
+    #[must_use]
+    pub fn has(&self, at: &At<'_>) -> bool {
+        if self.invalid.is_empty() {
+            return false;
+        }
+        let field = at.to_string();
+        self.invalid.iter().any(|violation| violation.field == field)
+    }
+
+    /// Returns true if further violations would not be listed, so that there is no need to look for them.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.invalid.len() >= MAX_VIOLATIONS
     }
 
-    /// The answer to the request, if anything was noted.
+    /// Fails if anything was noted.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] with all that is invalid, else [`Error::PermissionDenied`] with all that is denied.
+    /// Returns [`Error::InvalidArgument`] with all that is invalid, else [`Error::PermissionDenied`] with all that is
+    /// denied.
     pub fn finish(self) -> Result<(), Error> {
-        match (self.invalid.is_empty(), self.denied.is_empty()) {
+        let Self { message, mut invalid, mut denied } = self;
+        for list in [&mut invalid, &mut denied] {
+            if let Some(message) = message {
+                list.sort_by_cached_key(|violation| field_order::place(message, &violation.field));
+            }
+        }
+        match (invalid.is_empty(), denied.is_empty()) {
             (true, true) => Ok(()),
-            (false, _) => Err(Error::InvalidArgument(self.invalid)),
-            (true, false) => Err(Error::PermissionDenied(self.denied)),
+            (false, _) => Err(Error::InvalidArgument(invalid)),
+            (true, false) => Err(Error::PermissionDenied(denied)),
         }
     }
 }
 
+/// Adds a violation, unless the list is full or has it already: two checks may find the same fault.
 fn note(list: &mut Vec<FieldViolation>, at: &At<'_>, message: &dyn fmt::Display) {
     if list.len() < MAX_VIOLATIONS {
-        list.push(FieldViolation { field: at.to_string(), message: message.to_string() });
+        let violation = FieldViolation { field: at.to_string(), message: message.to_string() };
+        if !list.contains(&violation) {
+            list.push(violation);
+        }
     }
 }
 
@@ -155,6 +198,18 @@ mod tests {
         violations.denied(&At::field("a"), "not granted");
         violations.required(&At::field("b"));
         assert!(matches!(violations.finish(), Err(Error::InvalidArgument(list)) if list.len() == 1));
+    }
+
+    #[test]
+    fn violations_of_a_message_are_in_the_order_of_its_fields() {
+        let mut violations = Violations::in_order_of("trunkline.v1.UpdateQueueRequest");
+        for name in ["retry_gap", "queue_id", "retry_count"] {
+            violations.invalid_if_new(&At::field(name), "first");
+            violations.invalid_if_new(&At::field(name), "second");
+        }
+        let Err(Error::InvalidArgument(list)) = violations.finish() else { panic!("violations were noted") };
+        let told: Vec<_> = list.iter().map(|one| (one.field.as_str(), one.message.as_str())).collect();
+        assert_eq!(told, [("queue_id", "first"), ("retry_count", "first"), ("retry_gap", "first")]);
     }
 
     #[test]

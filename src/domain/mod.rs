@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod attempt;
 pub mod backoff;
+pub mod bounds;
 pub mod cause;
 pub mod cdr;
 pub mod commit;

@@ -1,8 +1,5 @@
 //! Reads telephone numbers, which are compared by their digits alone.
 
-/// How many digits a number on a do-not-call list has. E.164 allows at most 15.
-pub const DIGITS: std::ops::RangeInclusive<usize> = 3..=15;
-
 /// The characters besides digits that a number may be written with.
 pub const SEPARATORS: [char; 6] = ['+', ' ', '-', '.', '(', ')'];
 

@@ -3,28 +3,19 @@
 use super::retry::RetryRule;
 use super::window::Windows;
 
-/// The highest priority of a queue. The lowest is 0.
-pub const MAX_PRIORITY: i32 = 9;
 /// The priority of a queue that was not given one.
 pub const DEFAULT_PRIORITY: i32 = 5;
-/// The largest weight of a queue. The smallest is 1.
-pub const MAX_WEIGHT: i32 = 100;
-/// The largest limit on a queue's live calls on one server.
-pub const MAX_LIVE_CALLS: i32 = 100_000;
-/// The largest limit on a queue's calls per second on one server.
-pub const MAX_CALLS_PER_SECOND: f64 = 10_000.0;
 
 /// The rules of one queue, except for `retry`, `retry_count` and `retry_gap`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueRules {
-    /// The priority, 0 to [`MAX_PRIORITY`]. Queues of a higher one go first.
+    /// The priority, from 0. Queues of a higher one go first.
     pub priority: i32,
-    /// The share of calls that the queue gets among queues of the same priority, 1 to [`MAX_WEIGHT`].
+    /// The share of calls that the queue gets among queues of the same priority, from 1.
     pub weight: i32,
-    /// How many calls may be live on one server, 1 to [`MAX_LIVE_CALLS`]. None if only the limits of the server apply.
+    /// How many calls may be live on one server, from 1. None if only the limits of the server apply.
     pub max_live_calls: Option<i32>,
-    /// How many calls may begin per second on one server, above 0, at most [`MAX_CALLS_PER_SECOND`]. None if only the
-    /// limits of the server apply.
+    /// How many calls may begin per second on one server, above 0. None if only the limits of the server apply.
     pub calls_per_second: Option<f64>,
     /// How each kind of failure is retried, with at most one rule for each.
     pub retry_rules: Vec<RetryRule>,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::bounds;
 use super::status::Outcome;
 use super::time::Millis;
 
@@ -12,11 +13,11 @@ pub const DEFAULT_GAP_SECONDS: i32 = 300;
 
 /// The largest gap between two attempts in seconds, which is a week. It also bounds what backoff and jitter make of a
 /// delay.
-pub const MAX_GAP_SECONDS: i32 = 604_800;
+pub const MAX_GAP_SECONDS: i32 = bounds::RETRY_RULE_DELAY_MAX;
 
 /// The largest number of further attempts that a rule, `retry` or `retry_count` may allow, and the largest number after
 /// an unknown result.
-pub const MAX_RETRIES: i32 = 100;
+pub const MAX_RETRIES: i32 = bounds::QUEUE_ITEM_RETRY_MAX;
 
 /// How calls are retried after one kind of failure. For its outcome, the rule overrides `retry`, `retry_count` and
 /// `retry_gap`. As JSON it is in the columns `queues.retry_rules` and `calls.plan`.

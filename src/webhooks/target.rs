@@ -12,7 +12,7 @@ use http::uri::Scheme;
 use tokio::net::{TcpStream, lookup_host};
 
 /// The maximum length of a URL, in characters.
-pub const LONGEST: usize = 2000;
+pub const LONGEST: usize = crate::domain::bounds::CREATE_WEBHOOK_REQUEST_URL_MAX_LENGTH;
 
 /// Metadata services that are not at link-local addresses: AWS over IPv6, Alibaba Cloud, Oracle Cloud.
 const METADATA: [IpAddr; 3] = [

@@ -18,6 +18,7 @@ mod support;
 mod calls;
 mod documents;
 mod envelope;
+mod field_rules;
 mod headers;
 mod limits;
 mod paths;

@@ -10,7 +10,7 @@ use super::{convert, insert};
 use crate::api::auth::{Caller, CallerKind};
 use crate::api::validate::batch::content;
 use crate::api::validate::{Rules, quick};
-use crate::api::{Error, Reason};
+use crate::api::{Error, Reason, fields};
 use crate::domain::end_request::EndRequest;
 use crate::domain::ids::CallId;
 use crate::domain::status::CallStatus;
@@ -66,6 +66,7 @@ impl pb::call_service_server::CallService for Calls {
         let client_id = whose(Caller::of(&request)?);
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
+            fields::check(&request)?;
             let id = call_id(&request.call_id)?;
             let mut conn = app.db.read().await?;
             let call = calls::get(&mut conn, client_id, id).await?;
@@ -87,6 +88,7 @@ impl pb::call_service_server::CallService for Calls {
         let client_id = whose(Caller::of(&request)?);
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
+            fields::check(&request)?;
             let call = request.call_id.as_deref().map(call_id).transpose()?;
             let filter = Filter { client_id, queue_id: request.queue_id, call };
             watch::watch(&app, filter, request.after).await
@@ -101,6 +103,7 @@ impl pb::call_service_server::CallService for Calls {
         let client_id = whose(Caller::of(&request)?);
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
+            fields::check(&request)?;
             let call = end(&app, client_id, &request.call_id, EndRequest::Cancel).await?;
             Ok(pb::CancelCallResponse { call: Some(call) })
         })
@@ -114,6 +117,7 @@ impl pb::call_service_server::CallService for Calls {
         let client_id = whose(Caller::of(&request)?);
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
+            fields::check(&request)?;
             let call = end(&app, client_id, &request.call_id, EndRequest::HangUp).await?;
             Ok(pb::HangupCallResponse { call: Some(call) })
         })
@@ -187,6 +191,7 @@ fn whose(caller: &Caller) -> Option<i64> {
     }
 }
 
+/// Reads the id of a call, which has been checked.
 fn call_id(text: &str) -> Result<CallId, Error> {
-    text.parse().map_err(|_| Error::invalid("call_id", "must be a UUID"))
+    text.parse().map_err(Error::internal)
 }

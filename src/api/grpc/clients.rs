@@ -5,9 +5,9 @@ use tonic::{Request, Response, Status};
 use super::app::App;
 use super::convert;
 use super::unary::run_to_completion;
-use crate::api::Error;
 use crate::api::auth::{Caller, CallerKind};
 use crate::api::validate::{do_not_call as rules, paging::Page};
+use crate::api::{Error, fields};
 use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::{clients, do_not_call};
@@ -48,7 +48,8 @@ impl pb::client_service_server::ClientService for Clients {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
-            let page = Page::new(request.page, request.page_size)?;
+            fields::check(&request)?;
+            let page = Page::new(request.page, request.page_size);
             let mut conn = app.db.read().await?;
             let (found, count) = do_not_call::list(&mut conn, client_id, page.offset(), page.limit()).await?;
             let results = found.into_iter().map(convert::do_not_call).collect();
@@ -64,7 +65,8 @@ impl pb::client_service_server::ClientService for Clients {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
-            let numbers = rules::numbers(&request.numbers)?;
+            fields::check(&request)?;
+            let numbers = rules::numbers(request.numbers);
             let mut tx = app.db.begin().await?;
             let added = do_not_call::add(&mut tx, client_id, &numbers, Millis::now()).await?;
             tx.commit().await?;
@@ -80,7 +82,8 @@ impl pb::client_service_server::ClientService for Clients {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
-            let number = rules::number(&request.number)?;
+            fields::check(&request)?;
+            let number = rules::digits(&request.number);
             let mut tx = app.db.begin().await?;
             if !do_not_call::remove(&mut tx, client_id, &number).await? {
                 tx.rollback().await?;

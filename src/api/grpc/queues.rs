@@ -10,8 +10,7 @@ use super::{convert, explain, insert, stream_items};
 use crate::api::auth::Caller;
 use crate::api::rest::ParseWarnings;
 use crate::api::validate::{Rules, batch, filters, rules};
-use crate::api::{At, Error, Violations};
-use crate::domain::retry::{MAX_GAP_SECONDS, MAX_RETRIES};
+use crate::api::{At, Error, fields};
 use crate::domain::status::QueueStatus;
 use crate::domain::time::Millis;
 use crate::pb;
@@ -143,8 +142,10 @@ impl pb::queue_service_server::QueueService for Queues {
         request: Request<pb::ExplainQueueRequest>,
     ) -> Result<Response<pb::ExplainQueueResponse>, Status> {
         let client_id = Caller::of(&request)?.client_id()?;
-        let (app, queue_id) = (self.0.clone(), request.into_inner().queue_id);
+        let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
+            fields::check(&request)?;
+            let queue_id = request.queue_id;
             let queue = queues::get(&mut app.db.read().await?, client_id, queue_id).await?;
             explain::queue(&app, &queue.ok_or_else(|| no_queue(queue_id))?).await
         })
@@ -155,6 +156,7 @@ impl pb::queue_service_server::QueueService for Queues {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
+            fields::check(&request)?;
             let queue = read(&mut app.db.read().await?, client_id, request.queue_id).await?;
             Ok(pb::GetQueueResponse { queue: Some(queue) })
         })
@@ -166,8 +168,10 @@ impl pb::queue_service_server::QueueService for Queues {
         request: Request<pb::GetQueueRulesRequest>,
     ) -> Result<Response<pb::GetQueueRulesResponse>, Status> {
         let client_id = Caller::of(&request)?.client_id()?;
-        let (app, id) = (self.0.clone(), request.into_inner().queue_id);
+        let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
+            fields::check(&request)?;
+            let id = request.queue_id;
             let rules = queue_rules::get(&mut app.db.read().await?, client_id, id).await?;
             let rules = rules.ok_or_else(|| no_queue(id))?;
             Ok(pb::GetQueueRulesResponse { rules: Some(convert::queue_rules(&rules)) })
@@ -258,19 +262,13 @@ fn answer(
 }
 
 fn update(request: &pb::UpdateQueueRequest) -> Result<QueueUpdate, Error> {
-    let mut violations = Violations::default();
-    let status = filters::queue_status(request.queue_status)?;
-    if request.retry_count.is_some_and(|count| !(0..=MAX_RETRIES).contains(&count)) {
-        violations.invalid(&At::field("retry_count"), format_args!("must be 0 to {MAX_RETRIES}"));
-    }
-    if request.retry_gap.is_some_and(|gap| !(0..=MAX_GAP_SECONDS).contains(&gap)) {
-        violations.invalid(&At::field("retry_gap"), format_args!("must be 0 to {MAX_GAP_SECONDS} seconds"));
-    }
+    let mut violations = fields::violations(request);
+    let status = filters::known(request.queue_status, "queue_status", &mut violations);
     let update =
         QueueUpdate { status, retry: request.retry, retry_count: request.retry_count, retry_gap: request.retry_gap };
     if update.is_empty() {
         let fields = "at least one of queue_status, retry, retry_count and retry_gap is required";
-        violations.invalid(&At::field("queue_status"), fields);
+        violations.invalid_if_new(&At::field("queue_status"), fields);
     }
     violations.finish()?;
     Ok(update)

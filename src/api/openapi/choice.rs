@@ -4,7 +4,7 @@ use prost_reflect::{Kind, MessageDescriptor};
 
 use crate::api::openapi::node::{Node, Object, list, of_type};
 use crate::api::openapi::options;
-use crate::api::rest::field_rules::json_field;
+use crate::api::rest::json_form::json_field;
 use crate::api::rest::type_errors::TIMESTAMP;
 use crate::pb::{FieldChoice, FieldSet};
 

@@ -10,6 +10,7 @@ use crate::api::openapi::source::Source;
 use crate::api::openapi::way::Way;
 use crate::api::openapi::{answers, options, value};
 use crate::api::rest::Endpoint;
+use crate::api::validate::quick::MAX_KEY;
 use crate::pb::FieldRule;
 
 /// Returns the operation of an endpoint, which serves `method`.
@@ -71,7 +72,7 @@ fn parameters(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut C
     if options::rest(method).idempotency_key {
         let text = "A text that the client chooses. A request with the same key and the same body within 24 hours gets \
                     the first response again; the same key with another body gets 409.";
-        let rule = FieldRule { min_length: Some(1), max_length: Some(255), ..Default::default() };
+        let rule = FieldRule { min_length: Some(1), max_length: i32::try_from(MAX_KEY).ok(), ..Default::default() };
         parameters.push(header(
             "Idempotency-Key",
             text,

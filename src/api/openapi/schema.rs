@@ -9,7 +9,7 @@ use crate::api::openapi::comments::Commented as _;
 use crate::api::openapi::node::{Node, Object, list, of_type, reference};
 use crate::api::openapi::way::Way;
 use crate::api::openapi::{choice, options, value};
-use crate::api::rest::field_rules::{FieldRule as Written, enum_values, rule_of};
+use crate::api::rest::json_form::{JsonForm, enum_values, form_of};
 use crate::api::rest::type_errors::TIMESTAMP;
 use crate::pb::FieldRule;
 
@@ -71,7 +71,7 @@ fn is_required(field: &FieldDescriptor, way: Way) -> bool {
         Way::Request => options::rule(field).required,
         // These are the fields that the transcoding always writes.
         Way::Answer => {
-            !field.supports_presence() && !matches!(rule_of(field), Some(Written::Enum | Written::OmitEmpty))
+            !field.supports_presence() && !matches!(form_of(field), Some(JsonForm::Enum | JsonForm::OmitEmpty))
         }
     }
 }

@@ -5,11 +5,15 @@ use prost_reflect::Kind;
 use crate::ami::MAX_BYTES;
 use crate::api::openapi::node::{Object, list};
 use crate::api::openapi::way::Way;
-use crate::api::rest::field_rules::enum_names;
+use crate::api::rest::json_form::enum_names;
 use crate::pb::FieldRule;
 
 /// Matches a text that Asterisk takes literally: one without line ends, NUL, `${` and `$[`.
 const PLAIN: &str = r"^([^$\r\n\u0000]|\$+[^${\[\r\n\u0000])*\$*$";
+
+/// Matches the characters that a telephone number may be written with besides its digits
+/// (`domain::number::SEPARATORS`).
+const SEPARATORS: &str = "[ ().+-]*";
 
 /// Returns the schema of values of a kind under a rule. The only kind of message that it takes is `Timestamp`.
 pub fn schema(kind: &Kind, rule: &FieldRule, way: Way) -> Object {
@@ -56,12 +60,23 @@ fn text(rule: &FieldRule, way: Way) -> Object {
     if !rule.only.is_empty() {
         return values(&rule.only);
     }
-    let pattern = if rule.plain { PLAIN } else { rule.pattern.as_str() };
     let fewest = rule.min_length.or((rule.plain || rule.required).then_some(1));
-    let most = rule.max_length.map_or(rule.plain.then_some(MAX_BYTES), |most| usize::try_from(most).ok());
+    // A character has at least one byte.
+    let most = rule.max_length.or(rule.max_bytes);
+    let most = most.map_or(rule.plain.then_some(MAX_BYTES), |most| usize::try_from(most).ok());
     schema
         .with_some("format", format)
         .with_some("minLength", fewest)
         .with_some("maxLength", most)
-        .with_text("pattern", pattern)
+        .with_text("pattern", &pattern(rule))
+}
+
+fn pattern(rule: &FieldRule) -> String {
+    match (rule.min_digits, rule.max_digits) {
+        (Some(fewest), Some(most)) => format!("^{SEPARATORS}([0-9]{SEPARATORS}){{{fewest},{most}}}$"),
+        _ if !rule.pattern.is_empty() => rule.pattern.clone(),
+        _ if !rule.allowed.is_empty() => format!("^[{}]*$", rule.allowed),
+        _ if rule.plain => PLAIN.to_owned(),
+        _ => String::new(),
+    }
 }

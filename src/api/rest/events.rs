@@ -1,4 +1,4 @@
-//! A stream of messages as Server-Sent Events.
+//! Streams of messages as Server-Sent Events.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use tonic::Status;
 use crate::api::rest::write;
 use crate::api::{Error, fault};
 
-/// How often an idle stream sends a comment, so that proxies keep it and a lost connection is noticed.
+/// The time between two comments in an idle stream, which keep proxies from closing it and reveal a lost connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// How long the first message may hold back the status line, so that an error in its place is an HTTP error.
+/// The longest time that the status line waits for the first message, so that an error in its place is an HTTP error.
 const FIRST_MESSAGE: Duration = Duration::from_millis(250);
 
-/// The answer that `messages` make: `pick` takes the cursor (0: none) and the data from each.
+/// Makes an answer from `messages`; `pick` returns the cursor (0 if there is none) and the data of each message.
 ///
 /// # Errors
-/// The stream's own, if it begins with it. A later one becomes the last event, `error`.
+/// Returns the error with which the stream begins, if it does. A later error becomes the last event, `error`.
 pub async fn answer<Res, Data: Serialize>(
     messages: impl Stream<Item = Result<Res, Status>> + Send + 'static,
     pick: impl Fn(Res) -> Option<(i64, Data)> + Copy + Send + 'static,
@@ -47,7 +47,7 @@ where
         .filter_map(move |message| future::ready(message.map(pick).transpose().map(event)));
     let events = events.map(Ok::<_, Infallible>);
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
-    // nginx and its kin would hold events back until a buffer is full.
+    // nginx and other proxies would buffer events until a buffer is full.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

@@ -1,4 +1,4 @@
-//! Which fields a change means, where the body does not say: those that it names.
+//! The mask of a change: if the body has none, it is the list of the fields that the body names.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use prost_reflect::{Kind, MessageDescriptor};
 use serde_json::Value;
 
 use crate::api::Error;
-use crate::api::rest::field_rules::json_field;
+use crate::api::rest::json_form::json_field;
 use crate::api::rest::params::{Params, UPDATE_MASK};
 
-/// The names that stand in `body`, sorted, for a message that takes a mask and a body that brings none. So an empty list in
-/// a body empties what is stored. `null` is as good as absent, here as everywhere.
+/// Returns the names of the fields in `body`, sorted, if the message takes a mask and the body has none. So an empty
+/// list in a body empties the stored list. A field that is `null` counts as absent.
 ///
-/// None also for a body that cannot be read: whoever reads it in earnest says why.
+/// Returns None also for a body that cannot be read; the error is found when the body is parsed.
 ///
 /// # Errors
-/// For a mask that names nothing.
+/// Fails if the body has an empty mask.
 pub fn of(input: &MessageDescriptor, body: &[u8]) -> Result<Option<Vec<String>>, Error> {
     if !takes_one(input) {
         return Ok(None);
@@ -24,13 +24,15 @@ pub fn of(input: &MessageDescriptor, body: &[u8]) -> Result<Option<Vec<String>>,
     fields.retain(|_, value| !value.is_null());
     match fields.get(UPDATE_MASK) {
         None => Ok(Some(fields.into_keys().collect())),
-        Some(own) if own.as_array().is_some_and(Vec::is_empty) => Err(Error::invalid(UPDATE_MASK, "must not be empty")),
+        Some(own) if own.as_array().is_some_and(Vec::is_empty) => {
+            Err(Error::invalid(UPDATE_MASK, "must not be empty; leave it out to change the fields that the body names"))
+        }
         Some(_) => Ok(None),
     }
 }
 
-/// `body` without what is `null` in it and set from elsewhere, a mask or a field of the path or query, where it holds
-/// such: what stands in its place is not to be given twice.
+/// Returns `body` without those `null` fields that are set in another way: by a mask, or in the path or query. None if it
+/// has no such field. Else a field would be given twice.
 pub fn without_null(input: &MessageDescriptor, params: &Params, body: &[u8]) -> Option<Vec<u8>> {
     let takes_mask = takes_one(input);
     if !takes_mask && params.is_empty() {

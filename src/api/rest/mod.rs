@@ -1,9 +1,9 @@
-//! REST, transcoded: each `google.api.http` option in the protos becomes a route to the method that gRPC calls.
+//! REST by transcoding: each `google.api.http` option in the protos becomes a route to the method that gRPC calls.
 
 mod did_you_mean;
 mod endpoint;
 mod events;
-pub(crate) mod field_rules;
+pub(crate) mod json_form;
 mod mask;
 mod nulls;
 mod params;

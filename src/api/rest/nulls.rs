@@ -1,4 +1,4 @@
-//! Reads `null` as the absence of a field, wherever a message or a map can leave one out.
+//! Reads `null` as the absence of a field of a message or of an entry of a map.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,13 +8,14 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
 };
 
-/// What an enum's unspecified value is read from: no client writes it, and the build script gives it that name.
+/// The name from which an enum's unspecified value is read. The build script gives it that name, which no client sends.
 const ABSENT: &str = "\0absent";
 
-/// A Deserializer around another that gives a field its default for `null`.
+/// A Deserializer around another one that reads `null` as the default of a field.
 ///
-/// pbjson takes `null` for optional fields only. In proto3 any other field is absent exactly when it has its default, so
-/// that a `null` can be read as one, typed, while it streams by. In a list `null` is no element and stays an error.
+/// pbjson accepts `null` for optional fields only. In proto3, any other field is absent exactly if it has its default,
+/// so that `null` can be read as that default, with its type, without a first pass over the body. In a list, `null` is
+/// not an element and stays an error.
 pub struct Nulls<D> {
     inner: D,
     position: Position,
@@ -22,20 +23,20 @@ pub struct Nulls<D> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Position {
-    /// The value of a field, which may be absent.
+    /// The value is that of a field, which may be absent.
     Field,
-    /// The whole document, or an element of a list.
+    /// The value is the whole document, or an element of a list.
     Element,
 }
 
 impl<D> Nulls<D> {
-    /// Around the deserializer of a whole document.
+    /// Wraps the deserializer of a whole document.
     pub fn new(inner: D) -> Self {
         Self { inner, position: Position::Element }
     }
 }
 
-/// Each method asks for an option where the value may be absent, and gives the visitor the default if it is.
+/// Methods that ask for an option if the value may be absent, and give the visitor the default if it is.
 macro_rules! defaulting {
     ($($method:ident($($argument:ident: $type:ty),*) => |$visitor:ident| $default:expr;)*) => { $(
         fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
@@ -72,7 +73,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Nulls<D> {
     }
 
     defaulting! {
-        // pbjson's numbers are what asks for any type.
+        // pbjson asks for any type to read a number.
         deserialize_any() => |visitor| visitor.visit_u64(0);
         deserialize_bool() => |visitor| visitor.visit_bool(false);
         deserialize_i8() => |visitor| visitor.visit_i8(0);
@@ -109,7 +110,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Nulls<D> {
     }
 }
 
-/// A list or an object with nothing in it.
+/// A list or an object without elements.
 struct Empty<E>(PhantomData<E>);
 
 impl<'de, E: Error> SeqAccess<'de> for Empty<E> {
@@ -132,7 +133,7 @@ impl<'de, E: Error> MapAccess<'de> for Empty<E> {
     }
 }
 
-/// Carries the wrapping on into whatever the visitor, seed, list or object inside reads.
+/// Wraps all that an inner visitor, seed, list or object reads.
 struct Nested<T>(T);
 
 macro_rules! same {
@@ -156,7 +157,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nested<V> {
         visit_byte_buf(Vec<u8>)
     }
 
-    /// `40.0` is an integer, as JSON Schema has it; what is too large to be told from its neighbours is none.
+    /// Reads `40.0` as an integer, as JSON Schema does, unless it is so large that a double cannot hold it exactly.
     fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
         const EXACT: f64 = 9_007_199_254_740_992.0;
         let whole = value.fract() == 0.0 && value.abs() < EXACT;
@@ -218,7 +219,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Nested<A> {
         self.0.next_value_seed(Seed { seed, position: Position::Field })
     }
 
-    /// Maps are read entry by entry, which lets an entry without a value be passed over as a whole.
+    /// Reads a map entry by entry, and passes over entries whose value is `null`.
     fn next_entry_seed<K: DeserializeSeed<'de>, V: DeserializeSeed<'de>>(
         &mut self,
         key_seed: K,
@@ -252,7 +253,7 @@ impl<'de, T: DeserializeSeed<'de>> DeserializeSeed<'de> for Seed<T> {
     }
 }
 
-/// Uses up the seed for a value, and keeps it at `null`.
+/// A seed that is used for a value, and kept for the next one if the value is `null`.
 struct UnlessNull<'a, V>(&'a mut Option<V>);
 
 impl<'de, V: DeserializeSeed<'de>> DeserializeSeed<'de> for UnlessNull<'_, V> {

@@ -12,21 +12,21 @@ use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
 use crate::api::rest::did_you_mean::did_you_mean;
-use crate::api::rest::field_rules::{enum_names, json_field};
+use crate::api::rest::json_form::{enum_names, json_field};
 use crate::api::{At, Error, FieldViolation, Violations};
 
-/// The field of a request that names the fields to change.
+/// The field of a request that lists the fields to change.
 pub const UPDATE_MASK: &str = "update_mask";
 
-/// Fields that a request's path and query set, each read as its field's type.
+/// The fields that the path and the query of a request set, each with a value of its field's type.
 #[derive(Debug, Clone, Default)]
 pub struct Params(Vec<(String, Value)>);
 
 impl Params {
-    /// Reads what the path's template and the query say. An empty query value is no value, as `null` in JSON.
+    /// Reads the parameters of the path and the query. An empty value is an absent one, like `null` in JSON.
     ///
     /// # Errors
-    /// Unknown, repeated and unreadable parameters, all of them.
+    /// Returns every parameter that is unknown, repeated or unreadable.
     pub fn read(input: &MessageDescriptor, path: &RawPathParams, query: Option<&str>) -> Result<Self, Error> {
         let mut params = Self::default();
         let mut violations = Violations::default();
@@ -41,7 +41,7 @@ impl Params {
         Ok(params)
     }
 
-    /// Lets the header that browsers resume a stream with go before the parameter `after`.
+    /// Replaces the parameter `after` by the header with which browsers resume a stream, if the request has it.
     pub fn resume(&mut self, headers: &HeaderMap) -> Result<(), Error> {
         let Some(header) = headers.get("last-event-id").filter(|id| !id.is_empty()) else { return Ok(()) };
         let cursor = header.to_str().ok().and_then(|cursor| cursor.parse::<i64>().ok());
@@ -66,28 +66,28 @@ impl Params {
         }
     }
 
-    /// These, and the names of the fields that the body sets.
+    /// Adds the names of the fields that the body sets, as the mask.
     pub fn with_mask(mut self, fields: Vec<String>) -> Self {
         self.0.push((UPDATE_MASK.to_owned(), fields.into()));
         self
     }
 
-    /// `body` with these fields before its own.
+    /// Wraps the deserializer of a body so that it reads these fields before those of the body.
     pub fn before<D>(self, body: D) -> WithParams<D> {
         WithParams { params: self, body }
     }
 
-    /// Whether the path or the query sets the field that JSON calls `name`.
+    /// Returns true if the path or the query sets the field that JSON calls `name`.
     pub fn set(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
     }
 
-    /// Whether they set none.
+    /// Returns true if the path and the query set no field.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The violation that a body makes by a field that is set already.
+    /// Returns the violation of a body that sets a field which the path or the query has set.
     pub fn given_twice(&self, name: &str) -> Option<FieldViolation> {
         self.set(name).then(|| FieldViolation {
             field: name.to_owned(),
@@ -101,7 +101,7 @@ fn value(field: &FieldDescriptor, text: &str) -> Result<Value, String> {
         return Ok(Value::Null);
     }
     let expected = |what: &dyn fmt::Display| format!("expected {what}, got {text:?}");
-    // As in JSON, an integer may be written as a fraction.
+    // An integer may be written as a fraction, as in JSON.
     let integer = text.strip_suffix(".0").unwrap_or(text);
     match field.kind() {
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
@@ -120,12 +120,12 @@ fn value(field: &FieldDescriptor, text: &str) -> Result<Value, String> {
             if known { Ok(text.into()) } else { Err(expected(&format_args!("one of {}", names.join(", ")))) }
         }
         Kind::String => Ok(text.into()),
-        // The build script lets no other kind into a path or query.
+        // The build script refuses other kinds in a path or query.
         Kind::Message(_) | Kind::Bytes => Err("cannot be a parameter".to_owned()),
     }
 }
 
-/// A message that is read from parameters and then from a body.
+/// A Deserializer that reads a message from parameters and then from a body.
 pub struct WithParams<D> {
     params: Params,
     body: D,

@@ -1,4 +1,4 @@
-//! Reads a message from parameters and a JSON body: strictly, then with trailing commas, then in search of the fault.
+//! Reads a message from parameters and a JSON body: strictly, then with trailing commas, then to find the fault.
 
 use prost_reflect::MessageDescriptor;
 use serde::Deserializer;
@@ -13,11 +13,12 @@ use crate::api::rest::{mask, times, trailing_commas, type_errors};
 use crate::api::{Error, FieldViolation};
 use crate::pb;
 
-/// The message that `params` and `body` make, with what was read but may not have been meant. An empty body is `{}`.
+/// Reads the message that `params` and `body` make together, with warnings about values that may not have been meant. An
+/// empty body counts as `{}`.
 ///
 /// # Errors
-/// [`Error::Malformed`] with line and column for what is no JSON, else [`Error::InvalidArgument`] with the first field
-/// that is unknown or has a value of the wrong type.
+/// Returns [`Error::Malformed`] with line and column if the body is not JSON, else [`Error::InvalidArgument`] with the
+/// first field that is unknown or has a value of the wrong type.
 pub fn message<Req: DeserializeOwned>(
     input: &MessageDescriptor,
     params: Params,
@@ -46,7 +47,7 @@ fn typed<Req: DeserializeOwned>(params: Params, body: &[u8]) -> Result<Req, serd
     Ok(message)
 }
 
-/// Parses once more, now with the path in hand, which costs more than it is worth for a body that is right.
+/// Parses the body once more while tracking the path, which would cost too much for a body that is right.
 fn data_fault<Req: DeserializeOwned>(input: &MessageDescriptor, params: Params, body: &[u8]) -> Error {
     let value: Value = match serde_json::from_slice(body) {
         Ok(value) => value,

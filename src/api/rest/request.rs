@@ -1,4 +1,4 @@
-//! From an HTTP request to the typed request of a service method.
+//! Turns an HTTP request into the typed request of a service method.
 
 use std::future::Future;
 use std::time::Duration;
@@ -24,16 +24,16 @@ use crate::pb::DESCRIPTORS;
 /// The largest body, in bytes, after decompression.
 pub const MAX_BODY: usize = 8 * 1024 * 1024;
 
-/// How long a request may take that is answered once, from its first header to its answer.
+/// The longest time from the first header of a request to its answer, unless the answer is a stream.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Ends what takes longer than [`REQUEST_TIMEOUT`], a body that trickles in included.
+/// Ends work that takes longer than [`REQUEST_TIMEOUT`], including the time that the body takes to arrive.
 pub async fn within_deadline<T>(work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
     let done = tokio::time::timeout(REQUEST_TIMEOUT, work).await;
     done.unwrap_or_else(|_| Err(Error::DeadlineExceeded.into()))
 }
 
-/// Path, query and body as the method's request, with the HTTP headers as metadata and the HTTP extensions.
+/// Reads path, query and body as the method's request, with the HTTP headers as metadata and the HTTP extensions.
 pub async fn read<Req: DeserializeOwned>(
     endpoint: &Endpoint,
     mut request: Request,
@@ -60,7 +60,7 @@ fn unreadable_path(rejection: RawPathParamsRejection) -> Error {
 
 async fn json_body(parts: &Parts, body: Body) -> Result<Bytes, Error> {
     let headers = &parts.headers;
-    // gzip has been undone by now, and its header with it.
+    // A gzip body is already decompressed, and its header removed.
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(Error::UnsupportedMediaType("Content-Encoding must be gzip or absent"));
     }

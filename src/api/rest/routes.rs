@@ -1,4 +1,4 @@
-//! Routes an endpoint's paths to its service method.
+//! Routes the paths of an endpoint to its service method.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,20 +18,20 @@ use crate::api::rest::endpoint::Endpoint;
 use crate::api::rest::{events, request, write};
 use crate::api::{Error, fault};
 
-/// The routes of one service, endpoint by endpoint; the build script writes the calls.
+/// The routes of one service. The build script writes the calls that add its endpoints.
 pub struct RestRoutes<S> {
     service: Arc<S>,
     router: Router,
 }
 
 impl<S: Send + Sync + 'static> RestRoutes<S> {
-    /// No routes yet, to methods of `service`.
+    /// Makes an empty set of routes to methods of `service`.
     #[must_use]
     pub fn new(service: Arc<S>) -> Self {
         Self { service, router: Router::new() }
     }
 
-    /// An endpoint that answers once, with what `pick` takes from the method's answer in the envelope.
+    /// Adds an endpoint that answers once; `pick` returns the part of the method's answer that is the envelope's data.
     #[must_use]
     pub fn unary<Req, Res, Data, Answer>(
         self,
@@ -55,7 +55,7 @@ impl<S: Send + Sync + 'static> RestRoutes<S> {
         })
     }
 
-    /// An endpoint that answers with events, each with the cursor and data that `pick` takes from a message.
+    /// Adds an endpoint that answers with events; `pick` returns the cursor and the data of a message.
     #[must_use]
     pub fn stream<Req, Res, Data, Messages, Answer>(
         self,
@@ -78,7 +78,7 @@ impl<S: Send + Sync + 'static> RestRoutes<S> {
         })
     }
 
-    /// The routes, to be merged with others.
+    /// Returns the routes, to be merged with those of other services.
     pub fn into_router(self) -> Router {
         self.router
     }
@@ -92,7 +92,7 @@ impl<S: Send + Sync + 'static> RestRoutes<S> {
         Answer: Future<Output = Result<Response, Status>> + Send,
     {
         let Ok(verb) = MethodFilter::try_from(endpoint.verb.clone()) else {
-            // The build script knows five verbs, and axum has a filter for each.
+            // This cannot happen: the build script knows five verbs, and axum has a filter for each.
             return self;
         };
         for path in endpoint.paths() {
@@ -107,12 +107,12 @@ impl<S: Send + Sync + 'static> RestRoutes<S> {
     }
 }
 
-/// The metadata that a method answers with, as headers: `idempotent-replayed` and the like.
+/// Converts the metadata of a method's answer, as `idempotent-replayed`, to headers.
 fn headers(metadata: MetadataMap) -> HeaderMap {
     metadata.into_headers()
 }
 
-/// Answers a path that nobody serves.
+/// Answers a request for a path that does not exist.
 pub async fn not_found(OriginalUri(uri): OriginalUri) -> Response {
     let path = uri.path().to_owned();
     let error = match context::protocol() {
@@ -122,7 +122,7 @@ pub async fn not_found(OriginalUri(uri): OriginalUri) -> Response {
     fault::respond(error)
 }
 
-/// Answers a path that is served with other methods; axum adds `Allow`.
+/// Answers a request for a path that exists with other methods; axum adds the header `Allow`.
 pub async fn method_not_allowed() -> Response {
     fault::respond(Error::MethodNotAllowed)
 }

@@ -1,19 +1,19 @@
-//! Warns of times that were read as UTC because they named no offset.
+//! Warns of times that were read as UTC because they had no offset.
 
 use prost_reflect::{Kind, MessageDescriptor};
 use serde_json::Value;
 
-use crate::api::rest::field_rules::{json_field, value_kind};
+use crate::api::rest::json_form::{json_field, value_kind};
 use crate::api::rest::type_errors::TIMESTAMP;
 use crate::pb;
 
-/// What was read from a body but may not have been meant, as texts for `warnings` of an answer.
+/// Warnings about values of a body that may not have been meant, for the `warnings` of an answer.
 ///
-/// It is in the extensions of every request that came over REST; a method that has `warnings` adds them there.
+/// They are in the extensions of every request over REST; a method whose answer has `warnings` copies them there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ParseWarnings(pub Vec<String>);
 
-/// Looks for the times that were noticed while parsing; only bodies that have some are read again for it.
+/// Finds the times without an offset. It reads the body again, and is only called if the parser noticed such a time.
 pub fn warnings(input: &MessageDescriptor, body: &[u8]) -> ParseWarnings {
     let mut found = Vec::new();
     if let Ok(document) = serde_json::from_slice(body) {

@@ -1,9 +1,9 @@
-//! Allows what the guide's own example does: a comma behind the last field or element.
+//! Allows a comma after the last field or element, because an example in the guide has one.
 
 use jsonc_parser::tokens::Token;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-/// The one leniency; everything else that strict JSON forbids stays forbidden.
+/// Allows trailing commas and nothing else that strict JSON forbids.
 const TRAILING_COMMAS_ONLY: ParseOptions = ParseOptions {
     allow_trailing_commas: true,
     allow_comments: false,
@@ -17,8 +17,8 @@ const TRAILING_COMMAS_ONLY: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
-/// `text` with a space for each trailing comma, so that lines and columns stay; none if it has no trailing comma or
-/// is no JSON even so.
+/// Returns `text` with a space for each trailing comma, so that lines and columns stay the same. None if it has no
+/// trailing comma, or is not JSON without them either.
 pub fn without(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?;
     let collect = CollectOptions { tokens: true, ..CollectOptions::default() };

@@ -1,4 +1,4 @@
-//! Says in the words of the API what is wrong with a JSON value, given where it is.
+//! Describes what is wrong with a JSON value at a given place in a request.
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::Value;
@@ -6,22 +6,23 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::api::FieldViolation;
 use crate::api::rest::did_you_mean::did_you_mean;
-use crate::api::rest::field_rules::{enum_names, json_field, value_kind};
+use crate::api::rest::json_form::{enum_names, json_field, value_kind};
 use crate::api::rest::params::Params;
 
-/// The longest part of a client's value that is repeated to it, in characters.
+/// The most characters of a client's value that an error repeats.
 const MAX_QUOTED: usize = 64;
 
-/// What should stand at a place in a document.
+/// The value that is expected at a place in a document.
 enum Expected {
+    /// A message is expected.
     Message(MessageDescriptor),
-    /// A list or map field as a whole.
+    /// A whole list or map of a field is expected.
     Many(FieldDescriptor),
-    /// A single value: a field's, an element's or an entry's.
+    /// A single value is expected: that of a field, of an element or of an entry.
     One(Kind),
 }
 
-/// The violation at `path`, where `error` stopped the parser of `document`.
+/// Returns the violation at `path`, at which `error` stopped the parser of `document`.
 pub fn describe(
     input: &MessageDescriptor,
     document: &Value,
@@ -57,7 +58,7 @@ pub fn describe(
             (_, expected) => expected,
         };
     }
-    // A wrong top level has no field to name.
+    // If the body itself is wrong, there is no field to name.
     let message = match wrong_type(&expected, found) {
         Some(message) if field.is_empty() => format!("the body: {message}"),
         Some(message) => message,
@@ -77,7 +78,7 @@ fn one(kind: Kind) -> Expected {
     }
 }
 
-/// The message that is a text in JSON.
+/// The full name of the one message that is a text in JSON.
 pub const TIMESTAMP: &str = "google.protobuf.Timestamp";
 
 fn push_name(path: &mut String, name: &str) {
@@ -87,7 +88,7 @@ fn push_name(path: &mut String, name: &str) {
     path.push_str(name);
 }
 
-/// None where the value is what was expected, so that the fault lies elsewhere.
+/// Describes a value of the wrong type. None if the value has the expected type, so that the fault is another one.
 fn wrong_type(expected: &Expected, found: Option<&Value>) -> Option<String> {
     let found = found?;
     let got = |what: &str| Some(format!("expected {what}, got {}", type_name(found)));
@@ -117,7 +118,7 @@ fn wrong_type(expected: &Expected, found: Option<&Value>) -> Option<String> {
     }
 }
 
-/// What is left when every value has its type: a field that is there twice.
+/// Describes the fault of a document in which every value has its type: a field that is given twice.
 fn duplicate(field: String, error: &serde_json::Error, params: &Params) -> FieldViolation {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();

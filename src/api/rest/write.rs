@@ -1,4 +1,4 @@
-//! Writes an answer as JSON in the envelope, as the contract wants it where pbjson does otherwise.
+//! Writes an answer as JSON in the envelope, and changes what pbjson writes to what the contract wants.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,9 @@ use http::header::{self, HeaderValue};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 
 use crate::api::Error;
-use crate::api::rest::field_rules::{FieldRule, rules_of};
+use crate::api::rest::json_form::{JsonForm, forms_of};
 
-/// The body of every answer over REST that is a success.
+/// The body of every successful answer over REST.
 #[derive(serde::Serialize)]
 struct Envelope<'a, T> {
     message: &'a str,
@@ -17,16 +17,16 @@ struct Envelope<'a, T> {
     data: Answer<'a, T>,
 }
 
-/// A message, or whatever holds messages, in REST's JSON.
+/// A message, or a value that holds messages, in the JSON of REST.
 ///
-/// pbjson passes a message's full name on to its serializer, so that what the descriptors say about a field can be looked
-/// up in passing: 64-bit integers become numbers, unspecified enums and certain empty lists are left out.
+/// pbjson passes the full name of a message to its serializer, so that the form of each field can be looked up while it
+/// is written: 64-bit integers become numbers, and unspecified enums and some empty lists are left out.
 pub struct Answer<'a, T: ?Sized>(pub &'a T);
 
-/// The answer to a request that was served.
+/// Makes the answer to a request that was served.
 ///
 /// # Errors
-/// [`Error::Internal`] if `data` holds what JSON cannot, as a time beyond the year 9999.
+/// Returns [`Error::Internal`] if `data` cannot be written as JSON, as a time after the year 9999.
 pub fn envelope<T: Serialize>(message: &str, data: &T) -> Result<Response, Error> {
     let envelope = Envelope { message, status: "success", data: Answer(data) };
     let body = serde_json::to_vec(&envelope).map_err(Error::internal)?;
@@ -34,10 +34,10 @@ pub fn envelope<T: Serialize>(message: &str, data: &T) -> Result<Response, Error
     Ok(([content_type], body).into_response())
 }
 
-/// A message by itself, as streams and webhooks show it.
+/// Writes a message without the envelope, for streams and webhooks.
 ///
 /// # Errors
-/// If it holds what JSON cannot, as a time beyond the year 9999.
+/// Fails if the message cannot be written as JSON, as a time after the year 9999.
 pub fn message<T: Serialize>(message: &T) -> serde_json::Result<String> {
     serde_json::to_string(&Answer(message))
 }
@@ -48,26 +48,26 @@ impl<T: Serialize + ?Sized> Serialize for Answer<'_, T> {
     }
 }
 
-/// A Serializer around another that writes messages by the rules of their fields.
+/// A Serializer around another one that writes each field of a message in its form.
 struct Writer<S> {
     inner: S,
-    /// Whether texts are pbjson's 64-bit integers.
+    /// True if texts are 64-bit integers, as pbjson writes them.
     integer: bool,
 }
 
-/// A value whose texts may be integers.
+/// A value that is written by a [`Writer`].
 struct Value<'a, T: ?Sized> {
     value: &'a T,
     integer: bool,
 }
 
-/// A message, or another struct, under construction.
+/// A message, or another struct, whose fields are being written.
 struct Fields<S> {
     inner: S,
-    rules: Option<&'static HashMap<String, FieldRule>>,
+    forms: Option<&'static HashMap<String, JsonForm>>,
 }
 
-/// A list or map under construction.
+/// A list or a map whose elements are being written.
 struct Elements<S> {
     inner: S,
     integer: bool,
@@ -84,11 +84,11 @@ impl<S: SerializeStruct> SerializeStruct for Fields<S> {
     type Error = S::Error;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), S::Error> {
-        let rule = self.rules.and_then(|rules| rules.get(name)).copied();
-        if is_left_out(rule, value) {
+        let form = self.forms.and_then(|forms| forms.get(name)).copied();
+        if is_left_out(form, value) {
             return self.inner.skip_field(name);
         }
-        self.inner.serialize_field(name, &Value { value, integer: rule == Some(FieldRule::Integer64) })
+        self.inner.serialize_field(name, &Value { value, integer: form == Some(JsonForm::Integer64) })
     }
 
     fn end(self) -> Result<S::Ok, S::Error> {
@@ -96,13 +96,13 @@ impl<S: SerializeStruct> SerializeStruct for Fields<S> {
     }
 }
 
-fn is_left_out<T: Serialize + ?Sized>(rule: Option<FieldRule>, value: &T) -> bool {
-    match rule {
-        Some(FieldRule::Enum) => serde_json::to_value(value).is_ok_and(|value| value == "unspecified"),
-        Some(FieldRule::OmitEmpty) => {
+fn is_left_out<T: Serialize + ?Sized>(form: Option<JsonForm>, value: &T) -> bool {
+    match form {
+        Some(JsonForm::Enum) => serde_json::to_value(value).is_ok_and(|value| value == "unspecified"),
+        Some(JsonForm::OmitEmpty) => {
             serde_json::to_value(value).is_ok_and(|value| value.as_array().is_some_and(Vec::is_empty))
         }
-        Some(FieldRule::Integer64) | None => false,
+        Some(JsonForm::Integer64) | None => false,
     }
 }
 
@@ -124,7 +124,7 @@ impl<S: SerializeMap> SerializeMap for Elements<S> {
     type Error = S::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
-        // A key is a text in JSON, also where it is an integer in the proto.
+        // A key is a text in JSON, even if it is an integer in the proto.
         self.inner.serialize_key(key)
     }
 
@@ -137,7 +137,7 @@ impl<S: SerializeMap> SerializeMap for Elements<S> {
     }
 }
 
-/// What is written as the inner serializer does it.
+/// Methods that only call the inner serializer.
 macro_rules! same {
     ($($method:ident($($argument:ident: $type:ty),*) -> $returns:ty;)*) => { $(
         fn $method(self, $($argument: $type),*) -> Result<$returns, S::Error> {
@@ -152,7 +152,7 @@ impl<S: Serializer> Serializer for Writer<S> {
     type SerializeSeq = Elements<S::SerializeSeq>;
     type SerializeMap = Elements<S::SerializeMap>;
     type SerializeStruct = Fields<S::SerializeStruct>;
-    // Messages hold nothing of these kinds.
+    // Messages do not hold values of these kinds.
     type SerializeTuple = S::SerializeTuple;
     type SerializeTupleStruct = S::SerializeTupleStruct;
     type SerializeTupleVariant = S::SerializeTupleVariant;
@@ -197,7 +197,7 @@ impl<S: Serializer> Serializer for Writer<S> {
     }
 
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeStruct, S::Error> {
-        Ok(Fields { inner: self.inner.serialize_struct(name, len)?, rules: rules_of(name) })
+        Ok(Fields { inner: self.inner.serialize_struct(name, len)?, forms: forms_of(name) })
     }
 
     same! {

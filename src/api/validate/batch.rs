@@ -5,50 +5,30 @@ use sha2::{Digest, Sha256};
 
 use super::originate::{ItemContext, RecordingFields, given, recording, spec};
 use super::rules::{retry_rules, time_zone};
-use super::text::{fits, label, label_and_variable, plain_if_given};
+use super::text::{fits, fits_variable};
 use super::{Rules, ServerRules};
-use crate::ami::MAX_BYTES;
-use crate::api::{At, Error, Violations};
+use crate::api::{At, Error, Violations, fields};
 use crate::domain::ids::CallId;
 use crate::domain::originate::Recording;
-use crate::domain::retry::MAX_RETRIES;
 use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
 use crate::pb::{InsertBatchRequest, OriginateAction, QueueItem};
 use crate::store::batches::NewBatch;
 use crate::store::calls::NewCall;
 
-/// Calls in one batch at most.
-pub const MAX_ITEMS: usize = 1000;
-
-/// Largest contact number: all that E.164 allows, 15 digits, are below it.
-const MAX_CONTACT: i64 = 1_000_000_000_000_000;
-
-/// Checks a batch and makes what is stored of it.
+/// Checks a batch, and returns what is stored for it.
 ///
 /// # Errors
-/// Every broken rule, up to 50.
+/// Returns every broken rule, up to 50.
 pub fn batch(
     request: &InsertBatchRequest,
     rules: &Rules,
     mut warnings: Vec<String>,
     now: Millis,
 ) -> Result<NewBatch, Error> {
-    let mut violations = Violations::default();
-    if request.batch_id.is_none() {
-        violations.required(&At::field("batch_id"));
-    }
-    if request.queue_id.is_some_and(|id| id < 1) {
-        violations.invalid(&At::field("queue_id"), "must be at least 1, or null for a new queue");
-    }
+    let mut violations = fields::violations(request);
     let at_data = At::field("data");
-    let items = match request.data.len() {
-        1..=MAX_ITEMS => request.data.as_slice(),
-        count => {
-            violations.invalid(&at_data, format_args!("must hold 1 to {MAX_ITEMS} items, and holds {count}"));
-            &[]
-        }
-    };
+    let items = if violations.has(&at_data) { &[] } else { request.data.as_slice() };
     dids(&request.dids, &At::field("dids"), &mut violations);
     let mut calls = Vec::with_capacity(items.len());
     for (index, one) in items.iter().enumerate() {
@@ -76,22 +56,23 @@ pub fn batch(
     })
 }
 
-/// The SHA-256 of a request after parsing: what two requests have in common that differ in spelling alone.
+/// Returns the SHA-256 of a request after parsing, which is the same for requests that differ only in spelling.
 pub fn content(request: &impl Message) -> [u8; 32] {
     Sha256::digest(request.encode_to_vec()).into()
 }
 
-/// Checks numbers that rotate over calls.
+/// Checks numbers that rotate over calls, as channel variables.
 pub fn dids(dids: &[String], at: &At<'_>, violations: &mut Violations) {
-    if dids.len() > MAX_ITEMS {
-        violations.invalid(at, format_args!("must hold at most {MAX_ITEMS}, and holds {}", dids.len()));
+    if violations.has(at) {
+        return;
     }
-    for (index, did) in dids.iter().take(MAX_ITEMS).enumerate() {
-        label_and_variable("__DID", Some(did), &at.index(index), violations);
+    for (index, did) in dids.iter().enumerate() {
+        fits_variable("__DID", Some(did), &at.index(index), violations);
     }
 }
 
-/// Checks one item, and makes the call that is stored. None where something is wrong; it is noted.
+/// Checks an item whose fields have been checked each by itself, and makes the call that is stored. None if something
+/// is wrong, which is noted.
 pub fn item(
     item: &QueueItem,
     did: Option<&String>,
@@ -100,24 +81,14 @@ pub fn item(
     violations: &mut Violations,
     now: Millis,
 ) -> Option<NewCall> {
-    if !(0..=MAX_RETRIES).contains(&item.retry) {
-        violations.invalid(&at.then("retry"), format_args!("must be 0 to {MAX_RETRIES}"));
-    }
-    if item.contact_number.is_some_and(|number| !(0..=MAX_CONTACT).contains(&number)) {
-        violations.invalid(&at.then("contact_number"), "must be 0 to 10^15");
-    }
-    plain_if_given(item.caller_id.as_deref(), &at.then("caller_id"), violations);
-    label(item.project.as_deref(), &at.then("project"), violations);
     time_zone(item.time_zone.as_deref(), at, violations);
     let retry_rules = retry_rules(&item.retry_rules, &at.then("retry_rules"), violations);
     let server = server(&item.asterisk_server_code, rules, at, violations);
-    let deadline = deadline(item, at, violations);
+    let deadline = item.deadline.and_then(|deadline| jiff::Timestamp::try_from(deadline).ok());
+    let deadline = deadline.map(|deadline| Millis(deadline.as_millisecond()));
     let id = CallId::new();
     let recording = recording_of(item, id, rules, server, at, violations);
-    let Some(action) = &item.action else {
-        violations.required(&at.then("action"));
-        return None;
-    };
+    let action = item.action.as_ref()?;
     let caller_id = caller_id(item, action, did, rules, at, violations);
     let time_zone = item.time_zone.clone();
     let context = ItemContext { at: *at, channel: None, data: None, caller_id, recording, time_zone, retry_rules };
@@ -149,7 +120,7 @@ fn recording_of(
     if item.create_recording {
         return recording(fields, call, server, at, violations);
     }
-    // What is said of a recording has to be right, and granted, also where none is made.
+    // Fields about a recording must be right and granted even if no recording is made.
     if fields != RecordingFields::default()
         && let Some(unmade) = recording(fields, call, server, at, violations)
         && let Some(denied) = rules.policy.check_recording(&unmade)
@@ -159,7 +130,7 @@ fn recording_of(
     None
 }
 
-/// The action's caller id, else the item's, under what the client's dids are to it.
+/// Returns the action's caller id, else the item's, changed by the did as the client's policy says.
 fn caller_id(
     item: &QueueItem,
     action: &OriginateAction,
@@ -173,37 +144,20 @@ fn caller_id(
     let own = of_action.or(item.caller_id.as_deref());
     let made = rules.policy.did_policy.caller_id(own, did.map(String::as_str));
     // A name with a did in the place of its number may be longer than both were.
-    if let Some(made) = &made
-        && own.is_some_and(|own| own.len() <= MAX_BYTES)
-    {
+    if let (Some(made), Some(_)) = (&made, own) {
         fits(made, &own_at, violations);
     }
     made
 }
 
-/// The granted server of that code.
+/// Returns the server of that code if the client was granted it.
 pub fn server<'r>(code: &str, rules: &'r Rules, at: &At<'_>, violations: &mut Violations) -> Option<&'r ServerRules> {
-    let at = at.then("asterisk_server_code");
-    if code.is_empty() {
-        violations.required(&at);
-        return None;
-    }
     let server = rules.servers.get(code);
     if server.is_none() {
-        violations.invalid(&at, format_args!("server {code} is unknown, or was not granted"));
+        let at = at.then("asterisk_server_code");
+        violations.invalid_if_new(&at, format_args!("server {code} is unknown, or was not granted"));
     }
     server
-}
-
-fn deadline(item: &QueueItem, at: &At<'_>, violations: &mut Violations) -> Option<Millis> {
-    let deadline = jiff::Timestamp::try_from(item.deadline?);
-    match deadline {
-        Ok(deadline) => Some(Millis(deadline.as_millisecond())),
-        Err(error) => {
-            violations.invalid(&at.then("deadline"), error);
-            None
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,56 +1,32 @@
-//! Numbers that are not to be called: what may stand on a list, and which calls a list ends.
+//! Numbers that are not to be called: what is put on a list, and which calls a list ends.
 
 use std::collections::HashSet;
 
-use super::text::label;
-use crate::api::{At, Error, Violations};
-use crate::domain::number::{self, DIGITS};
+use crate::api::Error;
+use crate::domain::number;
 use crate::domain::status::CallStatus;
 use crate::pb::DoNotCallNumber;
 use crate::store::calls::NewCall;
 
-/// Numbers in one request at most.
-const MAX_NUMBERS: usize = 1000;
-
-/// Checks numbers that are to be put on a list, and reduces them to their digits.
-///
-/// # Errors
-/// Every broken rule, up to 50.
-pub fn numbers(asked: &[DoNotCallNumber]) -> Result<Vec<(String, Option<String>)>, Error> {
-    let mut violations = Violations::default();
-    let at = At::field("numbers");
-    if asked.is_empty() || asked.len() > MAX_NUMBERS {
-        violations.invalid(&at, format_args!("must hold 1 to {MAX_NUMBERS} items, and holds {}", asked.len()));
-    }
-    let mut numbers = Vec::with_capacity(asked.len());
-    for (index, one) in asked.iter().take(MAX_NUMBERS).enumerate() {
-        let at = at.index(index);
-        let digits = digits(&one.number, &at.then("number"), &mut violations);
-        label(one.reason.as_deref(), &at.then("reason"), &mut violations);
-        numbers.extend(digits.map(|digits| (digits, one.reason.clone())));
-    }
-    violations.finish()?;
-    Ok(numbers)
+/// Reduces numbers that are put on a list, and have been checked, to their digits; each keeps its reason.
+#[must_use]
+pub fn numbers(asked: Vec<DoNotCallNumber>) -> Vec<(String, Option<String>)> {
+    asked.into_iter().map(|one| (digits(&one.number), one.reason)).collect()
 }
 
-/// Reduces a number that is to be taken off a list to its digits.
-///
-/// # Errors
-/// If it is none.
-pub fn number(asked: &str) -> Result<String, Error> {
-    let mut violations = Violations::default();
-    let digits = digits(asked, &At::field("number"), &mut violations);
-    violations.finish()?;
-    Ok(digits.unwrap_or_default())
+/// Reduces a number that has been checked to its digits.
+#[must_use]
+pub fn digits(number: &str) -> String {
+    number::digits(number).unwrap_or_default()
 }
 
-/// The answer to whoever takes a number off a list that it is not on.
+/// Answers a request to take a number off a list that it is not on.
 #[must_use]
 pub fn not_listed(number: &str) -> Error {
     Error::NotFound(format!("number {number} on the do-not-call list"))
 }
 
-/// The numbers that calls would reach, as digits: what a list has to be asked for.
+/// Returns the numbers that calls would reach, as digits: those to look up in the lists.
 #[must_use]
 pub fn called(calls: &[NewCall]) -> Vec<String> {
     let mut numbers: Vec<String> = calls.iter().flat_map(|call| call.spec.reaches(call.contact_number)).collect();
@@ -59,8 +35,8 @@ pub fn called(calls: &[NewCall]) -> Vec<String> {
     numbers
 }
 
-/// Cancels those of the calls that would reach a listed number, and answers a warning for each; `place` says where in
-/// its request a call stands.
+/// Cancels those of the calls that would reach a listed number, and returns a warning for each; `place` returns where
+/// in the request a call is.
 pub fn cancel_listed(calls: &mut [NewCall], listed: &HashSet<String>, place: impl Fn(usize) -> String) -> Vec<String> {
     let mut warnings = Vec::new();
     for (index, call) in calls.iter_mut().enumerate().filter(|(_, call)| call.status == CallStatus::Queued) {
@@ -71,16 +47,4 @@ pub fn cancel_listed(calls: &mut [NewCall], listed: &HashSet<String>, place: imp
         }
     }
     warnings
-}
-
-fn digits(text: &str, at: &At<'_>, violations: &mut Violations) -> Option<String> {
-    if text.is_empty() {
-        violations.required(at);
-        return None;
-    }
-    let digits = number::only_digits(text).filter(|digits| DIGITS.contains(&digits.len()));
-    if digits.is_none() {
-        violations.invalid(at, format_args!("must be {} to {} digits", DIGITS.start(), DIGITS.end()));
-    }
-    digits
 }

@@ -1,5 +1,7 @@
-//! From a request to what the domain and the store take: every rule of the contract about fields, and where each is
-//! broken.
+//! Turns requests into what the domain and the store take, and checks what a rule of one field cannot say: rules about
+//! several fields, about what is stored, the dial policy, and the limits of Asterisk.
+//!
+//! The rules of each field by itself are in the protos, and are checked by `api::fields`.
 
 pub mod admin;
 pub mod batch;
@@ -29,26 +31,26 @@ use crate::store::settings::PlatformPolicy;
 
 /// What the rules depend on: the client, what it may dial, and through which servers.
 pub struct Rules {
-    /// Its account code is the default.
+    /// The client; its account code is the default of its calls.
     pub client: Client,
-    /// What it may dial, under what the platform denies to all.
+    /// What the client may dial, without what the platform denies to all clients.
     pub policy: Policy,
-    /// What limits it.
+    /// The limits of the client.
     pub limits: ClientLimits,
-    /// The servers it was granted, by code.
+    /// The servers that the client was granted, by code.
     pub servers: HashMap<String, ServerRules>,
 }
 
-/// What the rules take from a server.
+/// What the rules depend on of a server.
 pub struct ServerRules {
-    /// How quick calls dial a number.
+    /// The dial string of quick calls, in which `{number}` stands for the number.
     pub dial_template: String,
-    /// Where recordings may go, the default first.
+    /// The directories that recordings may go to, the default first.
     pub recording_dirs: Vec<String>,
 }
 
 impl Rules {
-    /// From what is stored.
+    /// Makes the rules of a client from what is stored.
     pub fn new(client: Client, servers: Vec<Server>, platform: &PlatformPolicy) -> Result<Self, Error> {
         let ClientTerms { policy, limits } = ClientTerms::read(&client.policy, &client.limits, platform)?;
         let mut by_code = HashMap::new();

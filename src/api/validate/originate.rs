@@ -2,46 +2,44 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{fits, label_and_variable, plain, plain_if_given};
+use super::text::{fits, fits_variable};
 use super::{Rules, ServerRules};
-use crate::ami::Variable;
-use crate::api::{At, Violations};
+use crate::ami::{InvalidValue, Variable};
+use crate::api::{At, Violations, fields};
 use crate::domain::ids::CallId;
 use crate::domain::originate::{DEFAULT_TIMEOUT_MS, OriginateSpec, Recording, Target};
 use crate::domain::recording;
 use crate::domain::retry::RetryRule;
 use crate::pb::OriginateAction;
 
-/// Longest channel id of a client: with `-r100` behind it, it still fits Asterisk's 150 (`AST_MAX_UNIQUEID`).
-const CHANNEL_ID: usize = 128;
-
-/// A text that is made of another field of the request than the action's own.
+/// A text that is made from another field of the request than the action's own.
 pub struct Derived {
-    /// Which field; what is wrong with the text is wrong there.
+    /// The field from which the text is made; if the text is wrong, the violation names this field.
     pub field: &'static str,
-    /// As it goes into the plan.
+    /// The text as it goes into the [`OriginateSpec`].
     pub text: String,
 }
 
-/// How the parts of a request that are not in its `action` enter the plan.
+/// The parts of an [`OriginateSpec`] that are not in the `action` of a request.
 pub struct ItemContext<'a> {
-    /// Where its violations are told.
+    /// The place in the request of the message that holds the action.
     pub at: At<'a>,
-    /// What is dialed, where `action.Channel` does not say.
+    /// The channel to dial if `action.Channel` is absent.
     pub channel: Option<Derived>,
-    /// What Dial dials, where `action.Data` does not say.
+    /// The application's arguments if `action.Data` is absent.
     pub data: Option<Derived>,
-    /// The caller id; `action.CallerID` has had its say.
+    /// The caller id, in which `action.CallerID` is already considered.
     pub caller_id: Option<String>,
-    /// Where the call is recorded.
+    /// The recording of the call; None if it is not recorded.
     pub recording: Option<Recording>,
     /// The time zone of the person called.
     pub time_zone: Option<String>,
-    /// The item's own rules for further tries.
+    /// The item's own retry rules.
     pub retry_rules: Vec<RetryRule>,
 }
 
-/// Checks an action and makes the plan of its call. None where something is wrong; it is noted.
+/// Checks an action whose fields have been checked each by itself, and makes the spec of its call. None if something is
+/// wrong, which is noted.
 pub fn spec(
     action: &OriginateAction,
     context: ItemContext<'_>,
@@ -50,13 +48,9 @@ pub fn spec(
 ) -> Option<OriginateSpec> {
     let root = context.at;
     let at = root.then("action");
-    if action.action.is_empty() {
-        violations.required(&at.then("Action"));
-    } else if action.action != "Originate" {
-        violations.invalid(&at.then("Action"), "must be \"Originate\"");
-    }
-    texts(action, &at, violations);
-    let timeout_ms = timeout(action, &at, violations);
+    let at_id = at.then("ActionID");
+    fits_variable("__TRUNKLINE_ACTION_ID", action.action_id.as_deref(), &at_id, violations);
+    let timeout_ms = action.timeout.and_then(|timeout| u32::try_from(timeout).ok()).unwrap_or(DEFAULT_TIMEOUT_MS);
     let variables = variables(action, &at, violations);
     let (at_data, data) = own_or_made(action.data.as_deref(), context.data, (&root, &at), "Data", violations);
     let target = target(action, data, &at, violations);
@@ -88,7 +82,7 @@ pub fn spec(
             "Channel" => at_channel,
             "Data" => at_data,
             "variables" if !denied.variable.as_ref().is_some_and(in_object) => at.then("Variable"),
-            // It stands beside the action.
+            // This field is beside the action.
             "mix_monitor_command" => root.then(denied.field),
             field => at.then(field),
         };
@@ -97,7 +91,7 @@ pub fn spec(
     Some(spec)
 }
 
-/// A text of the action, else what was made in its place, and where what is wrong with it is told.
+/// Returns a text of the action, else the one derived in its place, and the field that a violation of it names.
 fn own_or_made<'a>(
     own: Option<&str>,
     made: Option<Derived>,
@@ -115,43 +109,7 @@ fn own_or_made<'a>(
     }
 }
 
-fn texts(action: &OriginateAction, at: &At<'_>, violations: &mut Violations) {
-    let at_id = at.then("ActionID");
-    label_and_variable("__TRUNKLINE_ACTION_ID", action.action_id.as_deref(), &at_id, violations);
-    for (name, text) in [
-        ("Channel", &action.channel),
-        ("Application", &action.application),
-        ("CallerID", &action.caller_id),
-        ("Account", &action.account),
-        ("ChannelId", &action.channel_id),
-        ("OtherChannelId", &action.other_channel_id),
-        ("Context", &action.context),
-        ("Exten", &action.exten),
-        ("Priority", &action.priority),
-        ("Codecs", &action.codecs),
-    ] {
-        plain_if_given(text.as_deref(), &at.then(name), violations);
-    }
-    // Empty arguments are as good as none.
-    if let Some(data) = given(action.data.as_deref()) {
-        plain_if_given(Some(data), &at.then("Data"), violations);
-    }
-    for (name, id) in [("ChannelId", &action.channel_id), ("OtherChannelId", &action.other_channel_id)] {
-        if id.as_ref().is_some_and(|id| id.len() > CHANNEL_ID) {
-            violations.invalid(&at.then(name), format_args!("has more than {CHANNEL_ID} bytes"));
-        }
-    }
-}
-
-fn timeout(action: &OriginateAction, at: &At<'_>, violations: &mut Violations) -> u32 {
-    let Some(timeout) = action.timeout else { return DEFAULT_TIMEOUT_MS };
-    if !(1000..=600_000).contains(&timeout) {
-        violations.invalid(&at.then("Timeout"), "must be 1000 to 600000 milliseconds");
-    }
-    u32::try_from(timeout).unwrap_or(DEFAULT_TIMEOUT_MS)
-}
-
-/// `Variable` and `variables` together; the latter wins.
+/// Merges `Variable` and `variables`; a name that is in both has the value of the latter.
 fn variables(action: &OriginateAction, at: &At<'_>, violations: &mut Violations) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
     let at_string = at.then("Variable");
@@ -161,7 +119,7 @@ fn variables(action: &OriginateAction, at: &At<'_>, violations: &mut Violations)
                 variable(name.trim(), value, &at_string, violations);
                 variables.insert(name.trim().to_owned(), value.to_owned());
             }
-            None => violations.invalid(&at_string, format_args!("`{pair}` is no NAME=value")),
+            None => violations.invalid(&at_string, format_args!("`{pair}` must be NAME=value")),
         }
     }
     let at_object = at.then("variables");
@@ -173,15 +131,18 @@ fn variables(action: &OriginateAction, at: &At<'_>, violations: &mut Violations)
 }
 
 fn variable(name: &str, value: &str, at: &At<'_>, violations: &mut Violations) {
-    if let Err(error) = Variable::new(name, value) {
-        violations.invalid(at, error);
+    match Variable::new(name, value) {
+        // A value that is too long by itself is refused as such.
+        Err(error @ InvalidValue::TooLong(_)) => violations.invalid_if_new(at, error),
+        Err(error) => violations.invalid(at, error),
+        Ok(_) => {}
     }
-    if value.contains("${") || value.contains("$[") {
-        violations.invalid(at, "must not hold `${` or `$[`");
+    if fields::is_evaluated(value) {
+        violations.invalid(at, fields::EVALUATED);
     }
     let bare = name.trim_start_matches('_');
     if bare.starts_with("TRUNKLINE_") || bare == "DID" {
-        violations.invalid(at, format_args!("variable {bare} is Trunkline's own"));
+        violations.invalid(at, format_args!("variable {bare} is set by Trunkline, choose another name"));
     }
 }
 
@@ -223,7 +184,7 @@ fn account(action: &OriginateAction, rules: &Rules, at: &At<'_>, violations: &mu
     account.to_owned()
 }
 
-/// What a request says about recording.
+/// The fields of a request that describe a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordingFields<'a> {
     /// `recording_path`.
@@ -232,7 +193,7 @@ pub struct RecordingFields<'a> {
     pub command: Option<&'a str>,
 }
 
-/// Where a call is recorded that is to be recorded.
+/// Checks the fields of a recording, and returns where the call is recorded. None if something is wrong, which is noted.
 pub fn recording(
     fields: RecordingFields<'_>,
     call: CallId,
@@ -244,9 +205,8 @@ pub fn recording(
     let (file, options, command) = match given(fields.command) {
         None => (None, None, None),
         Some(text) => {
-            plain_if_given(Some(text), &at_command, violations);
             let Some(arguments) = text.strip_prefix("MixMonitor ") else {
-                violations.invalid(&at_command, "must be `MixMonitor file[,options[,command]]`");
+                violations.invalid_if_new(&at_command, "must be `MixMonitor file[,options[,command]]`");
                 return None;
             };
             let mut parts = arguments.trim().splitn(3, ',').map(|part| given(Some(part.trim())));
@@ -260,7 +220,6 @@ pub fn recording(
         violations.invalid(&at_command, error);
     }
     if let Some(path) = given(fields.path) {
-        plain(path, &at_path, violations);
         check_path(path, server, &at_path, violations);
     }
     let path = given(fields.path).or(file).map(str::to_owned);
@@ -278,15 +237,15 @@ pub fn recording(
     Some(Recording { path, options: options.map(str::to_owned), command: command.map(str::to_owned) })
 }
 
-/// Of an unknown server nothing is known that could be told.
+/// Checks the path of a recording, unless the server is unknown, which is noted elsewhere.
 fn check_path(path: &str, server: Option<&ServerRules>, at: &At<'_>, violations: &mut Violations) {
     let Some(server) = server else { return };
     if let Err(error) = recording::check(path, &server.recording_dirs) {
-        violations.invalid(at, error);
+        violations.invalid_if_new(at, error);
     }
 }
 
-/// An empty text is as good as none.
+/// Treats an empty text as absent.
 pub fn given(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }

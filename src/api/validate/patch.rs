@@ -1,36 +1,38 @@
-//! Changes to some fields of a client or a server: what is stored with what is asked for written over it, which is then
-//! checked like something new.
+//! Changes to some fields of a client or a server: the stored state with the requested changes, which is then checked
+//! like a new client or server.
 //!
-//! A field that the mask names and the request does not set gets its default; one that has none is then missing. Without
-//! a mask, the fields are meant that are set.
+//! A field that the mask names and the request does not set gets its default; a field without a default is then
+//! missing. Without a mask, the request changes the fields that it sets.
 
 use crate::api::{At, Error, Violations};
 use crate::pb;
 use crate::store::servers::Server;
 
-/// A client as it is to be.
+/// A client in the state that it is to have.
 pub struct PatchedClient {
-    /// What a new client would be made with.
+    /// The request that would make a new client of this state.
     pub fields: pb::CreateClientRequest,
-    /// Its keys are refused.
+    /// True if the client's keys are refused.
     pub disabled: bool,
 }
 
-/// A server as it is to be.
+/// A server in the state that it is to have.
 pub struct PatchedServer {
-    /// What a new server would be made with, but for its secret.
+    /// The request that would make a new server of this state, without its secret.
     pub fields: pb::CreateServerRequest,
-    /// Its new secret; none: the old one stays.
+    /// The new secret; None keeps the old one.
     pub secret: Option<String>,
 }
 
-/// Which fields are meant.
+/// The fields that a request changes.
 struct Mask(Vec<&'static str>);
 
 impl Mask {
-    /// From the mask, or from what is set; `fields` are all that can be changed, and whether each is set.
-    fn new(mask: &[String], fields: &[(&'static str, bool)]) -> Result<Self, Error> {
-        let mut violations = Violations::default();
+    /// Reads the mask, else which fields are set; `fields` lists all that can be changed, and whether each is set.
+    ///
+    /// # Errors
+    /// Returns the violations so far if the mask names a field that cannot be changed, or if nothing is to be changed.
+    fn new(mask: &[String], fields: &[(&'static str, bool)], violations: &mut Violations) -> Result<Self, Error> {
         let at = At::field("update_mask");
         let mut meant = Vec::new();
         for (index, name) in mask.iter().enumerate() {
@@ -41,28 +43,43 @@ impl Mask {
         }
         if mask.is_empty() {
             meant.extend(fields.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| *name));
+            if meant.is_empty() {
+                let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+                violations.invalid(&At::root(), format_args!("at least one is required of {}", names.join(", ")));
+            }
         }
-        violations.finish()?;
-        if meant.is_empty() {
-            let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
-            return Err(Error::invalid("", format!("at least one is required of {}", names.join(", "))));
+        if meant.is_empty() || meant.len() < mask.len() {
+            std::mem::take(violations).finish()?;
         }
         Ok(Self(meant))
     }
 
-    /// Puts `new` in the place of `old` where the field is meant.
+    /// Replaces `old` by `new` if the request changes the field.
     fn put<T>(&self, name: &str, old: &mut T, new: T) {
         if self.0.contains(&name) {
             *old = new;
         }
     }
+
+    /// Replaces a text that has no default; a text that the mask names and the request does not set is missing.
+    fn put_text(&self, name: &'static str, old: &mut String, new: Option<String>, violations: &mut Violations) {
+        match new {
+            Some(new) => self.put(name, old, new),
+            None if self.0.contains(&name) => violations.required(&At::field(name)),
+            None => {}
+        }
+    }
 }
 
-/// What `current` becomes.
+/// Returns what `current` becomes. `violations` are those of the request's fields.
 ///
 /// # Errors
-/// A mask that names what cannot be changed, or nothing to change.
-pub fn client(current: pb::Client, request: pb::UpdateClientRequest) -> Result<PatchedClient, Error> {
+/// Returns the violations so far if the mask names a field that cannot be changed, or if nothing is to be changed.
+pub fn client(
+    current: pb::Client,
+    request: pb::UpdateClientRequest,
+    violations: &mut Violations,
+) -> Result<PatchedClient, Error> {
     let mask = Mask::new(
         &request.update_mask,
         &[
@@ -73,6 +90,7 @@ pub fn client(current: pb::Client, request: pb::UpdateClientRequest) -> Result<P
             ("limits", request.limits.is_some()),
             ("policy", request.policy.is_some()),
         ],
+        violations,
     )?;
     let mut disabled = current.disabled;
     let mut fields = pb::CreateClientRequest {
@@ -82,8 +100,8 @@ pub fn client(current: pb::Client, request: pb::UpdateClientRequest) -> Result<P
         limits: current.limits,
         policy: current.policy,
     };
-    mask.put("name", &mut fields.name, request.name.unwrap_or_default());
-    mask.put("account_code", &mut fields.account_code, request.account_code.unwrap_or_default());
+    mask.put_text("name", &mut fields.name, request.name, violations);
+    mask.put_text("account_code", &mut fields.account_code, request.account_code, violations);
     mask.put("disabled", &mut disabled, request.disabled.unwrap_or_default());
     mask.put("servers", &mut fields.servers, request.servers);
     mask.put("limits", &mut fields.limits, request.limits);
@@ -91,11 +109,15 @@ pub fn client(current: pb::Client, request: pb::UpdateClientRequest) -> Result<P
     Ok(PatchedClient { fields, disabled })
 }
 
-/// What `current` becomes.
+/// Returns what `current` becomes. `violations` are those of the request's fields.
 ///
 /// # Errors
-/// A mask that names what cannot be changed, or nothing to change.
-pub fn server(current: &Server, request: pb::UpdateServerRequest) -> Result<PatchedServer, Error> {
+/// Returns the violations so far if the mask names a field that cannot be changed, or if nothing is to be changed.
+pub fn server(
+    current: &Server,
+    request: pb::UpdateServerRequest,
+    violations: &mut Violations,
+) -> Result<PatchedServer, Error> {
     let mask = Mask::new(
         &request.update_mask,
         &[
@@ -110,6 +132,7 @@ pub fn server(current: &Server, request: pb::UpdateServerRequest) -> Result<Patc
             ("recording_dirs", !request.recording_dirs.is_empty()),
             ("trunks", !request.trunks.is_empty()),
         ],
+        violations,
     )?;
     let trunks = current.trunks()?.into_iter().map(|limits| pb::TrunkLimits {
         trunk: limits.trunk,
@@ -129,18 +152,18 @@ pub fn server(current: &Server, request: pb::UpdateServerRequest) -> Result<Patc
         recording_dirs: current.recording_dirs()?,
         trunks: trunks.collect(),
     };
-    let mut secret = None;
-    mask.put("host", &mut fields.host, request.host.unwrap_or_default());
+    let mut secret = String::new();
+    mask.put_text("host", &mut fields.host, request.host, violations);
     mask.put("port", &mut fields.port, request.port);
-    mask.put("username", &mut fields.username, request.username.unwrap_or_default());
-    mask.put("secret", &mut secret, Some(request.secret.unwrap_or_default()));
+    mask.put_text("username", &mut fields.username, request.username, violations);
+    mask.put_text("secret", &mut secret, request.secret, violations);
     mask.put("tls", &mut fields.tls, request.tls.unwrap_or_default());
     mask.put("dial_template", &mut fields.dial_template, request.dial_template);
     mask.put("max_channels", &mut fields.max_channels, request.max_channels);
     mask.put("calls_per_second", &mut fields.calls_per_second, request.calls_per_second);
     mask.put("recording_dirs", &mut fields.recording_dirs, request.recording_dirs);
     mask.put("trunks", &mut fields.trunks, request.trunks);
-    Ok(PatchedServer { fields, secret })
+    Ok(PatchedServer { fields, secret: Some(secret).filter(|secret| !secret.is_empty()) })
 }
 
 #[cfg(test)]
@@ -160,7 +183,7 @@ mod tests {
     #[test]
     fn without_a_mask_what_is_set_is_changed() {
         let request = pb::UpdateClientRequest { disabled: Some(true), ..pb::UpdateClientRequest::default() };
-        let patched = client(stored(), request).unwrap();
+        let patched = client(stored(), request, &mut Violations::default()).unwrap();
         assert!(patched.disabled);
         assert_eq!((patched.fields.name.as_str(), patched.fields.servers.len()), ("acme", 1));
     }
@@ -169,17 +192,18 @@ mod tests {
     fn with_a_mask_a_list_is_emptied_and_a_message_reset() {
         let update_mask = vec!["servers".to_owned(), "limits".to_owned()];
         let request = pb::UpdateClientRequest { update_mask, name: Some("other".into()), ..Default::default() };
-        let patched = client(stored(), request).unwrap();
+        let patched = client(stored(), request, &mut Violations::default()).unwrap();
         assert_eq!((patched.fields.servers.len(), patched.fields.limits), (0, None));
         assert_eq!(patched.fields.name, "acme", "the mask does not name it");
     }
 
     #[test]
     fn nothing_to_change_and_what_cannot_be_changed_are_errors() {
-        let nothing = client(stored(), pb::UpdateClientRequest::default());
+        let nothing = client(stored(), pb::UpdateClientRequest::default(), &mut Violations::default());
         assert!(nothing.err().unwrap().to_string().contains("at least one is required"));
         let update_mask = vec!["client_id".to_owned()];
-        let other = client(stored(), pb::UpdateClientRequest { update_mask, ..Default::default() });
+        let request = pb::UpdateClientRequest { update_mask, ..Default::default() };
+        let other = client(stored(), request, &mut Violations::default());
         assert_eq!(other.err().unwrap().to_string(), "update_mask[0]: client_id cannot be changed");
     }
 }

@@ -5,9 +5,8 @@ use std::collections::HashSet;
 use super::Rules;
 use super::batch::{content, server};
 use super::originate::{Derived, ItemContext, RecordingFields, given, recording, spec};
-use super::text::{fits, label, label_and_variable};
-use crate::ami::MAX_BYTES;
-use crate::api::{At, Error, Violations};
+use super::text::{fits, fits_variable};
+use crate::api::{At, Error, Violations, fields};
 use crate::domain::ids::CallId;
 use crate::domain::number;
 use crate::domain::status::CallStatus;
@@ -15,25 +14,22 @@ use crate::pb::{CreateQuickCallRequest, OriginateAction};
 use crate::store::batches::NewQuickCall;
 use crate::store::calls::NewCall;
 
-/// Longest Idempotency-Key.
+/// The most characters of an Idempotency-Key.
 pub const MAX_KEY: usize = 255;
 
-/// How long `number2` rings, in seconds, where `Data` does not say.
+/// How long `number2` rings, in seconds, if `Data` is absent.
 const SECOND_LEG_SECONDS: u32 = 30;
 
-/// Longest customer name: what Asterisk keeps of a caller id's name.
-const MAX_NAME: usize = 80;
-
-/// Checks a quick call and makes what is stored of it.
+/// Checks a quick call, and returns what is stored for it.
 ///
 /// # Errors
-/// Every broken rule.
+/// Returns every broken rule.
 pub fn quick_call(
     request: &CreateQuickCallRequest,
     idempotency_key: Option<String>,
     rules: &Rules,
 ) -> Result<NewQuickCall, Error> {
-    let mut violations = Violations::default();
+    let mut violations = fields::violations(request);
     let call = call(request, rules, &mut violations);
     if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > MAX_KEY) {
         violations.invalid(&At::field("Idempotency-Key"), format_args!("must have 1 to {MAX_KEY} characters"));
@@ -45,7 +41,7 @@ pub fn quick_call(
     Ok(NewQuickCall { client_id: rules.client.id, call, idempotency })
 }
 
-/// The numbers that a quick call would reach, as digits, each with the path of the field that names it.
+/// Returns the numbers that a quick call would reach, as digits, each with the path of the field that names it.
 #[must_use]
 pub fn called(request: &CreateQuickCallRequest, new: &NewQuickCall) -> Vec<(&'static str, String)> {
     let action = request.action.as_ref();
@@ -55,7 +51,7 @@ pub fn called(request: &CreateQuickCallRequest, new: &NewQuickCall) -> Vec<(&'st
     };
     let (spec, has_data) = (&new.call.spec, action.is_some_and(|action| given(action.data.as_deref()).is_some()));
     let second = match (spec.dials(), has_data) {
-        // `Data` goes before the second number, which then is not called.
+        // With `Data`, the second number is not called.
         (true, true) => ("action.Data", spec.second_leg()),
         (true, false) => ("number2", request.number2.as_deref().and_then(number::digits).into_iter().collect()),
         (false, _) => ("action.Exten", spec.second_leg()),
@@ -67,7 +63,7 @@ pub fn called(request: &CreateQuickCallRequest, new: &NewQuickCall) -> Vec<(&'st
 /// Refuses a quick call that would reach a listed number.
 ///
 /// # Errors
-/// [`Error::PermissionDenied`] at each field that names one.
+/// Returns [`Error::PermissionDenied`] with each field that names a listed number.
 pub fn refuse_listed(called: &[(&'static str, String)], listed: &HashSet<String>) -> Result<(), Error> {
     let mut violations = Violations::default();
     for (field, number) in called.iter().filter(|(_, number)| listed.contains(number)) {
@@ -78,24 +74,9 @@ pub fn refuse_listed(called: &[(&'static str, String)], listed: &HashSet<String>
 
 fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violations) -> Option<NewCall> {
     let root = At::root();
-    let at_name = root.then("customer_name");
-    if request.customer_name.is_empty() {
-        violations.required(&at_name);
-    }
-    label(Some(request.customer_name.as_str()).filter(|name| !name.is_empty()), &at_name, violations);
-    if request.customer_name.chars().count() > MAX_NAME {
-        violations.invalid(&at_name, format_args!("has more than {MAX_NAME} characters"));
-    }
-    label_and_variable("__DID", request.did.as_deref(), &root.then("did"), violations);
+    fits_variable("__DID", request.did.as_deref(), &root.then("did"), violations);
     let server = server(&request.asterisk_server_code, rules, &root, violations);
-    let numbers = [("number1", request.number1.as_deref()), ("number2", request.number2.as_deref())];
-    for (name, number) in numbers {
-        check_number(number, &root.then(name), violations);
-    }
-    let Some(action) = &request.action else {
-        violations.required(&root.then("action"));
-        return None;
-    };
+    let action = request.action.as_ref()?;
     let is_empty = |text: &Option<String>| text.as_deref().unwrap_or_default().is_empty();
     if is_empty(&action.channel) && is_empty(&request.number1) {
         violations.invalid(&root.then("number1"), "required, unless action.Channel is given");
@@ -107,7 +88,7 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
     let id = CallId::new();
     let recorded = request.create_recording.unwrap_or(true);
     let recording = recorded.then(|| recording(RecordingFields::default(), id, server, &root, violations)).flatten();
-    // Where a number or the server is missing, which is noted, something stands in for it: the rest is checked too.
+    // A number or a server that is missing is noted; with a substitute for it, the rest is checked too.
     let template = server.map_or("{number}", |server| server.dial_template.as_str());
     let dialed = |number: &Option<String>| template.replace("{number}", number.as_deref().unwrap_or_default());
     let second = dials || given(request.number2.as_deref()).is_some();
@@ -136,16 +117,7 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
     })
 }
 
-/// A number goes into a dial string, so nothing that means something there may be in it.
-fn check_number(number: Option<&str>, at: &At<'_>, violations: &mut Violations) {
-    let Some(number) = number.filter(|number| !number.is_empty()) else { return };
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '*' | '#' | '.' | '-' | '_');
-    if number.len() > 64 || !number.chars().all(plain) {
-        violations.invalid(at, "must be at most 64 digits, letters, `+`, `*`, `#`, `.`, `-` and `_`");
-    }
-}
-
-/// The action's own, else `"Name" <did>`, as Asterisk parses it (`ast_callerid_parse`).
+/// Returns the action's caller id, else `"Name" <did>`, as Asterisk parses it (`ast_callerid_parse`).
 fn caller_id(request: &CreateQuickCallRequest, action: &OriginateAction, violations: &mut Violations) -> String {
     if let Some(own) = given(action.caller_id.as_deref()) {
         return own.to_owned();
@@ -153,7 +125,7 @@ fn caller_id(request: &CreateQuickCallRequest, action: &OriginateAction, violati
     let name: String = request.customer_name.chars().filter(|c| !matches!(c, '"' | '<' | '>')).collect();
     let did = request.did.as_deref().unwrap_or_default();
     let made = format!("\"{name}\" <{did}>");
-    if did.len() <= MAX_BYTES && name.chars().count() <= MAX_NAME {
+    if !violations.has(&At::field("customer_name")) {
         fits(&made, &At::field("did"), violations);
     }
     made

@@ -1,64 +1,33 @@
-//! The rules of a queue, and those parts of them that items share: how failures are tried again, and time zones.
+//! The rules of a queue, and those parts of them that items share: retry rules and time zones.
 
-use crate::api::{At, Error, Violations};
-use crate::domain::queue_rules::{
-    DEFAULT_PRIORITY, MAX_CALLS_PER_SECOND, MAX_LIVE_CALLS, MAX_PRIORITY, MAX_WEIGHT, QueueRules,
-};
-use crate::domain::retry::{Failure, MAX_GAP_SECONDS, MAX_RETRIES, RetryRule};
+use crate::api::{At, Error, Violations, fields};
+use crate::domain::queue_rules::{DEFAULT_PRIORITY, QueueRules};
+use crate::domain::retry::{Failure, RetryRule};
 use crate::domain::status::Outcome;
 use crate::domain::window::{self, DAY_MINUTES, Window, Windows};
 use crate::pb::{self, SetQueueRulesRequest};
 
-/// Windows of one queue at most.
-const MAX_WINDOWS: usize = 50;
-
-/// Largest factor by which a delay grows.
-const MAX_BACKOFF: f64 = 10.0;
-
 /// Checks the rules of a queue; absent ones get their defaults.
 ///
 /// # Errors
-/// Every broken rule.
+/// Returns every broken rule.
 pub fn queue_rules(request: &SetQueueRulesRequest) -> Result<QueueRules, Error> {
-    let mut violations = Violations::default();
-    let priority = request.priority.unwrap_or(DEFAULT_PRIORITY);
-    if !(0..=MAX_PRIORITY).contains(&priority) {
-        violations.invalid(&At::field("priority"), format_args!("must be 0 to {MAX_PRIORITY}"));
-    }
-    let weight = request.weight.unwrap_or(1);
-    if !(1..=MAX_WEIGHT).contains(&weight) {
-        violations.invalid(&At::field("weight"), format_args!("must be 1 to {MAX_WEIGHT}"));
-    }
-    if request.max_live_calls.is_some_and(|most| !(1..=MAX_LIVE_CALLS).contains(&most)) {
-        violations.invalid(&At::field("max_live_calls"), format_args!("must be 1 to {MAX_LIVE_CALLS}"));
-    }
-    if request.calls_per_second.is_some_and(|rate| !(rate > 0.0 && rate <= MAX_CALLS_PER_SECOND)) {
-        let range = format_args!("must be above 0 and at most {MAX_CALLS_PER_SECOND}");
-        violations.invalid(&At::field("calls_per_second"), range);
-    }
+    let mut violations = fields::violations(request);
     let retry_rules = retry_rules(&request.retry_rules, &At::field("retry_rules"), &mut violations);
     let windows = request.windows.as_ref().map(|windows| self::windows(windows, &mut violations));
-    let at_least_once = match request.delivery.map(pb::Delivery::try_from) {
-        None | Some(Ok(pb::Delivery::AtMostOnce)) => false,
-        Some(Ok(pb::Delivery::AtLeastOnce)) => true,
-        Some(Ok(pb::Delivery::Unspecified) | Err(_)) => {
-            violations.invalid(&At::field("delivery"), "must be at-most-once or at-least-once");
-            false
-        }
-    };
     violations.finish()?;
     Ok(QueueRules {
-        priority,
-        weight,
+        priority: request.priority.unwrap_or(DEFAULT_PRIORITY),
+        weight: request.weight.unwrap_or(1),
         max_live_calls: request.max_live_calls,
         calls_per_second: request.calls_per_second,
         retry_rules,
         windows,
-        at_least_once,
+        at_least_once: request.delivery() == pb::Delivery::AtLeastOnce,
     })
 }
 
-/// Checks how failures are tried again: at most one rule a failure.
+/// Checks that each failure has at most one retry rule.
 pub fn retry_rules(rules: &[pb::RetryRule], at: &At<'_>, violations: &mut Violations) -> Vec<RetryRule> {
     let mut checked: Vec<RetryRule> = Vec::with_capacity(rules.len());
     for (index, rule) in rules.iter().enumerate() {
@@ -76,37 +45,18 @@ pub fn retry_rules(rules: &[pb::RetryRule], at: &At<'_>, violations: &mut Violat
 }
 
 fn retry_rule(rule: &pb::RetryRule, at: &At<'_>, violations: &mut Violations) -> Option<RetryRule> {
-    if rule.max_retries.is_some_and(|most| !(0..=MAX_RETRIES).contains(&most)) {
-        violations.invalid(&at.then("max_retries"), format_args!("must be 0 to {MAX_RETRIES}"));
-    }
-    if rule.delay.is_some_and(|delay| !(0..=MAX_GAP_SECONDS).contains(&delay)) {
-        violations.invalid(&at.then("delay"), format_args!("must be 0 to {MAX_GAP_SECONDS} seconds"));
-    }
-    let backoff = rule.backoff.unwrap_or(1.0);
-    if !(1.0..=MAX_BACKOFF).contains(&backoff) {
-        violations.invalid(&at.then("backoff"), format_args!("must be 1 to {MAX_BACKOFF}"));
-    }
-    let jitter = rule.jitter.unwrap_or(0.0);
-    if !(0.0..=1.0).contains(&jitter) {
-        violations.invalid(&at.then("jitter"), "must be 0 to 1");
-    }
-    let at_outcome = at.then("outcome");
-    if rule.outcome == 0 {
-        violations.required(&at_outcome);
-        return None;
-    }
     let outcome = i16::try_from(rule.outcome).ok().and_then(|code| Outcome::try_from(code).ok());
     let Some(outcome) = outcome.and_then(Failure::of) else {
-        violations.invalid(&at_outcome, "must be busy, no-answer, congestion or failed");
+        violations.invalid_if_new(&at.then("outcome"), "is not supported");
         return None;
     };
+    let (backoff, jitter) = (rule.backoff.unwrap_or(1.0), rule.jitter.unwrap_or(0.0));
     Some(RetryRule { outcome, max_retries: rule.max_retries, delay: rule.delay, backoff, jitter })
 }
 
 /// Checks the name of a time zone.
 pub fn time_zone(name: Option<&str>, at: &At<'_>, violations: &mut Violations) {
-    if name.is_some_and(|name| window::zone(name).is_none()) {
-        let name = name.unwrap_or_default();
+    if let Some(name) = name.filter(|name| window::zone(name).is_none()) {
         violations.invalid(&at.then("time_zone"), format_args!("{name:?} is no IANA time zone, as `Europe/Berlin`"));
     }
 }
@@ -115,32 +65,13 @@ fn windows(windows: &pb::CallingWindows, violations: &mut Violations) -> Windows
     let at = At::field("windows");
     time_zone(windows.time_zone.as_deref(), &at, violations);
     let at_list = at.then("windows");
-    let list = match windows.windows.len() {
-        1..=MAX_WINDOWS => windows.windows.as_slice(),
-        count => {
-            violations.invalid(&at_list, format_args!("must hold 1 to {MAX_WINDOWS}, and holds {count}"));
-            &[]
-        }
-    };
+    let list = if violations.has(&at_list) { &[] } else { windows.windows.as_slice() };
     let checked = list.iter().enumerate().map(|(index, one)| window(one, &at_list.index(index), violations)).collect();
     Windows { time_zone: windows.time_zone.clone(), windows: checked }
 }
 
 fn window(window: &pb::CallingWindow, at: &At<'_>, violations: &mut Violations) -> Window {
-    let at_days = at.then("days");
-    let mut days = Vec::with_capacity(window.days.len());
-    for (index, &day) in window.days.iter().enumerate() {
-        match i8::try_from(day) {
-            Ok(day @ 1..=7) if days.contains(&day) => {
-                violations.invalid(&at_days.index(index), "is there already");
-            }
-            Ok(day @ 1..=7) => days.push(day),
-            _ => violations.invalid(&at_days.index(index), "must be monday to sunday"),
-        }
-        if violations.is_full() {
-            break;
-        }
-    }
+    let days = window.days.iter().filter_map(|day| i8::try_from(*day).ok()).collect();
     let from = minute(&window.from, "09:00", &at.then("from"), violations);
     let to = minute(&window.to, "18:00", &at.then("to"), violations);
     if let (Some(from), Some(to)) = (from, to)
@@ -151,12 +82,8 @@ fn window(window: &pb::CallingWindow, at: &At<'_>, violations: &mut Violations) 
     Window { days, from: from.unwrap_or(0), to: to.unwrap_or(DAY_MINUTES) }
 }
 
-/// The minute of the day of a time such as `09:00`; 1440 of `24:00`.
+/// Reads a time such as `09:00` as the minute of the day; `24:00` is 1440. A text that is missing is told already.
 fn minute(text: &str, example: &str, at: &At<'_>, violations: &mut Violations) -> Option<u16> {
-    if text.is_empty() {
-        violations.required(at);
-        return None;
-    }
     let minute = text.split_once(':').and_then(|(hours, minutes)| {
         let number = |digits: &str| {
             let two = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_digit());
@@ -166,7 +93,7 @@ fn minute(text: &str, example: &str, at: &At<'_>, violations: &mut Violations) -
         Some(hours * 60 + minutes).filter(|&minute| minutes < 60 && minute <= DAY_MINUTES)
     });
     if minute.is_none() {
-        violations.invalid(at, format_args!("must be a time of the day, as `{example}`, at most `24:00`"));
+        violations.invalid_if_new(at, format_args!("must be a time of the day, as `{example}`, at most `24:00`"));
     }
     minute
 }
@@ -188,7 +115,10 @@ mod tests {
 
     #[test]
     fn absent_rules_are_the_defaults() {
-        assert_eq!(queue_rules(&SetQueueRulesRequest::default()).unwrap(), QueueRules::default());
+        assert_eq!(
+            queue_rules(&SetQueueRulesRequest { queue_id: 1, ..Default::default() }).unwrap(),
+            QueueRules::default()
+        );
     }
 
     #[test]
@@ -240,14 +170,14 @@ mod tests {
     #[test]
     fn a_failure_has_one_rule() {
         let busy = pb::RetryRule { outcome: pb::CallOutcome::Busy.into(), ..Default::default() };
-        let request = SetQueueRulesRequest { retry_rules: vec![busy, busy], ..Default::default() };
+        let request = SetQueueRulesRequest { queue_id: 1, retry_rules: vec![busy, busy], ..Default::default() };
         assert_eq!(broken(&request), [("retry_rules[1].outcome".into(), "has a rule already".into())]);
     }
 
     fn window_of(from: &str, to: &str) -> SetQueueRulesRequest {
         let window = pb::CallingWindow { days: vec![1, 5], from: from.into(), to: to.into() };
         let windows = pb::CallingWindows { time_zone: Some("Europe/Berlin".into()), windows: vec![window] };
-        SetQueueRulesRequest { windows: Some(windows), ..Default::default() }
+        SetQueueRulesRequest { queue_id: 1, windows: Some(windows), ..Default::default() }
     }
 
     #[test]
@@ -263,7 +193,8 @@ mod tests {
 
     #[test]
     fn windows_without_one_are_refused() {
-        let request = SetQueueRulesRequest { windows: Some(pb::CallingWindows::default()), ..Default::default() };
+        let windows = Some(pb::CallingWindows::default());
+        let request = SetQueueRulesRequest { queue_id: 1, windows, ..Default::default() };
         assert_eq!(fields(&request), ["windows.windows"]);
     }
 }

@@ -1,39 +1,31 @@
-//! A stream of items.
+//! Streams of items.
 
 use super::Rules;
-use super::batch::{self, MAX_ITEMS};
-use super::text::label;
+use super::batch;
+use crate::api::fields::Check;
 use crate::api::{At, Error, Violations};
 use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
-use crate::pb::{StreamBegin, StreamedItems};
+use crate::pb::{StreamBegin, StreamItemsRequest, StreamedItems};
 use crate::store::calls::NewCall;
 
-/// Checks what a stream is called, and where it goes.
+/// Checks the id of a stream, the queue it goes to, and its dids.
 ///
 /// # Errors
-/// Every broken rule, up to 50.
+/// Returns every broken rule, up to 50.
 pub fn begin(begin: &StreamBegin) -> Result<(), Error> {
-    let mut violations = Violations::default();
     let at = At::field("begin");
-    let at_id = at.then("stream_id");
-    if begin.stream_id.is_empty() {
-        violations.required(&at_id);
-    } else {
-        label(Some(&begin.stream_id), &at_id, &mut violations);
-    }
-    if begin.queue_id.is_some_and(|id| id < 1) {
-        violations.invalid(&at.then("queue_id"), "must be at least 1, or absent for a new queue");
-    }
+    let mut violations = Violations::in_order_of(StreamItemsRequest::NAME);
+    begin.check(&at, &mut violations);
     batch::dids(&begin.dids, &at.then("dids"), &mut violations);
     violations.finish()
 }
 
-/// Checks a message of items, of which the first must be the `expected`th of the stream, and makes what is stored of
-/// it, and warnings.
+/// Checks a message of items, of which the first must be number `expected` of the stream, counted from 0. Returns the
+/// calls that are stored for them, and warnings.
 ///
 /// # Errors
-/// Every broken rule, up to 50.
+/// Returns every broken rule, up to 50.
 pub fn items(
     message: &StreamedItems,
     expected: i64,
@@ -41,26 +33,22 @@ pub fn items(
     rules: &Rules,
     now: Millis,
 ) -> Result<(Vec<NewCall>, Vec<String>), Error> {
-    let mut violations = Violations::default();
     let at = At::field("items");
-    if message.position != expected {
-        violations.invalid(&at.then("position"), format_args!("must be {expected}, and is {}", message.position));
-    }
     let at_items = at.then("items");
-    let items = match message.items.len() {
-        1..=MAX_ITEMS => message.items.as_slice(),
-        count => {
-            violations.invalid(&at_items, format_args!("must hold 1 to {MAX_ITEMS} items, and holds {count}"));
-            &[]
-        }
-    };
+    let mut violations = Violations::in_order_of(StreamItemsRequest::NAME);
+    message.check(&at, &mut violations);
+    if message.position != expected {
+        let text = format_args!("must be {expected}, and is {}", message.position);
+        violations.invalid_if_new(&at.then("position"), text);
+    }
+    let items = if violations.has(&at_items) { &[] } else { message.items.as_slice() };
     let (mut calls, mut warnings) = (Vec::with_capacity(items.len()), Vec::new());
     for (index, one) in items.iter().enumerate() {
         if violations.is_full() {
             break;
         }
         let position = usize::try_from(expected).unwrap_or(0) + index;
-        // They rotate over the stream, not over the message: how it was cut into messages changes nothing.
+        // They rotate over the stream, so that it does not matter how it was divided into messages.
         let did = (!dids.is_empty()).then(|| &dids[position % dids.len()]);
         if let Some(call) = batch::item(one, did, rules, &at_items.index(index), &mut violations, now) {
             if call.status == CallStatus::Expired {

@@ -9,12 +9,13 @@ use tonic::{Request, Status};
 
 use crate::api::auth::Caller;
 use crate::api::context::RequestId;
+use crate::api::fields::{self, Check};
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
 use crate::api::port::Peer;
 use crate::api::rest::ParseWarnings;
 use crate::api::validate::paging::Page;
-use crate::api::{Error, context};
+use crate::api::{Error, Violations, context};
 use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::{Tx, audit};
@@ -30,6 +31,8 @@ pub struct Change {
     pub now: Millis,
     /// Parts of the request that were accepted but may be mistakes.
     pub warnings: Vec<String>,
+    /// The broken rules of the request's fields.
+    violations: Violations,
     entry: audit::NewEntry,
 }
 
@@ -42,8 +45,11 @@ pub struct Audited {
 
 impl Change {
     /// Prepares the audit entry of a request: the key, the address, the method and the request itself.
-    pub fn of<T: Serialize>(app: App, action: &'static str, request: &Request<T>) -> Result<Self, Status> {
+    pub fn of<T: Serialize + Check>(app: App, action: &'static str, request: &Request<T>) -> Result<Self, Status> {
         let now = Millis::now();
+        let violations = fields::violations(request.get_ref());
+        // What breaks a rule may have no JSON, and is never noted.
+        let detail = if violations.is_empty() { detail(request.get_ref())? } else { String::new() };
         let peer = request.extensions().get::<ConnectInfo<Peer>>();
         let id = request.extensions().get::<RequestId>().map_or_else(context::request_id, |id| id.as_str().to_owned());
         let entry = audit::NewEntry {
@@ -53,14 +59,23 @@ impl Change {
             target: String::new(),
             remote_address: peer.map(|ConnectInfo(Peer(peer))| peer.ip().to_canonical().to_string()),
             request_id: id,
-            detail: detail(request.get_ref())?,
+            detail,
         };
         let warnings = request.extensions().get::<ParseWarnings>().cloned().unwrap_or_default().0;
-        Ok(Self { app, now, warnings, entry })
+        Ok(Self { app, now, warnings, violations, entry })
+    }
+
+    /// Takes the broken rules of the request's fields, for a method that looks for more and then refuses them all.
+    pub fn violations(&mut self) -> Violations {
+        std::mem::take(&mut self.violations)
     }
 
     /// Begins the transaction of the change.
+    ///
+    /// # Errors
+    /// Fails if the request breaks rules of its fields, and the method has not taken them.
     pub async fn begin(&self) -> Result<Audited, Error> {
+        self.violations.clone().finish()?;
         Ok(Audited { tx: self.app.db.begin().await?, entry: self.entry.clone() })
     }
 }
@@ -106,10 +121,7 @@ fn detail(request: &impl Serialize) -> Result<String, Error> {
 
 /// Returns entries of the audit log, newest first (`AdminService.ListAudit`).
 pub async fn list(app: App, request: pb::ListAuditRequest) -> Result<pb::ListAuditResponse, Error> {
-    let size = Page::new(None, request.page_size)?.limit();
-    if request.before.is_some_and(|before| before < 1) {
-        return Err(Error::invalid("before", "must be at least 1"));
-    }
+    let size = Page::new(None, request.page_size).limit();
     let entries = audit::list(&mut app.db.read().await?, request.before, size).await?;
     Ok(pb::ListAuditResponse { results: entries.into_iter().map(convert::audit_entry).collect() })
 }

@@ -13,9 +13,10 @@ use crate::pb;
 use crate::store::{Conn, StoreError, clients, servers};
 
 /// Creates a client and its first API key (`AdminService.CreateClient`).
-pub async fn create(change: Change, request: pb::CreateClientRequest) -> Result<pb::CreateClientResponse, Error> {
+pub async fn create(mut change: Change, request: pb::CreateClientRequest) -> Result<pb::CreateClientResponse, Error> {
+    let violations = change.violations();
     let mut tx = change.begin().await?;
-    let new = admin::client(&request, &servers::list(&mut tx).await?)?;
+    let new = admin::client(&request, &servers::list(&mut tx).await?, violations)?;
     if clients::by_name(&mut tx, &new.name).await?.is_some() {
         tx.rollback().await?;
         return Err(taken(&new.name));
@@ -30,7 +31,7 @@ pub async fn create(change: Change, request: pb::CreateClientRequest) -> Result<
 
 /// Returns a page of all clients (`AdminService.ListClients`).
 pub async fn list(app: App, request: pb::ListClientsRequest) -> Result<pb::ListClientsResponse, Error> {
-    let page = Page::new(request.page, request.page_size)?;
+    let page = Page::new(request.page, request.page_size);
     let mut conn = app.db.read().await?;
     let (found, count) = clients::list(&mut conn, page.offset(), page.limit()).await?;
     let mut results = Vec::with_capacity(found.len());
@@ -48,11 +49,15 @@ pub async fn get(app: App, request: pb::GetClientRequest) -> Result<pb::GetClien
 }
 
 /// Changes the fields of a client that the request sets or names (`AdminService.UpdateClient`).
-pub async fn update(change: Change, request: pb::UpdateClientRequest) -> Result<pb::UpdateClientResponse, Error> {
+pub async fn update(mut change: Change, request: pb::UpdateClientRequest) -> Result<pb::UpdateClientResponse, Error> {
     let id = request.client_id;
+    let mut violations = change.violations();
     let mut tx = change.begin().await?;
-    let patched = patch::client(find(&mut tx, id).await?, request)?;
-    let new = admin::client(&patched.fields, &servers::list(&mut tx).await?)?;
+    let current = find(&mut tx, id).await;
+    // A broken rule, as that of an id below 1, is reported before a client that does not exist.
+    let current = current.or_else(|missing| violations.clone().finish().and(Err(missing)))?;
+    let patched = patch::client(current, request, &mut violations)?;
+    let new = admin::client(&patched.fields, &servers::list(&mut tx).await?, violations)?;
     if clients::by_name(&mut tx, &new.name).await?.is_some_and(|other| other.id != id) {
         tx.rollback().await?;
         return Err(taken(&new.name));

@@ -13,7 +13,7 @@ pub async fn list(
     app: App,
     request: pb::ListPlatformDoNotCallRequest,
 ) -> Result<pb::ListPlatformDoNotCallResponse, Error> {
-    let page = Page::new(request.page, request.page_size)?;
+    let page = Page::new(request.page, request.page_size);
     let (found, count) = do_not_call::list(&mut app.db.read().await?, PLATFORM, page.offset(), page.limit()).await?;
     let results = found.into_iter().map(convert::do_not_call).collect();
     Ok(pb::ListPlatformDoNotCallResponse { results, count, page: page.number, page_size: page.size })
@@ -24,8 +24,8 @@ pub async fn add(
     change: Change,
     request: pb::AddPlatformDoNotCallRequest,
 ) -> Result<pb::AddPlatformDoNotCallResponse, Error> {
-    let numbers = rules::numbers(&request.numbers)?;
     let mut tx = change.begin().await?;
+    let numbers = rules::numbers(request.numbers);
     let added = do_not_call::add(&mut tx, PLATFORM, &numbers, change.now).await?;
     tx.commit("do-not-call".to_owned()).await?;
     Ok(pb::AddPlatformDoNotCallResponse { added_count: i32::try_from(added).unwrap_or(i32::MAX) })
@@ -36,8 +36,8 @@ pub async fn remove(
     change: Change,
     request: pb::RemovePlatformDoNotCallRequest,
 ) -> Result<pb::RemovePlatformDoNotCallResponse, Error> {
-    let number = rules::number(&request.number)?;
     let mut tx = change.begin().await?;
+    let number = rules::digits(&request.number);
     if !do_not_call::remove(&mut tx, PLATFORM, &number).await? {
         tx.rollback().await?;
         return Err(rules::not_listed(&number));

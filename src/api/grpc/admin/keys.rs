@@ -5,23 +5,24 @@ use secrecy::ExposeSecret;
 use super::audit::Change;
 use super::clients;
 use super::new_key::{make, stored};
-use crate::api::Error;
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
+use crate::api::{At, Error};
 use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::keys;
 
 /// Creates another API key for a client (`AdminService.CreateKey`).
-pub async fn create(change: Change, request: pb::CreateKeyRequest) -> Result<pb::CreateKeyResponse, Error> {
+pub async fn create(mut change: Change, request: pb::CreateKeyRequest) -> Result<pb::CreateKeyResponse, Error> {
     let (client_id, now) = (request.client_id, change.now);
-    let expires_at = request.expires_at.map(jiff::Timestamp::try_from).transpose();
-    let expires_at = expires_at.map_err(|error| Error::invalid("expires_at", error.to_string()))?;
+    let mut violations = change.violations();
+    let expires_at = request.expires_at.and_then(|time| jiff::Timestamp::try_from(time).ok());
     let expires_at = expires_at.map(|time| Millis(time.as_millisecond()));
     if expires_at.is_some_and(|end| end <= now) {
-        return Err(Error::invalid("expires_at", "has passed"));
+        violations.invalid(&At::field("expires_at"), "has passed");
     }
+    violations.finish()?;
     let mut tx = change.begin().await?;
     clients::find(&mut tx, client_id).await?;
     let new = make(&change, &mut tx, client_id, expires_at).await?;

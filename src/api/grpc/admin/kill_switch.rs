@@ -1,18 +1,17 @@
 //! The methods of `AdminService` for the kill switch, which stops all new calls.
 
 use super::audit::Change;
+use crate::api::Error;
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
-use crate::api::validate::text::label;
-use crate::api::{At, Error, Violations};
 use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::settings::{self, KillSwitch};
 
 /// Engages or releases the kill switch (`AdminService.SetKillSwitch`).
 pub async fn set(change: Change, request: pb::SetKillSwitchRequest) -> Result<pb::SetKillSwitchResponse, Error> {
-    let switch = checked(request)?;
     let mut tx = change.begin().await?;
+    let switch = KillSwitch { engaged: request.engaged.unwrap_or_default(), reason: request.reason };
     settings::set(&mut tx, &switch, change.now).await?;
     tx.commit("kill-switch".to_owned()).await?;
     Ok(pb::SetKillSwitchResponse { kill_switch: Some(answer(switch, Some(change.now))) })
@@ -22,17 +21,6 @@ pub async fn set(change: Change, request: pb::SetKillSwitchRequest) -> Result<pb
 pub async fn get(app: App, _: pb::GetKillSwitchRequest) -> Result<pb::GetKillSwitchResponse, Error> {
     let (switch, changed_at) = settings::get::<KillSwitch>(&mut app.db.read().await?).await?;
     Ok(pb::GetKillSwitchResponse { kill_switch: Some(answer(switch, changed_at)) })
-}
-
-fn checked(request: pb::SetKillSwitchRequest) -> Result<KillSwitch, Error> {
-    let mut violations = Violations::default();
-    let at_reason = At::field("reason");
-    if request.engaged.is_none() {
-        violations.required(&At::field("engaged"));
-    }
-    label(request.reason.as_deref(), &at_reason, &mut violations);
-    violations.finish()?;
-    Ok(KillSwitch { engaged: request.engaged.unwrap_or_default(), reason: request.reason })
 }
 
 fn answer(switch: KillSwitch, changed_at: Option<Millis>) -> pb::KillSwitch {

@@ -21,14 +21,15 @@ use tonic::{Request, Response, Status};
 use self::audit::Change;
 use super::app::App;
 use super::unary::run_to_completion;
-use crate::api::Error;
+use crate::api::fields::Check;
+use crate::api::{Error, fields};
 use crate::pb;
 
 /// The implementation of `AdminService`.
 pub struct Admin(pub App);
 
 impl Admin {
-    /// Runs a method that changes nothing.
+    /// Runs a method that changes nothing, after checking the fields of its request.
     async fn read<Req, Res, Work>(
         &self,
         _: &'static str,
@@ -36,9 +37,11 @@ impl Admin {
         method: impl FnOnce(App, Req) -> Work,
     ) -> Result<Response<Res>, Status>
     where
+        Req: Check,
         Res: Send + 'static,
         Work: Future<Output = Result<Res, Error>> + Send + 'static,
     {
+        fields::check(request.get_ref())?;
         run_to_completion(method(self.0.clone(), request.into_inner())).await
     }
 
@@ -51,7 +54,7 @@ impl Admin {
         method: impl FnOnce(Change, Req) -> Work,
     ) -> Result<Response<Res>, Status>
     where
-        Req: Serialize,
+        Req: Serialize + Check,
         Res: Send + 'static,
         Work: Future<Output = Result<Res, Error>> + Send + 'static,
     {

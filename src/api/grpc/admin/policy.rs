@@ -3,7 +3,6 @@
 use super::audit::Change;
 use crate::api::Error;
 use crate::api::grpc::app::App;
-use crate::api::validate::admin;
 use crate::pb;
 use crate::store::settings::{self, PlatformPolicy};
 
@@ -18,9 +17,8 @@ pub async fn set(
     change: Change,
     request: pb::SetPlatformPolicyRequest,
 ) -> Result<pb::SetPlatformPolicyResponse, Error> {
-    admin::denied_prefixes(&request.denied_prefixes)?;
-    let policy = PlatformPolicy { denied_prefixes: request.denied_prefixes };
     let mut tx = change.begin().await?;
+    let policy = PlatformPolicy { denied_prefixes: request.denied_prefixes };
     settings::set(&mut tx, &policy, change.now).await?;
     tx.commit("policy".to_owned()).await?;
     Ok(pb::SetPlatformPolicyResponse { policy: Some(answer(policy)) })

@@ -13,8 +13,10 @@ use crate::store::servers::{self, Removal};
 use crate::store::{Conn, StoreError};
 
 /// Adds an Asterisk server and wakes the dialer (`AdminService.CreateServer`).
-pub async fn create(change: Change, request: pb::CreateServerRequest) -> Result<pb::CreateServerResponse, Error> {
-    let new = admin::server(&request, admin::Secret::New(&request.secret), &change.app.sealer, change.now)?;
+pub async fn create(mut change: Change, request: pb::CreateServerRequest) -> Result<pb::CreateServerResponse, Error> {
+    let violations = change.violations();
+    let secret = admin::Secret::New(&request.secret);
+    let new = admin::server(&request, secret, &change.app.sealer, change.now, violations)?;
     let mut tx = change.begin().await?;
     let inserted = servers::insert(&mut tx, &new).await;
     inserted.map_err(|error| refused(error, &new.code))?;
@@ -39,19 +41,21 @@ pub async fn get(app: App, request: pb::GetServerRequest) -> Result<pb::GetServe
 }
 
 /// Changes the fields of a server that the request sets or names (`AdminService.UpdateServer`).
-pub async fn update(change: Change, request: pb::UpdateServerRequest) -> Result<pb::UpdateServerResponse, Error> {
+pub async fn update(mut change: Change, request: pb::UpdateServerRequest) -> Result<pb::UpdateServerResponse, Error> {
     let code = request.code.clone();
+    let mut violations = change.violations();
     let mut tx = change.begin().await?;
     let Some(current) = servers::get(&mut tx, &code).await? else {
         tx.rollback().await?;
+        violations.finish()?;
         return Err(missing(&code));
     };
-    let patched = patch::server(&current, request)?;
+    let patched = patch::server(&current, request, &mut violations)?;
     let secret = match &patched.secret {
         Some(secret) => admin::Secret::New(secret),
         None => admin::Secret::Kept(&current.secret),
     };
-    let new = admin::server(&patched.fields, secret, &change.app.sealer, change.now)?;
+    let new = admin::server(&patched.fields, secret, &change.app.sealer, change.now, violations)?;
     servers::update(&mut tx, &new).await?;
     tx.commit(target(&code)).await?;
     change.app.servers_changed.notify_one();

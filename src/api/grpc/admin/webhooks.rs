@@ -18,8 +18,8 @@ use crate::webhooks::route::Route;
 use crate::webhooks::sign;
 
 /// Creates a webhook with a new signing secret (`AdminService.CreateWebhook`).
-pub async fn create(change: Change, request: pb::CreateWebhookRequest) -> Result<pb::CreateWebhookResponse, Error> {
-    let kinds = rules::webhook(&request)?;
+pub async fn create(mut change: Change, request: pb::CreateWebhookRequest) -> Result<pb::CreateWebhookResponse, Error> {
+    let kinds = rules::webhook(&request, change.violations())?;
     let secret = sign::new_secret();
     let sealed = change.app.sealer.seal(&secret)?;
     let mut tx = change.begin().await?;

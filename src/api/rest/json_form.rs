@@ -1,4 +1,4 @@
-//! What the descriptors say about a field's JSON.
+//! The form of each field in JSON, as the descriptors give it.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -7,46 +7,46 @@ use prost_reflect::{EnumDescriptor, EnumValueDescriptor, FieldDescriptor, Kind, 
 
 use crate::pb::DESCRIPTORS;
 
-/// How a field is written, where that is not how pbjson does it.
+/// The form of a field that is not written as pbjson writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldRule {
-    /// A 64-bit integer, a list of such or a map to such: a number, and not a string of digits.
+pub enum JsonForm {
+    /// The field holds 64-bit integers, which are written as numbers and not as strings of digits.
     Integer64,
-    /// An enum: left out while unspecified.
+    /// The field holds an enum, which is left out if it is unspecified.
     Enum,
-    /// A list that is left out while it is empty: `(trunkline.v1.omit_empty)`.
+    /// The field holds a list with `(trunkline.v1.omit_empty)`, which is left out if it is empty.
     OmitEmpty,
 }
 
-type Rules = HashMap<String, HashMap<String, FieldRule>>;
+type Forms = HashMap<String, HashMap<String, JsonForm>>;
 
-static RULES: LazyLock<Rules> = LazyLock::new(|| {
+static FORMS: LazyLock<Forms> = LazyLock::new(|| {
     let of = |message: MessageDescriptor| {
-        let rules = message.fields().filter_map(|field| Some((field.json_name().to_owned(), rule_of(&field)?)));
-        (message.full_name().to_owned(), rules.collect())
+        let forms = message.fields().filter_map(|field| Some((field.json_name().to_owned(), form_of(&field)?)));
+        (message.full_name().to_owned(), forms.collect())
     };
     DESCRIPTORS.all_messages().map(of).collect()
 });
 
-/// Returns how a field is written, or `None` if pbjson's way is right. The descriptor may come from any pool.
-pub fn rule_of(field: &FieldDescriptor) -> Option<FieldRule> {
+/// Returns the form of a field, or None if it is written as pbjson writes it. The descriptor may come from any pool.
+pub fn form_of(field: &FieldDescriptor) -> Option<JsonForm> {
     let omit_empty = field.parent_pool().get_extension_by_name("trunkline.v1.omit_empty");
     if omit_empty.is_some_and(|option| *field.options().get_extension(&option) == Value::Bool(true)) {
-        return Some(FieldRule::OmitEmpty);
+        return Some(JsonForm::OmitEmpty);
     }
     match value_kind(field) {
-        Kind::Enum(_) if !field.is_list() && !field.is_map() => Some(FieldRule::Enum),
-        Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => Some(FieldRule::Integer64),
+        Kind::Enum(_) if !field.is_list() && !field.is_map() => Some(JsonForm::Enum),
+        Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => Some(JsonForm::Integer64),
         _ => None,
     }
 }
 
-/// The rules of a message's fields by their JSON names.
-pub fn rules_of(message: &str) -> Option<&'static HashMap<String, FieldRule>> {
-    RULES.get(message)
+/// Returns the forms of a message's fields by their JSON names; a field without an entry is written as pbjson writes it.
+pub fn forms_of(message: &str) -> Option<&'static HashMap<String, JsonForm>> {
+    FORMS.get(message)
 }
 
-/// The kind of a field's values: of a map's values, of a list's elements.
+/// Returns the kind of a field's values: of a map's values, of a list's elements.
 pub fn value_kind(field: &FieldDescriptor) -> Kind {
     match field.kind() {
         Kind::Message(entry) if field.is_map() => entry.map_entry_value_field().kind(),
@@ -54,7 +54,7 @@ pub fn value_kind(field: &FieldDescriptor) -> Kind {
     }
 }
 
-/// The field that JSON calls `name`. The proto's own name is accepted as well, as pbjson does.
+/// Returns the field that JSON calls `name`. Like pbjson, it accepts the name in the proto as well.
 pub fn json_field(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
     message.get_field_by_json_name(name).or_else(|| message.get_field_by_name(name))
 }
