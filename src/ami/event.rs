@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::message::Message;
+use crate::domain::attempt::DialStatus;
 use crate::domain::cause::Cause;
 use crate::domain::cdr::{Cdr, Disposition};
-use crate::domain::outcome::DialStatus;
 
 /// The `ChannelState` of a channel that is ringing (`enum ast_channel_state`).
 pub const RINGING: u8 = 5;

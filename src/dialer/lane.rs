@@ -22,12 +22,12 @@ use super::lease::{self, LaneStatus};
 use super::limiter::Limits;
 use super::requests::{self, Reply};
 use super::resume;
-use super::tracker::{Now, Output, Tracker};
+use super::tracker::{Output, Tracker};
 use crate::ami::{self, Event, Incoming, Link};
 use crate::domain::commit::Claim;
 use crate::domain::ids::CallId;
 use crate::domain::status::ServerStatus;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Now};
 use crate::domain::wait_reasons::LaneWaits;
 use crate::store::Db;
 use crate::store::journal::LaneRef;
@@ -286,7 +286,7 @@ impl Running {
                         let withdrawn = self.tracker.withdraw(id);
                         self.withdraw(withdrawn.into_iter().collect(), UNSENT);
                     }
-                    self.tracker.connection_lost(now);
+                    self.tracker.connection_lost(now, &mut out);
                 }
             }
         }
@@ -312,9 +312,7 @@ impl Running {
         let now = now();
         let mut out = Output::default();
         match reply {
-            Reply::MixMonitor { attempt, kind, detail } => {
-                self.tracker.mixmonitor_result(attempt, kind, detail, now, &mut out)
-            }
+            Reply::MixMonitor { attempt, answer } => self.tracker.mixmonitor_result(attempt, answer, now, &mut out),
             Reply::Channels { snapshot, channels } => {
                 if snapshot != self.snapshots || !self.online {
                     return;

@@ -5,14 +5,14 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::ami::event::Channel;
 use crate::ami::{Action, Event, HeaderValue, Link};
 use crate::domain::cause::NORMAL_CLEARING;
-use crate::domain::event_kind::EventKind;
 use crate::domain::ids::AttemptId;
 use crate::domain::originate::Recording;
 
 /// The answer to one of the lane's requests.
 pub enum Reply {
     Channels { snapshot: u64, channels: Option<Vec<Channel>> },
-    MixMonitor { attempt: AttemptId, kind: EventKind, detail: String },
+    /// The recording's path, or why it was not started.
+    MixMonitor { attempt: AttemptId, answer: Result<String, String> },
 }
 
 /// Requests a snapshot of the live channels. The reply carries the number `snapshot`.
@@ -44,11 +44,8 @@ pub fn record(
 ) {
     let (link, replies) = (link.clone(), replies.clone());
     tokio::spawn(async move {
-        let (kind, detail) = match ask_to_record(&link, &channel, &recording).await {
-            Ok(()) => (EventKind::RecordingStarted, recording.path),
-            Err(why) => (EventKind::RecordingFailed, why),
-        };
-        let _ = replies.send(Reply::MixMonitor { attempt, kind, detail });
+        let answer = ask_to_record(&link, &channel, &recording).await.map(|()| recording.path);
+        let _ = replies.send(Reply::MixMonitor { attempt, answer });
     });
 }
 

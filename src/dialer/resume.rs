@@ -7,14 +7,14 @@ use tracing::{info, warn};
 
 use super::dispatch::Dispatch;
 use super::ready::call_ref;
-use super::tracker::{Live, Now, Tracker};
-use crate::domain::attempt::Attempt;
+use super::tracker::{Live, Tracker};
+use crate::domain::attempt::{Attempt, Resumed};
 use crate::domain::commit::{Checks, Claim};
 use crate::domain::ids::CallId;
 use crate::domain::number;
 use crate::domain::retry::Tally;
 use crate::domain::status::CallStatus;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Now};
 use crate::store::calls::{self, Call};
 use crate::store::queues::Queue;
 use crate::store::{Db, Result, events, lanes};
@@ -64,7 +64,6 @@ async fn read(db: &Db, server: &str) -> Result<(Vec<Left>, Vec<Queue>)> {
 pub fn follow(tracker: &mut Tracker, dispatch: &mut Dispatch, left: Left, now: Now) {
     let Left { attempt, call, recording_begun } = left;
     let spec = call.originate_spec().ok();
-    let state = Attempt::resumed(attempt.ringing_at.map(Millis), attempt.answered_at.map(Millis));
     let claim = Claim {
         call: call_ref(&call),
         from: CallStatus::Queued,
@@ -76,16 +75,18 @@ pub fn follow(tracker: &mut Tracker, dispatch: &mut Dispatch, left: Left, now: N
     };
     let trunk = spec.as_ref().and_then(|spec| number::dialed(&spec.channel).1);
     let permits = dispatch.adopt(call_ref(&call), trunk, now.instant);
-    let live = Live {
-        claim,
-        max_retries: call.max_retries,
-        retry_rules: spec.as_ref().map(|spec| spec.retry_rules.clone()).unwrap_or_default(),
-        tally: Tally(call.tally),
-        recording: spec.as_ref().and_then(|spec| spec.recording.clone()),
+    let known = Resumed {
+        ringing_at: attempt.ringing_at.map(Millis),
+        answered_at: attempt.answered_at.map(Millis),
         recording_begun,
-        timeout: Duration::from_millis(spec.map_or(0, |spec| spec.timeout_ms.into())),
-        attempt: state,
+    };
+    let recording = spec.as_ref().and_then(|spec| spec.recording.clone());
+    let live = Live {
+        attempt: Attempt::resume(claim, recording, known, now),
+        max_retries: call.max_retries,
+        retry_rules: spec.map(|spec| spec.retry_rules).unwrap_or_default(),
+        tally: Tally(call.tally),
         permits,
     };
-    tracker.resume(attempt.id.into(), live, now);
+    tracker.resume(live, now);
 }

@@ -19,7 +19,6 @@ pub mod limits;
 pub mod note;
 pub mod number;
 pub mod originate;
-pub mod outcome;
 pub mod pacing;
 pub mod policy;
 pub mod prefixes;

@@ -1,6 +1,6 @@
 //! Points in time, as the store and the rules use them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The milliseconds of a day of UTC, in which leap seconds are not counted.
 pub const DAY: i64 = 86_400_000;
@@ -8,6 +8,15 @@ pub const DAY: i64 = 86_400_000;
 /// A point in time in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub i64);
+
+/// The present moment, by two clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// The wall clock, for what is stored.
+    pub wall: Millis,
+    /// A clock that never jumps, for timers.
+    pub instant: Instant,
+}
 
 impl Millis {
     /// Returns the time of the wall clock.

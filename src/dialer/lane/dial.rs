@@ -162,19 +162,16 @@ impl Running {
             return false;
         }
         permits.sent();
-        let attempt = claim.attempt;
+        let now = now();
+        let timeout = Duration::from_millis(spec.timeout_ms.into());
         let live = Live {
-            claim,
+            attempt: Attempt::begin(claim, timeout, spec.recording, now),
             max_retries: ready.call.max_retries,
             retry_rules: spec.retry_rules,
             tally: Tally(ready.call.tally),
-            recording: spec.recording,
-            recording_begun: false,
-            timeout: Duration::from_millis(spec.timeout_ms.into()),
-            attempt: Attempt::new(),
             permits,
         };
-        self.tracker.begin(attempt, live, now());
+        self.tracker.begin(live, now);
         true
     }
 }

@@ -1,19 +1,21 @@
-//! Calls, retries, lost connections and looks at random, beside a model of what Asterisk did: whatever of it is seen, in
-//! whatever order and however often, the rules hold.
+//! Random calls, retries, lost connections and channel snapshots, compared with a model of what Asterisk did. The rules
+//! hold whatever part of it is seen, in whatever order and however often.
 
 use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::tests::{Bench, channel, hangup, live, record, response};
+use super::tests::{Bench, begun, cdr, channel, claim, hangup, live, response};
 use super::*;
 use crate::ami::Event;
 use crate::ami::event::{Channel, RINGING, UP};
+use crate::domain::attempt::DialStatus;
 use crate::domain::cdr::Disposition;
-use crate::domain::outcome::DialStatus;
-use crate::domain::status::Outcome;
+use crate::domain::commit::What;
+use crate::domain::status::{CallStatus, Outcome};
 
-/// Runs, where `PROPTEST_CASES` does not say: so many that rare interleavings are met on every run of the tests.
+/// How many runs are made unless `PROPTEST_CASES` says otherwise: so many that every run of the tests meets rare
+/// interleavings.
 const RUNS: u32 = 100_000;
 
 /// What Asterisk does with one call.
@@ -28,19 +30,19 @@ enum Fate {
 /// One thing that happens to the lane.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// A call that waits is claimed and originated.
+    /// A waiting call is claimed and originated.
     Claim(usize, Fate),
-    /// One of the events of a call's try comes, whichever.
+    /// Any one event of a call's last attempt is received.
     Event(usize, u8),
-    /// The same, of a try before the last.
+    /// Any one event of the attempt before the last is received.
     Stale(usize, u8),
     Refused(usize),
     EndRequest(usize),
     ConnectionLost,
-    /// A look that shows what lives.
-    Look,
-    /// A look while the call's channel is not listed, for whatever reason.
-    Blind,
+    /// A channel snapshot lists what lives.
+    Snapshot,
+    /// A channel snapshot does not list the call's channel, for whatever reason.
+    EmptySnapshot,
     Pass(u16),
     Tick,
 }
@@ -57,20 +59,20 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => call.clone().prop_map(Step::Refused),
         1 => call.prop_map(Step::EndRequest),
         1 => Just(Step::ConnectionLost),
-        2 => Just(Step::Look),
-        1 => Just(Step::Blind),
+        2 => Just(Step::Snapshot),
+        1 => Just(Step::EmptySnapshot),
         3 => (0..7_000_u16).prop_map(Step::Pass),
         1 => Just(Step::Tick),
     ];
     prop::collection::vec(step, 0..40)
 }
 
-/// A call as its client knows it, by the changes that were committed.
+/// A call as its client sees it, by the changes that were committed.
 #[derive(Debug, Default)]
 struct Known {
     status: Option<CallStatus>,
     tries: Vec<Try>,
-    /// Its client wants it to end; a lane that ends it so must settle the wish.
+    /// Its client wants it to end. A lane that ends it must settle the request.
     end_requested: bool,
 }
 
@@ -78,9 +80,9 @@ struct Known {
 struct Try {
     claim: Claim,
     fate: Fate,
-    /// Asterisk's side: the channel lives until a Hangup of it was delivered.
+    /// Asterisk's side: the channel lives until its Hangup is delivered.
     lives: bool,
-    /// A sign of the answer was delivered while the try was live.
+    /// A sign of the answer was delivered while the attempt was live.
     answer_told: bool,
     ended: Option<Outcome>,
 }
@@ -95,7 +97,7 @@ impl World {
     fn new() -> Self {
         let calls = (0..CALLS).map(|_| (CallId::new(), Known::default())).collect();
         let mut bench = Bench::new();
-        // One that fails is tried again at once.
+        // A call that fails is tried again at once.
         let retries = Retries { count: 3, gap_seconds: 0, ..Retries::default() };
         bench.tracker.set_rule(1, retries);
         Self { bench, calls, by_attempt: HashMap::new() }
@@ -127,17 +129,17 @@ impl World {
                     known.end_requested = true;
                 }
             }
-            Step::ConnectionLost => self.bench.tracker.connection_lost(self.bench.now),
-            Step::Look => {
+            Step::ConnectionLost => self.bench.tracker.connection_lost(self.bench.now, &mut self.bench.out),
+            Step::Snapshot => {
                 let tries = self.calls.iter().flat_map(|(_, known)| &known.tries);
                 let live: Vec<Channel> = tries
                     .filter(|one| one.lives)
                     .map(|one| channel(&one.claim.channel_id, if one.fate == Fate::Answers { UP } else { RINGING }))
                     .collect();
-                // Being found up is a sign of the answer too, for those that a look decides about.
+                // Being found up is a sign of the answer, too, of an attempt that a snapshot decides about.
                 self.bench.tracker.reconcile(&live, self.bench.now, &mut self.bench.out);
             }
-            Step::Blind => self.bench.tracker.reconcile(&[], self.bench.now, &mut self.bench.out),
+            Step::EmptySnapshot => self.bench.tracker.reconcile(&[], self.bench.now, &mut self.bench.out),
             Step::Pass(time) => {
                 self.bench.pass(Duration::from_millis(time.into()));
                 self.bench.tracker.end_graces(self.bench.now, &mut self.bench.out);
@@ -151,20 +153,19 @@ impl World {
 
     fn claim(&mut self, call: usize, fate: Fate) {
         let (id, known) = &mut self.calls[call];
-        // The store grants a claim of a call that waits, and of no other.
+        // The store grants no claim but that of a waiting call.
         if !matches!(known.status, None | Some(CallStatus::Retrying)) {
             return;
         }
         let number = i32::try_from(known.tries.len() + 1).unwrap();
-        let live = live(*id, number, None, None);
-        let claim = live.claim.clone();
-        self.bench.tracker.begin(claim.attempt, live, self.bench.now);
+        let claim = claim(*id, number, None);
+        self.bench.tracker.begin(live(begun(claim.clone(), None, self.bench.now)), self.bench.now);
         self.by_attempt.insert(claim.attempt, call);
         known.status = Some(CallStatus::Dialing);
         known.tries.push(Try { claim, fate, lives: fate != Fate::NoChannel, answer_told: false, ended: None });
     }
 
-    /// Delivers an event that Asterisk may send of a try of this fate.
+    /// Delivers an event that Asterisk may send of an attempt with this fate.
     fn event(&mut self, call: usize, number: usize, event: u8) {
         let one = &mut self.calls[call].1.tries[number];
         let (id, fate) = (one.claim.channel_id.clone(), one.fate);
@@ -176,7 +177,7 @@ impl World {
         };
         let event = match (event, fate) {
             (0, _) => response(&one.claim, answers, [4, 5, 3, 0][fate as usize]),
-            // Of a call without a channel there is nothing else to tell.
+            // Asterisk reports nothing else of a call without a channel.
             (_, Fate::NoChannel) => return,
             (1, _) => Event::Newchannel(channel(&id, 0)),
             (2, _) => Event::DialState { dest_uniqueid: id.clone(), ringing: true },
@@ -187,7 +188,7 @@ impl World {
                 one.lives = false;
                 hangup(&id, [16, 17, 19, 0][fate as usize])
             }
-            (6, Fate::Answers) => record(&id, Disposition::Answered, 3),
+            (6, Fate::Answers) => cdr(&id, Disposition::Answered, 3),
             (7, Fate::Answers) => Event::BridgeEnter { uniqueid: id.clone(), linkedid: id.clone(), channels: 2 },
             _ => return,
         };
@@ -198,7 +199,7 @@ impl World {
         self.bench.tracker.event(event, self.bench.now, &mut self.bench.out);
     }
 
-    /// Commits what follows, and holds it against the rules.
+    /// Commits what follows, and checks it against the rules.
     fn check(&mut self) {
         let out = std::mem::take(&mut self.bench.out);
         assert!(out.withdrawn.is_empty(), "ids that are made here are nobody else's");
@@ -228,7 +229,7 @@ impl World {
                     assert!(next_try.is_none() || outcome.is_retryable());
                     if known.end_requested {
                         assert_eq!(next_try, None, "what its client ended is over");
-                        assert!(out.settled.contains(id), "and its wish is done with");
+                        assert!(out.settled.contains(id), "and its request is settled");
                     }
                     known.status = Some(if next_try.is_some() { CallStatus::Retrying } else { outcome.final_status() });
                 }
@@ -240,12 +241,12 @@ impl World {
         assert_eq!(self.bench.tracker.len(), live.iter().sum::<usize>(), "a permit is a live try, and nothing else");
     }
 
-    /// Whatever was lost, two looks that find nothing end everything.
+    /// Ends everything, whatever was lost, by two snapshots that list nothing.
     fn close(&mut self) {
         for (_, known) in &mut self.calls {
             known.tries.iter_mut().for_each(|one| one.lives = false);
         }
-        for step in [Step::ConnectionLost, Step::Look, Step::Look] {
+        for step in [Step::ConnectionLost, Step::Snapshot, Step::Snapshot] {
             self.take(step);
         }
         assert!(self.bench.tracker.is_empty() && self.bench.tracker.by_leg.is_empty());

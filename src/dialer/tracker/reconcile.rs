@@ -1,120 +1,81 @@
-//! Looks at the live channels: what becomes of attempts that are in doubt.
+//! Channel snapshots, and the time that passes without one: which attempts they concern.
 
 use std::time::Duration;
 
-use super::{Now, Output, Tracker};
-use crate::ami::event::{Channel, RINGING, UP};
-use crate::domain::attempt::Signal;
-use crate::domain::event_kind::EventKind;
+use super::{Output, Tracker};
+use crate::ami::event::Channel;
+use crate::domain::attempt::{ALegState, LiveLeg, Signal};
 use crate::domain::ids::AttemptId;
+use crate::domain::time::Now;
 
-/// How often a look is taken for a call that is answered, or longer alive than it should be.
-pub(super) const LONG_LIFE: Duration = Duration::from_secs(600);
+use super::events::a_leg_state;
 
-/// How long a server may be away until nobody waits any more for what lived on it. Longer than nearly all calls, so that
-/// one which still lives when its server is seen again is rare; short enough that a server which is gone for good can be
-/// removed, and that limits of clients which its calls fill hold nobody up for ever.
+/// How long a server may be away before the calls that lived on it are given up. Longer than nearly all calls, so that
+/// a call that still lives when its server is seen again is rare. Short enough that a server that is gone for good can
+/// be removed, and that its calls do not fill their clients' limits for ever.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 
-/// Whether an attempt still lives is in doubt: the connection was lost, or it takes too long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Liveness {
-    None,
-    /// The next look tells. `lost` where the connection was lost, so that being found is worth telling.
-    Look {
-        lost: bool,
-    },
-    /// One look did not find it. An Originate that was sent just before may not have made its channel then.
-    MissedOnce {
-        lost: bool,
-    },
-    /// No look will tell any more.
-    Abandoned,
-}
-
 impl Tracker {
-    /// The channels that live now, all of them: decides about every attempt in doubt.
+    /// Takes in a channel snapshot, which lists all live channels: decides about every attempt that awaits one.
     pub fn reconcile(&mut self, channels: &[Channel], now: Now, out: &mut Output) {
         self.blind_since = None;
-        self.decide_about_taken_ids(channels, now, out);
-        let mut doubtful: Vec<AttemptId> =
-            self.live.iter().filter(|(_, tracked)| tracked.liveness != Liveness::None).map(|(id, _)| *id).collect();
-        doubtful.sort_unstable();
-        for id in doubtful {
-            self.judge(id, channels, now, out);
+        for id in self.maybe_conflicting.clone() {
+            let Some(attempt) = self.live.get(&id).map(|live| &live.attempt) else { continue };
+            if attempt.awaits_conflict_snapshot() {
+                let own = attempt.claim().channel_id.as_str();
+                let is_taken = channels.iter().any(|channel| channel.uniqueid.starts_with(own));
+                let signal = if is_taken { Signal::ChannelIdTaken } else { Signal::ChannelIdFree };
+                self.apply(id, signal, now, out);
+            }
+        }
+        for id in self.sorted(|attempt| attempt.is_in_doubt()) {
+            self.look_for(id, channels, now, out);
         }
     }
 
-    fn judge(&mut self, id: AttemptId, channels: &[Channel], now: Now, out: &mut Output) {
-        let Some(tracked) = self.live.get_mut(&id) else { return };
-        let own = tracked.live.claim.channel_id.clone();
-        // A leg that outlived the first may have been linked to another call since.
-        let known = |channel: &Channel| tracked.legs.iter().any(|leg| leg.uniqueid == channel.uniqueid);
-        let belongs = |channel: &&Channel| channel.uniqueid == own || channel.linkedid == own || known(channel);
-        let legs: Vec<&Channel> = channels.iter().filter(belongs).collect();
-        let (lost, missed) = match tracked.liveness {
-            Liveness::None | Liveness::Abandoned => return,
-            Liveness::Look { lost } => (lost, false),
-            Liveness::MissedOnce { lost } => (lost, true),
+    fn look_for(&mut self, id: AttemptId, channels: &[Channel], now: Now, out: &mut Output) {
+        let Some(attempt) = self.live.get(&id).map(|live| &live.attempt) else { return };
+        let own = attempt.claim().channel_id.as_str();
+        // A leg that outlived the A leg may have been linked to another call since.
+        let belongs = |channel: &&Channel| {
+            channel.uniqueid == own || channel.linkedid == own || attempt.has_leg(&channel.uniqueid)
         };
-        if legs.is_empty() {
-            if missed {
-                self.apply(id, Signal::Missing, now, out);
-            } else {
-                tracked.liveness = Liveness::MissedOnce { lost };
-            }
-            return;
+        let found: Vec<&Channel> = channels.iter().filter(belongs).collect();
+        if found.is_empty() {
+            return self.apply(id, Signal::Missing, now, out);
         }
-        tracked.liveness = Liveness::None;
-        tracked.appeared = true;
-        tracked.snapshot_at = now.instant + LONG_LIFE;
-        let first = legs.iter().find(|leg| leg.uniqueid == own);
-        for leg in &mut tracked.legs {
-            leg.gone = !legs.iter().any(|found| found.uniqueid == leg.uniqueid);
-        }
-        let found = Signal::Found {
-            legs: legs.iter().map(|leg| leg.uniqueid.clone()).collect(),
-            up: first.is_some_and(|leg| leg.state == UP),
-            ringing: first.is_some_and(|leg| leg.state == RINGING),
-        };
+        let a_leg = found.iter().find(|channel| channel.uniqueid == own);
+        let a_leg = a_leg.map_or(ALegState::Other, |channel| a_leg_state(channel.state));
+        let leg = |channel: &&Channel| LiveLeg { uniqueid: channel.uniqueid.clone(), name: channel.name.clone() };
+        let legs: Vec<LiveLeg> = found.iter().map(leg).collect();
         for leg in &legs {
             self.by_leg.insert(leg.uniqueid.clone(), id);
-            self.name_leg(id, &leg.uniqueid, leg.name.clone());
         }
-        if lost {
-            self.tell(id, EventKind::Adopted, None, now, out);
-        }
-        self.apply(id, found, now, out);
-        self.hang_up_if_requested(id, now, out);
+        self.apply(id, Signal::Found { legs, a_leg }, now, out);
     }
 
-    /// Time passes: attempts that take too long come in doubt, and what was hung up and still lives is hung up again.
-    /// True where a look is due.
+    /// Takes in that the connection was lost: what happens from now on is not seen.
+    pub fn connection_lost(&mut self, now: Now, out: &mut Output) {
+        self.blind_since.get_or_insert(now);
+        self.unanswered.clear();
+        for id in self.sorted(|_| true) {
+            self.apply(id, Signal::ConnectionLost, now, out);
+        }
+    }
+
+    /// Takes in that time has passed: attempts that take too long come in doubt, and calls that still live after a
+    /// hangup are hung up again. Returns true if a channel snapshot is due.
     pub fn tick(&mut self, now: Now, out: &mut Output) -> bool {
         if let Some(since) = self.blind_since.filter(|since| since.instant + ABANDONED_AFTER <= now.instant) {
-            self.forsake(since, now, out);
-        }
-        let mut look = !self.maybe_conflicting.is_empty();
-        for tracked in self.live.values_mut() {
-            if tracked.liveness == Liveness::None && tracked.snapshot_at <= now.instant {
-                tracked.liveness = Liveness::Look { lost: false };
+            // As of the moment when the server was seen last: the time since is not billed.
+            for id in self.sorted(|_| true) {
+                self.apply(id, Signal::Abandoned, Now { wall: since.wall, ..now }, out);
             }
-            look |= tracked.liveness != Liveness::None;
         }
-        self.hang_up_again(now, out);
+        for id in self.sorted(|attempt| attempt.is_due(now.instant)) {
+            self.apply(id, Signal::Tick, now, out);
+        }
         self.finished.drop_old(now.instant);
-        look
-    }
-
-    /// Ends all that lived when the server was seen last, as of that moment: nobody is billed for the time since.
-    fn forsake(&mut self, since: Now, now: Now, out: &mut Output) {
-        let mut forsaken: Vec<AttemptId> = self.live.keys().copied().collect();
-        forsaken.sort_unstable();
-        for id in forsaken {
-            if let Some(tracked) = self.live.get_mut(&id) {
-                tracked.liveness = Liveness::Abandoned;
-            }
-            self.apply(id, Signal::Missing, Now { wall: since.wall, ..now }, out);
-        }
+        !self.maybe_conflicting.is_empty() || self.live.values().any(|live| live.attempt.is_in_doubt())
     }
 }

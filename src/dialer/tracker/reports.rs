@@ -1,16 +1,17 @@
-//! What the dialplan reports by `UserEvent(Trunkline,…)`: a note on the call's timeline.
+//! Reports of the dialplan by `UserEvent(Trunkline,…)`: each is a note on a call's timeline.
 
-use super::{Now, Output, Tracker};
-use crate::domain::event_kind::EventKind;
+use super::{Output, Tracker};
+use crate::domain::attempt::Signal;
 use crate::domain::ids::CallId;
 use crate::domain::note::{self, Note};
+use crate::domain::time::Now;
 
 /// The header that names the call.
 const CALL_ID: &str = "CallId";
 
 impl Tracker {
-    /// A report names its call by its id, or is about the call that its channel belongs to. What names no call, and
-    /// what a channel says of another client's call, is passed over.
+    /// Takes in a report. It names its call by the call's id, or is about the call that its channel belongs to. A report
+    /// that names no call is passed over, and so is what a channel says of another client's call.
     pub(super) fn report(
         &mut self,
         uniqueid: &str,
@@ -19,7 +20,8 @@ impl Tracker {
         now: Now,
         out: &mut Output,
     ) {
-        let of_channel = self.of_leg(uniqueid, linkedid).and_then(|id| Some(self.live.get(&id)?.live.claim.call));
+        let of_channel =
+            self.of_leg(uniqueid, linkedid).and_then(|id| Some(self.live.get(&id)?.attempt.claim().call));
         let named = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(CALL_ID));
         let call: Option<CallId> = match named {
             Some((_, text)) => text.parse().ok(),
@@ -33,12 +35,9 @@ impl Tracker {
             out.notes.push(Note { call, client_id, at: now.wall, text });
             return;
         };
-        let Some(tracked) = self.live.get_mut(&id) else { return };
-        let anothers = client_id.is_some_and(|client| client != tracked.live.claim.call.client_id);
-        if anothers || tracked.notes >= note::MOST {
-            return;
+        let Some(live) = self.live.get(&id) else { return };
+        if client_id.is_none_or(|client| client == live.attempt.claim().call.client_id) {
+            self.apply(id, Signal::Noted(text), now, out);
         }
-        tracked.notes += 1;
-        self.tell(id, EventKind::Note, Some(text), now, out);
     }
 }

@@ -1,69 +1,75 @@
-//! How an attempt ended, judged from all evidence together, because no single AMI message can be trusted to tell.
+//! The evidence of how an attempt ended. It is judged as a whole, because no single AMI message can be trusted.
 
-use super::cause::Cause;
-use super::cdr::Disposition;
-use super::status::Outcome;
+use crate::domain::cause::Cause;
+use crate::domain::cdr::Disposition;
+use crate::domain::status::Outcome;
 
-/// What DialEnd said about the A leg.
+/// The status of a DialEnd of the A leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialStatus {
-    /// It answered.
+    /// The A leg answered.
     Answer,
-    /// It was busy.
+    /// The A leg was busy.
     Busy,
-    /// There was no way through.
+    /// The network or the trunk was congested.
     Congestion,
-    /// It rang and was not answered. Also said of an unallocated number.
+    /// The A leg rang and was not answered. Asterisk says the same of an unallocated number.
     NoAnswer,
     /// The caller's side gave up.
     Cancel,
-    /// The channel could not be made.
+    /// The channel could not be created.
     ChanUnavail,
-    /// Anything else.
+    /// The status is any other.
     Other,
 }
 
-/// What OriginateResponse said.
+/// The result that an OriginateResponse reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OriginateResult {
-    /// `Response: Success`.
+    /// The response is `Success`.
     pub success: bool,
-    /// `Reason`, a control frame's number: 4 answered, 5 busy, 8 congestion, 3 and 1 no answer, 0 failed.
+    /// The `Reason`, a control frame's number: 4 answered, 5 busy, 8 congestion, 3 and 1 no answer, 0 failed.
     pub reason: u8,
 }
 
 /// All that is known about how an attempt went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Evidence {
+pub(super) struct Evidence {
     /// Asterisk refused the Originate in its direct answer.
-    pub refused: bool,
-    /// OriginateResponse, once it came.
-    pub originate: Option<OriginateResult>,
-    /// DialEnd of the A leg, once it came.
-    pub dial: Option<DialStatus>,
-    /// The A leg was seen in state Up.
-    pub answered: bool,
-    /// The most telling cause of all legs that hung up.
-    pub cause: Option<Cause>,
-    /// A channel was seen.
-    pub had_channel: bool,
-    /// What the A leg's call record said, where one came in time.
-    pub record: Option<Disposition>,
+    pub(super) refused: bool,
+    /// The OriginateResponse, if it was received.
+    pub(super) originate: Option<OriginateResult>,
+    /// The DialEnd of the A leg, if it was received.
+    pub(super) dial: Option<DialStatus>,
+    /// Some message said that the A leg answered.
+    pub(super) answered: bool,
+    /// The most telling cause of all legs that hung up; None before the first Hangup.
+    pub(super) cause: Option<Cause>,
+    /// A channel of the call was seen.
+    pub(super) had_channel: bool,
+    /// What the A leg's CDRs say, if one was received in time.
+    pub(super) cdr: Option<Disposition>,
 }
 
-/// The outcome that the evidence proves.
+impl Evidence {
+    /// Returns true if the evidence proves anything about the end of an attempt of which nothing is left.
+    pub(super) fn is_proof(&self) -> bool {
+        self.answered || self.originate.is_some() || self.cause.is_some() || self.cdr.is_some()
+    }
+}
+
+/// Returns the outcome that the evidence proves.
 ///
 /// Facts, from traces of Asterisk 16 and 22: an unallocated number is NOANSWER in DialEnd and 0 in OriginateResponse,
 /// and only its cause (1) tells; busy is 17 on a Local channel's second half and 0 on its first; an unknown endpoint
 /// yields nothing but an OriginateResponse with reason 0.
-#[must_use]
-pub fn judge(evidence: &Evidence) -> Outcome {
+pub(super) fn judge(evidence: &Evidence) -> Outcome {
     if evidence.refused {
         return Outcome::Rejected;
     }
     let answered = evidence.answered
         || evidence.dial == Some(DialStatus::Answer)
-        || evidence.record == Some(Disposition::Answered)
+        || evidence.cdr == Some(Disposition::Answered)
         || evidence.originate.is_some_and(|result| result.success);
     if answered {
         return Outcome::Answered;
@@ -79,20 +85,20 @@ pub fn judge(evidence: &Evidence) -> Outcome {
         Some(8) => Outcome::Congestion,
         Some(1 | 3) => Outcome::NoAnswer,
         Some(_) => Outcome::Failed,
-        // The record is the last to be asked: NO ANSWER is also what it says when it knows nothing better.
-        None => match evidence.record {
+        // The CDR counts last: NO ANSWER is also what it says if it knows nothing better.
+        None => match evidence.cdr {
             Some(Disposition::Busy) => Outcome::Busy,
             Some(Disposition::Congestion) => Outcome::Congestion,
             Some(Disposition::NoAnswer) => Outcome::NoAnswer,
             Some(_) => Outcome::Failed,
             None if evidence.had_channel => Outcome::Failed,
-            // Nothing at all was ever heard of it.
+            // No message about the attempt was ever received.
             None => Outcome::Unknown,
         },
     }
 }
 
-/// Causes that decide whatever else was said.
+/// The outcome of a cause that decides, whatever the other messages say.
 const fn by_cause(cause: Cause) -> Option<Outcome> {
     match cause {
         1 | 22 | 28 => Some(Outcome::Unallocated),
@@ -123,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unallocated_number_is_told_by_its_cause_alone() {
+    fn only_the_cause_tells_an_unallocated_number() {
         let evidence = Evidence {
             originate: failure(0),
             dial: Some(DialStatus::NoAnswer),
@@ -153,15 +159,15 @@ mod tests {
     }
 
     #[test]
-    fn a_call_record_tells_where_nothing_else_does_and_an_answer_always() {
-        let told = |record, originate| judge(&Evidence { record: Some(record), originate, ..Evidence::default() });
+    fn a_cdr_decides_if_nothing_else_does_and_an_answered_one_always() {
+        let told = |cdr, originate| judge(&Evidence { cdr: Some(cdr), originate, ..Evidence::default() });
         assert_eq!(told(Disposition::Busy, None), Outcome::Busy);
         assert_eq!(told(Disposition::NoAnswer, failure(8)), Outcome::Congestion);
         assert_eq!(told(Disposition::Answered, failure(3)), Outcome::Answered);
     }
 
     #[test]
-    fn without_a_cause_the_originate_response_tells() {
+    fn without_a_cause_the_originate_response_decides() {
         for (reason, outcome) in
             [(5, Outcome::Busy), (8, Outcome::Congestion), (3, Outcome::NoAnswer), (1, Outcome::NoAnswer)]
         {

@@ -1,0 +1,43 @@
+//! A client's request to end a live call: the call is hung up once it has a channel, and again until it is gone.
+
+use std::time::{Duration, Instant};
+
+use crate::domain::status::Outcome;
+
+/// How long a hangup may take before it is sent again: it may have met a channel that did not exist yet, or was lost
+/// with a connection.
+const HANGUP_RETRY: Duration = Duration::from_secs(2);
+
+/// A request to end the call that is being carried out. Cancel and hang up come to the same for a live call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EndRequested {
+    retry_at: Instant,
+}
+
+impl EndRequested {
+    /// The request after a hangup was sent `now`.
+    pub(super) fn hung_up(now: Instant) -> Self {
+        Self { retry_at: now + HANGUP_RETRY }
+    }
+
+    /// Returns true if the hangup has to be sent again.
+    pub(super) fn is_due(self, now: Instant) -> bool {
+        self.retry_at <= now
+    }
+}
+
+/// Returns the outcome of an attempt that its client ended, from what the evidence proves. An answered call stays
+/// answered, and an unknown outcome stays unknown, because the phone may have been answered.
+pub(super) fn outcome(proved: Outcome) -> Outcome {
+    match proved {
+        Outcome::Answered | Outcome::Unknown => proved,
+        Outcome::Busy
+        | Outcome::NoAnswer
+        | Outcome::Congestion
+        | Outcome::Unallocated
+        | Outcome::Rejected
+        | Outcome::Failed
+        | Outcome::Expired
+        | Outcome::Canceled => Outcome::Canceled,
+    }
+}
