@@ -1,5 +1,7 @@
 //! Stopping the server: which requests it answers meanwhile, and what a second signal does.
 
+use std::time::Duration;
+
 use reqwest::header::RETRY_AFTER;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -45,6 +47,21 @@ async fn an_interrupt_ends_it_as_well() {
     let mut server = Options::default().arg("--sandbox").start();
     signal(&server, Signal::INT);
     assert_eq!(server.wait().code(), Some(0));
+}
+
+#[tokio::test]
+async fn two_signals_at_once_are_one_request_to_stop() {
+    let mut server = Options::default().arg("--sandbox").start();
+    Api::sandbox(&server);
+    let held = server.hold_store().await;
+    for _ in 0..2 {
+        signal(&server, Signal::TERM);
+        // Longer than the server needs to receive the first one.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    until_stopping(&server);
+    drop(held);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.output().text());
 }
 
 #[tokio::test]

@@ -61,14 +61,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     .await?;
     info!("listening on {}", server.address());
     let failed = tokio::select! {
-        () = signals.next() => false,
+        () = signals.next_request() => false,
         () = server.until_failure() => true,
     };
     info!("stopping: no new call is dialed, live calls go on; a second signal ends the process at once");
     let forced = async {
         if failed {
             // What the first signal asks for is being done already.
-            signals.next().await;
+            signals.next_request().await;
         }
         signals.next().await;
     };
