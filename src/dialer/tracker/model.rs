@@ -11,6 +11,7 @@ use crate::ami::Event;
 use crate::ami::event::{Channel, RINGING, UP};
 use crate::domain::cdr::Disposition;
 use crate::domain::outcome::DialStatus;
+use crate::domain::retry::Failure;
 use crate::domain::status::Outcome;
 
 /// Runs, where `PROPTEST_CASES` does not say: so many that rare interleavings are met on every run of the tests.
@@ -225,7 +226,7 @@ impl World {
                     if outcome == Outcome::Answered {
                         assert_eq!(ended.fate, Fate::Answers, "nor made up");
                     }
-                    assert!(next_try.is_none() || outcome.is_retryable());
+                    assert!(next_try.is_none() || Failure::of(outcome).is_some());
                     if known.end_requested {
                         assert_eq!(next_try, None, "what its client ended is over");
                         assert!(out.settled.contains(id), "and its wish is done with");
