@@ -5,7 +5,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::Check;
+use super::message::Check;
 use crate::ami::{HeaderValue, InvalidValue};
 use crate::api::{At, Violations};
 use crate::domain::number::SEPARATORS;
