@@ -17,7 +17,7 @@ use crate::domain::note::Note;
 use crate::store::journal::{Group, LaneRef, commit};
 use crate::store::{Db, StoreError};
 
-/// Something to commit.
+/// One thing that a lane wants to commit.
 #[derive(Debug)]
 pub enum Entry {
     /// Waiting calls to take up.

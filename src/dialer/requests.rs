@@ -10,9 +10,15 @@ use crate::domain::originate::Recording;
 
 /// The answer to one of the lane's requests.
 pub enum Reply {
-    Channels { snapshot: u64, channels: Option<Vec<Channel>> },
+    Channels {
+        snapshot: u64,
+        channels: Option<Vec<Channel>>,
+    },
     /// The recording's path, or why it was not started.
-    MixMonitor { attempt: AttemptId, answer: Result<String, String> },
+    MixMonitor {
+        attempt: AttemptId,
+        answer: Result<String, String>,
+    },
 }
 
 /// Requests a snapshot of the live channels. The reply carries the number `snapshot`.

@@ -30,7 +30,7 @@ const UNANSWERED_LIMIT: Duration = Duration::from_secs(2);
 /// An attempt that holds a channel, or may hold one.
 #[derive(Debug)]
 pub struct Live {
-    /// The attempt's life.
+    /// The state machine of the attempt.
     pub attempt: Attempt,
     /// The item's own `retry`.
     pub max_retries: i32,

@@ -190,15 +190,6 @@ impl Outcome {
         }
     }
 
-    /// Returns true if another attempt may succeed, which is so for busy, no answer, congestion and failed.
-    ///
-    /// A call that was answered or refused, or whose number is unallocated, or whose result is unknown is never retried
-    /// for its outcome.
-    #[must_use]
-    pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::Busy | Self::NoAnswer | Self::Congestion | Self::Failed)
-    }
-
     /// Returns the status of a call whose last attempt ended with this outcome, if no other attempt follows.
     #[must_use]
     pub const fn final_status(self) -> CallStatus {

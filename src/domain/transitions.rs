@@ -84,10 +84,33 @@ impl CallStatus {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::retry::{EndedTry, OwnRetries, Retries, Tally};
     use super::super::status::Outcome;
     use super::super::time::Millis;
     use super::*;
+
+    /// Reads the pairs of statuses in the table of [`CallStatus::may_become`].
+    fn table() -> BTreeSet<(String, String)> {
+        let rows = include_str!("transitions.rs").lines().filter_map(|line| line.trim().strip_prefix("/// | "));
+        let mut pairs = BTreeSet::new();
+        for row in rows.skip(2) {
+            let mut columns = row.split(" | ").map(|column| column.split(", "));
+            let (from, to) = (columns.next().unwrap(), columns.next().unwrap());
+            pairs.extend(from.flat_map(|from| to.clone().map(move |to| (from.to_owned(), to.to_owned()))));
+        }
+        pairs
+    }
+
+    #[test]
+    fn the_table_in_the_comment_is_what_the_code_does() {
+        let name = |status: &CallStatus| format!("{status:?}").to_lowercase();
+        let pairs = CallStatus::ALL.iter().flat_map(|from| CallStatus::ALL.iter().map(move |to| (from, to)));
+        let allowed: BTreeSet<_> =
+            pairs.filter(|(from, to)| from.may_become(**to)).map(|(from, to)| (name(from), name(to))).collect();
+        assert_eq!(table(), allowed);
+    }
 
     #[test]
     fn a_waiting_call_may_be_claimed_and_a_live_one_may_not() {

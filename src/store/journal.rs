@@ -61,7 +61,7 @@ impl Group {
         waiting + self.withdrawn.len() + self.changes.len() + self.notes.len() + self.settled.len()
     }
 
-    /// Nothing is.
+    /// Returns true if the group holds nothing to commit.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

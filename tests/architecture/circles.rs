@@ -37,7 +37,7 @@ fn shortest<'u>(uses: &'u Uses, file: &'u String) -> Option<Vec<&'u String>> {
                 circle.reverse();
                 return Some(circle);
             }
-            if used != file && !from.contains_key(used) {
+            if !from.contains_key(used) {
                 from.insert(used, one);
                 next.push_back(used);
             }

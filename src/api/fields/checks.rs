@@ -5,7 +5,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::Check;
+use super::message::Check;
 use crate::ami::{HeaderValue, InvalidValue};
 use crate::api::{At, Violations};
 use crate::domain::number::SEPARATORS;
@@ -15,9 +15,9 @@ use crate::pb::Timestamp;
 pub struct Integer {
     /// The field must be given.
     pub required: bool,
-    /// The smallest value.
+    /// The smallest value that is allowed.
     pub min: Option<i64>,
-    /// The largest value.
+    /// The largest value that is allowed.
     pub max: Option<i64>,
     /// What the number counts, as `seconds`; empty if that is obvious.
     pub unit: &'static str,
@@ -27,9 +27,9 @@ pub struct Integer {
 pub struct Decimal {
     /// The field must be given.
     pub required: bool,
-    /// The smallest value.
+    /// The smallest value that is allowed.
     pub min: Option<f64>,
-    /// The largest value.
+    /// The largest value that is allowed.
     pub max: Option<f64>,
     /// The value must be larger than this.
     pub above: Option<f64>,
@@ -41,11 +41,11 @@ pub struct Decimal {
 pub struct Text {
     /// The field must be given.
     pub required: bool,
-    /// The fewest characters.
+    /// The fewest characters that a text may have.
     pub min_length: usize,
-    /// The most characters.
+    /// The most characters that a text may have.
     pub max_length: Option<usize>,
-    /// The most bytes.
+    /// The most bytes that a text may have.
     pub max_bytes: Option<usize>,
     /// The text goes to Asterisk: it must fit into a line of AMI and hold nothing that the dialplan would evaluate.
     pub plain: bool,
@@ -91,7 +91,7 @@ pub struct List {
     pub required: bool,
     /// The fewest elements of a list that is not empty.
     pub min: usize,
-    /// The most elements.
+    /// The most elements that a list may have.
     pub max: Option<usize>,
 }
 
@@ -129,7 +129,7 @@ pub fn given(is_given: bool, at: &At<'_>, violations: &mut Violations) {
     }
 }
 
-/// Checks an integer.
+/// Checks an integer against its bounds.
 pub fn integer(value: Option<i64>, rule: &Integer, at: &At<'_>, violations: &mut Violations) {
     let Some(value) = value else { return given(!rule.required, at, violations) };
     if rule.min.is_some_and(|min| value < min) || rule.max.is_some_and(|max| value > max) {

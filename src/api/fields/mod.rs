@@ -7,19 +7,12 @@
 //! Rules about several fields, about what is stored, and about what Asterisk takes are in `api::validate`.
 
 mod checks;
+mod message;
 
 pub use checks::{EVALUATED, is_evaluated};
+pub use message::Check;
 
 use crate::api::{At, Error, Violations};
-
-/// A message that is, or is part of, a request.
-pub trait Check {
-    /// The full name of the message, as `trunkline.v1.QueueItem`.
-    const NAME: &'static str;
-
-    /// Notes every rule that a field of the message breaks, and every rule that is broken in a message within it.
-    fn check(&self, at: &At<'_>, violations: &mut Violations);
-}
 
 /// Refuses a request that breaks the rules of its fields.
 ///
@@ -39,8 +32,8 @@ pub fn violations<T: Check>(request: &T) -> Violations {
 
 #[allow(clippy::all, clippy::pedantic, unused_variables, clippy::allow_attributes_without_reason, reason = "generated")]
 mod generated {
-    use super::Check;
     use super::checks::*;
+    use super::message::Check;
     use crate::api::{At, Violations};
 
     include!(concat!(env!("OUT_DIR"), "/field_checks.rs"));

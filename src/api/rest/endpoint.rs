@@ -12,7 +12,7 @@ pub struct Endpoint {
     pub rpc: &'static str,
     /// The full name of the request message.
     pub input: &'static str,
-    /// The HTTP method.
+    /// The HTTP method of the endpoint.
     pub verb: http::Method,
     /// Below [`BASE`], without a slash behind it; parameters stand in braces.
     pub path: &'static str,
@@ -22,7 +22,7 @@ pub struct Endpoint {
     pub response_body: Option<&'static str>,
     /// Whether it answers with Server-Sent Events.
     pub streams: bool,
-    /// The envelope's `message`.
+    /// The `message` of the envelope after success.
     pub message: &'static str,
     /// Whether it needs an admin key.
     pub admin: bool,

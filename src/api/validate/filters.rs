@@ -1,4 +1,4 @@
-//! Filters of lists.
+//! Checks the filters of list requests.
 
 use super::paging::Page;
 use crate::api::{At, Error, Violations, fields};

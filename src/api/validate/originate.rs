@@ -187,9 +187,9 @@ fn account(action: &OriginateAction, rules: &Rules, at: &At<'_>, violations: &mu
 /// The fields of a request that describe a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordingFields<'a> {
-    /// `recording_path`.
+    /// The field `recording_path` of the item.
     pub path: Option<&'a str>,
-    /// `mix_monitor_command`.
+    /// The field `mix_monitor_command` of the item.
     pub command: Option<&'a str>,
 }
 

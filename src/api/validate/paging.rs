@@ -1,4 +1,4 @@
-//! Pages of lists.
+//! Checks which page of a list is requested.
 
 /// A page of a list: at most `size` rows after the first `offset` ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

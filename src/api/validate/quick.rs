@@ -1,4 +1,4 @@
-//! A quick call.
+//! Checks a quick call and makes what is stored of it.
 
 use std::collections::HashSet;
 

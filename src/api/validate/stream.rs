@@ -1,4 +1,4 @@
-//! Streams of items.
+//! Checks the messages of a stream of items.
 
 use super::Rules;
 use super::batch;

@@ -1,4 +1,4 @@
-//! Webhooks.
+//! Checks the settings of a webhook.
 
 use crate::api::{At, Error, Violations};
 use crate::pb::{CallEventType, CreateWebhookRequest};

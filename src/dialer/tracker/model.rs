@@ -12,6 +12,7 @@ use crate::ami::event::{Channel, RINGING, UP};
 use crate::domain::attempt::DialStatus;
 use crate::domain::cdr::Disposition;
 use crate::domain::commit::What;
+use crate::domain::retry::Failure;
 use crate::domain::status::{CallStatus, Outcome};
 
 /// How many runs are made unless `PROPTEST_CASES` says otherwise: so many that every run of the tests meets rare
@@ -226,7 +227,7 @@ impl World {
                     if outcome == Outcome::Answered {
                         assert_eq!(ended.fate, Fate::Answers, "nor made up");
                     }
-                    assert!(next_try.is_none() || outcome.is_retryable());
+                    assert!(next_try.is_none() || Failure::of(outcome).is_some());
                     if known.end_requested {
                         assert_eq!(next_try, None, "what its client ended is over");
                         assert!(out.settled.contains(id), "and its request is settled");

@@ -11,7 +11,7 @@ use crate::domain::status::Outcome;
 /// What follows from what was received.
 #[derive(Debug, Default)]
 pub struct Output {
-    /// Changes to commit.
+    /// The changes of calls to commit, in order.
     pub changes: Vec<Change>,
     /// Recordings to start: the attempt, the channel's name, and what to record to.
     pub recordings: Vec<(AttemptId, String, Recording)>,

@@ -20,8 +20,7 @@ impl Tracker {
         now: Now,
         out: &mut Output,
     ) {
-        let of_channel =
-            self.of_leg(uniqueid, linkedid).and_then(|id| Some(self.live.get(&id)?.attempt.claim().call));
+        let of_channel = self.of_leg(uniqueid, linkedid).and_then(|id| Some(self.live.get(&id)?.attempt.claim().call));
         let named = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(CALL_ID));
         let call: Option<CallId> = match named {
             Some((_, text)) => text.parse().ok(),

@@ -3,7 +3,7 @@
 /// A channel that a channel snapshot lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveLeg {
-    /// The channel's Uniqueid.
+    /// The Uniqueid of the channel.
     pub uniqueid: String,
     /// The channel's name, as `PJSIP/endpoint1-00000001`.
     pub name: String,

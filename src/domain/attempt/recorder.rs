@@ -15,7 +15,7 @@ pub(super) enum Recorder {
     Idle(Recording),
     /// Asterisk was asked to start the recording, and has not answered.
     Asked(Recording),
-    /// MixMonitor records.
+    /// MixMonitor is recording the call.
     Running {
         /// The recording's file; None if the call that a lane resumes cannot be read.
         path: Option<String>,

@@ -1,4 +1,4 @@
-//! MixMonitor recordings.
+//! Tests when MixMonitor recordings start, stop and fail.
 
 use super::*;
 

@@ -8,7 +8,7 @@ use crate::domain::attempt::channel_id::Conflict;
 use crate::domain::attempt::{DialStatus, LiveLeg};
 use crate::domain::cdr::Disposition;
 
-/// The module's documentation.
+/// The documentation of the module that holds the table.
 const DOCS: &str = include_str!("../mod.rs");
 
 /// What a cell says if the signal changes nothing.

@@ -154,8 +154,7 @@ fn signals() -> impl Strategy<Value = Signal> {
             .prop_map(Signal::DialEnded),
         (any::<bool>(), 0..9_u8).prop_map(|(success, reason)| originated(success, reason)),
         Just(Signal::Bridged),
-        prop_oneof![Just(Disposition::Answered), Just(Disposition::NoAnswer), Just(Disposition::Busy)]
-            .prop_map(cdr),
+        prop_oneof![Just(Disposition::Answered), Just(Disposition::NoAnswer), Just(Disposition::Busy)].prop_map(cdr),
         (id, prop_oneof![Just(0), Just(16), Just(17), Just(19)])
             .prop_map(|(uniqueid, cause)| Signal::LegGone { uniqueid, cause }),
         prop_oneof![Just(Signal::ConnectionLost), Just(Signal::Missing), Just(Signal::Abandoned)],
