@@ -1,7 +1,7 @@
 //! Statements over many rows at once: the rows travel as one JSON parameter, so the number of statements of a commit
 //! does not grow with its rows, on either engine.
 //!
-//! UUIDs and bytes travel as hexadecimal digits.
+//! UUIDs travel as hexadecimal digits.
 
 use diesel::QueryResult;
 use diesel::backend::Backend;

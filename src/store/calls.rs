@@ -79,11 +79,6 @@ impl Call {
         Ok(CallStatus::try_from(self.status)?)
     }
 
-    /// Returns the outcome of the call's last attempt, if it has ended.
-    pub fn outcome(&self) -> Result<Option<Outcome>> {
-        Ok(self.outcome.map(Outcome::try_from).transpose()?)
-    }
-
     /// Returns what Asterisk is asked to originate. An error is a spec that this version cannot read.
     pub fn originate_spec(&self) -> Result<OriginateSpec> {
         Ok(serde_json::from_str(&self.spec)?)
@@ -95,9 +90,7 @@ impl Call {
 #[diesel(table_name = attempts)]
 pub struct Attempt {
     pub id: Id,
-    pub call_id: Id,
     pub number: i32,
-    pub epoch: i64,
     pub server_code: String,
     pub channel_id: String,
     pub started_at: i64,

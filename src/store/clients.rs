@@ -24,8 +24,6 @@ pub struct Client {
     pub limits: String,
     /// The client's dial policy as JSON.
     pub policy: String,
-    /// How many queues the client has.
-    pub queues: i64,
     /// When the client was created, in milliseconds since 1970.
     pub created_at: i64,
     /// When the client was last changed, in milliseconds since 1970.

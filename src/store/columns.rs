@@ -15,8 +15,6 @@ pub enum Kind {
     Bool,
     /// A text of any length.
     Text,
-    /// Bytes, written as hexadecimal digits.
-    Bytes,
 }
 
 /// A column of such rows.

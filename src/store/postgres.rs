@@ -85,13 +85,10 @@ pub fn rows(columns: &[Column]) -> String {
             Kind::Integer => "integer",
             Kind::SmallInt => "smallint",
             Kind::Bool => "boolean",
-            Kind::Text | Kind::Bytes => "text",
+            Kind::Text => "text",
         };
         typed.push(format!("{name} {sql_type}"));
-        selected.push(match kind {
-            Kind::Bytes => format!("decode({name}, 'hex') AS {name}"),
-            _ => (*name).to_owned(),
-        });
+        selected.push(*name);
     }
     format!("(SELECT {} FROM json_to_recordset($1::json) AS r({}))", selected.join(", "), typed.join(", "))
 }

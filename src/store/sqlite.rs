@@ -81,7 +81,7 @@ pub fn rows(columns: &[Column]) -> String {
     let columns: Vec<String> = columns
         .iter()
         .map(|Column { name, kind }| match kind {
-            Kind::Uuid | Kind::Bytes => format!("unhex(value ->> '{name}') AS {name}"),
+            Kind::Uuid => format!("unhex(value ->> '{name}') AS {name}"),
             Kind::BigInt | Kind::Integer | Kind::SmallInt | Kind::Bool | Kind::Text => {
                 format!("value ->> '{name}' AS {name}")
             }

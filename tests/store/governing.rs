@@ -269,7 +269,7 @@ async fn a_call_that_is_stored_as_canceled_is_counted_and_has_an_event(store: St
     let queue = queues::get(&mut conn, store.client, queue_id).await.unwrap().unwrap();
     assert_eq!((queue.queued, queue.canceled), (1, 1));
     let call = calls::get(&mut conn, Some(store.client), id).await.unwrap().unwrap();
-    assert_eq!((call.outcome().unwrap(), call.ended_at), (Some(Outcome::Canceled), Some(NOW.0)));
+    assert_eq!((call.outcome, call.ended_at), (Some(Outcome::Canceled.code()), Some(NOW.0)));
     let seen = events::of_call(&mut conn, Some(store.client), id).await.unwrap();
     assert_eq!(seen[0].detail.as_deref(), Some(do_not_call::DETAIL));
     let live = calls::live(&mut conn, Filter::default(), 10).await.unwrap();
