@@ -177,7 +177,6 @@ mod tests {
             disabled: false,
             limits: "{}".into(),
             policy: "{}".into(),
-            queues: 0,
             created_at: 0,
             updated_at: 0,
         };

@@ -20,7 +20,6 @@ fn rules() -> Rules {
         disabled: false,
         limits: "{}".to_owned(),
         policy: "{}".to_owned(),
-        queues: 0,
         created_at: 0,
         updated_at: 0,
     };
