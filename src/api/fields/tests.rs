@@ -107,7 +107,7 @@ fn a_text_is_held_to_its_length_and_to_what_asterisk_reads_as_a_text() {
     assert_eq!(told(""), ["must not be empty"]);
     assert_eq!(told(&"é".repeat(256)), ["has more than 255 characters"]);
     assert_eq!(told(&"x".repeat(981)), ["has more than 255 characters"], "the tighter limit is the one to name");
-    assert_eq!(told(&"\u{10348}".repeat(250)), ["is 1000 bytes long, the most is 980"]);
+    assert_eq!(told(&"\u{10348}".repeat(250)), ["is 1000 bytes long; at most 980 are allowed"]);
     assert_eq!(told("a\nb"), ["must not hold CR, LF or NUL"]);
     assert_eq!(told("${EXTEN}"), ["must not hold `${` or `$[`"]);
     assert_eq!(told(&format!("$[1+1]{}", "x".repeat(255))), ["has more than 255 characters", EVALUATED]);
@@ -141,7 +141,7 @@ fn a_time_is_one_that_a_calendar_holds() {
     assert_eq!(broken(&pb::CreateKeyRequest { client_id: 1, expires_at: time(1, 999_999_999) }), [""; 0]);
     assert_eq!(
         broken(&pb::CreateKeyRequest { client_id: 1, expires_at: time(1, -1) }),
-        ["expires_at: 1 s and -1 ns since 1970 are no valid time"]
+        ["expires_at: 1 s and -1 ns since 1970 are not a valid time"]
     );
 }
 
