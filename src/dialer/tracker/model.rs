@@ -213,6 +213,7 @@ impl World {
                 What::Moved { from, to } => {
                     assert_eq!((number, from), (last, status), "only the last try moves its call, from where it is");
                     assert!(from.is_live() && to.is_live() && to.code() > from.code(), "{from:?} to {to:?}");
+                    assert_eq!(CallStatus::check_move(Some(from), to), Ok(()), "every move is in the list");
                     known.status = Some(to);
                 }
                 What::Told { .. } => assert_eq!(number, last),
@@ -232,7 +233,9 @@ impl World {
                         assert_eq!(next_try, None, "what its client ended is over");
                         assert!(out.settled.contains(id), "and its request is settled");
                     }
-                    known.status = Some(if next_try.is_some() { CallStatus::Retrying } else { outcome.final_status() });
+                    let to = if next_try.is_some() { CallStatus::Retrying } else { outcome.final_status() };
+                    assert_eq!(CallStatus::check_move(Some(from), to), Ok(()), "every move is in the list");
+                    known.status = Some(to);
                 }
             }
         }
