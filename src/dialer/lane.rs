@@ -171,7 +171,7 @@ impl Running {
         match queue.retries() {
             Ok(retries) => self.tracker.set_rule(queue.id, retries),
             Err(error) => {
-                warn!(queue = queue.id, %error, "its retry rules cannot be read; the earlier ones stay in force")
+                warn!(queue = queue.id, %error, "its retry rules cannot be read; the earlier ones stay in force");
             }
         }
     }
