@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Output, Tracker};
 use crate::ami::event::Channel;
-use crate::domain::attempt::{ALegState, LiveLeg, Signal};
+use crate::domain::attempt::{ALegState, Attempt, LiveLeg, Signal};
 use crate::domain::ids::AttemptId;
 use crate::domain::time::Now;
 
@@ -28,7 +28,7 @@ impl Tracker {
                 self.apply(id, signal, now, out);
             }
         }
-        for id in self.sorted(|attempt| attempt.is_in_doubt()) {
+        for id in self.sorted(Attempt::is_in_doubt) {
             self.look_for(id, channels, now, out);
         }
     }

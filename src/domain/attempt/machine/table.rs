@@ -192,9 +192,12 @@ fn cell(state: &State, signals: &[Signal]) -> &'static str {
     }
 }
 
-/// The rows of the documentation's tables by the names of their columns: the cells of each signal.
-fn documented() -> Vec<(Vec<&'static str>, BTreeMap<&'static str, Vec<&'static str>>)> {
-    let mut tables: Vec<(Vec<&str>, BTreeMap<&str, Vec<&str>>)> = Vec::new();
+/// One table of the documentation: the names of its columns, and the cells of each signal.
+type Table = (Vec<&'static str>, BTreeMap<&'static str, Vec<&'static str>>);
+
+/// Reads the tables from the documentation.
+fn documented() -> Vec<Table> {
+    let mut tables: Vec<Table> = Vec::new();
     for line in DOCS.lines().filter_map(|line| line.strip_prefix("//! | ")) {
         let mut cells = line.trim_end_matches(" |").split(" | ");
         match (cells.next().unwrap_or_default(), tables.last_mut()) {
