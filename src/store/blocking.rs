@@ -92,8 +92,14 @@ impl SpawnBlocking for OwnThread {
             return ready(Ok(statement())).boxed();
         }
         let Some(thread) = &self.0 else { return ready(Err("no thread could be started".into())).boxed() };
-        let done = thread.carry_out(statement);
+        let (running, over) = mpsc::channel();
+        let done = thread.carry_out(move || {
+            let _running: mpsc::Sender<()> = running;
+            statement()
+        });
+        let over = WaitUntilOver(over);
         async move {
+            let _over = over;
             match done.await {
                 Some(Ok(answer)) => Ok(answer),
                 Some(Err(_)) => Err("the statement panicked".into()),
@@ -108,8 +114,22 @@ impl SpawnBlocking for OwnThread {
     }
 }
 
+/// Waits for the end of a statement if its caller is dropped meanwhile, as with a client that hangs up.
+///
+/// The connection goes back to its pool then. While a statement still uses it, it would panic in the hands of the next
+/// caller. Statements are short, and callers are rarely dropped, so blocking the caller's thread costs little.
+struct WaitUntilOver(mpsc::Receiver<()>);
+
+impl Drop for WaitUntilOver {
+    fn drop(&mut self) {
+        // Nothing is ever sent: this returns when the statement drops its end.
+        let _ = self.0.recv();
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use tokio::task;
@@ -133,6 +153,18 @@ mod tests {
         let (statement, last) = Thread::start().unwrap().run(transaction).await;
         assert_eq!(statement, last);
         assert_ne!(statement, own);
+    }
+
+    #[tokio::test]
+    async fn a_statement_whose_caller_is_dropped_uses_its_connection_no_more() {
+        let (mut connection, shared) = (OwnThread::get_runtime(), Arc::new(()));
+        let used = Arc::clone(&shared);
+        let slow = connection.spawn_blocking(move || {
+            thread::sleep(Duration::from_millis(50));
+            drop(used);
+        });
+        assert!(timeout(Duration::ZERO, slow).await.is_err(), "the statement takes longer");
+        assert_eq!(Arc::strong_count(&shared), 1);
     }
 
     #[tokio::test]
