@@ -159,8 +159,10 @@ mod tests {
     async fn a_statement_whose_caller_is_dropped_uses_its_connection_no_more() {
         let (mut connection, shared) = (OwnThread::get_runtime(), Arc::new(()));
         let used = Arc::clone(&shared);
+        let (_never, asked) = mpsc::channel::<()>();
         let slow = connection.spawn_blocking(move || {
-            thread::sleep(Duration::from_millis(50));
+            // A statement that takes its time.
+            let _ = asked.recv_timeout(Duration::from_millis(50));
             drop(used);
         });
         assert!(timeout(Duration::ZERO, slow).await.is_err(), "the statement takes longer");
