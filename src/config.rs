@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use figment::Figment;
-use figment::providers::{Format, Serialized, Toml};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
+use toml::{Table, Value};
 
 /// Variables with our prefix that are not settings of the server: they name the configuration file, or tell client
 /// commands where the server is.
@@ -151,21 +150,18 @@ impl Config {
     fn layered(file: &str, variables: &BTreeMap<String, String>, flags: &Flags) -> Result<Self, ConfigError> {
         let defaults = [("listen", "127.0.0.1:8080"), ("data_dir", "./trunkline-data"), ("log", "info")];
         let layers = [
-            Figment::from(Toml::string(file)),
-            Figment::from(Serialized::defaults(variables)),
-            Figment::from(Serialized::defaults(flags)),
+            toml::from_str::<Table>(file).map_err(|error| one_line(&error))?,
+            Table::try_from(variables).map_err(|error| one_line(&error))?,
+            Table::try_from(flags).map_err(|error| one_line(&error))?,
         ];
-        let mut figment = Figment::new();
-        for (key, value) in defaults {
-            figment = figment.join(Serialized::default(key, value));
-        }
-        let figment = layers.iter().fold(figment, Figment::merge);
-        let config: Self = figment.extract().map_err(|error| ConfigError::Value(one_line(&error)))?;
+        let defaults = defaults.map(|(key, value)| (key.to_owned(), Value::from(value)));
+        let settings: Table = defaults.into_iter().chain(layers.iter().cloned().flatten()).collect();
+        let config: Self = serde_path_to_error::deserialize(settings).map_err(|error| wrong(&error, &layers))?;
         config.with_files(&layers)
     }
 
     /// Reads the settings that are in files of their own, and checks what concerns several settings.
-    fn with_files(mut self, layers: &[Figment]) -> Result<Self, ConfigError> {
+    fn with_files(mut self, layers: &[Table]) -> Result<Self, ConfigError> {
         self.database_url = either(layers, "database_url", self.database_url, self.database_url_file.take())?;
         self.admin_key = either(layers, "admin_key", self.admin_key, self.admin_key_file.take())?;
         self.secret_key = either(layers, "secret_key", self.secret_key, self.secret_key_file.take())?;
@@ -219,7 +215,7 @@ impl Config {
     /// Returns the name of this node, which is the host's name if none is set.
     #[must_use]
     pub fn node_name(&self) -> String {
-        self.node_name.clone().unwrap_or_else(|| gethostname::gethostname().to_string_lossy().into_owned())
+        self.node_name.clone().unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
     }
 }
 
@@ -242,7 +238,7 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretStr
 
 /// Returns a setting or the text of its file, whichever of the two the last layer gives. One layer must not give both.
 fn either(
-    layers: &[Figment],
+    layers: &[Table],
     name: &'static str,
     value: Option<SecretString>,
     file: Option<PathBuf>,
@@ -250,7 +246,7 @@ fn either(
     let name_of_file = format!("{name}_file");
     let mut from_file = false;
     for layer in layers {
-        match (layer.contains(name), layer.contains(&name_of_file)) {
+        match (layer.contains_key(name), layer.contains_key(&name_of_file)) {
             (true, true) => return Err(ConfigError::Twice(name)),
             (false, false) => {}
             (_, in_file) => from_file = in_file,
@@ -266,9 +262,16 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })
 }
 
-fn one_line(error: &figment::Error) -> String {
-    let first = error.clone().into_iter().next();
-    first.map_or_else(|| error.to_string(), |error| error.to_string()).replace('\n', " ")
+/// The error of a setting: its key, the last layer that has it, and what is wrong with the value.
+fn wrong(error: &serde_path_to_error::Error<toml::de::Error>, layers: &[Table]) -> ConfigError {
+    let key = error.path().to_string();
+    let places = ["in the file", "in the environment", "in the flags"];
+    let place = places.iter().zip(layers).rfind(|(_, layer)| layer.contains_key(&key)).map_or("", |(place, _)| place);
+    ConfigError::Value(format!("{key} {place}: {}", error.inner().message()))
+}
+
+fn one_line(error: &dyn std::fmt::Display) -> ConfigError {
+    ConfigError::Value(error.to_string().replace('\n', " "))
 }
 
 #[cfg(test)]

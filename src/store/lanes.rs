@@ -14,11 +14,9 @@ use crate::domain::status::{QueueKind, QueueStatus};
 use crate::domain::time::Millis;
 
 /// A queue that has calls waiting for a server.
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = queues)]
+#[derive(Clone, Debug, Queryable)]
 pub struct LaneQueue {
     /// The queue with its retry rules.
-    #[diesel(embed)]
     pub queue: Queue,
     /// The queue's priority, 0 to 9.
     pub priority: i32,
@@ -93,7 +91,14 @@ pub async fn runnable(conn: &mut Conn, server: &str) -> Result<Vec<LaneQueue>> {
             .filter(queue_lanes::server_code.eq(server).and(has_waiting()))
             .filter(queues::status.eq(QueueStatus::InProgress.code()).and(queues::kind.eq(QueueKind::Bulk.code())))
             .order(queues::id)
-            .select(LaneQueue::as_select())
+            .select((
+                Queue::as_select(),
+                queues::priority,
+                queues::weight,
+                queues::max_live_calls,
+                queues::calls_per_second,
+                queues::windows,
+            ))
             .load(c)
             .await
     })?)
