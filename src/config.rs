@@ -155,7 +155,7 @@ impl Config {
             Table::try_from(flags).map_err(|error| one_line(&error))?,
         ];
         let defaults = defaults.map(|(key, value)| (key.to_owned(), Value::from(value)));
-        let settings: Table = defaults.into_iter().chain(layers.iter().cloned().flatten()).collect();
+        let settings: Table = defaults.into_iter().chain(layers.clone().into_iter().flatten()).collect();
         let config: Self = serde_path_to_error::deserialize(settings).map_err(|error| wrong(&error, &layers))?;
         config.with_files(&layers)
     }

@@ -182,7 +182,7 @@ async fn a_refused_login_says_so() {
 async fn a_secret_that_would_end_its_line_never_reaches_the_wire() {
     let mut linked = Linked::start("s\r\n\r\nAction: Originate\r\nChannel: Local/1@x", 100.0).await;
     let (reason, unauthorized) = linked.offline().await;
-    assert_eq!(reason, "the manager user's name or secret must not hold CR, LF or NUL");
+    assert_eq!(reason, "the manager user's name or secret must not contain CR, LF or NUL");
     assert!(!unauthorized);
     assert_eq!(linked.sandbox.originates(), 0);
 }

@@ -12,7 +12,7 @@ pub const MAX_BYTES: usize = 980;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidValue {
     /// The text would end the line or the C string.
-    #[error("must not hold CR, LF or NUL")]
+    #[error("must not contain CR, LF or NUL")]
     LineEnd,
     /// The text is too long: Asterisk would cut it.
     #[error("is {0} bytes long; at most {MAX_BYTES} are allowed")]

@@ -143,7 +143,7 @@ fn lane_gauges(text: &mut String, lanes: &[ServerState], waiting: &HashMap<Strin
     };
     let help = "Calls between Originate and hangup, of the servers that this node dials through.";
     gauge(text, "trunkline_live_calls", help, of_each(&|lane| lane.live_calls));
-    let help = "Calls that wait for a first or a further try on them.";
+    let help = "Calls that wait for their first attempt or for a retry.";
     gauge(text, "trunkline_waiting_calls", help, of_each(&|lane| waiting.get(&lane.server.code).copied().unwrap_or(0)));
     let help = "Calls that they may have between Originate and hangup.";
     gauge(text, "trunkline_max_channels", help, of_each(&|lane| lane.server.max_channels.into()));

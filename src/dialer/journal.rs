@@ -11,30 +11,10 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{error, warn};
 
 use super::metrics;
-use crate::domain::commit::{Change, Claim, Deferral, Expiry, Refusal, Withdrawal};
+use crate::domain::commit::{Claim, Expiry, Group};
 use crate::domain::ids::CallId;
-use crate::domain::note::Note;
-use crate::store::journal::{Group, LaneRef, commit};
+use crate::store::journal::{LaneRef, commit};
 use crate::store::{Db, StoreError};
-
-/// One thing that a lane wants to commit.
-#[derive(Debug)]
-pub enum Entry {
-    /// Waiting calls to take up.
-    Claims(Vec<Claim>),
-    /// Waiting calls past their deadline.
-    Expiries(Vec<Expiry>),
-    /// Calls that a rule forbids, and those that must wait for another day.
-    Forbidden(Vec<Refusal>, Vec<Deferral>),
-    /// Claims that were granted, and are taken back.
-    Withdrawn(Vec<Withdrawal>),
-    /// What happened to live calls.
-    Changes(Vec<Change>),
-    /// What the dialplan says of calls that are not live.
-    Notes(Vec<Note>),
-    /// Calls whose clients' wishes are carried out behind the changes so far.
-    Settled(Vec<CallId>),
-}
 
 /// What became of a group.
 #[derive(Debug)]
@@ -45,8 +25,9 @@ pub enum Committed {
     Fenced,
 }
 
-/// Most entries of one group: bounds the time of a commit, and so the wait of the next claim.
-const ENTRIES: usize = 1024;
+/// The greatest number of the lane's groups that one commit joins: it bounds the time of the commit, and so how long
+/// the next claim waits.
+const JOINED: usize = 1024;
 
 /// From the begin of one group to that of the next at least: a commit costs nearly as much for one call as for ten, and
 /// what it costs, Asterisk lacks where it shares the machine. A group that comes alone does not wait.
@@ -59,8 +40,8 @@ const LOADED_PACE: Duration = Duration::from_millis(20);
 const LOAD: f64 = 2000.0;
 
 /// Starts the journal of a lane. It ends when its sender is dropped and all is committed.
-pub fn start(db: Db, lane: LaneRef) -> (mpsc::UnboundedSender<Entry>, mpsc::UnboundedReceiver<Committed>) {
-    let (entry, mut entries) = mpsc::unbounded_channel();
+pub fn start(db: Db, lane: LaneRef) -> (mpsc::UnboundedSender<Group>, mpsc::UnboundedReceiver<Committed>) {
+    let (groups, mut arriving) = mpsc::unbounded_channel();
     let (committed, answers) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         let mut number = 0;
@@ -68,10 +49,11 @@ pub fn start(db: Db, lane: LaneRef) -> (mpsc::UnboundedSender<Entry>, mpsc::Unbo
         let (mut began, mut pace) = (Instant::now(), PACE);
         loop {
             sleep_until(began + pace).await;
-            if entries.recv_many(&mut taken, ENTRIES).await == 0 {
+            if arriving.recv_many(&mut taken, JOINED).await == 0 {
                 return;
             }
-            let group = group(taken.drain(..));
+            let mut group = Group::default();
+            taken.drain(..).for_each(|later| group.append(later));
             number += 1;
             pace = pace_behind(group.len());
             began = Instant::now();
@@ -87,7 +69,7 @@ pub fn start(db: Db, lane: LaneRef) -> (mpsc::UnboundedSender<Entry>, mpsc::Unbo
             }
         }
     });
-    (entry, answers)
+    (groups, answers)
 }
 
 /// How long to wait from the begin of a group of that size: groups that come at the rate of [`LOAD`] stay as they are,
@@ -95,25 +77,6 @@ pub fn start(db: Db, lane: LaneRef) -> (mpsc::UnboundedSender<Entry>, mpsc::Unbo
 fn pace_behind(size: usize) -> Duration {
     let size = f64::from(u32::try_from(size).unwrap_or(u32::MAX));
     Duration::from_secs_f64(size / LOAD).clamp(PACE, LOADED_PACE)
-}
-
-fn group(entries: impl Iterator<Item = Entry>) -> Group {
-    let mut group = Group::default();
-    for entry in entries {
-        match entry {
-            Entry::Claims(claims) => group.claims.extend(claims),
-            Entry::Expiries(expiries) => group.expiries.extend(expiries),
-            Entry::Forbidden(refusals, deferrals) => {
-                group.refusals.extend(refusals);
-                group.deferrals.extend(deferrals);
-            }
-            Entry::Withdrawn(claims) => group.withdrawn.extend(claims),
-            Entry::Changes(changes) => group.changes.extend(changes),
-            Entry::Notes(notes) => group.notes.extend(notes),
-            Entry::Settled(calls) => group.settled.extend(calls),
-        }
-    }
-    group
 }
 
 /// Tries until the group is durable. Returns None if the lane is over: another node owns it, or what it knows of a

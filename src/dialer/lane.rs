@@ -17,14 +17,14 @@ use super::clients::{Clients, Uncounted};
 use super::dispatch::Dispatch;
 use super::feed::{Ask, Feed};
 use super::feeder;
-use super::journal::{self, Committed, Entry};
+use super::journal::{self, Committed};
 use super::lease::{self, LaneStatus};
 use super::limiter::Limits;
 use super::requests::{self, Reply};
 use super::resume;
 use super::tracker::{Output, Tracker};
 use crate::ami::{self, Event, Incoming, Link};
-use crate::domain::commit::Claim;
+use crate::domain::commit::{Claim, Group};
 use crate::domain::ids::CallId;
 use crate::domain::status::ServerStatus;
 use crate::domain::time::{Millis, Now};
@@ -68,7 +68,7 @@ struct Running {
     lane: Lane,
     link: Link,
     incoming: mpsc::UnboundedReceiver<Vec<Incoming>>,
-    entries: mpsc::UnboundedSender<Entry>,
+    journal: mpsc::UnboundedSender<Group>,
     committed: mpsc::UnboundedReceiver<Committed>,
     asks: mpsc::UnboundedSender<Ask>,
     feeds: mpsc::UnboundedReceiver<Option<Feed>>,
@@ -113,7 +113,7 @@ impl Lane {
         let (waits, waits_of_lane) = watch::channel(LaneWaits::default());
         let may_dial_until = lease::start(self.db.clone(), lane.clone(), statuses, waits_of_lane, lost.clone());
         let (link, incoming) = Link::start(self.ami.clone(), tasks.clone());
-        let (entries, committed) = journal::start(self.db.clone(), lane);
+        let (journal, committed) = journal::start(self.db.clone(), lane);
         let (asks, feeds) =
             feeder::start(self.db.clone(), self.server.code.clone(), self.clients.clone(), tasks.clone());
         let set = Limits { max_live: Some(self.server.max_channels), per_second: Some(self.server.calls_per_second) };
@@ -123,7 +123,7 @@ impl Lane {
             lane: self,
             link,
             incoming,
-            entries,
+            journal,
             committed,
             asks,
             feeds,
@@ -205,7 +205,12 @@ impl Running {
                 () = woken => self.needs_feed = true,
                 () = sleep_until_some(self.dispatch.wake_at()), if self.may_dial() => self.dispatch.wake(),
                 Ok(()) = self.freed.changed() => self.dispatch.wake(),
-                Ok(()) = self.may_dial_until.changed() => self.dispatch.wake(),
+                changed = self.may_dial_until.changed() => match changed {
+                    Ok(()) => self.dispatch.wake(),
+                    // The lease's task ends when `lost` is cancelled, and otherwise only by a panic.
+                    Err(_) if lost.is_cancelled() => break,
+                    Err(_) => break self.without("its lease"),
+                },
                 () = sleep_until_some(self.tracker.next_grace()) => self.end_graces(),
                 _ = tick.tick() => self.tick(),
             }
@@ -230,8 +235,8 @@ impl Running {
             }
             self.withdraw(granted, "the lane was released before the Originate was sent");
         }
-        let Self { entries, mut committed, .. } = self;
-        drop(entries);
+        let Self { journal, mut committed, .. } = self;
+        drop(journal);
         // The journal ends after its last commit.
         let flushed = timeout(RELEASE_TIMEOUT, async { while committed.recv().await.is_some() {} }).await;
         match flushed {

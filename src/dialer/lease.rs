@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +31,8 @@ pub struct LaneStatus {
 
 /// Starts to renew the lease. The lane may dial until the returned time, which each renewal moves on. While the store
 /// cannot be reached, the lane goes on following its live calls, because no other node can, and it dials again after
-/// the next renewal. `lost` is cancelled when another node owns the lane.
+/// the next renewal. `lost` is cancelled when another node owns the lane. The returned channel closes when the task
+/// ends.
 pub fn start(
     db: Db,
     lane: LaneRef,
@@ -39,11 +41,11 @@ pub fn start(
     lost: CancellationToken,
 ) -> watch::Receiver<Instant> {
     let (may_dial_until, until) = watch::channel(Instant::now() + TTL - MARGIN);
-    tokio::spawn({
-        let (db, lane, lost) = (db.clone(), lane.clone(), lost.clone());
-        async move { lost.run_until_cancelled(keep(&db, &lane, &may_dial_until, &lost)).await }
+    tokio::spawn(async move {
+        let keep = keep(&db, &lane, &may_dial_until, &lost);
+        let publish = publish(&db, &lane, status, waits);
+        lost.run_until_cancelled(future::join(keep, publish)).await
     });
-    tokio::spawn(async move { lost.run_until_cancelled(publish(&db, &lane, status, waits)).await });
     until
 }
 

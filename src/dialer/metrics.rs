@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 
-use crate::domain::commit::What;
+use crate::domain::commit::{Group, What};
 use crate::domain::status::Outcome;
-use crate::store::journal::Group;
 
 /// The number of attempts whose Originate may be sent.
 pub const ATTEMPTS: &str = "trunkline_attempts_total";

@@ -23,58 +23,13 @@ use super::rule_lock;
 use super::schema::attempts;
 use super::status_sql::WAITS;
 use super::types::Id;
-use crate::domain::commit::{CallRef, Change, Claim, Deferral, Expiry, Refusal, What, Withdrawal};
+use crate::domain::commit::{CallRef, Change, Claim, Group, What, Withdrawal};
 use crate::domain::destination::Destination;
 use crate::domain::event_kind::EventKind;
 use crate::domain::ids::CallId;
-use crate::domain::note::Note;
 use crate::domain::retry::Tally;
 use crate::domain::status::{CallStatus, Outcome, QueueStatus};
 use crate::domain::time::Millis;
-
-/// What goes into one commit.
-#[derive(Clone, Debug, Default)]
-pub struct Group {
-    /// Calls to take up.
-    pub claims: Vec<Claim>,
-    /// Calls whose deadline has passed.
-    pub expiries: Vec<Expiry>,
-    /// Calls that a rule forbids to dial.
-    pub refusals: Vec<Refusal>,
-    /// Calls that wait for another day.
-    pub deferrals: Vec<Deferral>,
-    /// Granted claims that are taken back.
-    pub withdrawn: Vec<Withdrawal>,
-    /// What happened to live calls, in its order.
-    pub changes: Vec<Change>,
-    /// What the dialplan says of calls that are not live.
-    pub notes: Vec<Note>,
-    /// Calls whose clients' wishes are carried out now that the changes are.
-    pub settled: Vec<CallId>,
-}
-
-impl Group {
-    /// How much is in it.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        let waiting = self.claims.len() + self.expiries.len() + self.refusals.len() + self.deferrals.len();
-        waiting + self.withdrawn.len() + self.changes.len() + self.notes.len() + self.settled.len()
-    }
-
-    /// Returns true if the group holds nothing to commit.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Calls that wait for a further try by what is in it.
-    fn tried_again(&self) -> Vec<CallRef> {
-        let ended = self.changes.iter().filter(|change| change.next_try().is_some()).map(|change| change.call);
-        let withdrawn = self.withdrawn.iter().map(|withdrawal| &withdrawal.claim);
-        let put_back = withdrawn.filter(|claim| claim.from == CallStatus::Retrying).map(|claim| claim.call);
-        ended.chain(put_back).collect()
-    }
-}
 
 row! {
     struct ClaimRow {
@@ -264,7 +219,7 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     bulk::execute(&mut tx, CHANGE_ATTEMPTS, ChangeRow::COLUMNS, &changed).await?;
     events.extend(notes::events(&mut tx, server, &group.notes).await?);
     commands::settle(&mut tx, server, &group.settled, now, &mut moves, &mut events).await?;
-    retries::give_up(&mut tx, &group.tried_again(), now, &mut moves, &mut events).await?;
+    retries::give_up(&mut tx, &group.waiting_for_retry(), now, &mut moves, &mut events).await?;
 
     moves.apply(&mut tx, now).await?;
     let touched: Vec<i64> = moves.queue_ids().collect();

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use trunkline::domain::commit::{Change, Claim, Expiry, What};
+use trunkline::domain::commit::{Change, Claim, Expiry, Group, What};
 use trunkline::domain::event_kind::EventKind;
 use trunkline::domain::status::{CallStatus, Outcome, QueueStatus};
 use trunkline::domain::time::Millis;
 use trunkline::store::batches::{BatchResult, NewQuickCall, QuickResult, insert_quick};
 use trunkline::store::call_lists::CallFilter;
 use trunkline::store::events::Filter;
-use trunkline::store::journal::{Group, LaneRef, commit};
+use trunkline::store::journal::{LaneRef, commit};
 use trunkline::store::lanes::Place;
 use trunkline::store::queues::{QueueFilter, QueueUpdate};
 use trunkline::store::streams::{self, StreamResult};

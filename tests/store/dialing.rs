@@ -1,6 +1,6 @@
 //! Tests the checks in the commit of a claim, and what lanes read about queues and clients.
 
-use trunkline::domain::commit::{Checks, Claim, Deferral, Refusal, What};
+use trunkline::domain::commit::{Checks, Claim, Deferral, Group, Refusal, What};
 use trunkline::domain::destination::{self, Destination};
 use trunkline::domain::status::{CallStatus, Outcome};
 use trunkline::domain::time::{DAY, Millis};
@@ -8,7 +8,7 @@ use trunkline::domain::transitions::IllegalTransition;
 use trunkline::store::StoreError;
 use trunkline::store::calls::Call;
 use trunkline::store::destinations;
-use trunkline::store::journal::{Group, LaneRef, commit};
+use trunkline::store::journal::{LaneRef, commit};
 use trunkline::store::lanes::{self, Place};
 use trunkline::store::settings::{self, KillSwitch};
 use trunkline::store::{calls, do_not_call, events, queues};

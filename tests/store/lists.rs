@@ -1,11 +1,11 @@
 //! Tests lists of queues and calls: every page by every filter, its order, and the count.
 
-use trunkline::domain::commit::{Change, What};
+use trunkline::domain::commit::{Change, Group, What};
 use trunkline::domain::status::{CallStatus, Outcome, QueueKind, QueueStatus};
 use trunkline::domain::time::Millis;
 use trunkline::store::batches::{BatchResult, NewQuickCall, insert_quick};
 use trunkline::store::call_lists::{self, CallFilter};
-use trunkline::store::journal::{Group, commit};
+use trunkline::store::journal::commit;
 use trunkline::store::queues::{self, QueueFilter, QueueUpdate};
 
 use super::conformance::{course, due, queue_of, update};

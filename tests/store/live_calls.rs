@@ -1,6 +1,6 @@
 //! Tests what is stored for live calls besides their progress: end requests, reports of the dialplan, and late CDRs.
 
-use trunkline::domain::commit::{What, Withdrawal};
+use trunkline::domain::commit::{Group, What, Withdrawal};
 use trunkline::domain::end_request::{Command, EndRequest};
 use trunkline::domain::event_kind::EventKind;
 use trunkline::domain::ids::CallId;
@@ -10,7 +10,7 @@ use trunkline::domain::time::Millis;
 use trunkline::store::calls::Call;
 use trunkline::store::commands::{self, Answer};
 use trunkline::store::events::Filter;
-use trunkline::store::journal::{Group, commit};
+use trunkline::store::journal::commit;
 use trunkline::store::{calls, events};
 
 use super::conformance::{change, claim_all, due, ended, kinds, queue_of};

@@ -1,5 +1,6 @@
 //! Tests how a changed retry rule affects calls that have ended or wait already, and the rules themselves.
 
+use trunkline::domain::commit::Group;
 use trunkline::domain::event_kind::EventKind;
 use trunkline::domain::queue_rules::QueueRules;
 use trunkline::domain::retry::{Failure, RetryRule, Tally};
@@ -8,7 +9,7 @@ use trunkline::domain::time::Millis;
 use trunkline::domain::window::{Window, Windows};
 use trunkline::store::batches::BatchResult;
 use trunkline::store::events;
-use trunkline::store::journal::{Group, commit};
+use trunkline::store::journal::commit;
 use trunkline::store::queues::QueueUpdate;
 use trunkline::store::{call_lists, queue_rules, queues, retries};
 

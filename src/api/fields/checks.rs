@@ -206,7 +206,7 @@ fn length(text: &str, rule: &Text, at: &At<'_>, violations: &mut Violations) -> 
 }
 
 /// The violation of a text that [`is_evaluated`].
-pub const EVALUATED: &str = "must not hold `${` or `$[`";
+pub const EVALUATED: &str = "must not contain `${` or `$[`";
 
 /// Returns true if a dialplan would evaluate part of the text: a variable or an expression.
 #[must_use]

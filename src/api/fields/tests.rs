@@ -108,8 +108,8 @@ fn a_text_is_held_to_its_length_and_to_what_asterisk_reads_as_a_text() {
     assert_eq!(told(&"é".repeat(256)), ["has more than 255 characters"]);
     assert_eq!(told(&"x".repeat(981)), ["has more than 255 characters"], "the tighter limit is the one to name");
     assert_eq!(told(&"\u{10348}".repeat(250)), ["is 1000 bytes long; at most 980 are allowed"]);
-    assert_eq!(told("a\nb"), ["must not hold CR, LF or NUL"]);
-    assert_eq!(told("${EXTEN}"), ["must not hold `${` or `$[`"]);
+    assert_eq!(told("a\nb"), ["must not contain CR, LF or NUL"]);
+    assert_eq!(told("${EXTEN}"), ["must not contain `${` or `$[`"]);
     assert_eq!(told(&format!("$[1+1]{}", "x".repeat(255))), ["has more than 255 characters", EVALUATED]);
     let mut wide = item();
     wide.action.as_mut().unwrap().channel_id = Some("é".repeat(65));
@@ -200,8 +200,8 @@ fn the_values_of_a_map_are_checked_at_their_names() {
     assert_eq!(
         broken(&batch(named)),
         [
-            "data[0].action.variables.B: must not hold CR, LF or NUL",
-            "data[0].action.variables.D: must not hold `${` or `$[`",
+            "data[0].action.variables.B: must not contain CR, LF or NUL",
+            "data[0].action.variables.D: must not contain `${` or `$[`",
         ]
     );
 }

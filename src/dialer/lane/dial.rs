@@ -10,11 +10,10 @@ use crate::ami::{Action, HeaderValue};
 use crate::dialer::claim::{UnconfirmedClaim, claim, is_free};
 use crate::dialer::dispatch::Picked;
 use crate::dialer::feed::{Ask, Feed};
-use crate::dialer::journal::Entry;
 use crate::dialer::ready::call_ref;
 use crate::dialer::tracker::Live;
 use crate::domain::attempt::Attempt;
-use crate::domain::commit::{Claim, Expiry, Refusal};
+use crate::domain::commit::{Claim, Expiry, Group, Refusal};
 use crate::domain::ids::CallId;
 use crate::domain::retry::Tally;
 use crate::domain::status::Outcome;
@@ -56,13 +55,11 @@ impl Running {
         self.tracker.keep_rules(|queue_id| runnable.contains(&queue_id) || claimed.contains(&queue_id));
         let unconfirmed = &self.unconfirmed;
         self.dispatch.take_feed(&mut feed, |id| unconfirmed.contains_key(&id), Instant::now().into_std());
-        // Calls that may not go make room for those behind them.
+        // Calls that may not be dialed make room for those after them.
         let makes_room = !(feed.refusals.is_empty() && feed.deferrals.is_empty());
         self.needs_feed |= feed.more || (makes_room && self.dispatch.runs_low());
         self.expire(feed.overdue);
-        if makes_room {
-            let _ = self.entries.send(Entry::Forbidden(feed.refusals, feed.deferrals));
-        }
+        self.commit(Group { refusals: feed.refusals, deferrals: feed.deferrals, ..Group::default() });
         self.take_commands(feed.commands);
     }
 
@@ -79,9 +76,7 @@ impl Running {
                 expiries.push(Expiry { call: call_ref(&call), from, at });
             }
         }
-        if !expiries.is_empty() {
-            let _ = self.entries.send(Entry::Expiries(expiries));
-        }
+        self.commit(Group { expiries, ..Group::default() });
     }
 
     /// Claims as many calls as all limits let go out now. They are originated when the store has granted the claims: see
@@ -119,13 +114,8 @@ impl Running {
             }
         }
         self.expire(overdue);
-        if !refusals.is_empty() {
-            let _ = self.entries.send(Entry::Forbidden(refusals, Vec::new()));
-        }
         self.needs_feed |= self.dispatch.runs_low();
-        if !claims.is_empty() {
-            let _ = self.entries.send(Entry::Claims(claims));
-        }
+        self.commit(Group { claims, refusals, ..Group::default() });
     }
 
     /// Sends the Originates of the claims that the store granted.

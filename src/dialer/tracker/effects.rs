@@ -14,10 +14,10 @@ impl Tracker {
         for effect in live.attempt.apply(signal, now) {
             match effect {
                 Effect::Moved { from, to } => {
-                    out.changes.push(change(&live.attempt, now.wall, What::Moved { from, to }));
+                    out.group.changes.push(change(&live.attempt, now.wall, What::Moved { from, to }));
                 }
                 Effect::Told { kind, status, detail } => {
-                    out.changes.push(change(&live.attempt, now.wall, What::Told { kind, status, detail }));
+                    out.group.changes.push(change(&live.attempt, now.wall, What::Told { kind, status, detail }));
                 }
                 Effect::ExpectMore { within } => {
                     let until = now.instant + within;
@@ -30,7 +30,7 @@ impl Tracker {
                 Effect::Ended(end) => {
                     let claim = live.attempt.claim();
                     let next_try = if end.requested {
-                        out.settled.push(claim.call.id);
+                        out.group.settled.push(claim.call.id);
                         None
                     } else {
                         let own = OwnRetries { count: live.max_retries, rules: &live.retry_rules };
@@ -47,7 +47,7 @@ impl Tracker {
                         billable_seconds: end.billable_seconds,
                         next_try,
                     };
-                    out.changes.push(change(&live.attempt, now.wall, what));
+                    out.group.changes.push(change(&live.attempt, now.wall, what));
                 }
             }
         }
@@ -64,7 +64,7 @@ impl Tracker {
             self.finished.keep(&live.attempt.claim().channel_id, closed, now.instant);
         }
         if let Some((why, due)) = withdrawn {
-            out.withdrawn.push(Withdrawal { claim: live.attempt.into_claim(), why, due: Some(due) });
+            out.group.withdrawn.push(Withdrawal { claim: live.attempt.into_claim(), why, due: Some(due) });
         }
     }
 }

@@ -28,7 +28,7 @@ impl Tracker {
         if self.live.contains_key(&id) {
             self.apply(id, Signal::MixMonitorAnswered(answer), now, out);
         } else {
-            out.changes.extend(self.finished.mixmonitor_answered(id, &answer, now.wall));
+            out.group.changes.extend(self.finished.mixmonitor_answered(id, &answer, now.wall));
         }
     }
 
@@ -104,7 +104,7 @@ impl Tracker {
     fn cdr_received(&mut self, uniqueid: &str, cdr: Cdr, now: Now, out: &mut Output) {
         match self.of_a_leg(uniqueid) {
             Some(id) => self.apply(id, Signal::CdrReceived(cdr), now, out),
-            None => out.changes.extend(self.finished.cdr_received(uniqueid, &cdr, now)),
+            None => out.group.changes.extend(self.finished.cdr_received(uniqueid, &cdr, now)),
         }
     }
 }

@@ -203,8 +203,8 @@ impl World {
     /// Commits what follows, and checks it against the rules.
     fn check(&mut self) {
         let out = std::mem::take(&mut self.bench.out);
-        assert!(out.withdrawn.is_empty(), "ids that are made here are nobody else's");
-        for change in out.changes {
+        assert!(out.group.withdrawn.is_empty(), "ids that are made here are nobody else's");
+        for change in out.group.changes {
             let (id, known) = &mut self.calls[self.by_attempt[&change.attempt]];
             let status = known.status.expect("a claimed call has a status");
             let last = known.tries.len() - 1;
@@ -231,7 +231,7 @@ impl World {
                     assert!(next_try.is_none() || Failure::of(outcome).is_some());
                     if known.end_requested {
                         assert_eq!(next_try, None, "what its client ended is over");
-                        assert!(out.settled.contains(id), "and its request is settled");
+                        assert!(out.group.settled.contains(id), "and its request is settled");
                     }
                     let to = if next_try.is_some() { CallStatus::Retrying } else { outcome.final_status() };
                     assert_eq!(CallStatus::check_move(Some(from), to), Ok(()), "every move is in the list");

@@ -31,7 +31,7 @@ impl Tracker {
         let others = headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(CALL_ID));
         let text = note::text(others.map(|(name, value)| (name.as_str(), value.as_str())));
         let Some(id) = self.by_call.get(&call).copied() else {
-            out.notes.push(Note { call, client_id, at: now.wall, text });
+            out.group.notes.push(Note { call, client_id, at: now.wall, text });
             return;
         };
         let Some(live) = self.live.get(&id) else { return };

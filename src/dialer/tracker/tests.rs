@@ -126,9 +126,9 @@ fn report(uniqueid: &str, headers: &[(&str, &str)]) -> Event {
     Event::UserEvent { uniqueid: uniqueid.into(), linkedid: uniqueid.into(), headers }
 }
 
-/// Outcome, billable seconds, and whether a further try follows.
+/// Outcome, billable seconds, and whether a retry follows.
 fn end(out: &Output) -> Option<(Outcome, Option<i32>, bool)> {
-    out.changes.iter().find_map(|change| match &change.what {
+    out.group.changes.iter().find_map(|change| match &change.what {
         What::Ended { outcome, billable_seconds, next_try, .. } => {
             Some((*outcome, *billable_seconds, next_try.is_some()))
         }
@@ -138,7 +138,7 @@ fn end(out: &Output) -> Option<(Outcome, Option<i32>, bool)> {
 
 fn told(out: &Output) -> Vec<(EventKind, &str)> {
     let mut told = Vec::new();
-    for change in &out.changes {
+    for change in &out.group.changes {
         if let What::Told { kind, detail, .. } = &change.what {
             told.push((*kind, detail.as_deref().unwrap_or_default()));
         }
@@ -147,7 +147,7 @@ fn told(out: &Output) -> Vec<(EventKind, &str)> {
 }
 
 fn billed(out: &Output) -> Option<i32> {
-    out.changes.iter().find_map(|change| match change.what {
+    out.group.changes.iter().find_map(|change| match change.what {
         What::Billed { seconds } => Some(seconds),
         _ => None,
     })

@@ -5,6 +5,7 @@ mod change;
 mod claim;
 mod deferral;
 mod expiry;
+mod group;
 mod refusal;
 mod withdrawal;
 
@@ -13,5 +14,6 @@ pub use change::{Change, What};
 pub use claim::{Checks, Claim};
 pub use deferral::Deferral;
 pub use expiry::Expiry;
+pub use group::Group;
 pub use refusal::Refusal;
 pub use withdrawal::Withdrawal;

@@ -68,8 +68,12 @@ impl Admin {
 
 /// The context that a method gets: what it needs to read, or to change something.
 macro_rules! context {
-    (read) => { App };
-    (change) => { Change };
+    (read) => {
+        App
+    };
+    (change) => {
+        Change
+    };
 }
 
 /// Implements the service. Each line says how a method is run, its request and response, and the function behind it.

@@ -27,7 +27,7 @@ fn a_late_cdr_corrects_the_seconds_and_reopens_nothing() {
         bench.see(cdr(&claim.channel_id, Disposition::Answered, 8));
     }
     let out = bench.take();
-    assert_eq!((billed(&out), out.changes.len()), (Some(8), 1), "once, however often it comes");
+    assert_eq!((billed(&out), out.group.changes.len()), (Some(8), 1), "once, however often it comes");
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_cdr_that_says_what_our_clock_says_changes_nothing() {
     bench.see(hangup(&claim.channel_id, 16));
     bench.take();
     bench.see(cdr(&claim.channel_id, Disposition::Answered, 7));
-    assert!(bench.take().changes.is_empty());
+    assert!(bench.take().group.changes.is_empty());
 }
 
 #[test]

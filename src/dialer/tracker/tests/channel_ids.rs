@@ -9,14 +9,14 @@ fn a_channel_id_that_another_call_has_makes_the_call_wait() {
     // Another call's events, under what would be our id.
     bench.see(Event::Newstate(channel("channel-12", UP)));
     bench.see(response(&claim, false, 0));
-    assert!(bench.take().changes.is_empty());
+    assert!(bench.take().group.changes.is_empty());
     bench.pass_and_end_graces(Duration::from_millis(500));
     assert!(bench.take().request_snapshot, "only the live channels can tell");
     bench.snapshot(&[channel("channel-1234", UP)]);
     let out = bench.take();
-    assert!(out.changes.is_empty(), "it has not failed");
-    assert_eq!(out.withdrawn[0].claim.attempt, claim.attempt);
-    assert_eq!(out.withdrawn[0].due, Some(bench.now.wall.plus(Duration::from_secs(5))));
+    assert!(out.group.changes.is_empty(), "it has not failed");
+    assert_eq!(out.group.withdrawn[0].claim.attempt, claim.attempt);
+    assert_eq!(out.group.withdrawn[0].due, Some(bench.now.wall.plus(Duration::from_secs(5))));
     assert!(bench.tracker.is_empty());
 }
 
@@ -26,7 +26,7 @@ fn a_channel_id_that_is_freed_before_the_snapshot_makes_the_call_wait_too() {
     let claim = bench.begin(Some("channel-12"));
     bench.see(response(&claim, false, 0));
     bench.see(hangup("channel-1234", 16));
-    assert_eq!(bench.out.withdrawn.len(), 1);
+    assert_eq!(bench.out.group.withdrawn.len(), 1);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_refusal_for_another_reason_fails_the_call() {
     bench.pass_and_end_graces(Duration::from_millis(500));
     bench.snapshot(&[channel("unlike", UP)]);
     assert_eq!(end(&bench.out).map(|(outcome, ..)| outcome), Some(Outcome::Failed));
-    assert!(bench.out.withdrawn.is_empty());
+    assert!(bench.out.group.withdrawn.is_empty());
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn a_request_hangs_up_at_once_and_again_until_the_call_is_gone() {
     bench.see(response(&claim, false, 1));
     let out = bench.take();
     assert_eq!(end(&out), Some((Outcome::Canceled, None, false)), "a canceled call is not tried again");
-    assert_eq!(out.settled, [claim.call.id]);
+    assert_eq!(out.group.settled, [claim.call.id]);
 }
 
 #[test]

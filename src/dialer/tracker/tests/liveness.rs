@@ -48,7 +48,7 @@ fn a_server_that_does_not_come_back_holds_its_calls_for_an_hour() {
     bench.tracker.tick(bench.now, &mut bench.out);
     assert!(bench.tracker.is_empty());
     let mut ends: Vec<_> =
-        bench.out.changes.iter().filter(|change| matches!(change.what, What::Ended { .. })).collect();
+        bench.out.group.changes.iter().filter(|change| matches!(change.what, What::Ended { .. })).collect();
     ends.sort_by_key(|change| change.attempt);
     assert!(ends.iter().all(|change| change.at == lost_at), "nobody is billed for the time since: {ends:?}");
     let outcomes: Vec<_> = ends

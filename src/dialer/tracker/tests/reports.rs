@@ -20,13 +20,13 @@ fn a_report_about_a_call_that_is_not_live_goes_to_the_store() {
     let mut bench = Bench::new();
     let call = CallId::new();
     bench.see(report("elsewhere", &[("callid", &call.to_string()), ("Note", "late")]));
-    assert_eq!(bench.out.notes.len(), 1);
-    assert_eq!((bench.out.notes[0].call, bench.out.notes[0].client_id), (call, None));
-    assert_eq!(bench.out.notes[0].text, "Note: late");
+    assert_eq!(bench.out.group.notes.len(), 1);
+    assert_eq!((bench.out.group.notes[0].call, bench.out.group.notes[0].client_id), (call, None));
+    assert_eq!(bench.out.group.notes[0].text, "Note: late");
     bench.take();
     bench.see(report("elsewhere", &[("CallId", "no id")]));
     bench.see(report("elsewhere", &[("Note", "of no call")]));
-    assert!(bench.out.notes.is_empty() && bench.out.changes.is_empty());
+    assert!(bench.out.group.notes.is_empty() && bench.out.group.changes.is_empty());
 }
 
 #[test]
