@@ -10,7 +10,7 @@ use crate::domain::status::Outcome;
 /// What follows from what was received.
 #[derive(Debug, Default)]
 pub struct Output {
-    /// What to commit.
+    /// What the lane is to commit.
     pub group: Group,
     /// Recordings to start: the attempt, the channel's name, and where to record to.
     pub recordings: Vec<(AttemptId, String, Recording)>,
