@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::number;
+use super::number::{self, Form, Numbering, Written};
 
 /// A set of prefixes, which are compared by their digits. A number is looked up once for each of its digits, however
 /// many prefixes there are.
@@ -38,6 +38,44 @@ pub fn allowed(number: &str, allow: &[String], deny: &[String], platform: &Prefi
         Some(_) => own_allow > own_deny && own_allow >= platform_deny,
         None => allow.is_empty() && own_deny.is_none() && platform_deny.is_none(),
     }
+}
+
+/// Returns true if a server may dial a number. The longest match of all three lists decides, in any form of the number.
+/// If a match of the client's own lists is as long as the platform's, the client's decides. If nothing matches, the
+/// number is allowed only if `allow` is empty. A number that a carrier may read differently must not be denied in any
+/// reading. The prefixes of all lists are [`canonical`].
+#[must_use]
+pub fn may_dial(
+    number: &Written,
+    numbering: &Numbering,
+    allow: &[String],
+    deny: &[String],
+    platform: &Prefixes,
+) -> bool {
+    let longest = |list: &[String], forms: &[Form]| {
+        let matches = |form: &Form| {
+            let matched = list.iter().filter(|prefix| form.digits.starts_with(prefix.as_str())).map(String::len).max();
+            matched.map(|length| length.cast_signed() + form.shorter)
+        };
+        forms.iter().filter_map(matches).max()
+    };
+    numbering.prefix_forms(number).iter().enumerate().all(|(index, forms)| {
+        let (own_allow, own_deny) = (longest(allow, forms), longest(deny, forms));
+        let denied = |form: &Form| Some(platform.longest(&form.digits)?.cast_signed() + form.shorter);
+        let platform_deny = forms.iter().filter_map(denied).max();
+        match own_allow {
+            // If its own two lists match equally, the denial wins; if its own and the platform's do, its own.
+            Some(_) => own_allow > own_deny && own_allow >= platform_deny,
+            None => (index > 0 || allow.is_empty()) && own_deny.is_none() && platform_deny.is_none(),
+        }
+    })
+}
+
+/// Returns the canonical form of a prefix, such as `44` for `+44`, `0044` and `01144`. None if it is not the beginning
+/// of a number.
+#[must_use]
+pub fn canonical(prefix: &str) -> Option<String> {
+    Some(Numbering::listed(&number::read_field(prefix).ok()?))
 }
 
 /// Returns the part of a number that is compared, which is all but the separators. Other characters are kept, so that
