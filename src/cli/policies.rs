@@ -68,6 +68,21 @@ pub struct PolicyFlags {
     /// Dialplan contexts that calls may enter
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     contexts: Option<Vec<String>>,
+    /// The most channels that one Dial may call at once
+    #[arg(long, value_name = "NUMBER")]
+    max_legs: Option<i32>,
+    /// Queues that calls may enter
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    queues: Option<Vec<String>>,
+    /// Conferences that calls may enter
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    conferences: Option<Vec<String>>,
+    /// Profiles and menus of ConfBridge that calls may use
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    conference_profiles: Option<Vec<String>>,
+    /// Directories below which calls may be recorded
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    recording_dirs: Option<Vec<String>>,
     /// Prefixes of numbers that may be dialed
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     allow_prefixes: Option<Vec<String>>,
@@ -121,6 +136,10 @@ impl PolicyFlags {
             (&mut policy.applications, &self.applications),
             (&mut policy.dial_options, &self.dial_options),
             (&mut policy.contexts, &self.contexts),
+            (&mut policy.queues, &self.queues),
+            (&mut policy.conferences, &self.conferences),
+            (&mut policy.conference_profiles, &self.conference_profiles),
+            (&mut policy.recording_dirs, &self.recording_dirs),
             (&mut policy.variables, &self.variables),
             (&mut policy.accounts, &self.accounts),
         ];
@@ -132,6 +151,7 @@ impl PolicyFlags {
             set(&mut prefixes.allow, self.allow_prefixes.as_ref());
             set(&mut prefixes.deny, self.deny_prefixes.as_ref());
         }
+        policy.max_legs = self.max_legs.or(policy.max_legs);
         if let Some(allow) = self.allow_recording_command {
             policy.allow_recording_command = allow;
         }

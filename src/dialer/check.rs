@@ -70,7 +70,7 @@ pub async fn look_up(conn: &mut Conn, calls: &[Ready], rules: &Rules, now: Milli
 /// Decides whether a call may be dialed.
 pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Checked {
     let client_id = call.call.client_id;
-    let Some(client) = rules.client(client_id) else { return Checked::Foreign };
+    let (Some(client), Some(server)) = (rules.client(client_id), &rules.server) else { return Checked::Foreign };
     let refused = |outcome, why| {
         let (call, from) = (call_ref(&call.call), call.from);
         Checked::Refused(Refusal { call, from, at: now, outcome, why })
@@ -79,9 +79,15 @@ pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Chec
     if let Some(number) = call.checks.numbers.iter().find(listed) {
         return refused(Outcome::Canceled, format!("{number} is on a do-not-call list"));
     }
-    if let Some(denied) = client.policy.check(&call.spec).into_iter().next() {
-        let why = format!("the dial policy forbids it now: {}: {}", denied.field, denied.why);
-        return refused(Outcome::Rejected, why);
+    let terms = client.terms(server);
+    match client.policy.admit(&call.spec, terms) {
+        // What goes out is written from what was understood, not what was stored.
+        Ok(dialed) => dialed.write(terms.reading, &mut call.spec),
+        Err(denied) => {
+            let first =
+                denied.first().map_or_else(String::new, |first| format!(": {}: {}", first.field, first.fault.why()));
+            return refused(Outcome::Rejected, format!("the dial policy forbids it now{first}"));
+        }
     }
     if let Some(limit) = client.limits.max_calls_per_destination_per_day
         && let Some(number) = destination(&call)

@@ -9,8 +9,10 @@ use tracing::warn;
 
 use super::clients::Clients;
 use super::limiter::Limits;
+use crate::domain::dial::called::Reading;
 use crate::domain::limits::{ClientLimits, TrunkLimits};
-use crate::domain::policy::Policy;
+use crate::domain::number::Numbering;
+use crate::domain::policy::{Policy, Terms};
 use crate::domain::window::Windows;
 use crate::store::client_terms::ClientTerms;
 use crate::store::lanes::{self, LaneClient, LaneQueue, ServerLimits};
@@ -44,12 +46,18 @@ pub struct ServerSet {
     pub set: Limits,
     /// The limits of its trunks.
     pub trunks: Arc<Vec<TrunkLimits>>,
+    /// The directories that recordings may go to.
+    pub recording_dirs: Arc<Vec<String>>,
+    /// What numbers mean on the server.
+    pub numbering: Arc<Numbering>,
 }
 
 /// What a client may dial through the server.
 #[derive(Clone, Debug)]
 pub struct ClientRules {
     row: LaneClient,
+    /// The extensions that the client may dial on the server besides numbers.
+    pub extensions: Vec<String>,
     /// The client's policy, with what the platform denies to all clients.
     pub policy: Policy,
     /// The client's limits on all servers.
@@ -68,8 +76,13 @@ impl ServerSet {
             warn!(server = code, %error, "the limits of its trunks cannot be read, and are not applied");
             Vec::new()
         });
+        let recording_dirs = serde_json::from_str(&row.recording_dirs).unwrap_or_else(|error| {
+            warn!(server = code, %error, "its recording directories cannot be read; no call that is recorded is dialed");
+            Vec::new()
+        });
         let set = Limits { max_live: Some(row.max_channels), per_second: Some(row.calls_per_second) };
-        Self { row, set, trunks: Arc::new(trunks) }
+        let (trunks, recording_dirs) = (Arc::new(trunks), Arc::new(recording_dirs));
+        Self { row, set, trunks, recording_dirs, numbering: Arc::default() }
     }
 }
 
@@ -168,6 +181,13 @@ impl Rules {
 }
 
 impl ClientRules {
+    /// Returns what a call through a server is checked against besides the client's policy.
+    #[must_use]
+    pub fn terms<'a>(&'a self, server: &'a ServerSet) -> Terms<'a> {
+        let reading = Reading { numbering: &server.numbering, extensions: &self.extensions };
+        Terms { account_code: &self.row.account_code, recording_dirs: &server.recording_dirs, reading }
+    }
+
     fn new(row: LaneClient, platform: &PlatformPolicy, generation: u64) -> Option<Self> {
         let ClientTerms { policy, limits } = match ClientTerms::read(&row.policy, &row.limits, platform) {
             Ok(terms) => terms,
@@ -177,6 +197,6 @@ impl ClientRules {
             }
         };
         let grant = Limits { max_live: row.max_live_calls, per_second: row.calls_per_second };
-        Some(Self { row, policy, limits, grant, generation })
+        Some(Self { row, extensions: Vec::new(), policy, limits, grant, generation })
     }
 }

@@ -1,6 +1,5 @@
 //! The plain types and the rules of calling, without IO. They decide what may happen to a call, and when.
 
-pub mod arguments;
 pub mod attempt;
 pub mod backoff;
 pub mod bounds;
@@ -9,6 +8,7 @@ pub mod cdr;
 pub mod commit;
 pub mod congestion;
 pub mod destination;
+pub mod dial;
 pub mod did;
 pub mod end_request;
 pub mod event_kind;

@@ -2,11 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::arguments;
+use super::dial::applications::dial::{CALLER_ID_OPTIONS, Dial};
+use super::dial::applications::{self, Application, Arguments};
+use super::dial::called::{Called, Reading};
+use super::dial::channel_id;
+use super::dial::dial_string::{DialString, Technology, Way};
+use super::dial::dialed::{Denied, Dialed, DialedTarget};
+use super::dial::fault::Fault;
+use super::dial::text;
 use super::did::DidPolicy;
-use super::number;
-use super::originate::{OriginateSpec, Recording, Target};
+use super::number::Written;
+use super::originate::{OriginateSpec, Recording};
 use super::prefixes::{self, Prefixes};
+use super::recording;
 
 /// What a client may dial. An empty list means the default that its comment names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,10 +25,21 @@ pub struct Policy {
     /// The trunks that the client may use, which are named endpoints. Default: any name without a dot. A SIP URI or an
     /// address is never allowed.
     pub trunks: Vec<String>,
-    /// The dialplan applications that the client may use. Default: [`APPLICATIONS`].
+    /// The dialplan applications that the client may use. Default: [`applications::DEFAULT`].
     pub applications: Vec<String>,
     /// The options of `Dial` that the client may use, one letter each. Default: all options that run no code.
     pub dial_options: Vec<String>,
+    /// The most channels that one `Dial` may call at once. Default: [`MAX_LEGS`].
+    pub max_legs: Option<u32>,
+    /// The queues of `Queue` that the client's calls may enter. Default: any.
+    pub queues: Vec<String>,
+    /// The conferences of `ConfBridge` that the client's calls may enter. Default: any.
+    pub conferences: Vec<String>,
+    /// The profiles and menus of `ConfBridge` that the client may use. Default: none but Asterisk's defaults.
+    pub conference_profiles: Vec<String>,
+    /// The directories below which the client's calls are recorded, each below one of the server's. Default: all of the
+    /// server's.
+    pub recording_dirs: Vec<String>,
     /// The dialplan contexts that the client's calls may enter. Default: none.
     pub contexts: Vec<String>,
     /// The prefixes of numbers that may be dialed. Default: any.
@@ -42,52 +61,19 @@ pub struct Policy {
     pub denied_to_all: Prefixes,
 }
 
-/// A field of an Originate whose value is not allowed, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denied {
-    /// The name of the field in the API, such as `Channel`.
-    pub field: &'static str,
-    /// The name of the variable, if the field is one of the `variables`.
-    pub variable: Option<String>,
-    /// Why the value is not allowed, in words for a person.
-    pub why: String,
+/// The most channels that one `Dial` may call at once if the policy does not say.
+pub const MAX_LEGS: u32 = 10;
+
+/// What a call is checked against besides the policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The client's own account code.
+    pub account_code: &'a str,
+    /// The server's recording directories.
+    pub recording_dirs: &'a [String],
+    /// How the server and the grant read numbers and extensions.
+    pub reading: Reading<'a>,
 }
-
-/// The applications that a client may use by default.
-pub const APPLICATIONS: [&str; 6] = ["Dial", "Queue", "Playback", "ConfBridge", "Wait", "Echo"];
-
-/// The applications that cannot be granted to any client, because they run commands or code, write variables, or place
-/// calls that are not checked by these rules.
-const NEVER: [&str; 21] = [
-    "System",
-    "TrySystem",
-    "Shell",
-    "AGI",
-    "EAGI",
-    "FastAGI",
-    "AsyncAGI",
-    "DeadAGI",
-    "Exec",
-    "ExecIf",
-    "ExecIfTime",
-    "TryExec",
-    "Originate",
-    "ExternalIVR",
-    "Set",
-    "MSet",
-    "SetAMAFlags",
-    "ImportVar",
-    "MixMonitor",
-    "JACK",
-    "Stasis",
-];
-
-/// The options of `Dial` that run dialplan code: `F` and `G` jump to an extension, `M` and `U` call routines, `b` and
-/// `B` run handlers before the call.
-const CODE_OPTIONS: &str = "FGMUbB";
-
-/// The options of `Queue` that run dialplan code.
-const QUEUE_CODE_OPTIONS: &str = "FbB";
 
 impl Policy {
     /// Returns this policy with the prefixes that the platform denies to all clients.
@@ -96,169 +82,198 @@ impl Policy {
         Self { denied_to_all, ..self }
     }
 
-    /// Returns every reason why `spec` may not be dialed. It may be dialed if there is none.
-    #[must_use]
-    pub fn check(&self, spec: &OriginateSpec) -> Vec<Denied> {
-        let mut denied = Vec::new();
-        self.check_channel("Channel", &spec.channel, &mut denied);
-        match &spec.target {
-            Target::Application { name, data } => self.check_application(name, data, &mut denied),
-            Target::Extension { context, .. } => {
-                if !self.contexts.contains(context) {
-                    deny(&mut denied, "Context", format!("context {context} is not granted"));
-                }
+    /// Returns what an Originate dials, if it may be dialed. Both the insert of a call and every attempt to dial it go
+    /// through this function, so that a call that was put into the store in another way gets no further.
+    ///
+    /// # Errors
+    /// Returns every reason why it may not be dialed.
+    pub fn admit(&self, spec: &OriginateSpec, terms: Terms<'_>) -> Result<Dialed, Vec<Denied>> {
+        let (dialed, mut denied) = match Dialed::parse(spec, terms.reading) {
+            Ok(dialed) => {
+                let denied = self.check_dialed(&dialed, terms);
+                (Some(dialed), denied)
             }
+            Err(denied) => (None, denied),
+        };
+        denied.extend(self.check_texts(spec, terms));
+        self.check_variables(spec, &mut denied);
+        if let Some(recording) = &spec.recording {
+            denied.extend(self.check_path(recording, terms.recording_dirs));
+            denied.extend(self.check_recording(recording));
         }
-        for name in spec.variables.keys() {
-            let granted = self.variables.is_empty() || self.variables.iter().any(|pattern| matches(pattern, name));
-            if !granted {
-                let why = format!("variable {name} is not granted");
-                denied.push(Denied { field: "variables", variable: Some(name.clone()), why });
-            }
+        match dialed {
+            Some(dialed) if denied.is_empty() => Ok(dialed),
+            _ => Err(denied),
         }
-        denied.extend(spec.recording.as_ref().and_then(|recording| self.check_recording(recording)));
-        denied
     }
 
     /// Returns why a call may not be recorded in this way; None if it may.
     #[must_use]
     pub fn check_recording(&self, recording: &Recording) -> Option<Denied> {
-        if recording.command.is_none() || self.allow_recording_command {
-            return None;
+        if recording.command.is_some() && !self.allow_recording_command {
+            let why = "a command that runs when the recording ends is not granted";
+            return Some(Denied::field("mix_monitor_command", Fault::denied(why)));
         }
-        Some(Denied {
-            field: "mix_monitor_command",
-            variable: None,
-            why: "a command that runs when the recording ends is not granted".to_owned(),
-        })
+        let error = recording::check_options(recording.options.as_deref()?).err()?;
+        Some(Denied::field("mix_monitor_command", Fault::malformed(error)))
     }
 
-    fn check_channel(&self, field: &'static str, channel: &str, denied: &mut Vec<Denied>) {
-        if let Some(mark) = arguments::mark(channel) {
-            return deny(denied, field, unclear(mark));
+    /// Returns the directories below which a call of the client may be recorded on a server with these directories.
+    #[must_use]
+    pub fn recording_dirs<'a>(&'a self, of_server: &'a [String]) -> Vec<String> {
+        if self.recording_dirs.is_empty() {
+            return of_server.to_vec();
         }
-        let Some((technology, resource)) = channel.split_once('/') else {
-            return deny(
-                denied,
-                field,
-                format!("{channel} names no technology; an example that does is PJSIP/1234567890@endpoint1"),
-            );
-        };
-        let granted = |list: &[String], default: &[&str]| {
-            let is = |name: &str| name.eq_ignore_ascii_case(technology);
-            if list.is_empty() { default.iter().any(|name| is(name)) } else { list.iter().any(|name| is(name)) }
-        };
-        if !granted(&self.technologies, &["PJSIP"]) {
-            return deny(denied, field, format!("technology {technology} is not granted"));
+        {
+            let own = self.recording_dirs.iter();
+            own.filter(|dir| of_server.contains(dir) || recording::is_below(dir, of_server)).cloned().collect()
         }
-        if technology.eq_ignore_ascii_case("Local") {
-            return self.check_local(field, resource, denied);
+    }
+
+    fn check_path(&self, recording: &Recording, of_server: &[String]) -> Option<Denied> {
+        let error = recording::check(&recording.path, &self.recording_dirs(of_server)).err()?;
+        Some(Denied::field("recording_path", Fault::malformed(error)))
+    }
+
+    fn check_dialed(&self, dialed: &Dialed, terms: Terms<'_>) -> Vec<Denied> {
+        let mut denied = Vec::new();
+        let mut note = |field, fault| denied.push(Denied::field(field, fault));
+        self.check_channel(&dialed.channel, terms.reading).into_iter().for_each(|fault| note("Channel", fault));
+        match &dialed.target {
+            DialedTarget::Application(application) => {
+                if !self.grants_application(application.name) {
+                    note("Application", Fault::denied(format_args!("application {} is not granted", application.name)));
+                }
+                self.check_arguments(application, terms.reading).into_iter().for_each(|fault| note("Data", fault));
+            }
+            DialedTarget::Extension { context, exten, .. } => {
+                if let Some(fault) = self.check_context(context) {
+                    note("Context", fault);
+                }
+                if let Some(fault) = exten.number().and_then(|number| self.check_number(number, terms.reading)) {
+                    note("Exten", fault);
+                }
+            }
         }
-        if resource.contains(':') || resource.matches('@').count() > 1 {
-            return deny(denied, field, "a SIP URI or an address cannot be dialed, only a named endpoint".to_owned());
-        }
-        let (number, trunk) = number::dialed(channel);
-        let trunk = trunk.unwrap_or_default();
-        let named = if self.trunks.is_empty() {
-            !trunk.is_empty() && !trunk.contains(['.', '/', '&'])
+        denied
+    }
+
+    fn check_channel(&self, channel: &DialString, reading: Reading<'_>) -> Vec<Fault> {
+        let name = channel.technology.as_str();
+        let granted = if self.technologies.is_empty() {
+            channel.technology == Technology::Pjsip
         } else {
-            self.trunks.iter().any(|granted| granted == trunk)
-        };
-        if !named {
-            deny(denied, field, format!("trunk {trunk} is not granted"));
-        }
-        if let Some(number) = number {
-            self.check_number(field, number, denied);
-        }
-    }
-
-    /// Checks a Local channel such as `Local/100@context/n`, which runs the dialplan of its context.
-    fn check_local(&self, field: &'static str, resource: &str, denied: &mut Vec<Denied>) {
-        let extension = resource.split('/').next().unwrap_or(resource);
-        let (number, context) = extension.split_once('@').unwrap_or((extension, "default"));
-        if !self.contexts.iter().any(|granted| granted == context) {
-            deny(denied, field, format!("context {context} is not granted"));
-        }
-        self.check_number(field, number, denied);
-    }
-
-    fn check_number(&self, field: &'static str, number: &str, denied: &mut Vec<Denied>) {
-        let fine = prefixes::allowed(number, &self.allow_prefixes, &self.deny_prefixes, &self.denied_to_all);
-        if !fine {
-            deny(denied, field, format!("number {number} is outside the granted destinations"));
-        }
-    }
-
-    fn check_application(&self, name: &str, data: &str, denied: &mut Vec<Denied>) {
-        let is = |other: &str| other.eq_ignore_ascii_case(name);
-        if NEVER.iter().any(|never| is(never)) {
-            return deny(denied, "Application", format!("application {name} cannot be granted to any client"));
-        }
-        let granted = if self.applications.is_empty() {
-            APPLICATIONS.iter().any(|granted| is(granted))
-        } else {
-            self.applications.iter().any(|granted| is(granted))
+            self.technologies.iter().any(|granted| granted.eq_ignore_ascii_case(name))
         };
         if !granted {
-            return deny(denied, "Application", format!("application {name} is not granted"));
+            return vec![Fault::denied(format_args!("technology {name} is not granted"))];
         }
-        if is("Dial") {
-            self.check_dial(data, denied);
+        let way = match &channel.way {
+            Way::Trunk { trunk, .. } => self.check_trunk(trunk),
+            Way::Context { context, .. } => self.check_context(context),
+        };
+        let number = channel.called.as_ref().and_then(Called::number);
+        way.into_iter().chain(number.and_then(|number| self.check_number(number, reading))).collect()
+    }
+
+    fn check_trunk(&self, trunk: &str) -> Option<Fault> {
+        let granted =
+            if self.trunks.is_empty() { !trunk.contains('.') } else { self.trunks.iter().any(|name| name == trunk) };
+        (!granted).then(|| Fault::denied(format_args!("trunk {trunk} is not granted")))
+    }
+
+    fn check_context(&self, context: &str) -> Option<Fault> {
+        let granted = self.contexts.iter().any(|granted| granted == context);
+        (!granted).then(|| Fault::denied(format_args!("context {context} is not granted")))
+    }
+
+    fn check_number(&self, number: &Written, reading: Reading<'_>) -> Option<Fault> {
+        let (allow, deny) = (&self.allow_prefixes, &self.deny_prefixes);
+        let fine = prefixes::may_dial(number, reading.numbering, allow, deny, &self.denied_to_all);
+        (!fine).then(|| Fault::denied(format_args!("number {number} is outside the granted destinations")))
+    }
+
+    fn grants_application(&self, name: &str) -> bool {
+        if self.applications.is_empty() {
+            return applications::DEFAULT.contains(&name);
         }
-        if is("Queue") {
-            check_queue(data, denied);
+        self.applications.iter().any(|granted| granted.eq_ignore_ascii_case(name))
+    }
+
+    fn check_arguments(&self, application: &Application, reading: Reading<'_>) -> Vec<Fault> {
+        let among = |list: &[String], what: &str, name: &str| {
+            let granted = list.is_empty() || list.iter().any(|granted| granted == name);
+            (!granted).then(|| Fault::denied(format_args!("{what} {name} is not granted")))
+        };
+        match &application.arguments {
+            Arguments::Dial(dial) => self.check_dial(dial, reading),
+            Arguments::Queue(queue) => among(&self.queues, "queue", &queue.queue).into_iter().collect(),
+            Arguments::ConfBridge { conference, profiles } => {
+                let is_granted = |profile: &&String| profile.is_empty() || self.conference_profiles.contains(profile);
+                let profiles = profiles.iter().filter(|profile| !is_granted(profile));
+                let profiles = profiles.map(|profile| Fault::denied(format_args!("profile {profile} is not granted")));
+                among(&self.conferences, "conference", conference).into_iter().chain(profiles).collect()
+            }
+            Arguments::Wait(_) | Arguments::Other(_) => Vec::new(),
         }
     }
 
-    /// Checks the arguments of `Dial`: `Tech/resource[&…][,timeout[,options[,URL]]]`.
-    fn check_dial(&self, data: &str, denied: &mut Vec<Denied>) {
-        let mut arguments = data.splitn(3, ',');
-        for channel in arguments.next().unwrap_or_default().split('&') {
-            self.check_channel("Data", channel, denied);
+    fn check_dial(&self, dial: &Dial, reading: Reading<'_>) -> Vec<Fault> {
+        let mut faults: Vec<Fault> = dial.legs.iter().flat_map(|leg| self.check_channel(leg, reading)).collect();
+        let most = self.max_legs.unwrap_or(MAX_LEGS);
+        if u32::try_from(dial.legs.len()).is_ok_and(|legs| legs > most) {
+            faults.push(Fault::denied(format_args!(
+                "Dial calls {} channels at once, at most {most} are granted",
+                dial.legs.len()
+            )));
         }
-        if let Some(mark) = arguments::mark(arguments.next().unwrap_or_default()) {
-            deny(denied, "Data", unclear(mark));
+        for option in &dial.options {
+            let letter = option.letter;
+            if !self.dial_options.is_empty() && !self.dial_options.iter().any(|granted| granted.chars().eq([letter])) {
+                faults.push(Fault::denied(format_args!("option {letter} of Dial is not granted")));
+            } else if CALLER_ID_OPTIONS.contains(letter) && self.did_policy == DidPolicy::Force {
+                let why = "sets a caller id, and the client's did policy forces that of the did";
+                faults.push(Fault::denied(format_args!("option {letter} of Dial {why}")));
+            }
         }
-        let letters = match arguments::options(arguments.next().unwrap_or_default()) {
-            Ok((letters, _)) => letters,
-            Err(wrong) => return deny(denied, "Data", unclear(wrong)),
-        };
-        for letter in letters {
-            if CODE_OPTIONS.contains(letter) {
-                deny(denied, "Data", format!("option {letter} of Dial cannot be granted to any client"));
-            } else if !self.dial_options.is_empty()
-                && !self.dial_options.iter().any(|granted| granted.chars().eq([letter]))
-            {
-                deny(denied, "Data", format!("option {letter} of Dial is not granted"));
+        faults
+    }
+
+    /// Checks the texts that go out to Asterisk as they are.
+    fn check_texts(&self, spec: &OriginateSpec, terms: Terms<'_>) -> Vec<Denied> {
+        let mut denied = Vec::new();
+        let texts = [("CallerID", &spec.caller_id), ("Account", &spec.account), ("Codecs", &spec.codecs)];
+        for (field, text) in texts {
+            if let Some(why) = text.as_deref().and_then(text::fault) {
+                denied.push(Denied::field(field, Fault::malformed(why)));
+            }
+        }
+        if let Some(account) = &spec.account
+            && account != terms.account_code
+            && !self.accounts.contains(account)
+        {
+            denied.push(Denied::field("Account", Fault::denied(format_args!("account {account} is not granted"))));
+        }
+        for (field, id) in [("ChannelId", &spec.channel_id), ("OtherChannelId", &spec.other_channel_id)] {
+            if let Some(fault) = id.as_deref().and_then(|id| channel_id::check(id).err()) {
+                denied.push(Denied::field(field, fault));
+            }
+        }
+        denied
+    }
+
+    fn check_variables(&self, spec: &OriginateSpec, denied: &mut Vec<Denied>) {
+        for (name, value) in &spec.variables {
+            let mut note = |fault| denied.push(Denied { field: "variables", variable: Some(name.clone()), fault });
+            let granted = self.variables.is_empty() || self.variables.iter().any(|pattern| matches(pattern, name));
+            if !granted {
+                note(Fault::denied(format_args!("variable {name} is not granted")));
+            }
+            if text::is_evaluated(value) {
+                note(Fault::malformed(text::EVALUATED));
             }
         }
     }
-}
-
-/// Checks the arguments of `Queue`:
-/// `queue[,options[,URL[,announcement[,timeout[,AGI[,macro[,gosub[,rule[,position]]]]]]]]]`. Asterisk 21 no longer has
-/// `macro`, so that the rule is the eighth argument there.
-fn check_queue(data: &str, denied: &mut Vec<Denied>) {
-    let (queue, after) = data.split_once(',').unwrap_or((data, ""));
-    let (letters, rest) = match arguments::options(after) {
-        Ok(read) => read,
-        Err(wrong) => return deny(denied, "Data", unclear(wrong)),
-    };
-    if let Some(mark) = arguments::mark(queue).or_else(|| arguments::mark(rest)) {
-        return deny(denied, "Data", unclear(mark));
-    }
-    for letter in letters.into_iter().filter(|letter| QUEUE_CODE_OPTIONS.contains(*letter)) {
-        deny(denied, "Data", format!("option {letter} of Queue cannot be granted to any client"));
-    }
-    // The first argument of the rest is the third of all.
-    if rest.split(',').skip(3).take(3).any(|argument| !argument.is_empty()) {
-        deny(denied, "Data", "arguments 6 to 8 of Queue run code and cannot be granted to any client".to_owned());
-    }
-}
-
-/// Returns why a text with this character is refused, which Asterisk could read differently than it looks.
-fn unclear(character: char) -> String {
-    format!("`{character}` is not allowed here, because Asterisk may not read it as part of the text")
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
@@ -268,136 +283,5 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-fn deny(denied: &mut Vec<Denied>, field: &'static str, why: String) {
-    denied.push(Denied { field, variable: None, why });
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    fn spec(channel: &str, name: &str, data: &str) -> OriginateSpec {
-        OriginateSpec {
-            channel: channel.into(),
-            target: Target::Application { name: name.into(), data: data.into() },
-            caller_id: None,
-            account: None,
-            timeout_ms: 30_000,
-            early_media: false,
-            codecs: None,
-            channel_id: None,
-            other_channel_id: None,
-            variables: BTreeMap::new(),
-            recording: None,
-            time_zone: None,
-            retry_rules: Vec::new(),
-        }
-    }
-
-    fn fields(policy: &Policy, spec: &OriginateSpec) -> Vec<&'static str> {
-        policy.check(spec).into_iter().map(|denied| denied.field).collect()
-    }
-
-    #[test]
-    fn the_guides_examples_need_no_grant() {
-        let spec = spec("PJSIP/1234567890@endpoint1", "Dial", "PJSIP/0987654321@endpoint2,30");
-        assert!(Policy::default().check(&spec).is_empty());
-    }
-
-    #[test]
-    fn applications_and_options_that_run_code_cannot_be_granted() {
-        let granted = Policy { applications: vec!["System".into(), "Dial".into()], ..Policy::default() };
-        assert_eq!(fields(&granted, &spec("PJSIP/1@e", "sYsTeM", "rm")), ["Application"]);
-        for option in ["M(x)", "tU(x)", "F(a^b^1)", "F", "G(a^b^1)", "b(x)", "B(x)"] {
-            let data = format!("PJSIP/1@e,30,{option}");
-            assert_eq!(fields(&granted, &spec("PJSIP/1@e", "Dial", &data)), ["Data"], "{option}");
-        }
-    }
-
-    #[test]
-    fn the_channels_and_options_of_dial_are_read_as_asterisk_reads_them() {
-        for data in [
-            "PJSIP/2(@endpoint2,&Local/100@any-context/n&PJSIP/3)@endpoint2,30",
-            "PJSIP/1@endpoint2&PJSIP/2(@endpoint2,,)t,30,G(ctx^s^1)",
-            "PJSIP/2[@e,]&Local/1@x,30",
-            "PJSIP/2\"@e,\"&Local/1@x,30",
-            r"PJSIP/2\,&Local/1@x,30",
-            "PJSIP/1@e,3(,)0,G(ctx^s^1)",
-            "PJSIP/1@e,30,t[,]G(ctx^s^1)",
-        ] {
-            let fields = fields(&Policy::default(), &spec("PJSIP/1@e", "Dial", data));
-            assert!(!fields.is_empty() && fields.iter().all(|field| *field == "Data"), "{data}: {fields:?}");
-        }
-        for channel in ["PJSIP/2(@e", "PJSIP/2)@e", "PJSIP/[2]@e", "PJSIP/\"2@e", r"PJSIP/\2@e"] {
-            assert_eq!(fields(&Policy::default(), &spec(channel, "Wait", "1")), ["Channel"], "{channel}");
-        }
-        let fine = "PJSIP/2@e&PJSIP/3@e,30,tL(60000:30000)f(Ä, <1>),http://example.com/(x)";
-        assert!(fields(&Policy::default(), &spec("PJSIP/1@e", "Dial", fine)).is_empty());
-    }
-
-    #[test]
-    fn the_arguments_of_queue_run_no_code() {
-        for data in [
-            "support,,,,,agi://host/x",
-            "support,t,,,60,,macro",
-            "support,,,,,,,context^s^1",
-            "support,b(context^s^1)",
-            "support,F(context^s^1)",
-            "support,tB(context^s^1),,,60",
-            "support,,(,),,,x.agi",
-            "sup[,]port,b(x)",
-        ] {
-            assert_eq!(fields(&Policy::default(), &spec("PJSIP/1@e", "Queue", data)), ["Data"], "{data}");
-        }
-        for data in ["support", "support,tTn,,,60", "support,C,http://example.com,hello,60,,,,rule,1"] {
-            assert!(fields(&Policy::default(), &spec("PJSIP/1@e", "Queue", data)).is_empty(), "{data}");
-        }
-    }
-
-    #[test]
-    fn uris_addresses_and_other_technologies_are_denied_in_both_legs() {
-        for channel in ["PJSIP/endpoint/sip:1@host", "PJSIP/1@10.0.0.1", "PJSIP/1@a@b", "DAHDI/1", "Local/1@secret/n"] {
-            assert_eq!(fields(&Policy::default(), &spec(channel, "Wait", "1")), ["Channel"], "{channel}");
-            let data = format!("PJSIP/2@endpoint2&{channel},30");
-            assert_eq!(fields(&Policy::default(), &spec("PJSIP/1@e", "Dial", &data)), ["Data"], "{channel}");
-        }
-    }
-
-    #[test]
-    fn the_longest_prefix_decides() {
-        let policy =
-            Policy { allow_prefixes: vec!["44".into()], deny_prefixes: vec!["44900".into()], ..Policy::default() };
-        assert!(fields(&policy, &spec("PJSIP/4420@e", "Wait", "1")).is_empty());
-        assert_eq!(fields(&policy, &spec("PJSIP/449001@e", "Wait", "1")), ["Channel"]);
-        assert_eq!(fields(&policy, &spec("PJSIP/331@e", "Wait", "1")), ["Channel"]);
-    }
-
-    #[test]
-    fn a_longer_rule_of_the_client_allows_what_the_platform_denies() {
-        let policy = Policy::default().under(["+44900"].iter().collect());
-        assert_eq!(fields(&policy, &spec("PJSIP/449001@e", "Wait", "1")), ["Channel"]);
-        assert!(fields(&policy, &spec("PJSIP/4420@e", "Wait", "1")).is_empty());
-        let policy = Policy { allow_prefixes: vec!["449001".into()], ..policy };
-        assert!(fields(&policy, &spec("PJSIP/449001@e", "Wait", "1")).is_empty());
-    }
-
-    #[test]
-    fn a_local_channel_needs_its_context() {
-        let policy =
-            Policy { technologies: vec!["Local".into()], contexts: vec!["answer".into()], ..Policy::default() };
-        assert!(fields(&policy, &spec("Local/100@answer/n", "Wait", "1")).is_empty());
-        for other in ["Local/100@busy/n", "Local/100/n@answer"] {
-            assert_eq!(fields(&policy, &spec(other, "Wait", "1")), ["Channel"], "{other}");
-        }
-    }
-
-    #[test]
-    fn a_denied_number_stays_denied_whatever_follows_it() {
-        let policy = Policy { deny_prefixes: vec!["+44900".into()], ..Policy::default() };
-        for channel in ["PJSIP/+44900123;x@e", "PJSIP/+44-900 1x@e", "PJSIP/44900@e"] {
-            assert_eq!(fields(&policy, &spec(channel, "Wait", "1")), ["Channel"], "{channel}");
-        }
-    }
-}
+mod tests;

@@ -70,8 +70,14 @@ pub fn check(path: &str, dirs: &[String]) -> Result<(), PathError> {
     if path[1..].split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err(PathError::Climbs);
     }
+    if is_below(path, dirs) { Ok(()) } else { Err(PathError::Outside(dirs.join(", "))) }
+}
+
+/// Returns true if a path is below one of `dirs`. A directory is not below itself.
+#[must_use]
+pub fn is_below(path: &str, dirs: &[String]) -> bool {
     let below = |dir: &String| path.strip_prefix(dir.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
-    if dirs.iter().any(below) { Ok(()) } else { Err(PathError::Outside(dirs.join(", "))) }
+    dirs.iter().any(below)
 }
 
 /// Returns the path of a recording whose call does not name one: `{call_id}.wav` in the first recording directory.

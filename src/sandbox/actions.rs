@@ -161,6 +161,8 @@ impl Exchange {
             action_id: action_id.clone(),
             channel_id: channel_id.clone(),
             channel: channel.clone(),
+            data: request.field("Data"),
+            exten: request.field("Exten"),
         });
         if channel.is_empty() {
             return self.refuse(request, "Channel not specified");

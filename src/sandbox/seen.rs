@@ -16,6 +16,10 @@ pub struct Originated {
     pub channel_id: String,
     /// The Channel of the Originate: its dial string.
     pub channel: String,
+    /// The arguments of the application; empty if there are none.
+    pub data: String,
+    /// The extension in the dialplan; empty if an application runs.
+    pub exten: String,
 }
 
 /// The state that the sandbox's tasks share with its handle.

@@ -35,6 +35,8 @@ pub struct LaneQueue {
 pub struct LaneClient {
     /// The id of the client.
     pub id: i64,
+    /// The client's own account code.
+    pub account_code: String,
     /// The client's [`ClientLimits`](crate::domain::limits::ClientLimits) as JSON.
     pub limits: String,
     /// The client's [`Policy`](crate::domain::policy::Policy) as JSON.
@@ -55,6 +57,8 @@ pub struct ServerLimits {
     pub calls_per_second: f64,
     /// A list of [`TrunkLimits`](crate::domain::limits::TrunkLimits) as JSON.
     pub trunks: String,
+    /// The directories that recordings may go to, as a JSON list.
+    pub recording_dirs: String,
 }
 
 /// Where waiting calls are read: a server, a queue and a time zone.
@@ -130,7 +134,14 @@ pub async fn clients(conn: &mut Conn, server: &str) -> Result<Vec<LaneClient>> {
             .inner_join(clients::table.on(clients::id.eq(grants::client_id)))
             .filter(grants::server_code.eq(server).and(clients::disabled.eq(false)))
             .order(clients::id)
-            .select((clients::id, clients::limits, clients::policy, grants::max_live_calls, grants::calls_per_second))
+            .select((
+                clients::id,
+                clients::account_code,
+                clients::limits,
+                clients::policy,
+                grants::max_live_calls,
+                grants::calls_per_second,
+            ))
             .load(c)
             .await
     })?)

@@ -16,6 +16,7 @@
 mod support;
 
 mod calls;
+mod dial_corpus;
 mod documents;
 mod envelope;
 mod field_rules;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::message::Check;
 use crate::ami::{HeaderValue, InvalidValue};
 use crate::api::{At, Violations};
+use crate::domain::dial::text::{EVALUATED, is_evaluated};
 use crate::domain::number::SEPARATORS;
 use crate::pb::Timestamp;
 
@@ -203,15 +204,6 @@ fn length(text: &str, rule: &Text, at: &At<'_>, violations: &mut Violations) -> 
         return false;
     }
     true
-}
-
-/// The violation of a text that [`is_evaluated`].
-pub const EVALUATED: &str = "must not contain `${` or `$[`";
-
-/// Returns true if a dialplan would evaluate part of the text: a variable or an expression.
-#[must_use]
-pub fn is_evaluated(text: &str) -> bool {
-    text.contains('$') && (text.contains("${") || text.contains("$["))
 }
 
 /// The digits of a text that is a telephone number and nothing else.

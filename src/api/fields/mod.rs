@@ -9,7 +9,6 @@
 mod checks;
 mod message;
 
-pub use checks::{EVALUATED, is_evaluated};
 pub use message::Check;
 
 use crate::api::{At, Error, Violations};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::domain::dial::text::EVALUATED;
 use crate::pb;
 
 /// The broken rules of a request, as `field: message`.

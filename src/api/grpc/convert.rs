@@ -190,6 +190,11 @@ pub fn client(client: Client, servers: Vec<String>) -> Result<pb::Client, Error>
             variables: policy.variables,
             allow_recording_command: policy.allow_recording_command,
             accounts: policy.accounts,
+            max_legs: policy.max_legs.and_then(|legs| legs.try_into().ok()),
+            queues: policy.queues,
+            conferences: policy.conferences,
+            conference_profiles: policy.conference_profiles,
+            recording_dirs: policy.recording_dirs,
             did_policy: match policy.did_policy {
                 DidPolicy::Fill => pb::DidPolicy::Fill,
                 DidPolicy::Force => pb::DidPolicy::Force,

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::dial_policy;
 use crate::api::{At, Error, Violations};
 use crate::domain::did::DidPolicy;
 use crate::domain::limits;
@@ -37,7 +38,7 @@ pub fn client(
         }
     }
     let policy = request.policy.clone().unwrap_or_default();
-    check_dial_options(&policy, &mut violations);
+    dial_policy::check(&policy, &mut violations);
     violations.finish()?;
     Ok(NewClient {
         name: request.name.clone(),
@@ -46,17 +47,6 @@ pub fn client(
         policy: serde_json::to_string(&domain_policy(policy)).map_err(Error::internal)?,
         servers: request.servers.clone(),
     })
-}
-
-fn check_dial_options(policy: &DialPolicy, violations: &mut Violations) {
-    let (policy_at, options) = (At::field("policy"), &policy.dial_options);
-    let at = policy_at.then("dial_options");
-    for (index, option) in options.iter().enumerate() {
-        let mut letters = option.chars();
-        if !(letters.next().is_some_and(|letter| letter.is_ascii_alphabetic()) && letters.next().is_none()) {
-            violations.invalid(&at.index(index), "must be one letter");
-        }
-    }
 }
 
 /// Converts limits to the form that is stored.
@@ -89,6 +79,11 @@ fn domain_policy(policy: DialPolicy) -> Policy {
         variables: policy.variables,
         allow_recording_command: policy.allow_recording_command,
         accounts: policy.accounts,
+        max_legs: policy.max_legs.and_then(|legs| legs.try_into().ok()),
+        queues: policy.queues,
+        conferences: policy.conferences,
+        conference_profiles: policy.conference_profiles,
+        recording_dirs: policy.recording_dirs,
         did_policy,
         ..Policy::default()
     }

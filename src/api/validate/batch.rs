@@ -8,6 +8,7 @@ use super::rules::{retry_rules, time_zone};
 use super::text::{fits, fits_variable};
 use super::{Rules, ServerRules};
 use crate::api::{At, Error, Violations, fields};
+use crate::domain::dial::fault::Fault;
 use crate::domain::ids::CallId;
 use crate::domain::originate::Recording;
 use crate::domain::status::CallStatus;
@@ -92,7 +93,7 @@ pub fn item(
     let caller_id = caller_id(item, action, did, rules, at, violations);
     let time_zone = item.time_zone.clone();
     let context = ItemContext { at: *at, channel: None, data: None, caller_id, recording, time_zone, retry_rules };
-    let spec = spec(action, context, rules, violations)?;
+    let spec = spec(action, context, rules, server, violations)?;
     let expired = deadline.is_some_and(|deadline| deadline <= now);
     Some(NewCall {
         id,
@@ -125,7 +126,10 @@ fn recording_of(
         && let Some(unmade) = recording(fields, call, server, at, violations)
         && let Some(denied) = rules.policy.check_recording(&unmade)
     {
-        violations.denied(&at.then(denied.field), denied.why);
+        match denied.fault {
+            Fault::Malformed(why) => violations.invalid_if_new(&at.then(denied.field), why),
+            Fault::Denied(why) => violations.denied(&at.then(denied.field), why),
+        }
     }
     None
 }
@@ -180,7 +184,7 @@ mod tests {
             created_at: 0,
             updated_at: 0,
         };
-        let server = ServerRules { dial_template: "PJSIP/{number}".into(), recording_dirs: Vec::new() };
+        let server = ServerRules { dial_template: "PJSIP/{number}".into(), ..ServerRules::default() };
         Rules {
             client,
             policy: Policy { did_policy, ..Policy::default() },

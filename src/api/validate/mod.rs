@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod batch;
+mod dial_policy;
 pub mod do_not_call;
 pub mod filters;
 pub mod originate;
@@ -22,8 +23,10 @@ mod tests;
 use std::collections::HashMap;
 
 use crate::api::Error;
+use crate::domain::dial::called::Reading;
 use crate::domain::limits::ClientLimits;
-use crate::domain::policy::Policy;
+use crate::domain::number::Numbering;
+use crate::domain::policy::{Policy, Terms};
 use crate::store::client_terms::ClientTerms;
 use crate::store::clients::Client;
 use crate::store::servers::Server;
@@ -42,11 +45,25 @@ pub struct Rules {
 }
 
 /// What the rules depend on of a server.
+#[derive(Default)]
 pub struct ServerRules {
     /// The dial string of quick calls, in which `{number}` stands for the number.
     pub dial_template: String,
     /// The directories that recordings may go to, the default first.
     pub recording_dirs: Vec<String>,
+    /// What numbers mean on the server.
+    pub numbering: Numbering,
+    /// The extensions that the client may dial on the server besides numbers.
+    pub extensions: Vec<String>,
+}
+
+impl ServerRules {
+    /// Returns what a call through the server is checked against besides the client's policy.
+    #[must_use]
+    pub fn terms<'a>(&'a self, account_code: &'a str) -> Terms<'a> {
+        let reading = Reading { numbering: &self.numbering, extensions: &self.extensions };
+        Terms { account_code, recording_dirs: &self.recording_dirs, reading }
+    }
 }
 
 impl Rules {
@@ -56,7 +73,8 @@ impl Rules {
         let mut by_code = HashMap::new();
         for server in servers {
             let recording_dirs = server.recording_dirs()?;
-            by_code.insert(server.code, ServerRules { dial_template: server.dial_template, recording_dirs });
+            let rules = ServerRules { dial_template: server.dial_template, recording_dirs, ..ServerRules::default() };
+            by_code.insert(server.code, rules);
         }
         Ok(Self { client, policy, limits, servers: by_code })
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::text::{fits, fits_variable};
 use super::{Rules, ServerRules};
 use crate::ami::{InvalidValue, Variable};
-use crate::api::{At, Violations, fields};
+use crate::api::{At, Violations};
+use crate::domain::dial::fault::Fault;
 use crate::domain::ids::CallId;
 use crate::domain::originate::{DEFAULT_TIMEOUT_MS, OriginateSpec, Recording, Target};
 use crate::domain::recording;
@@ -44,6 +45,7 @@ pub fn spec(
     action: &OriginateAction,
     context: ItemContext<'_>,
     rules: &Rules,
+    server: Option<&ServerRules>,
     violations: &mut Violations,
 ) -> Option<OriginateSpec> {
     let root = context.at;
@@ -54,7 +56,7 @@ pub fn spec(
     let variables = variables(action, &at, violations);
     let (at_data, data) = own_or_made(action.data.as_deref(), context.data, (&root, &at), "Data", violations);
     let target = target(action, data, &at, violations);
-    let account = account(action, rules, &at, violations);
+    let account = given(action.account.as_deref()).unwrap_or(&rules.client.account_code).to_owned();
     let (at_channel, channel) =
         own_or_made(action.channel.as_deref(), context.channel, (&root, &at), "Channel", violations);
     let Some(channel) = channel else {
@@ -76,17 +78,26 @@ pub fn spec(
         time_zone: context.time_zone,
         retry_rules: context.retry_rules,
     };
-    for denied in rules.policy.check(&spec) {
+    let unknown = ServerRules::default();
+    let terms = server.unwrap_or(&unknown).terms(&rules.client.account_code);
+    for denied in rules.policy.admit(&spec, terms).err().into_iter().flatten() {
+        if denied.field == "recording_path" && (server.is_none() || violations.has(&root.then("mix_monitor_command"))) {
+            // It is the path of the command, or cannot be judged without its server; both are noted elsewhere.
+            continue;
+        }
         let in_object = |name: &String| action.variables.contains_key(name);
         let field = match denied.field {
             "Channel" => at_channel,
             "Data" => at_data,
             "variables" if !denied.variable.as_ref().is_some_and(in_object) => at.then("Variable"),
-            // This field is beside the action.
-            "mix_monitor_command" => root.then(denied.field),
+            // These fields are beside the action.
+            "mix_monitor_command" | "recording_path" => root.then(denied.field),
             field => at.then(field),
         };
-        violations.denied(&field, denied.why);
+        match denied.fault {
+            Fault::Malformed(why) => violations.invalid_if_new(&field, why),
+            Fault::Denied(why) => violations.denied(&field, why),
+        }
     }
     Some(spec)
 }
@@ -137,9 +148,6 @@ fn variable(name: &str, value: &str, at: &At<'_>, violations: &mut Violations) {
         Err(error) => violations.invalid(at, error),
         Ok(_) => {}
     }
-    if fields::is_evaluated(value) {
-        violations.invalid(at, fields::EVALUATED);
-    }
     let bare = name.trim_start_matches('_');
     if bare.starts_with("TRUNKLINE_") || bare == "DID" {
         violations.invalid(at, format_args!("variable {bare} is set by Trunkline, choose another name"));
@@ -173,15 +181,6 @@ fn target(action: &OriginateAction, data: Option<String>, at: &At<'_>, violation
             None
         }
     }
-}
-
-fn account(action: &OriginateAction, rules: &Rules, at: &At<'_>, violations: &mut Violations) -> String {
-    let own = &rules.client.account_code;
-    let Some(account) = given(action.account.as_deref()) else { return own.clone() };
-    if account != own && !rules.policy.accounts.iter().any(|granted| granted == account) {
-        violations.denied(&at.then("Account"), format_args!("account {account} is not granted"));
-    }
-    account.to_owned()
 }
 
 /// The fields of a request that describe a recording.

@@ -89,7 +89,7 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
     let recorded = request.create_recording.unwrap_or(true);
     let recording = recorded.then(|| recording(RecordingFields::default(), id, server, &root, violations)).flatten();
     // A number or a server that is missing is noted; with a substitute for it, the rest is checked too.
-    let template = server.map_or("{number}", |server| server.dial_template.as_str());
+    let template = server.map_or("PJSIP/{number}", |server| server.dial_template.as_str());
     let dialed = |number: &Option<String>| template.replace("{number}", number.as_deref().unwrap_or_default());
     let second = dials || given(request.number2.as_deref()).is_some();
     let context = ItemContext {
@@ -102,7 +102,7 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
         time_zone: None,
         retry_rules: Vec::new(),
     };
-    let spec = spec(action, context, rules, violations)?;
+    let spec = spec(action, context, rules, server, violations)?;
     Some(NewCall {
         id,
         server_code: request.asterisk_server_code.clone(),

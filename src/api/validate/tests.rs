@@ -26,6 +26,7 @@ fn rules() -> Rules {
     let server = ServerRules {
         dial_template: "PJSIP/{number}@endpoint1".to_owned(),
         recording_dirs: vec!["/recordings".to_owned()],
+        ..ServerRules::default()
     };
     let servers = HashMap::from([("server1".to_owned(), server)]);
     Rules { client, policy: Policy::default(), limits: ClientLimits::default(), servers }
@@ -157,12 +158,13 @@ fn all_broken_rules_are_told_at_once() {
 
 #[test]
 fn what_is_denied_is_told_at_the_field_that_the_client_sent() {
-    let policy = Policy { deny_prefixes: vec!["+44900".into()], variables: vec!["LEAD_*".into()], ..Policy::default() };
+    let policy = Policy { deny_prefixes: vec!["44900".into()], variables: vec!["LEAD_*".into()], ..Policy::default() };
     let rules = Rules { policy, ..rules() };
     for (call, fields) in [
         (quick("+449001", "456"), vec!["number1"]),
         (quick("123", "449001"), vec!["number2"]),
-        (quick("+44900123x", "44-9001"), vec!["number1", "number2"]),
+        (quick("+44-900123", "44-9001"), vec!["number1", "number2"]),
+        (quick("+44900123x", "44-9001"), vec!["number1"]),
     ] {
         assert_eq!(broken(quick::quick_call(&call, None, &rules)), fields);
     }

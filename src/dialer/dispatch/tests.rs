@@ -183,7 +183,12 @@ fn calls_that_a_full_trunk_holds_up_do_not_keep_those_behind_them_from_being_rea
 const TRUNKS: &str = r#"[{"trunk":"gw1","max_channels":2}]"#;
 
 fn server(max_channels: i32, trunks: &str) -> crate::dialer::rules::ServerSet {
-    let row = ServerLimits { max_channels, calls_per_second: 1_000_000.0, trunks: trunks.into() };
+    let row = ServerLimits {
+        max_channels,
+        calls_per_second: 1_000_000.0,
+        trunks: trunks.into(),
+        recording_dirs: "[]".into(),
+    };
     crate::dialer::rules::ServerSet::new("server1", row)
 }
 

@@ -1,6 +1,7 @@
 //! Tests when calls are dialed: pauses, the kill switch, limits and fairness, and the reasons that explain gives.
 
 mod explaining;
+mod grammar;
 mod pacing;
 
 use std::time::{Duration, Instant};
