@@ -1,6 +1,6 @@
 //! Claims: how a waiting call becomes an attempt, and what its Originate needs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::permits::Permits;
@@ -24,16 +24,10 @@ pub struct UnconfirmedClaim {
     pub picked: Instant,
 }
 
-/// Returns true if no other call blocks this one: there is no live or claimed channel id that begins with its own, and
-/// no claim of a call to the same number if the number may be called only so often a day.
+/// Returns true if no other call blocks this one: its client has no live or claimed channel id that begins with the
+/// call's own, and no claim of a call to the same number if the number may be called only so often a day.
 pub fn is_free(tracker: &Tracker, unconfirmed: &HashMap<CallId, UnconfirmedClaim>, ready: &Ready) -> bool {
-    let takes_id = || {
-        let own = ready.spec.channel_id.as_deref()?;
-        let id = channel_id(Some(own), AttemptId(uuid::Uuid::nil()), ready.call.attempts + 1);
-        let blocked = tracker.blocks(&id)
-            || unconfirmed.values().any(|unconfirmed| unconfirmed.claim.channel_id.starts_with(&id));
-        blocked.then_some(())
-    };
+    let takes_id = || holders(tracker, unconfirmed, ready).contains(&ready.call.client_id).then_some(());
     let takes_number = || {
         let own = ready.checks.destination.as_ref()?;
         let same = |other: &UnconfirmedClaim| {
@@ -43,6 +37,22 @@ pub fn is_free(tracker: &Tracker, unconfirmed: &HashMap<CallId, UnconfirmedClaim
         unconfirmed.values().any(same).then_some(())
     };
     takes_id().is_none() && takes_number().is_none()
+}
+
+/// Returns true if only other clients have a live or claimed channel id that begins with the call's own. Its Originate then
+/// gets an id that nothing else can have, so that no client keeps another one's call waiting by guessing its id.
+pub fn shares_id(tracker: &Tracker, unconfirmed: &HashMap<CallId, UnconfirmedClaim>, ready: &Ready) -> bool {
+    let holders = holders(tracker, unconfirmed, ready);
+    !holders.is_empty() && !holders.contains(&ready.call.client_id)
+}
+
+/// Returns the clients that have a live or claimed channel id that begins with the id of the call's next attempt.
+fn holders(tracker: &Tracker, unconfirmed: &HashMap<CallId, UnconfirmedClaim>, ready: &Ready) -> HashSet<i64> {
+    let Some(own) = ready.spec.channel_id.as_deref() else { return HashSet::new() };
+    let id = channel_id(Some(own), AttemptId(uuid::Uuid::nil()), ready.call.attempts + 1);
+    let claimed = unconfirmed.values().map(|unconfirmed| &unconfirmed.claim);
+    let claimed = claimed.filter(|claim| claim.channel_id.starts_with(&id)).map(|claim| claim.call.client_id);
+    tracker.holders(&id).chain(claimed).collect()
 }
 
 /// How long after it was picked a call may still be sent: limits, windows and the kill switch were checked then.
@@ -58,11 +68,21 @@ impl UnconfirmedClaim {
     }
 }
 
-/// Makes a claim of a call that was picked `now`. An error is a value that Asterisk would not accept.
-pub fn claim(ready: Ready, permits: Permits, at: Millis, now: Instant) -> Result<UnconfirmedClaim, InvalidValue> {
+/// Makes a claim of a call that was picked `now`. If `shares_id`, the attempt's id is added to the client's channel id. An
+/// error is a value that Asterisk would not accept.
+pub fn claim(
+    ready: Ready,
+    permits: Permits,
+    shares_id: bool,
+    at: Millis,
+    now: Instant,
+) -> Result<UnconfirmedClaim, InvalidValue> {
     let attempt = AttemptId::new();
     let number = ready.call.attempts + 1;
-    let channel_id = channel_id(ready.spec.channel_id.as_deref(), attempt, number);
+    let mut channel_id = channel_id(ready.spec.channel_id.as_deref(), attempt, number);
+    if shares_id {
+        channel_id = format!("{channel_id}-{attempt}");
+    }
     let originate = wire::originate(&ready.call, &ready.spec, &channel_id)?;
     let mut checks = ready.checks.clone();
     if let Some(destination) = &mut checks.destination {
@@ -83,7 +103,7 @@ mod tests {
         let (picked, at) = (Instant::now(), Millis(1_000));
         let mut ready = fixtures::ready(1, "PJSIP/1@gw1");
         ready.call.deadline = Some(2_000);
-        let unconfirmed = claim(ready, Permits::default(), at, picked).unwrap();
+        let unconfirmed = claim(ready, Permits::default(), false, at, picked).unwrap();
         assert!(!unconfirmed.is_stale(at, picked + MAX_CLAIM_AGE));
         assert!(unconfirmed.is_stale(at, picked + MAX_CLAIM_AGE + Duration::from_millis(1)));
         assert!(!unconfirmed.is_stale(Millis(1_999), picked));

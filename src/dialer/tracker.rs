@@ -11,7 +11,7 @@ mod reports;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use self::finished::Finished;
@@ -49,7 +49,7 @@ pub struct Tracker {
     by_call: HashMap<CallId, AttemptId>,
     /// Attempts by the Uniqueid of every leg that was seen, and of the A leg before it is seen.
     by_leg: HashMap<String, AttemptId>,
-    channel_ids: BTreeSet<String>,
+    channel_ids: BTreeMap<String, i64>,
     rules: HashMap<i64, Retries>,
     /// No attempt's grace ends before this time.
     next_grace: Option<Instant>,
@@ -92,12 +92,12 @@ impl Tracker {
         self.rules.retain(|queue_id, _| live.contains(queue_id) || keep(*queue_id));
     }
 
-    /// Returns true if a live channel id is this one or begins with it. Asterisk 22 would refuse the Originate; Asterisk
-    /// 16 compares whole ids.
-    #[must_use]
-    pub fn blocks(&self, channel_id: &str) -> bool {
+    /// Returns the clients whose calls have a live channel id that is this one or begins with it. Asterisk 22 would refuse
+    /// the Originate; Asterisk 16 compares whole ids.
+    pub fn holders(&self, channel_id: &str) -> impl Iterator<Item = i64> {
         let from = channel_id.to_owned()..;
-        self.channel_ids.range(from).next().is_some_and(|live| live.starts_with(channel_id))
+        let begins = move |(live, _): &(&String, &i64)| live.starts_with(channel_id);
+        self.channel_ids.range(from).take_while(begins).map(|(_, client_id)| *client_id)
     }
 
     /// Returns true if an Originate was not answered for too long, so that nothing more should be sent to Asterisk.
@@ -126,7 +126,7 @@ impl Tracker {
     fn insert(&mut self, live: Live) {
         let Claim { attempt: id, channel_id, call, .. } = live.attempt.claim();
         self.by_leg.insert(channel_id.clone(), *id);
-        self.channel_ids.insert(channel_id.clone());
+        self.channel_ids.insert(channel_id.clone(), call.client_id);
         self.by_call.insert(call.id, *id);
         self.finished.forget(channel_id);
         self.live.insert(*id, live);

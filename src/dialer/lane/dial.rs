@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{Running, UNSENT, now};
 use crate::ami::{Action, HeaderValue};
-use crate::dialer::claim::{UnconfirmedClaim, claim, is_free};
+use crate::dialer::claim::{UnconfirmedClaim, claim, is_free, shares_id};
 use crate::dialer::dispatch::Picked;
 use crate::dialer::feed::{Ask, Feed};
 use crate::dialer::ready::call_ref;
@@ -100,7 +100,8 @@ impl Running {
                 Some(Picked::Overdue(ready)) => overdue.push(ready.call),
                 Some(Picked::Begins(ready, permits)) => {
                     let (call, from) = (ready.call_ref(), ready.from);
-                    match claim(*ready, permits, at, instant) {
+                    let shares_id = shares_id(tracker, unconfirmed, &ready);
+                    match claim(*ready, permits, shares_id, at, instant) {
                         Ok(unconfirmed) => {
                             claims.push(unconfirmed.claim.clone());
                             self.unconfirmed.insert(call.id, unconfirmed);
