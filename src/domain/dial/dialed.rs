@@ -24,13 +24,13 @@ pub struct Dialed {
 /// What runs when the originated channel answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DialedTarget {
-    /// A dialplan application.
+    /// A dialplan application is run.
     Application(Application),
     /// The dialplan, from a priority of an extension.
     Extension {
         /// The name of the context.
         context: String,
-        /// The extension.
+        /// The extension in the context.
         exten: Called,
         /// A number from 1, or a label.
         priority: String,
