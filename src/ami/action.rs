@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 
-use super::value::{HeaderValue, Secret, Variable};
+use super::value::{HeaderValue, InvalidValue, MAX_HEADERS, Secret, Variable};
 
 /// An AMI action. It is sent with an ActionID, which Asterisk repeats in its answer.
 #[derive(Clone, Debug)]
@@ -128,6 +128,16 @@ impl Action {
 }
 
 impl Originate {
+    /// Fails if the action has more header lines than Asterisk accepts, those of its name and its ActionID included.
+    ///
+    /// # Errors
+    /// Returns [`InvalidValue::TooManyHeaders`].
+    pub fn check_headers(&self) -> Result<(), InvalidValue> {
+        let mut headers = 2;
+        self.encode(&mut |_: &str, _: &str| headers += 1);
+        if headers > MAX_HEADERS { Err(InvalidValue::TooManyHeaders(headers)) } else { Ok(()) }
+    }
+
     fn encode(&self, put: &mut impl FnMut(&str, &str)) {
         put("Channel", self.channel.as_str());
         put("ChannelId", self.channel_id.as_str());

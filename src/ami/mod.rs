@@ -26,4 +26,4 @@ pub use incoming::{Incoming, Session};
 pub use link::Link;
 pub use message::Message;
 pub use options::Options;
-pub use value::{HeaderValue, InvalidValue, MAX_BYTES, Variable};
+pub use value::{HeaderValue, InvalidValue, MAX_BYTES, MAX_HEADERS, Variable};

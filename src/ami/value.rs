@@ -8,6 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 /// header name and CR LF a line with such a value has 1000.
 pub const MAX_BYTES: usize = 980;
 
+/// The most header lines of an action. Asterisk refuses an action with more (`AST_MAX_MANHEADERS`).
+pub const MAX_HEADERS: usize = 128;
+
 /// Why a text cannot be the value of an AMI header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidValue {
@@ -20,6 +23,9 @@ pub enum InvalidValue {
     /// The name of a channel variable would call a function or split the header.
     #[error("is not the name of a channel variable: use letters, digits and `_`, at most 80, and no digit first")]
     VariableName,
+    /// The action has more lines than Asterisk accepts.
+    #[error("has {0} header lines; Asterisk accepts at most {MAX_HEADERS}")]
+    TooManyHeaders(usize),
 }
 
 /// A text without CR, LF and NUL, at most [`MAX_BYTES`] long.

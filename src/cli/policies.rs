@@ -89,7 +89,7 @@ pub struct PolicyFlags {
     /// Prefixes of numbers that may not be dialed
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     deny_prefixes: Option<Vec<String>>,
-    /// Channel variables that may be set; `*` at the end matches any rest of a name
+    /// Channel variables that may be set; `*` at the end matches any rest of a name, but not what Asterisk itself reads
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     variables: Option<Vec<String>>,
     /// Account codes that may be used besides the client's own

@@ -9,6 +9,7 @@ use crate::domain::destination::{self, Destination};
 use crate::domain::number;
 use crate::domain::status::Outcome;
 use crate::domain::time::Millis;
+use crate::domain::variables;
 use crate::store::calls::Call;
 use crate::store::destinations;
 use crate::store::{Conn, Result, do_not_call};
@@ -88,6 +89,9 @@ pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Chec
                 denied.first().map_or_else(String::new, |first| format!(": {}: {}", first.field, first.fault.why()));
             return refused(Outcome::Rejected, format!("the dial policy forbids it now{first}"));
         }
+    }
+    if let Some(why) = variables::unfit(&call.spec.variables) {
+        return refused(Outcome::Rejected, format!("the dial policy forbids it now: variables: {why}"));
     }
     if let Some(limit) = client.limits.max_calls_per_destination_per_day
         && let Some(number) = destination(&call)

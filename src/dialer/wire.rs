@@ -10,7 +10,7 @@ use crate::store::calls::Call;
 /// that another version wrote.
 pub fn originate(call: &Call, spec: &OriginateSpec, channel_id: &str) -> Result<Originate, InvalidValue> {
     let some = |text: &Option<String>| text.as_deref().map(HeaderValue::try_from).transpose();
-    Ok(Originate {
+    let originate = Originate {
         channel: spec.channel.as_str().try_into()?,
         channel_id: channel_id.try_into()?,
         other_channel_id: some(&spec.other_channel_id)?,
@@ -21,7 +21,9 @@ pub fn originate(call: &Call, spec: &OriginateSpec, channel_id: &str) -> Result<
         early_media: spec.early_media,
         codecs: some(&spec.codecs)?,
         variables: variables(call, spec)?,
-    })
+    };
+    originate.check_headers()?;
+    Ok(originate)
 }
 
 fn target(target: &originate::Target) -> Result<Target, InvalidValue> {
@@ -54,4 +56,43 @@ fn variables(call: &Call, spec: &OriginateSpec) -> Result<Vec<Variable>, Invalid
         variables.push(Variable::new(name, value)?);
     }
     Ok(variables)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ami::{Action, MAX_HEADERS};
+    use crate::dialer::fixtures;
+    use crate::domain::variables::MAX_VARIABLES;
+
+    /// Makes an Originate with every line that there can be and `count` variables of the client.
+    fn fullest(count: usize) -> Result<Originate, InvalidValue> {
+        let ready = fixtures::ready(1, "PJSIP/1@endpoint1");
+        let text = || Some("1".to_owned());
+        let call = Call { action_id: text(), did: text(), ..ready.call };
+        let (context, exten, priority) = ("c".to_owned(), "1".to_owned(), "1".to_owned());
+        let spec = OriginateSpec {
+            target: originate::Target::Extension { context, exten, priority },
+            caller_id: text(),
+            account: text(),
+            early_media: true,
+            codecs: text(),
+            other_channel_id: text(),
+            variables: (0..count).map(|index| (format!("V{index}"), "1".to_owned())).collect(),
+            ..ready.spec
+        };
+        super::originate(&call, &spec, "tl-1")
+    }
+
+    #[test]
+    fn asterisk_accepts_as_many_lines_as_an_originate_can_have() {
+        let originate = fullest(MAX_VARIABLES).expect("an Originate with all variables that are allowed");
+        let mut out = bytes::BytesMut::new();
+        Action::Originate(Box::new(originate)).encode(&"1".try_into().unwrap(), &mut out);
+        let lines = std::str::from_utf8(&out).unwrap().lines().filter(|line| !line.is_empty()).count();
+        assert!(lines <= MAX_HEADERS, "{lines} lines");
+        let too_many = MAX_HEADERS - (lines - MAX_VARIABLES) + 1;
+        assert!(fullest(too_many - 1).is_ok(), "128 lines are accepted");
+        assert_eq!(fullest(too_many).unwrap_err(), InvalidValue::TooManyHeaders(129));
+    }
 }

@@ -28,5 +28,6 @@ pub mod retry;
 pub mod status;
 pub mod time;
 pub mod transitions;
+pub mod variables;
 pub mod wait_reasons;
 pub mod window;

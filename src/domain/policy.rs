@@ -15,6 +15,7 @@ use super::number::Written;
 use super::originate::{OriginateSpec, Recording};
 use super::prefixes::{self, Prefixes};
 use super::recording;
+use super::variables;
 
 /// What a client may dial. An empty list means the default that its comment names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,8 +47,8 @@ pub struct Policy {
     pub allow_prefixes: Vec<String>,
     /// The prefixes of numbers that may not be dialed. The longest match of both lists decides.
     pub deny_prefixes: Vec<String>,
-    /// The names of channel variables that the client may set. A `*` at the end of a name matches any rest. Default:
-    /// any.
+    /// The names of channel variables that the client may set. A `*` at the end of a name matches any rest, but never a
+    /// name that is reserved: see [`variables::denied`]. Default: any that is not reserved.
     pub variables: Vec<String>,
     /// True if `mix_monitor_command` may name a command that runs on the Asterisk server.
     pub allow_recording_command: bool,
@@ -265,21 +266,13 @@ impl Policy {
     fn check_variables(&self, spec: &OriginateSpec, denied: &mut Vec<Denied>) {
         for (name, value) in &spec.variables {
             let mut note = |fault| denied.push(Denied { field: "variables", variable: Some(name.clone()), fault });
-            let granted = self.variables.is_empty() || self.variables.iter().any(|pattern| matches(pattern, name));
-            if !granted {
-                note(Fault::denied(format_args!("variable {name} is not granted")));
+            if let Some(why) = variables::denied(name, &self.variables) {
+                note(Fault::denied(why));
             }
             if text::is_evaluated(value) {
                 note(Fault::malformed(text::EVALUATED));
             }
         }
-    }
-}
-
-fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(beginning) => name.starts_with(beginning),
-        None => pattern == name,
     }
 }
 

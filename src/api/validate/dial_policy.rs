@@ -4,6 +4,7 @@ use crate::api::{At, Violations};
 use crate::domain::dial::applications::{self, dial};
 use crate::domain::dial::dial_string::Technology;
 use crate::domain::dial::names;
+use crate::domain::variables;
 use crate::pb::DialPolicy;
 
 /// Notes every grant that could not be used, because no parser understands what it grants or it runs code. An
@@ -39,6 +40,7 @@ pub fn check(policy: &DialPolicy, violations: &mut Violations) {
             names::name(text, "name").err().map(|fault| fault.why().to_owned())
         });
     }
+    each(&policy.variables, &at.then("variables"), violations, |name| variables::grant_error(name));
     each(&policy.recording_dirs, &at.then("recording_dirs"), violations, |dir| {
         let is_plain = dir.starts_with('/') && !dir.split('/').any(|part| part == "..");
         (!is_plain).then(|| "must be an absolute path without `..`".to_owned())

@@ -11,6 +11,7 @@ use crate::domain::ids::CallId;
 use crate::domain::originate::{DEFAULT_TIMEOUT_MS, OriginateSpec, Recording, Target};
 use crate::domain::recording;
 use crate::domain::retry::RetryRule;
+use crate::domain::variables;
 use crate::pb::OriginateAction;
 
 /// A text that is made from another field of the request than the action's own.
@@ -138,6 +139,9 @@ fn variables(action: &OriginateAction, at: &At<'_>, violations: &mut Violations)
         variable(name, value, &at_object.then(name), violations);
         variables.insert(name.clone(), value.clone());
     }
+    if let Some(error) = variables::too_many(variables.len()) {
+        violations.invalid(if action.variables.is_empty() { &at_string } else { &at_object }, error);
+    }
     variables
 }
 
@@ -148,8 +152,8 @@ fn variable(name: &str, value: &str, at: &At<'_>, violations: &mut Violations) {
         Err(error) => violations.invalid(at, error),
         Ok(_) => {}
     }
-    let bare = name.trim_start_matches('_');
-    if bare.starts_with("TRUNKLINE_") || bare == "DID" {
+    if variables::is_own(name) {
+        let bare = name.trim_start_matches('_');
         violations.invalid(at, format_args!("variable {bare} is set by Trunkline, choose another name"));
     }
 }

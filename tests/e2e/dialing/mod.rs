@@ -3,6 +3,7 @@
 mod explaining;
 mod grammar;
 mod pacing;
+mod variables;
 
 use std::time::{Duration, Instant};
 
