@@ -3,11 +3,15 @@
 use heck::ToSnakeCase;
 
 use crate::PACKAGE;
-use crate::routes::{Endpoint, Service};
+use crate::routes::{Endpoint, Method, Service};
+
+/// The type of scopes in the generated code.
+const SCOPE: &str = "crate::domain::scope::Scope";
 
 /// Returns the text of `routes.rs`, which is included in the module that defines `Endpoint` and `RestRoutes`.
 pub fn routes(services: &[Service]) -> String {
     let mut table = String::new();
+    let mut methods = Vec::new();
     let mut functions = String::new();
     let mut index = 0;
     for service in services {
@@ -18,21 +22,30 @@ pub fn routes(services: &[Service]) -> String {
             index += 1;
         }
         functions.push_str(&function(service, &routes));
+        methods.extend(service.methods.iter().map(|it| method(service, it)));
     }
+    let (count, methods) = (methods.len(), methods.concat());
     format!(
         "/// Every REST endpoint, service by service.\n\
-         pub static ENDPOINTS: [Endpoint; {index}] = [\n{table}];\n{functions}"
+         pub static ENDPOINTS: [Endpoint; {index}] = [\n{table}];\n\
+         /// Every method, service by service, also those without a REST endpoint.\n\
+         pub static METHODS: [Method; {count}] = [\n{methods}];\n{functions}"
     )
 }
 
+fn method(service: &Service, method: &Method) -> String {
+    let (service, Method { name, scope, streams }) = (&service.name, method);
+    format!("    Method {{ rpc: \"{PACKAGE}.{service}/{name}\", scope: {SCOPE}::{scope}, streams: {streams} }},\n")
+}
+
 fn entry(service: &Service, endpoint: &Endpoint) -> String {
-    let Endpoint { method, input, verb, path, has_body, streams, message, admin, .. } = endpoint;
+    let Endpoint { method, input, verb, path, has_body, streams, message, scope, .. } = endpoint;
     let name = &service.name;
     let response_body = &endpoint.response_body;
     format!(
         "    Endpoint {{ rpc: \"{PACKAGE}.{name}/{method}\", input: {input:?}, verb: ::http::Method::{verb}, \
          path: {path:?}, has_body: {has_body}, response_body: {response_body:?}, streams: {streams}, \
-         message: {message:?}, admin: {admin} }},\n"
+         message: {message:?}, scope: {SCOPE}::{scope} }},\n"
     )
 }
 

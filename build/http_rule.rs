@@ -63,3 +63,18 @@ pub fn option<T: Message + Default>(
         _ => Err(format!("{name}: is not a message")),
     }
 }
+
+/// Returns the name of the scope that a method needs, such as `Read`, from the option `trunkline.v1.scope`.
+///
+/// # Errors
+/// Returns an error if the method has no scope.
+pub fn scope(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<&'static str, String> {
+    let name = "trunkline.v1.scope";
+    let extension = pool.get_extension_by_name(name).ok_or_else(|| format!("no such option: {name}"))?;
+    match method.options().get_extension(&extension).as_ref() {
+        Value::EnumNumber(1) => Ok("Read"),
+        Value::EnumNumber(2) => Ok("Write"),
+        Value::EnumNumber(3) => Ok("Admin"),
+        _ => Err(format!("has no ({name}), which says what a key needs for the method")),
+    }
+}

@@ -7,15 +7,26 @@ use crate::{PACKAGE, default_message};
 
 /// Every REST path begins with this. The same endpoints are also served without `v1/`.
 const BASE: &str = "/calling/api/v1/";
-/// Every path that needs an admin key begins with this, and no other path does. Authentication relies on it.
+/// Every path that needs an admin key begins with this, and no other path does.
 const ADMIN: &str = "/calling/api/v1/admin/";
-/// The service whose methods need an admin key. Authentication relies on it.
+/// The service whose methods need an admin key, and which has no other methods.
 const ADMIN_SERVICE: &str = "AdminService";
 
-/// A service with the endpoints of its methods.
+/// A service with its methods and their endpoints.
 pub struct Service {
     pub name: String,
+    pub methods: Vec<Method>,
     pub endpoints: Vec<Endpoint>,
+}
+
+/// A method, whether it has an endpoint or not.
+pub struct Method {
+    /// The name of the method, such as `InsertBatch`.
+    pub name: String,
+    /// The scope that a key needs for it, as a variant of `domain::scope::Scope`.
+    pub scope: &'static str,
+    /// True if its request or its answer is a stream.
+    pub streams: bool,
 }
 
 /// One verb and path of one method.
@@ -34,7 +45,8 @@ pub struct Endpoint {
     pub streams: bool,
     /// The envelope's `message` after a success. It is empty for a stream, which has no envelope.
     pub message: String,
-    pub admin: bool,
+    /// The scope that a key needs for it, as a variant of `domain::scope::Scope`.
+    pub scope: &'static str,
 }
 
 /// Reads every service of the package. The services that clients use come first, by name; `AdminService` is the last.
@@ -44,18 +56,29 @@ pub fn read(pool: &DescriptorPool) -> Result<Vec<Service>, String> {
         if service.package_name() != PACKAGE {
             continue;
         }
-        let mut endpoints = Vec::new();
+        let (mut methods, mut endpoints) = (Vec::new(), Vec::new());
         for method in service.methods() {
-            let found = of_method(pool, &method).map_err(|fault| format!("{}: {fault}", method.full_name()))?;
-            endpoints.extend(found);
+            let at = |fault: String| format!("{}: {fault}", method.full_name());
+            let scope = scope(pool, &method).map_err(at)?;
+            let streams = method.is_client_streaming() || method.is_server_streaming();
+            methods.push(Method { name: method.name().to_owned(), scope, streams });
+            endpoints.extend(of_method(pool, &method, scope).map_err(at)?);
         }
-        services.push(Service { name: service.name().to_owned(), endpoints });
+        services.push(Service { name: service.name().to_owned(), methods, endpoints });
     }
     services.sort_by(|a, b| (a.name == ADMIN_SERVICE, &a.name).cmp(&(b.name == ADMIN_SERVICE, &b.name)));
     Ok(services)
 }
 
-fn of_method(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Vec<Endpoint>, String> {
+fn scope(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<&'static str, String> {
+    let scope = http_rule::scope(pool, method)?;
+    if (method.parent_service().name() == ADMIN_SERVICE) != (scope == "Admin") {
+        return Err(format!("the methods of {ADMIN_SERVICE}, and no others, must need SCOPE_ADMIN"));
+    }
+    Ok(scope)
+}
+
+fn of_method(pool: &DescriptorPool, method: &MethodDescriptor, scope: &'static str) -> Result<Vec<Endpoint>, String> {
     let rule: Option<HttpRule> = http_rule::option(pool, method, "google.api.http")?;
     let rest: Option<RestOptions> = http_rule::option(pool, method, "trunkline.v1.rest")?;
     let Some(rule) = rule else {
@@ -72,10 +95,10 @@ fn of_method(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Vec<End
         message if message.is_empty() => default_message::of(method.name()),
         message => message,
     };
-    std::iter::once(&rule).chain(&rule.additional_bindings).map(|rule| of_rule(method, rule, &message)).collect()
+    std::iter::once(&rule).chain(&rule.additional_bindings).map(|rule| of_rule(method, rule, &message, scope)).collect()
 }
 
-fn of_rule(method: &MethodDescriptor, rule: &HttpRule, message: &str) -> Result<Endpoint, String> {
+fn of_rule(method: &MethodDescriptor, rule: &HttpRule, message: &str, scope: &'static str) -> Result<Endpoint, String> {
     let (verb, path) = match &rule.pattern {
         Some(Pattern::Get(path)) => ("GET", path),
         Some(Pattern::Put(path)) => ("PUT", path),
@@ -86,8 +109,7 @@ fn of_rule(method: &MethodDescriptor, rule: &HttpRule, message: &str) -> Result<
         None => return Err("google.api.http names no verb".to_owned()),
     };
     let in_path = path_fields(method, path)?;
-    let admin = method.parent_service().name() == ADMIN_SERVICE;
-    if admin != path.starts_with(ADMIN) {
+    if (scope == "Admin") != path.starts_with(ADMIN) {
         return Err(format!("{path}: the paths of {ADMIN_SERVICE}, and no others, must begin with {ADMIN}"));
     }
     let has_body = match (rule.body.as_str(), verb) {
@@ -120,7 +142,7 @@ fn of_rule(method: &MethodDescriptor, rule: &HttpRule, message: &str) -> Result<
         response_body: response_body.map(|field| field.name().to_owned()),
         streams: method.is_server_streaming(),
         message: message.to_owned(),
-        admin,
+        scope,
     })
 }
 

@@ -8,6 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::{Table, Value};
 
+use crate::domain::networks::Networks;
+
 /// Variables with our prefix that are not settings of the server: they name the configuration file, or tell client
 /// commands where the server is.
 const NOT_OURS: [&str; 4] = ["config", "url", "api_key", "api_key_file"];
@@ -39,6 +41,10 @@ pub struct Config {
     tls_key: Option<PathBuf>,
     /// The address on which `/metrics` is served, in place of `listen`.
     pub metrics_listen: Option<SocketAddr>,
+    /// The networks of reverse proxies whose headers say where a request came from: a list, or texts with commas in
+    /// between. Default: none.
+    #[serde(default, deserialize_with = "networks")]
+    pub trusted_proxies: Networks,
     /// The name of this node in leases. Default: the host's name.
     pub node_name: Option<String>,
     /// The filter for log lines, such as `info` or `trunkline=debug,info`.
@@ -98,6 +104,11 @@ pub struct Flags {
     #[arg(long, value_name = "ADDR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_listen: Option<SocketAddr>,
+    /// The networks of reverse proxies whose X-Forwarded-For or Forwarded is believed, with commas in between
+    /// [default: none]
+    #[arg(long, value_name = "NETWORKS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_proxies: Option<String>,
     /// The name of this node [default: the host's name]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -236,6 +247,21 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretStr
     Ok(Option::<String>::deserialize(deserializer)?.map(Into::into))
 }
 
+/// Reads networks from a list of texts, or from one text with commas in between.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Networks, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a network, or a list of networks")]
+    enum Given {
+        Text(String),
+        List(Vec<String>),
+    }
+    let texts = match Given::deserialize(deserializer)? {
+        Given::Text(text) => text.split(',').map(|text| text.trim().to_owned()).collect(),
+        Given::List(list) => list,
+    };
+    Networks::parse(&texts).map_err(|(place, why)| serde::de::Error::custom(format!("`{}` {why}", texts[place])))
+}
+
 /// Returns a setting or the text of its file, whichever of the two the last layer gives. One layer must not give both.
 fn either(
     layers: &[Table],
@@ -316,6 +342,17 @@ mod tests {
             [("TRUNKLINE_ADMIN_KEY", "12345678901234567"), ("TRUNKLINE_LOG", ""), ("TRUNKLINE_URL", "x"), ("A", "b")];
         let found = from_environment(set.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [("admin_key".to_owned(), "12345678901234567".to_owned())]);
+    }
+
+    #[test]
+    fn trusted_proxies_are_a_list_or_a_text_of_networks() {
+        for text in ["['10.0.0.0/8', '::1']", "'10.0.0.0/8, ::1'"] {
+            let config = load(&format!("trusted_proxies = {text}")).unwrap();
+            assert_eq!(config.trusted_proxies.texts(), ["10.0.0.0/8", "::1/128"]);
+        }
+        assert!(load("").unwrap().trusted_proxies.is_empty(), "no proxy is trusted by default");
+        let error = load("trusted_proxies = '10.0.0.0/8, proxy'").unwrap_err().to_string();
+        assert!(error.starts_with("trusted_proxies in the file: `proxy` is not a network"), "{error}");
     }
 
     #[test]

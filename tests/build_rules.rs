@@ -24,6 +24,7 @@ mod routes;
 
 use prost_reflect::DescriptorPool;
 use trunkline::api::{openapi, rest};
+use trunkline::domain::scope::Scope;
 
 const PACKAGE: &str = "trunkline.v1";
 
@@ -51,7 +52,8 @@ fn read(service: &str) -> Result<Vec<routes::Service>, String> {
 /// A service of one method, from `signature` and what is in its http option.
 fn method(signature: &str, http: &str) -> String {
     format!(
-        "service S {{ rpc M{signature} {{ option (google.api.http) = {{{http}}}; option (rest).message = \"Done\"; }} }}"
+        "service S {{ rpc M{signature} {{ option (scope) = SCOPE_READ; option (google.api.http) = {{{http}}}; \
+         option (rest).message = \"Done\"; }} }}"
     )
 }
 
@@ -72,15 +74,28 @@ fn a_rule_that_fits_becomes_an_endpoint_and_so_do_its_further_bindings() {
     let services = read(&service).unwrap();
     let [post, get] = &services[0].endpoints[..] else { panic!("two endpoints") };
     assert_eq!((services[0].name.as_str(), post.method.as_str()), ("S", "M"));
-    assert_eq!((post.input.as_str(), post.admin), ("trunkline.v1.Request", false));
+    assert_eq!((post.input.as_str(), post.scope), ("trunkline.v1.Request", "Read"));
     assert_eq!((post.verb, post.path.as_str(), post.has_body), ("POST", "/calling/api/v1/things/{id}/do", true));
     assert_eq!((post.response_body.as_deref(), post.message.as_str()), (Some("thing"), "Done"));
     assert_eq!((get.verb, get.has_body, &get.response_body), ("GET", false, &None));
 }
 
 #[test]
-fn a_method_without_options_is_grpc_only() {
-    assert!(read("service S { rpc M(Request) returns (Answer); }").unwrap()[0].endpoints.is_empty());
+fn a_method_without_a_path_is_grpc_only() {
+    let services = read("service S { rpc M(stream Request) returns (Answer) { option (scope) = SCOPE_WRITE; } }");
+    let service = services.unwrap().remove(0);
+    assert!(service.endpoints.is_empty());
+    let method = &service.methods[0];
+    assert_eq!((method.name.as_str(), method.scope, method.streams), ("M", "Write", true));
+}
+
+#[test]
+fn a_method_without_a_scope_fails_the_build() {
+    let because = "has no (trunkline.v1.scope), which says what a key needs for the method";
+    refused("service S { rpc M(Request) returns (Answer); }", because);
+    let with_path = r#"rpc M(Request) returns (Answer) { option (google.api.http) = {get: "/calling/api/v1/a"}; }"#;
+    refused(&format!("service S {{ {with_path} }}"), because);
+    refused("service S { rpc M(Request) returns (Answer) { option (scope) = SCOPE_UNSPECIFIED; } }", because);
 }
 
 #[test]
@@ -121,11 +136,13 @@ fn bodies_fit_their_verbs_and_messages() {
 #[test]
 fn the_rest_option_needs_a_path_but_a_path_needs_no_rest_option() {
     let services = read(
-        r#"service S { rpc M(Request) returns (Answer) { option (google.api.http) = {get: "/calling/api/v1/a"}; } }"#,
+        r#"service S { rpc M(Request) returns (Answer) {
+            option (scope) = SCOPE_READ; option (google.api.http) = {get: "/calling/api/v1/a"}; } }"#,
     );
     assert_eq!(services.unwrap()[0].endpoints[0].message, "Done");
     refused(
-        r#"service S { rpc M(Request) returns (Answer) { option (rest).message = "Done"; } }"#,
+        r#"service S { rpc M(Request) returns (Answer) {
+            option (scope) = SCOPE_READ; option (rest).message = "Done"; } }"#,
         "has (trunkline.v1.rest) but no google.api.http",
     );
 }
@@ -152,17 +169,22 @@ fn the_default_message_comes_from_the_methods_name() {
 }
 
 #[test]
-fn the_methods_of_the_admin_service_have_admin_paths_and_no_others_do() {
-    let service = |name: &str, path: &str| {
+fn the_methods_of_the_admin_service_need_its_scope_and_its_paths_and_no_others_do() {
+    let service = |name: &str, scope: &str, path: &str| {
         format!(
-            "service {name} {{ rpc M(Request) returns (Answer) {{ option (google.api.http) = {{get: {path:?}}}; }} }}"
+            "service {name} {{ rpc M(Request) returns (Answer) {{ option (scope) = SCOPE_{scope}; \
+             option (google.api.http) = {{get: {path:?}}}; }} }}"
         )
     };
     let because = "the paths of AdminService, and no others, must begin with /calling/api/v1/admin/";
-    refused(&service("S", "/calling/api/v1/admin/a"), &format!("/calling/api/v1/admin/a: {because}"));
-    refused(&service("AdminService", "/calling/api/v1/a"), &format!("/calling/api/v1/a: {because}"));
-    assert!(read(&service("AdminService", "/calling/api/v1/admin/a")).unwrap()[0].endpoints[0].admin);
-    assert!(!read(&service("S", "/calling/api/v1/a")).unwrap()[0].endpoints[0].admin);
+    refused(&service("S", "READ", "/calling/api/v1/admin/a"), &format!("/calling/api/v1/admin/a: {because}"));
+    refused(&service("AdminService", "ADMIN", "/calling/api/v1/a"), &format!("/calling/api/v1/a: {because}"));
+    let because = "the methods of AdminService, and no others, must need SCOPE_ADMIN";
+    refused(&service("S", "ADMIN", "/calling/api/v1/a"), because);
+    refused(&service("AdminService", "WRITE", "/calling/api/v1/admin/a"), because);
+    let admin = service("AdminService", "ADMIN", "/calling/api/v1/admin/a");
+    assert_eq!(read(&admin).unwrap()[0].endpoints[0].scope, "Admin");
+    assert_eq!(read(&service("S", "WRITE", "/calling/api/v1/a")).unwrap()[0].endpoints[0].scope, "Write");
 }
 
 #[test]
@@ -196,12 +218,16 @@ fn endpoint(service: &routes::Service, endpoint: &routes::Endpoint) -> rest::End
         response_body: endpoint.response_body.clone().map(leak),
         streams: endpoint.streams,
         message: leak(endpoint.message.clone()),
-        admin: endpoint.admin,
+        scope: match endpoint.scope {
+            "Read" => Scope::Read,
+            "Write" => Scope::Write,
+            _ => Scope::Admin,
+        },
     }
 }
 
 #[test]
-fn one_option_puts_a_method_into_rest_openapi_json_and_docs() {
+fn the_option_of_its_path_puts_a_method_into_rest_openapi_json_and_docs() {
     let pool = descriptors::compile(&["proto", "tests/data/toys"]).unwrap().pool;
     let services = routes::read(&pool).unwrap();
 
@@ -210,9 +236,13 @@ fn one_option_puts_a_method_into_rest_openapi_json_and_docs() {
     let index =
         services.iter().take_while(|service| service.name != "ToyService").map(|it| it.endpoints.len()).sum::<usize>();
     for line in [
+        "    Method { rpc: \"trunkline.v1.ToyService/GetWoodenToy\", scope: crate::domain::scope::Scope::Read, \
+         streams: false },\n"
+            .to_owned(),
         "    Endpoint { rpc: \"trunkline.v1.ToyService/GetWoodenToy\", input: \"trunkline.v1.GetWoodenToyRequest\", \
          verb: ::http::Method::GET, path: \"/calling/api/v1/toys/{toy_id}\", has_body: false, \
-         response_body: Some(\"toy\"), streams: false, message: \"Wooden toy fetched successfully\", admin: false },\n"
+         response_body: Some(\"toy\"), streams: false, message: \"Wooden toy fetched successfully\", \
+         scope: crate::domain::scope::Scope::Read },\n"
             .to_owned(),
         format!(
             "    RestRoutes::new(service)\n        .unary(&ENDPOINTS[{index}], |service, request| async move {{ \
@@ -229,7 +259,10 @@ fn one_option_puts_a_method_into_rest_openapi_json_and_docs() {
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
     let operation = &document["paths"]["/toys/{toy_id}"]["get"];
     assert_eq!(operation["operationId"], "GetWoodenToy");
-    assert_eq!(operation["description"], "Returns one toy.\n\ngRPC: `trunkline.v1.ToyService/GetWoodenToy`.");
+    assert_eq!(
+        operation["description"],
+        "Returns one toy.\n\nNeeds a key with scope `read`.\n\ngRPC: `trunkline.v1.ToyService/GetWoodenToy`."
+    );
     assert_eq!(operation["parameters"][0]["description"], "The id of the toy.");
     let answer = &operation["responses"]["200"]["content"]["application/json"]["schema"]["properties"];
     assert_eq!(answer["message"]["const"], "Wooden toy fetched successfully");

@@ -48,6 +48,15 @@ pub enum Error {
     /// The request has no valid key. There is one text for all cases, so that guessing reveals nothing.
     #[error("missing or invalid API key")]
     Unauthenticated,
+    /// The key of a stream is no longer valid; the text says why, because its holder has proven to have the secret.
+    #[error("{0}")]
+    KeyEnded(&'static str),
+    /// Too many wrong keys came from the address of the request, so that no key from there is read for a while.
+    #[error("too many wrong API keys came from this address")]
+    TooManyWrongKeys {
+        /// The time after which another try is read.
+        retry_after: Duration,
+    },
     /// The key is valid, but does not allow the request.
     #[error("{0}")]
     Forbidden(String),
@@ -183,9 +192,9 @@ impl Error {
             Self::NotFound(_) | Self::NoSuchPath(_) => Code::NotFound,
             Self::AlreadyExists { .. } => Code::AlreadyExists,
             Self::FailedPrecondition { .. } => Code::FailedPrecondition,
-            Self::Unauthenticated => Code::Unauthenticated,
+            Self::Unauthenticated | Self::KeyEnded(_) => Code::Unauthenticated,
             Self::Forbidden(_) | Self::PermissionDenied(_) => Code::PermissionDenied,
-            Self::ResourceExhausted { .. } => Code::ResourceExhausted,
+            Self::ResourceExhausted { .. } | Self::TooManyWrongKeys { .. } => Code::ResourceExhausted,
             Self::Unavailable { .. } => Code::Unavailable,
             Self::Aborted(_) => Code::Aborted,
             // tonic refuses a message that is too large with the same code.
@@ -213,6 +222,10 @@ impl Error {
                 info(&mut details, Reason::LimitReached, [("limit", (*limit).to_owned())]);
                 details.set_retry_info(Some(*retry_after));
             }
+            Self::TooManyWrongKeys { retry_after } => {
+                info(&mut details, Reason::LimitReached, [("limit", "wrong_keys".to_owned())]);
+                details.set_retry_info(Some(*retry_after));
+            }
             Self::Unavailable { retry_after, .. } => {
                 details.set_retry_info(Some(*retry_after));
             }
@@ -225,6 +238,7 @@ impl Error {
             Self::Malformed(_)
             | Self::NotFound(_)
             | Self::Unauthenticated
+            | Self::KeyEnded(_)
             | Self::Forbidden(_)
             | Self::Aborted(_)
             | Self::OutOfRange(_)

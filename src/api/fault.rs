@@ -30,7 +30,12 @@ struct FieldError {
 /// Answers the request that the current task serves, in its own protocol.
 #[must_use]
 pub fn respond(error: Error) -> Response {
-    let status = Status::from(error);
+    respond_with(error.into())
+}
+
+/// Answers the request that the current task serves with a status, in its own protocol.
+#[must_use]
+pub fn respond_with(status: Status) -> Response {
     match context::protocol() {
         Protocol::Rest => rest(&status),
         Protocol::Grpc => status.into_http(),

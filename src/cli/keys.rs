@@ -1,11 +1,11 @@
-//! `trunkline keys`: manages the API keys of clients.
+//! `trunkline keys`: manages the API keys of clients and of administrators.
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use jiff::{Span, Timestamp, ZonedDateTime};
 
 use super::client_ref::ClientRef;
 use super::fault::Fault;
-use super::remote::Remote;
+use super::remote::{Remote, Session};
 use crate::pb;
 
 /// The flags and arguments of `keys`.
@@ -25,20 +25,73 @@ enum Action {
     Create {
         #[command(flatten)]
         client: ClientRef,
-        /// When the key expires, such as 2030-01-31T00:00:00Z
-        #[arg(long, value_name = "TIME", conflicts_with = "expires_in")]
-        expires_at: Option<Timestamp>,
-        /// How long the key is valid, such as 90d or 12h
-        #[arg(long, value_name = "TIME")]
-        expires_in: Option<Span>,
+        /// What the key allows [default: write]
+        #[arg(long)]
+        scope: Option<ClientScope>,
+        #[command(flatten)]
+        terms: Terms,
     },
-    /// Revoke a key; every node refuses it within a second
+    /// Revoke a key; every node refuses it and ends its streams within a second
     Revoke {
         #[command(flatten)]
         client: ClientRef,
         /// The id of the key, as `keys list` shows it
         key_id: String,
     },
+    /// Manage the keys of administrators, whose names are in the audit log
+    #[command(subcommand)]
+    Admin(AdminAction),
+}
+
+#[derive(Subcommand)]
+enum AdminAction {
+    /// List the keys of administrators, revoked ones too, without their secrets
+    List,
+    /// Create the key of an administrator, which is never shown again
+    Create {
+        /// The name of the key in the audit log, which no other key has or had
+        name: String,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Revoke the key of an administrator; every node refuses it and ends its streams within a second
+    Revoke {
+        /// The id of the key, as `keys admin list` shows it
+        key_id: String,
+    },
+}
+
+/// What the key of a client allows.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ClientScope {
+    /// List, get, explain and watch
+    Read,
+    /// Also insert, dial, change and end calls
+    Write,
+}
+
+/// Until when and from where a key can be used.
+#[derive(clap::Args)]
+struct Terms {
+    /// When the key expires, such as 2030-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME", conflicts_with = "expires_in")]
+    expires_at: Option<Timestamp>,
+    /// How long the key is valid, such as 90d or 12h
+    #[arg(long, value_name = "TIME")]
+    expires_in: Option<Span>,
+    /// A network that the key can be used from, such as 192.0.2.0/24; can be repeated [default: everywhere]
+    #[arg(long = "network", value_name = "NETWORK")]
+    networks: Vec<String>,
+}
+
+impl Terms {
+    fn expires_at(&self) -> Result<Option<pb::Timestamp>, Fault> {
+        let end = match self.expires_in {
+            Some(span) => Some(in_future(span)?),
+            None => self.expires_at,
+        };
+        Ok(end.map(Into::into))
+    }
 }
 
 /// Lists, creates or revokes keys.
@@ -49,15 +102,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Action::List(client) => {
             let client_id = client.id(&session).await?;
             let answer = admin.list_keys(pb::ListKeysRequest { client_id }).await?.into_inner();
-            session.out.list(&answer, &["key_id", "created_at", "expires_at", "revoked_at", "last_used_at"])
+            let columns = ["key_id", "scope", "networks", "created_at", "expires_at", "revoked_at", "last_used_at"];
+            session.out.list(&answer, &columns)
         }
-        Action::Create { client, expires_at, expires_in } => {
-            let expires_at = match expires_in {
-                Some(span) => Some(in_future(span)?),
-                None => expires_at,
+        Action::Create { client, scope, terms } => {
+            let scope = match scope {
+                Some(ClientScope::Read) => pb::Scope::Read,
+                Some(ClientScope::Write) => pb::Scope::Write,
+                None => pb::Scope::Unspecified,
             };
+            let expires_at = terms.expires_at()?;
             let client_id = client.id(&session).await?;
-            let request = pb::CreateKeyRequest { client_id, expires_at: expires_at.map(Into::into) };
+            let networks = terms.networks;
+            let request = pb::CreateKeyRequest { client_id, expires_at, scope: scope.into(), networks };
             session.out.one(&admin.create_key(request).await?.into_inner().key)
         }
         Action::Revoke { client, key_id } => {
@@ -65,6 +122,28 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let answer = admin.revoke_key(pb::RevokeKeyRequest { client_id, key_id }).await?.into_inner();
             let key = answer.key.unwrap_or_default();
             session.out.say(&key, format_args!("key {} is revoked", key.key_id))
+        }
+        Action::Admin(action) => administer(action, &session).await,
+    }
+}
+
+async fn administer(action: AdminAction, session: &Session) -> anyhow::Result<()> {
+    let mut admin = session.admin();
+    match action {
+        AdminAction::List => {
+            let answer = admin.list_admin_keys(pb::ListAdminKeysRequest {}).await?.into_inner();
+            let columns = ["key_id", "name", "networks", "created_at", "expires_at", "revoked_at", "last_used_at"];
+            session.out.list(&answer, &columns)
+        }
+        AdminAction::Create { name, terms } => {
+            let expires_at = terms.expires_at()?;
+            let request = pb::CreateAdminKeyRequest { name, expires_at, networks: terms.networks };
+            session.out.one(&admin.create_admin_key(request).await?.into_inner().key)
+        }
+        AdminAction::Revoke { key_id } => {
+            let answer = admin.revoke_admin_key(pb::RevokeAdminKeyRequest { key_id }).await?.into_inner();
+            let key = answer.key.unwrap_or_default();
+            session.out.say(&key, format_args!("the admin key of {} is revoked", key.name))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! API keys: the store keeps a key's id and the SHA-256 of its secret, never the secret.
+//! API keys of clients: the store keeps a key's id and the SHA-256 of its secret, never the secret.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -26,6 +26,10 @@ pub struct Key {
     pub revoked_at: Option<i64>,
     /// When the key was last used, to the minute.
     pub last_used_at: Option<i64>,
+    /// The code of what the key allows.
+    pub scope: i16,
+    /// The networks that the key can be used from, as a list of texts in JSON; empty: everywhere.
+    pub networks: String,
 }
 
 /// What the use of a key depends on besides the key.
@@ -46,14 +50,18 @@ pub async fn insert(tx: &mut Tx, key: &Key) -> Result<()> {
 
 /// Reads the key with that id, and the state of its client.
 pub async fn find(conn: &mut Conn, id: &str) -> Result<Option<(Key, Holder)>> {
+    Ok(find_all(conn, &[id.to_owned()]).await?.pop())
+}
+
+/// Reads the keys with these ids, and the states of their clients, in no particular order.
+pub async fn find_all(conn: &mut Conn, ids: &[String]) -> Result<Vec<(Key, Holder)>> {
     Ok(with_conn!(conn, |c| {
         api_keys::table
             .inner_join(clients::table.on(clients::id.eq(api_keys::client_id)))
-            .filter(api_keys::id.eq(id))
+            .filter(api_keys::id.eq_any(ids))
             .select((Key::as_select(), Holder::as_select()))
-            .first(c)
+            .load(c)
             .await
-            .optional()
     })?)
 }
 
@@ -90,10 +98,11 @@ pub async fn revoke(tx: &mut Tx, client_id: i64, id: &str, now: Millis) -> Resul
     })?)
 }
 
-/// Notes that a key was used.
-pub async fn touch(tx: &mut Tx, id: &str, now: Millis) -> Result<()> {
+/// Notes that a key was used, unless a use since `unless_since` is noted already.
+pub async fn touch(tx: &mut Tx, id: &str, now: Millis, unless_since: Millis) -> Result<()> {
     with_conn!(&mut **tx, |c| {
-        diesel::update(api_keys::table.find(id)).set(api_keys::last_used_at.eq(now.0)).execute(c).await
+        let due = api_keys::last_used_at.is_null().or(api_keys::last_used_at.lt(unless_since.0));
+        diesel::update(api_keys::table.find(id).filter(due)).set(api_keys::last_used_at.eq(now.0)).execute(c).await
     })?;
     Ok(())
 }

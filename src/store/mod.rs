@@ -3,6 +3,7 @@
 //! There is one file for each noun. Queries are written once for both engines ([`db`]); the differences are in
 //! [`sqlite`] and [`postgres`]. Functions that read or write what belongs to a client take the client's id.
 
+pub mod admin_keys;
 pub mod audit;
 pub mod batches;
 pub mod blocking;

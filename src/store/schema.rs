@@ -23,6 +23,21 @@ diesel::table! {
         expires_at -> Nullable<BigInt>,
         revoked_at -> Nullable<BigInt>,
         last_used_at -> Nullable<BigInt>,
+        scope -> SmallInt,
+        networks -> Text,
+    }
+}
+
+diesel::table! {
+    admin_keys (id) {
+        id -> Text,
+        name -> Text,
+        secret_sha256 -> Binary,
+        networks -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
     }
 }
 
@@ -314,6 +329,7 @@ diesel::joinable!(calls -> queues (queue_id));
 diesel::joinable!(queue_lanes -> queues (queue_id));
 diesel::joinable!(attempts -> calls (call_id));
 diesel::allow_tables_to_appear_in_same_query!(
+    admin_keys,
     api_keys,
     attempts,
     audit,

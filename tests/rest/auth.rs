@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Version};
+use http::{HeaderValue, Method, Version};
 use jiff::Timestamp;
 use prost::Message as _;
 use tonic::Code;
@@ -14,6 +14,7 @@ use tonic_types::StatusExt as _;
 use trunkline::api::auth::{ApiKey, Caller, CallerKind, KeyKind};
 use trunkline::pb::{ListClientsRequest, TestConnectionRequest, TestConnectionResponse};
 
+use crate::requests::{GRPC, GRPC_WEB};
 use crate::support::{Answer, App, CLIENT};
 
 const TEST_CONNECTION: &str = "/calling/api/v1/clients/test-connection";
@@ -23,30 +24,6 @@ impl App {
         let mut request = self.request(Method::GET, TEST_CONNECTION, Body::empty());
         request.headers_mut().insert("x-api-key", HeaderValue::from_str(key).unwrap());
         self.send(request).await
-    }
-
-    /// Makes a request of `rpc` in the format of gRPC or gRPC-web.
-    fn rpc(&self, rpc: &str, content_type: &'static str, message: &impl prost::Message) -> Request<Body> {
-        let message = message.encode_to_vec();
-        let mut frame = vec![0];
-        frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-        frame.extend(message);
-        let mut request = self.request(Method::POST, &format!("/trunkline.v1.{rpc}"), frame);
-        request.headers_mut().insert("content-type", HeaderValue::from_static(content_type));
-        if content_type == GRPC {
-            *request.version_mut() = Version::HTTP_2;
-        }
-        request
-    }
-}
-
-const GRPC: &str = "application/grpc";
-const GRPC_WEB: &str = "application/grpc-web+proto";
-
-impl Answer {
-    fn grpc_code(&self) -> Option<Code> {
-        assert_eq!(self.status, 200, "{}", self.text());
-        self.header("grpc-status").map(|code| Code::from_bytes(code.as_bytes()))
     }
 }
 
@@ -98,10 +75,14 @@ async fn a_method_sees_the_caller() {
     let app = App::new();
     let key_id = ApiKey::parse(&app.key).unwrap().key_id;
     app.get(TEST_CONNECTION).await;
-    assert_eq!(*app.recorder.caller.lock().unwrap(), Some(Caller { kind: CLIENT, key_id }));
+    assert_eq!(*app.recorder.caller.lock().unwrap(), Some(Caller { kind: CLIENT, key_id, name: None }));
     app.with_key("a configured admin key").await;
-    let admin = Caller { kind: CallerKind::Admin, key_id: "bootstrap".to_owned() };
+    let admin = Caller { kind: CallerKind::Admin, key_id: "bootstrap".to_owned(), name: None };
     assert_eq!(*app.recorder.caller.lock().unwrap(), Some(admin));
+    let alice = app.keys.add(CallerKind::Admin, |_| {});
+    app.with_key(&alice).await;
+    let caller = app.recorder.caller.lock().unwrap().clone().unwrap();
+    assert_eq!((caller.kind, caller.actor()), (CallerKind::Admin, "alice"));
 }
 
 #[tokio::test]

@@ -10,10 +10,13 @@
     reason = "a test fails by panicking, and prints for the people who read its output"
 )]
 
+mod access;
 mod auth;
 mod errors;
 mod events;
 mod guide;
 mod headers;
 mod json;
+mod keys;
+mod requests;
 mod support;

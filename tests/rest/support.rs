@@ -14,9 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Response, Status};
 use tower::ServiceExt as _;
 use trunkline::api::Error;
-use trunkline::api::auth::{ApiKey, Auth, Caller, CallerKind, KeyKind, KeyStore, LookupFailed, StoredKey};
+use trunkline::api::auth::{ApiKey, Auth, Caller, CallerKind, KeyKind, KeyName, KeyStore, LookupFailed, StoredKey};
 use trunkline::api::rest::ParseWarnings;
 use trunkline::api::server::{Services, router};
+use trunkline::domain::networks::Networks;
+use trunkline::domain::scope::Scope;
 use trunkline::pb::admin_service_server::AdminService;
 use trunkline::pb::call_service_server::CallService;
 use trunkline::pb::client_service_server::ClientService;
@@ -244,6 +246,9 @@ unused! {
     create_key(CreateKeyRequest) -> CreateKeyResponse;
     list_keys(ListKeysRequest) -> ListKeysResponse;
     revoke_key(RevokeKeyRequest) -> RevokeKeyResponse;
+    create_admin_key(CreateAdminKeyRequest) -> CreateAdminKeyResponse;
+    list_admin_keys(ListAdminKeysRequest) -> ListAdminKeysResponse;
+    revoke_admin_key(RevokeAdminKeyRequest) -> RevokeAdminKeyResponse;
     create_server(CreateServerRequest) -> CreateServerResponse;
     list_servers(ListServersRequest) -> ListServersResponse;
     get_server(GetServerRequest) -> GetServerResponse;
@@ -274,39 +279,53 @@ unused! {
 /// A key store in memory.
 #[derive(Default)]
 pub struct Keys {
-    pub stored: Mutex<HashMap<String, StoredKey>>,
+    pub stored: Mutex<HashMap<KeyName, StoredKey>>,
     pub is_away: Mutex<bool>,
     pub lookups: Mutex<usize>,
+    /// The ids of the keys whose use was noted.
+    pub used: Mutex<Vec<String>>,
 }
 
 #[tonic::async_trait]
 impl KeyStore for Keys {
-    async fn lookup(&self, key_id: &str) -> Result<Option<StoredKey>, LookupFailed> {
+    async fn lookup(&self, keys: &[KeyName]) -> Result<HashMap<KeyName, StoredKey>, LookupFailed> {
         *self.lookups.lock().unwrap() += 1;
         if *self.is_away.lock().unwrap() {
             return Err(LookupFailed("connection refused".into()));
         }
-        Ok(self.stored.lock().unwrap().get(key_id).cloned())
+        let stored = self.stored.lock().unwrap();
+        Ok(keys.iter().filter_map(|name| Some((name.clone(), stored.get(name)?.clone()))).collect())
+    }
+
+    async fn note_use(&self, key: &KeyName) {
+        self.used.lock().unwrap().push(key.key_id.clone());
     }
 }
 
 impl Keys {
     /// Stores a new valid key after `change` has changed it, and returns its text.
     pub fn add(&self, kind: CallerKind, change: impl FnOnce(&mut StoredKey)) -> String {
-        let new = ApiKey::generate(if kind == CallerKind::Admin { KeyKind::Admin } else { KeyKind::Live });
+        let is_admin = kind == CallerKind::Admin;
+        let new = ApiKey::generate(if is_admin { KeyKind::Admin } else { KeyKind::Live });
         let mut key = StoredKey {
             secret_sha256: new.secret_sha256,
             kind,
+            name: is_admin.then(|| "alice".to_owned()),
+            scope: if is_admin { Scope::Admin } else { Scope::Write },
+            networks: Networks::default(),
             expires_at: None,
             revoked: false,
             client_disabled: false,
             requests_per_second: None,
         };
         change(&mut key);
-        self.stored.lock().unwrap().insert(new.key_id.clone(), key);
+        self.stored.lock().unwrap().insert(KeyName { is_admin, key_id: new.key_id.clone() }, key);
         new.expose().to_owned()
     }
 }
+
+/// The address of the reverse proxy that the server trusts.
+pub const PROXY: &str = "10.0.0.1";
 
 pub const CLIENT: CallerKind = CallerKind::Client { client_id: 7 };
 
@@ -316,6 +335,7 @@ pub struct App {
     pub recorder: Arc<Recorder>,
     pub keys: Arc<Keys>,
     pub key: String,
+    pub auth: Auth,
     /// Cancelling this token stops the server.
     pub stop: CancellationToken,
 }
@@ -339,7 +359,8 @@ impl App {
             queues: dummy,
         };
         let admin = trunkline::api::auth::AdminKey::new(&"a configured admin key".into()).unwrap();
-        let auth = Auth::new(keys.clone(), Some(admin));
+        let proxies = Networks::parse([PROXY]).unwrap();
+        let auth = Auth::new(keys.clone(), Some(admin), proxies);
         let ready = Arc::clone(&keys);
         let readiness = Arc::new(move || {
             let is_away = *ready.is_away.lock().unwrap();
@@ -347,7 +368,8 @@ impl App {
             Box::pin(std::future::ready(answer)) as _
         });
         let stop = CancellationToken::new();
-        Self { router: router(services, auth, readiness, None, stop.clone()).unwrap(), recorder, keys, key, stop }
+        let router = router(services, auth.clone(), readiness, None, stop.clone()).unwrap();
+        Self { router, recorder, keys, key, auth, stop }
     }
 
     /// Makes a request with the client's key and a JSON body, if there is one.

@@ -10,6 +10,7 @@ from schemathesis.generation import GenerationMode
 # Hosts and URLs as in the schema. Values that it forbids are not changed, so that the server refuses them.
 HOST = re.compile(r"(?:[^$\r\n\0]|\$+[^${\[\r\n\0])+\$*|\$+")
 URL = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]*)?([?][A-Za-z0-9._~=&-]*)?")
+NETWORK = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?")
 # All fields that a mask may name.
 FIELD = re.compile(
     "name|account_code|disabled|servers|limits|policy|host|port|username|secret|tls|dial_template|max_channels"
@@ -42,6 +43,8 @@ def granted(name, text):
         return "2999" + text[4:]
     if name == "host" and len(text) <= 255 and HOST.fullmatch(text):
         return "127.0.0.1"
+    if name == "networks" and NETWORK.fullmatch(text):
+        return "127.0.0.0/8"
     if name == "url" and len(text) <= 2000 and URL.fullmatch(text):
         return "http://127.0.0.1:9/"
     return text

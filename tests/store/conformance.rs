@@ -14,7 +14,7 @@ use trunkline::store::journal::{LaneRef, commit};
 use trunkline::store::lanes::Place;
 use trunkline::store::queues::{QueueFilter, QueueUpdate};
 use trunkline::store::streams::{self, StreamResult};
-use trunkline::store::{StoreError, call_lists, calls, events, keys, lanes, leases, queues, retries, servers};
+use trunkline::store::{StoreError, call_lists, calls, events, lanes, leases, queues, retries, servers};
 
 use super::engines::on_both_engines;
 use super::store::{NOW, SERVER, Store, claim, new_call, withdrawal};
@@ -38,7 +38,6 @@ on_both_engines!(
     a_retry_rule_revives_what_failed_and_gives_up_what_waits,
     events_are_numbered_in_the_order_in_which_they_become_visible,
     a_quick_call_is_replayed_by_its_key,
-    keys_are_found_and_revoked_once,
     servers_show_their_lane,
 );
 
@@ -377,29 +376,6 @@ async fn a_quick_call_is_replayed_by_its_key(store: Store) {
     assert_eq!(place(&new(2)).await, QuickResult::OtherContent);
     let quick = lanes::due_quick(&mut store.db.read().await.unwrap(), SERVER, NOW, 10).await.unwrap();
     assert_eq!(quick.len(), 1);
-}
-
-async fn keys_are_found_and_revoked_once(store: Store) {
-    let key = keys::Key {
-        id: "key1".into(),
-        client_id: store.client,
-        secret_sha256: vec![7; 32],
-        created_at: NOW.0,
-        expires_at: None,
-        revoked_at: None,
-        last_used_at: None,
-    };
-    let mut tx = store.tx().await;
-    keys::insert(&mut tx, &key).await.unwrap();
-    keys::touch(&mut tx, "key1", NOW).await.unwrap();
-    tx.commit().await.unwrap();
-    let found = keys::find(&mut store.db.read().await.unwrap(), "key1").await.unwrap();
-    assert!(found.is_some_and(|(key, holder)| key.last_used_at == Some(NOW.0) && !holder.disabled));
-    let mut tx = store.tx().await;
-    assert!(keys::revoke(&mut tx, store.client + 1, "key1", NOW).await.unwrap().is_none());
-    keys::revoke(&mut tx, store.client, "key1", NOW).await.unwrap();
-    let again = keys::revoke(&mut tx, store.client, "key1", Millis(NOW.0 + 1)).await.unwrap();
-    assert_eq!(again.and_then(|key| key.revoked_at), Some(NOW.0));
 }
 
 async fn servers_show_their_lane(store: Store) {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use trunkline::domain::ids::CallId;
+use trunkline::domain::scope::Scope;
 use trunkline::domain::status::{CallStatus, Outcome, ServerStatus};
 use trunkline::domain::time::Millis;
 use trunkline::store::batches::BatchResult;
@@ -296,6 +297,8 @@ async fn a_transaction_that_is_rolled_back_leaves_nothing(store: Store) {
         expires_at: None,
         revoked_at: None,
         last_used_at: None,
+        scope: Scope::Write.code(),
+        networks: "[]".into(),
     };
     keys::insert(&mut tx, &key).await.unwrap();
     tx.rollback().await.unwrap();

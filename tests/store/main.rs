@@ -18,6 +18,7 @@ mod conformance;
 mod dialing;
 mod engines;
 mod governing;
+mod keys;
 mod lists;
 mod live_calls;
 mod plans;

@@ -4,13 +4,18 @@ use tonic::{Request, Status};
 
 use crate::api::Error;
 
+/// The name under which the audit notes what the holder of the configured admin key does.
+pub const BOOTSTRAP: &str = "bootstrap";
+
 /// The holder of a valid key. It is in the extensions of every request that a service method receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// What the caller may do.
     pub kind: CallerKind,
-    /// The public part of the key, for logs and audit, or `bootstrap` for the configured admin key.
+    /// The public part of the key, for logs, or `bootstrap` for the configured admin key.
     pub key_id: String,
+    /// The name of an administrator's key. None for the configured admin key, and for the key of a client.
+    pub name: Option<String>,
 }
 
 /// What the holder of a key may do.
@@ -46,9 +51,9 @@ impl Caller {
         }
     }
 
-    /// Returns true if the caller has an admin key.
+    /// Returns the name under which the audit notes what the caller does.
     #[must_use]
-    pub fn is_admin(&self) -> bool {
-        self.kind == CallerKind::Admin
+    pub fn actor(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.key_id)
     }
 }

@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use http::header::HeaderName;
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+
+/// The name of the header, or of the gRPC metadata, with the key.
+pub const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The digits of a key id, a secret and a checksum. The value of a digit is its position.
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

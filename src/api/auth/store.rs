@@ -1,8 +1,21 @@
 //! What authentication needs from the store.
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 
 use crate::api::auth::caller::CallerKind;
+use crate::api::auth::key::{ApiKey, KeyKind};
+use crate::domain::networks::Networks;
+use crate::domain::scope::Scope;
+
+/// What identifies a key in the store, which keeps the keys of clients and of administrators apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeyName {
+    /// True if the key is an administrator's.
+    pub is_admin: bool,
+    /// The public part of the key.
+    pub key_id: String,
+}
 
 /// A key in the store, with the state of its client.
 #[derive(Debug, Clone)]
@@ -11,6 +24,12 @@ pub struct StoredKey {
     pub secret_sha256: [u8; 32],
     /// What the holder of the key may do.
     pub kind: CallerKind,
+    /// The name of an administrator's key, for the audit. None for the key of a client.
+    pub name: Option<String>,
+    /// What the key allows.
+    pub scope: Scope,
+    /// The networks that the key can be used from. Empty: everywhere.
+    pub networks: Networks,
     /// When the key expires. None: it is valid until it is revoked.
     pub expires_at: Option<jiff::Timestamp>,
     /// True if the key is no longer valid.
@@ -29,12 +48,19 @@ pub struct LookupFailed(#[source] pub Box<dyn StdError + Send + Sync>);
 /// The store of API keys.
 #[tonic::async_trait]
 pub trait KeyStore: Send + Sync + 'static {
-    /// Returns the key with this id, also if it is revoked or expired.
-    ///
-    /// Each key in use is looked up about twice a second, however often it is used, so this is the place to record its
-    /// use.
+    /// Returns those of the keys that exist, also if they are revoked or expired.
     ///
     /// # Errors
     /// Returns an error if the store cannot be reached.
-    async fn lookup(&self, key_id: &str) -> Result<Option<StoredKey>, LookupFailed>;
+    async fn lookup(&self, keys: &[KeyName]) -> Result<HashMap<KeyName, StoredKey>, LookupFailed>;
+
+    /// Records that a key was used. It is called about once a minute for each key that is in use, and only after the
+    /// caller has proven to have the secret.
+    async fn note_use(&self, key: &KeyName);
+}
+
+impl From<&ApiKey> for KeyName {
+    fn from(key: &ApiKey) -> Self {
+        Self { is_admin: key.kind == KeyKind::Admin, key_id: key.key_id.clone() }
+    }
 }

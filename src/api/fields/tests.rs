@@ -139,9 +139,12 @@ fn a_text_of_few_values_characters_or_digits_is_told_which() {
 #[test]
 fn a_time_is_one_that_a_calendar_holds() {
     let time = |seconds, nanos| Some(pb::Timestamp { seconds, nanos });
-    assert_eq!(broken(&pb::CreateKeyRequest { client_id: 1, expires_at: time(1, 999_999_999) }), [""; 0]);
     assert_eq!(
-        broken(&pb::CreateKeyRequest { client_id: 1, expires_at: time(1, -1) }),
+        broken(&pb::CreateKeyRequest { client_id: 1, expires_at: time(1, 999_999_999), ..Default::default() }),
+        [""; 0]
+    );
+    assert_eq!(
+        broken(&pb::CreateKeyRequest { client_id: 1, expires_at: time(1, -1), ..Default::default() }),
         ["expires_at: 1 s and -1 ns since 1970 are not a valid time"]
     );
 }

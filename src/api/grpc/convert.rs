@@ -10,6 +10,7 @@ use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
 use crate::domain::window::{Window, Windows};
 use crate::pb;
+use crate::store::admin_keys::AdminKey;
 use crate::store::calls::{Attempt, Call};
 use crate::store::clients::{Client, Grant};
 use crate::store::do_not_call::Entry;
@@ -208,8 +209,8 @@ pub fn client(client: Client, servers: Vec<String>) -> Result<pb::Client, Error>
     })
 }
 
-pub fn key(key: Key) -> pb::Key {
-    pb::Key {
+pub fn key(key: Key) -> Result<pb::Key, Error> {
+    Ok(pb::Key {
         key_id: key.id,
         client_id: key.client_id,
         created_at: time(key.created_at),
@@ -218,7 +219,24 @@ pub fn key(key: Key) -> pb::Key {
         last_used_at: key.last_used_at.and_then(time),
         api_key: None,
         warnings: Vec::new(),
-    }
+        scope: key.scope.into(),
+        networks: serde_json::from_str(&key.networks).map_err(Error::internal)?,
+    })
+}
+
+pub fn admin_key(key: AdminKey) -> Result<pb::AdminKey, Error> {
+    Ok(pb::AdminKey {
+        key_id: key.id,
+        name: key.name,
+        created_at: time(key.created_at),
+        expires_at: key.expires_at.and_then(time),
+        revoked_at: key.revoked_at.and_then(time),
+        last_used_at: key.last_used_at.and_then(time),
+        api_key: None,
+        warnings: Vec::new(),
+        scope: pb::Scope::Admin.into(),
+        networks: serde_json::from_str(&key.networks).map_err(Error::internal)?,
+    })
 }
 
 /// Converts a server, with its status at the time `now`.

@@ -15,7 +15,7 @@ use super::app::App;
 use super::errors::{no_queue, queue_completed, quick_queue};
 use super::insert;
 use crate::api::Error;
-use crate::api::auth::Caller;
+use crate::api::auth::{Caller, Ended};
 use crate::api::validate::{Rules, stream as check};
 use crate::domain::bounds::STREAMED_ITEMS_ITEMS_MAX_ITEMS as MAX_ITEMS;
 use crate::domain::time::Millis;
@@ -29,8 +29,8 @@ use crate::store::streams::{self, ItemStream, StreamResult};
 /// The stream of answers to the client.
 pub type Answers = ReceiverStream<Result<StreamItemsResponse, Status>>;
 
-/// How long the client's rights are cached. It is under a second, so that a revoked key ends a stream within a second,
-/// like any other request.
+/// How long the client's rights are cached. It is under a second, so that nothing which arrives a second after a change
+/// is stored. The layer of authentication ends the stream itself.
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
 
 /// The number of answers that may wait for the client to read them. Later ones are merged into one.
@@ -84,7 +84,7 @@ async fn run(
     mut incoming: Streaming<StreamItemsRequest>,
     answers: mpsc::Sender<Result<StreamItemsResponse, Status>>,
 ) -> Result<(), Status> {
-    let Some(first) = next(&app, &mut incoming).await? else { return Ok(()) };
+    let Some(first) = next(&app, &mut incoming, &answers).await? else { return Ok(()) };
     let Some(Part::Begin(request)) = first.part else {
         return Err(Error::invalid("begin", "must be sent first").into());
     };
@@ -117,18 +117,27 @@ async fn rules(app: &App, holder: &Holder) -> Result<Rules, Error> {
     let mut conn = app.db.read().await?;
     let (key, client) = keys::find(&mut conn, &holder.key_id).await?.ok_or(Error::Unauthenticated)?;
     let expired = key.expires_at.is_some_and(|end| end <= Millis::now().0);
-    if key.revoked_at.is_some() || expired {
-        return Err(Error::Unauthenticated);
+    let ended = match (key.revoked_at, client.disabled) {
+        (Some(_), _) => Some(Ended::Revoked),
+        (None, _) if expired => Some(Ended::Expired),
+        (None, disabled) => disabled.then_some(Ended::ClientDisabled),
+    };
+    match ended {
+        Some(why) => Err(why.end_of_stream()),
+        None => app.rules(&mut conn, holder.client_id).await,
     }
-    if client.disabled {
-        return Err(Error::Forbidden("the client is disabled".to_owned()));
-    }
-    app.rules(&mut conn, holder.client_id).await
 }
 
-/// Returns the next message, or `None` at the end of the stream.
-async fn next(app: &App, incoming: &mut Streaming<StreamItemsRequest>) -> Result<Option<StreamItemsRequest>, Status> {
+/// Returns the next message, or `None` at the end of the stream, which is also when nothing takes its answers any more.
+async fn next(
+    app: &App,
+    incoming: &mut Streaming<StreamItemsRequest>,
+    answers: &mpsc::Sender<Result<StreamItemsResponse, Status>>,
+) -> Result<Option<StreamItemsRequest>, Status> {
     tokio::select! {
+        // First, so that what arrives after the end of the client's key is not read.
+        biased;
+        () = answers.closed() => Ok(None),
         () = app.stop.cancelled() => {
             let message = "the server is stopping: resume the stream on another node".to_owned();
             Err(Error::Unavailable { message, retry_after: Duration::from_secs(1) }.into())
@@ -174,7 +183,7 @@ impl Running {
         if let Some(buffered) = self.buffered.take() {
             return Ok(Some(buffered));
         }
-        next(&self.app, &mut self.incoming).await?.map(items).transpose()
+        next(&self.app, &mut self.incoming, &self.answers).await?.map(items).transpose()
     }
 
     /// Returns the next message if it has already arrived and holds at most `room` items. A longer one is buffered.

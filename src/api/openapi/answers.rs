@@ -42,7 +42,12 @@ const FAULTS: [Fault; 11] = [
     ),
     ("413", "BodyTooLarge", "The body is larger than 8 MiB after decompression.", &["OUT_OF_RANGE"]),
     ("415", "UnsupportedMediaType", "The body is not `application/json`.", &["INVALID_ARGUMENT"]),
-    ("429", "TooManyRequests", "The client has reached a limit, which the message names.", &["RESOURCE_EXHAUSTED"]),
+    (
+        "429",
+        "TooManyRequests",
+        "The client has reached a limit, which the message names, or too many wrong keys came from its address.",
+        &["RESOURCE_EXHAUSTED"],
+    ),
     (
         "500",
         "Internal",

@@ -5,6 +5,7 @@ use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
 use crate::api::openapi::node::{Node, Object};
 use crate::api::openapi::source::Source;
 use crate::api::rest::Endpoint;
+use crate::domain::scope::Scope;
 
 /// An id whose name in answers (first) differs from its name in a query (second).
 const ALSO: (&str, &str) = ("queue_id", "master_queue_id");
@@ -20,9 +21,13 @@ pub fn from(source: Source<'_>, endpoint: &Endpoint, method: &MethodDescriptor) 
         Some(Kind::Message(message)) => message,
         _ => output,
     };
-    let targets = source.endpoints.iter().filter(|target| target.admin == endpoint.admin && !target.streams);
+    let targets = source.endpoints.iter().filter(|target| is_admin(target) == is_admin(endpoint) && !target.streams);
     let links: Vec<(String, Node)> = targets.filter_map(|target| to(source, target, &data)).collect();
     (!links.is_empty()).then(|| links.into_iter().collect())
+}
+
+fn is_admin(endpoint: &Endpoint) -> bool {
+    endpoint.scope == Scope::Admin
 }
 
 /// Returns the link to an operation if `data` holds every parameter of its path, or the id that its query takes.

@@ -11,6 +11,7 @@ use crate::api::openapi::way::Way;
 use crate::api::openapi::{answers, options, value};
 use crate::api::rest::Endpoint;
 use crate::api::validate::quick::MAX_KEY;
+use crate::domain::scope::Scope;
 use crate::pb::FieldRule;
 
 /// Returns the operation of an endpoint, which serves `method`.
@@ -21,12 +22,15 @@ pub fn of(
     components: &mut Components,
     examples: &Examples,
 ) -> Object {
-    let admin = if endpoint.admin { "\n\nNeeds an admin key." } else { "" };
+    let key = match endpoint.scope {
+        Scope::Admin => "\n\nNeeds an admin key.".to_owned(),
+        scope => format!("\n\nNeeds a key with scope `{scope}`."),
+    };
     let grpc = format!("\n\ngRPC: `{}`.", endpoint.rpc);
     let operation = Object::default()
         .with("operationId", method.name())
         .with("summary", words(method.name()))
-        .with("description", format!("{}{admin}{grpc}", method.comment()))
+        .with("description", format!("{}{key}{grpc}", method.comment()))
         .with("tags", list([method.parent_service().name()]))
         .with_any("parameters", parameters(endpoint, method, components));
     let operation = match endpoint.has_body {

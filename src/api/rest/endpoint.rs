@@ -1,4 +1,6 @@
-//! REST's endpoints, as the options of the protos describe them.
+//! REST's endpoints and the API's methods, as the options of the protos describe them.
+
+use crate::domain::scope::Scope;
 
 /// Where every REST path begins.
 pub const BASE: &str = "/calling/api/v1/";
@@ -24,8 +26,19 @@ pub struct Endpoint {
     pub streams: bool,
     /// The `message` of the envelope after success.
     pub message: &'static str,
-    /// Whether it needs an admin key.
-    pub admin: bool,
+    /// The scope that a key needs for it.
+    pub scope: Scope,
+}
+
+/// A method of the API, as its options say. The build script fills it in.
+#[derive(Debug)]
+pub struct Method {
+    /// The method's path in gRPC, without the slash before it: `trunkline.v1.QueueService/InsertBatch`.
+    pub rpc: &'static str,
+    /// The scope that a key needs for it.
+    pub scope: Scope,
+    /// True if its request or its answer is a stream, which is open for any length of time.
+    pub streams: bool,
 }
 
 impl Endpoint {

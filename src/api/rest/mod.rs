@@ -15,7 +15,7 @@ mod trailing_commas;
 pub(crate) mod type_errors;
 mod write;
 
-pub use endpoint::{BASE, Endpoint, OLD_BASE};
+pub use endpoint::{BASE, Endpoint, Method, OLD_BASE};
 pub use routes::{RestRoutes, method_not_allowed, not_found};
 pub use times::ParseWarnings;
 pub use write::{Answer, message};

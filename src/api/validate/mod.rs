@@ -8,6 +8,7 @@ pub mod batch;
 mod dial_policy;
 pub mod do_not_call;
 pub mod filters;
+pub mod keys;
 pub mod originate;
 pub mod paging;
 pub mod patch;

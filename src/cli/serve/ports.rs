@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::supervisor::Supervisor;
-use crate::api::auth::{AdminKey, Auth};
-use crate::api::grpc::{Admin, App, Calls, Clients, Keys, Queues};
+use crate::api::auth::Auth;
+use crate::api::grpc::{Admin, App, Calls, Clients, Queues};
 use crate::api::metrics::{self, Metrics};
 use crate::api::port::Port;
 use crate::api::readiness::Readiness;
@@ -65,7 +65,7 @@ impl Ports {
     pub fn answer(
         self,
         app: &App,
-        admin_key: AdminKey,
+        auth: Auth,
         metrics: Metrics,
         supervisor: &mut Supervisor,
         close: &CancellationToken,
@@ -78,8 +78,8 @@ impl Ports {
             clients: Arc::new(Clients(app.clone())),
             queues: Arc::new(Queues(app.clone())),
         };
-        let auth = Auth::new(Arc::new(Keys(app.db.clone())), Some(admin_key));
         let readiness = readiness(app.db.clone(), app.stop.clone());
+        supervisor.spawn("key watch", close, |stop| auth.clone().watch_streams(stop));
         let router = server::router(services, auth, readiness, here, app.stop.clone())?;
         if let Some(listener) = self.metrics {
             info!("metrics on {}", listener.local_addr()?);

@@ -9,6 +9,7 @@ use crate::api::auth::ApiKey;
 use crate::api::grpc::App;
 use crate::domain::limits::ClientLimits;
 use crate::domain::policy::Policy;
+use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::sandbox::{Options, Sandbox};
 use crate::store::clients::{self, NewClient};
@@ -89,6 +90,8 @@ async fn make_key(app: &App, tx: &mut Tx, now: Millis) -> Result<SecretString> {
         expires_at: None,
         revoked_at: None,
         last_used_at: None,
+        scope: Scope::Write.code(),
+        networks: "[]".to_owned(),
     };
     keys::insert(tx, &key).await?;
     Ok(new.plaintext)

@@ -11,8 +11,8 @@ use super::reload::Reload;
 use super::sandbox;
 use super::shutdown::Shutdown;
 use super::supervisor::{Supervisor, TaskFailure};
-use crate::api::auth::{AdminKey, KeyKind};
-use crate::api::grpc::{App, event_json};
+use crate::api::auth::{AdminKey, Auth, KeyKind};
+use crate::api::grpc::{App, Keys, event_json};
 use crate::api::metrics::{Metrics, Recorder};
 use crate::cluster::{Member, Name};
 use crate::config::{Config, Flags};
@@ -93,7 +93,8 @@ impl Server {
         let upkeep = recorder.clone();
         supervisor.spawn("metrics upkeep", &shutdown.events, |stop| upkeep.run(stop));
         let metrics = Metrics { recorder, db: db.clone(), node: node.clone(), hub: Arc::clone(&hub) };
-        ports.answer(&app, admin_key, metrics, &mut supervisor, &shutdown.api)?;
+        let auth = Auth::new(Arc::new(Keys(db.clone())), Some(admin_key), config.trusted_proxies);
+        ports.answer(&app, auth, metrics, &mut supervisor, &shutdown.api)?;
         if let Some(speed) = sandbox_speed {
             // It stops last, because the dialer and its calls need it until then.
             let sandbox = sandbox::prepare(&app, address, speed).await?;

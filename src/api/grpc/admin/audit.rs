@@ -2,17 +2,15 @@
 
 use std::ops::{Deref, DerefMut};
 
-use axum::extract::ConnectInfo;
 use serde::Serialize;
 use serde_json::Value;
 use tonic::{Request, Status};
 
-use crate::api::auth::Caller;
+use crate::api::auth::{Caller, Origin};
 use crate::api::context::RequestId;
 use crate::api::fields::{self, Check};
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
-use crate::api::port::Peer;
 use crate::api::rest::ParseWarnings;
 use crate::api::validate::paging::Page;
 use crate::api::{Error, Violations, context};
@@ -50,14 +48,14 @@ impl Change {
         let violations = fields::violations(request.get_ref());
         // What breaks a rule may have no JSON, and is never noted.
         let detail = if violations.is_empty() { detail(request.get_ref())? } else { String::new() };
-        let peer = request.extensions().get::<ConnectInfo<Peer>>();
+        let origin = request.extensions().get::<Origin>();
         let id = request.extensions().get::<RequestId>().map_or_else(context::request_id, |id| id.as_str().to_owned());
         let entry = audit::NewEntry {
             at: now.0,
-            actor: Caller::of(request)?.key_id.clone(),
+            actor: Caller::of(request)?.actor().to_owned(),
             action: action.to_owned(),
             target: String::new(),
-            remote_address: peer.map(|ConnectInfo(Peer(peer))| peer.ip().to_canonical().to_string()),
+            remote_address: origin.map(|origin| origin.address.to_string()),
             request_id: id,
             detail,
         };

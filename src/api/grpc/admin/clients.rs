@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 
 use super::audit::Change;
-use super::new_key;
+use super::new_key::{self, Terms};
 use crate::api::Error;
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
@@ -22,7 +22,7 @@ pub async fn create(mut change: Change, request: pb::CreateClientRequest) -> Res
         return Err(taken(&new.name));
     }
     let id = clients::create(&mut tx, &new, change.now).await.map_err(|error| refused(error, &new.name))?;
-    let key = new_key::make(&change, &mut tx, id, None).await?;
+    let (key, _) = new_key::make(&change, &mut tx, id, &Terms::default()).await?;
     tx.commit(format!("clients/{id}")).await?;
     let mut client = find(&mut change.app.db.read().await?, id).await?;
     client.api_key = Some(key.plaintext.expose_secret().to_owned());

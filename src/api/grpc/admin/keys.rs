@@ -4,32 +4,32 @@ use secrecy::ExposeSecret;
 
 use super::audit::Change;
 use super::clients;
-use super::new_key::{make, stored};
+use super::new_key::{Terms, make};
+use crate::api::Error;
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
-use crate::api::{At, Error};
-use crate::domain::time::Millis;
+use crate::api::validate::keys as rules;
+use crate::domain::scope::Scope;
 use crate::pb;
 use crate::store::keys;
 
 /// Creates another API key for a client (`AdminService.CreateKey`).
 pub async fn create(mut change: Change, request: pb::CreateKeyRequest) -> Result<pb::CreateKeyResponse, Error> {
-    let (client_id, now) = (request.client_id, change.now);
+    let client_id = request.client_id;
     let mut violations = change.violations();
-    let expires_at = request.expires_at.and_then(|time| jiff::Timestamp::try_from(time).ok());
-    let expires_at = expires_at.map(|time| Millis(time.as_millisecond()));
-    if expires_at.is_some_and(|end| end <= now) {
-        violations.invalid(&At::field("expires_at"), "has passed");
-    }
+    let terms = Terms {
+        expires_at: rules::expires_at(request.expires_at, change.now, &mut violations),
+        scope: if request.scope() == pb::Scope::Read { Scope::Read } else { Scope::Write },
+        networks: rules::networks(&request.networks, &mut violations),
+    };
     violations.finish()?;
     let mut tx = change.begin().await?;
     clients::find(&mut tx, client_id).await?;
-    let new = make(&change, &mut tx, client_id, expires_at).await?;
+    let (new, stored) = make(&change, &mut tx, client_id, &terms).await?;
     tx.commit(target(client_id, &new.key_id)).await?;
-    let stored = convert::key(stored(&new, client_id, expires_at, now));
     let api_key = Some(new.plaintext.expose_secret().to_owned());
-    let key = pb::Key { api_key, warnings: change.warnings, ..stored };
+    let key = pb::Key { api_key, warnings: change.warnings, ..convert::key(stored)? };
     Ok(pb::CreateKeyResponse { key: Some(key) })
 }
 
@@ -38,7 +38,7 @@ pub async fn list(app: App, request: pb::ListKeysRequest) -> Result<pb::ListKeys
     let mut conn = app.db.read().await?;
     clients::find(&mut conn, request.client_id).await?;
     let found = keys::list(&mut conn, request.client_id).await?;
-    let results: Vec<pb::Key> = found.into_iter().map(convert::key).collect();
+    let results = found.into_iter().map(convert::key).collect::<Result<Vec<_>, _>>()?;
     Ok(pb::ListKeysResponse { count: count(&results), results })
 }
 
@@ -50,7 +50,7 @@ pub async fn revoke(change: Change, request: pb::RevokeKeyRequest) -> Result<pb:
         return Err(Error::NotFound(format!("key {}", request.key_id)));
     };
     tx.commit(target(request.client_id, &key.id)).await?;
-    Ok(pb::RevokeKeyResponse { key: Some(convert::key(key)) })
+    Ok(pb::RevokeKeyResponse { key: Some(convert::key(key)?) })
 }
 
 fn target(client_id: i64, key_id: &str) -> String {

@@ -3,6 +3,7 @@
 //! A method that changes something gets a [`Change`], whose transaction is the only way to write. That transaction
 //! cannot be committed without an audit entry.
 
+mod admin_keys;
 mod audit;
 mod clients;
 mod do_not_call;
@@ -104,6 +105,9 @@ methods! {
     change create_key(CreateKeyRequest) -> CreateKeyResponse = keys::create;
     read list_keys(ListKeysRequest) -> ListKeysResponse = keys::list;
     change revoke_key(RevokeKeyRequest) -> RevokeKeyResponse = keys::revoke;
+    change create_admin_key(CreateAdminKeyRequest) -> CreateAdminKeyResponse = admin_keys::create;
+    read list_admin_keys(ListAdminKeysRequest) -> ListAdminKeysResponse = admin_keys::list;
+    change revoke_admin_key(RevokeAdminKeyRequest) -> RevokeAdminKeyResponse = admin_keys::revoke;
     change create_server(CreateServerRequest) -> CreateServerResponse = servers::create;
     read list_servers(ListServersRequest) -> ListServersResponse = servers::list;
     read get_server(GetServerRequest) -> GetServerResponse = servers::get;
