@@ -40,7 +40,7 @@ pub fn check(policy: &DialPolicy, violations: &mut Violations) {
             names::name(text, "name").err().map(|fault| fault.why().to_owned())
         });
     }
-    each(&policy.variables, &at.then("variables"), violations, |name| variables::grant_error(name));
+    each(&policy.variables, &at.then("variables"), violations, variables::grant_error);
     each(&policy.recording_dirs, &at.then("recording_dirs"), violations, |dir| {
         let is_plain = dir.starts_with('/') && !dir.split('/').any(|part| part == "..");
         (!is_plain).then(|| "must be an absolute path without `..`".to_owned())
