@@ -31,6 +31,9 @@ enum Action {
         /// Calls begun a second [default: only the server's limit holds]
         #[arg(long, value_name = "N")]
         calls_per_second: Option<f64>,
+        /// Extensions of a PBX that may be dialed besides numbers, such as *98 or the pattern _*9XX [default: none]
+        #[arg(long, value_name = "LIST", value_delimiter = ',')]
+        extensions: Vec<String>,
     },
     /// Withdraw a grant; live calls go on
     Remove {
@@ -49,12 +52,17 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Action::List(client) => {
             let client_id = client.id(&session).await?;
             let answer = admin.list_grants(pb::ListGrantsRequest { client_id }).await?.into_inner();
-            session.out.list(&answer, &["asterisk_server_code", "max_live_calls", "calls_per_second"])
+            session.out.list(&answer, &["asterisk_server_code", "max_live_calls", "calls_per_second", "extensions"])
         }
-        Action::Set { client, server, max_live_calls, calls_per_second } => {
+        Action::Set { client, server, max_live_calls, calls_per_second, extensions } => {
             let client_id = client.id(&session).await?;
-            let request =
-                pb::SetGrantRequest { client_id, asterisk_server_code: server, max_live_calls, calls_per_second };
+            let request = pb::SetGrantRequest {
+                client_id,
+                asterisk_server_code: server,
+                max_live_calls,
+                calls_per_second,
+                extensions,
+            };
             session.out.one(&admin.set_grant(request).await?.into_inner().grant)
         }
         Action::Remove { client, server } => {

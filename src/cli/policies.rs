@@ -41,9 +41,12 @@ enum Platform {
     Show,
     /// Replace the prefixes of numbers that no client may dial
     Set {
-        /// Prefixes of numbers, such as +44900,+882; without any, every number may be dialed
+        /// Prefixes of numbers, such as +44900,+882; without any, only premium-rate and satellite numbers are denied
         #[arg(long = "deny", value_name = "PREFIX", value_delimiter = ',')]
         denied_prefixes: Vec<String>,
+        /// Let the premium-rate and satellite numbers of the list that comes with Trunkline be dialed
+        #[arg(long)]
+        allow_premium_rate: bool,
     },
 }
 
@@ -190,8 +193,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let answer = session.admin().get_platform_policy(pb::GetPlatformPolicyRequest {}).await?;
             session.out.one(&answer.into_inner().policy.unwrap_or_default())
         }
-        Action::Platform(Platform::Set { denied_prefixes }) => {
-            let request = pb::SetPlatformPolicyRequest { denied_prefixes };
+        Action::Platform(Platform::Set { denied_prefixes, allow_premium_rate }) => {
+            let allow_premium_rate = allow_premium_rate.then_some(true);
+            let request = pb::SetPlatformPolicyRequest { denied_prefixes, allow_premium_rate };
             let answer = session.admin().set_platform_policy(request).await?;
             session.out.one(&answer.into_inner().policy.unwrap_or_default())
         }

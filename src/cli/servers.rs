@@ -87,15 +87,72 @@ struct Settings {
     /// The limits of a trunk, such as trunk1:30 (channels) or trunk1:30:2.5 (and calls a second); can be repeated
     #[arg(long = "trunk", value_name = "NAME:CHANNELS[:RATE]", value_parser = trunk)]
     trunks: Vec<pb::TrunkLimits>,
+    /// The digits that lead to a country code, such as 00,011
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    international_prefixes: Option<Vec<String>>,
+    /// The code of the country that national numbers belong to, such as 49; '' removes it
+    #[arg(long, value_name = "DIGITS")]
+    country_code: Option<String>,
+    /// The digits that national numbers begin with, such as 0; '' removes them
+    #[arg(long, value_name = "DIGITS")]
+    national_prefix: Option<String>,
+    /// Codes that may be dialed before a number, such as '*31#'; '' removes all
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    service_codes: Option<Vec<String>>,
+    /// How numbers go out to the server
+    #[arg(long, value_name = "FORMAT")]
+    dial_format: Option<Format>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// As they were written, without separators
+    AsGiven,
+    /// As + and the digits of E.164
+    E164,
+    /// As the digits of E.164
+    Digits,
+    /// As the first international prefix and the digits of E.164
+    International,
+}
+
+impl From<Format> for pb::DialFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::AsGiven => Self::AsGiven,
+            Format::E164 => Self::E164,
+            Format::Digits => Self::Digits,
+            Format::International => Self::International,
+        }
+    }
 }
 
 impl Settings {
+    /// Returns the names of the lists that are to be emptied.
+    fn emptied(&self) -> Vec<String> {
+        let lists = [("international_prefixes", &self.international_prefixes), ("service_codes", &self.service_codes)];
+        let is_empty = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| list.iter().all(String::is_empty));
+        lists.iter().filter(|(_, list)| is_empty(list)).map(|(name, _)| (*name).to_owned()).collect()
+    }
+
     fn secret(&self) -> Result<Option<String>, Fault> {
         match &self.secret_file {
             Some(path) => read_text(path).map(Some),
             None => Ok(self.secret.clone()),
         }
     }
+}
+
+/// Returns a list that a flag gives. An empty element stands for an empty list.
+fn filled(list: Option<Vec<String>>) -> Vec<String> {
+    list.unwrap_or_default().into_iter().filter(|text| !text.is_empty()).collect()
+}
+
+/// Returns the names of the fields that a request sets.
+fn changed(request: &pb::UpdateServerRequest) -> anyhow::Result<Vec<String>> {
+    let fields = serde_json::to_value(request)?;
+    let names = fields.as_object().map(|fields| fields.keys().filter(|name| *name != "code").cloned().collect());
+    Ok(names.unwrap_or_default())
 }
 
 fn trunk(text: &str) -> Result<pb::TrunkLimits, String> {
@@ -149,12 +206,18 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 calls_per_second: settings.calls_per_second,
                 recording_dirs: settings.recording_dirs,
                 trunks: settings.trunks,
+                international_prefixes: filled(settings.international_prefixes),
+                country_code: settings.country_code,
+                national_prefix: settings.national_prefix,
+                service_codes: filled(settings.service_codes),
+                dial_format: settings.dial_format.map(pb::DialFormat::from).unwrap_or_default().into(),
             };
             session.out.one(&admin.create_server(request).await?.into_inner().server)
         }
         Action::Update { code, settings } => {
             let secret = settings.secret()?;
-            let request = pb::UpdateServerRequest {
+            let emptied = settings.emptied();
+            let mut request = pb::UpdateServerRequest {
                 code,
                 host: settings.host,
                 port: settings.port,
@@ -167,7 +230,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 recording_dirs: settings.recording_dirs,
                 update_mask: Vec::new(),
                 trunks: settings.trunks,
+                international_prefixes: filled(settings.international_prefixes),
+                country_code: settings.country_code,
+                national_prefix: settings.national_prefix,
+                service_codes: filled(settings.service_codes),
+                dial_format: settings.dial_format.map(|format| pb::DialFormat::from(format).into()),
             };
+            if !emptied.is_empty() {
+                request.update_mask = changed(&request)?;
+                request.update_mask.extend(emptied);
+            }
             session.out.one(&admin.update_server(request).await?.into_inner().server)
         }
         Action::Remove { code } => {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::clients::Clients;
 use super::limiter::Limits;
 use crate::domain::dial::called::Reading;
+use crate::domain::extension::Pattern;
 use crate::domain::limits::{ClientLimits, TrunkLimits};
 use crate::domain::number::Numbering;
 use crate::domain::policy::{Policy, Terms};
@@ -50,20 +51,22 @@ pub struct ServerSet {
     pub recording_dirs: Arc<Vec<String>>,
     /// What numbers mean on the server.
     pub numbering: Arc<Numbering>,
+    /// False if what numbers mean on the server cannot be read, so that nothing may be dialed.
+    is_readable: bool,
 }
 
 /// What a client may dial through the server.
 #[derive(Clone, Debug)]
 pub struct ClientRules {
     row: LaneClient,
-    /// The extensions that the client may dial on the server besides numbers.
-    pub extensions: Vec<String>,
     /// The client's policy, with what the platform denies to all clients.
     pub policy: Policy,
     /// The client's limits on all servers.
     pub limits: ClientLimits,
     /// The limits of its grant for this server.
     pub grant: Limits,
+    /// The extensions that it may dial on the server besides numbers.
+    pub extensions: Vec<Pattern>,
     /// A number that changes with every change of the policy.
     pub generation: u64,
 }
@@ -80,9 +83,13 @@ impl ServerSet {
             warn!(server = code, %error, "its recording directories cannot be read; no call that is recorded is dialed");
             Vec::new()
         });
+        let numbering = serde_json::from_str(&row.numbering).map_err(|error| {
+            error!(server = code, %error, "what numbers mean on it cannot be read; none of its calls is dialed");
+        });
+        let (numbering, is_readable) = (numbering.clone().unwrap_or_default(), numbering.is_ok());
         let set = Limits { max_live: Some(row.max_channels), per_second: Some(row.calls_per_second) };
         let (trunks, recording_dirs) = (Arc::new(trunks), Arc::new(recording_dirs));
-        Self { row, set, trunks, recording_dirs, numbering: Arc::default() }
+        Self { row, set, trunks, recording_dirs, numbering: Arc::new(numbering), is_readable }
     }
 }
 
@@ -99,8 +106,13 @@ impl Rules {
         let limits = lanes::server_limits(conn, server).await?;
         let clients = lanes::clients(conn, server).await?;
         self.some_listed = do_not_call::any(conn).await?;
+        let before = self.numbering().cloned();
         self.set_server(server, limits);
-        let other_days = self.set_clients(clients, platform);
+        // Every call is checked again if its numbers mean something else now.
+        let is_other = before.as_ref() != self.numbering() || platform != self.platform;
+        self.platform = platform;
+        let clients = if self.numbering().is_some() { clients } else { Vec::new() };
+        let other_days = self.set_clients(clients, is_other);
         for (id, client) in &self.clients {
             let set = Limits { max_live: client.limits.max_live_calls, per_second: client.limits.calls_per_second };
             shared.set(*id, set, now.into_std());
@@ -120,15 +132,13 @@ impl Rules {
         self.server = Some(ServerSet::new(code, row));
     }
 
-    fn set_clients(&mut self, rows: Vec<LaneClient>, platform: PlatformPolicy) -> Vec<i64> {
+    fn set_clients(&mut self, rows: Vec<LaneClient>, all_are_other: bool) -> Vec<i64> {
         let mut other_days = Vec::new();
-        let platform_is_other = platform != self.platform;
-        self.platform = platform;
         let mut before = std::mem::take(&mut self.clients);
         for row in rows {
             let known = before.remove(&row.id);
             let client = match known {
-                Some(known) if known.row == row && !platform_is_other => known,
+                Some(known) if known.row == row && !all_are_other => known,
                 known => {
                     self.generations += 1;
                     let Some(client) = ClientRules::new(row, &self.platform, self.generations) else { continue };
@@ -142,6 +152,12 @@ impl Rules {
             self.clients.insert(client.row.id, client);
         }
         other_days
+    }
+
+    /// Returns what numbers mean on the server; None if the server was removed or its settings cannot be read.
+    #[must_use]
+    pub fn numbering(&self) -> Option<&Arc<Numbering>> {
+        self.server.as_ref().filter(|server| server.is_readable).map(|server| &server.numbering)
     }
 
     /// Returns the rules of a client; None if it is disabled, or has no grant for the server.
@@ -196,7 +212,14 @@ impl ClientRules {
                 return None;
             }
         };
+        let extensions = match serde_json::from_str(&row.extensions) {
+            Ok(extensions) => extensions,
+            Err(error) => {
+                warn!(client = row.id, %error, "the extensions of its grant cannot be read; it may dial none");
+                Vec::new()
+            }
+        };
         let grant = Limits { max_live: row.max_live_calls, per_second: row.calls_per_second };
-        Some(Self { row, extensions: Vec::new(), policy, limits, grant, generation })
+        Some(Self { row, policy, limits, grant, extensions, generation })
     }
 }

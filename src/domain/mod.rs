@@ -13,6 +13,7 @@ pub mod did;
 pub mod end_request;
 pub mod event_kind;
 pub mod explain;
+pub mod extension;
 pub mod fairness;
 pub mod ids;
 pub mod limits;

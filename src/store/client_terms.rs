@@ -4,6 +4,7 @@ use super::error::Result;
 use super::settings::PlatformPolicy;
 use crate::domain::limits::ClientLimits;
 use crate::domain::policy::Policy;
+use crate::domain::prefixes;
 
 /// A client's dial policy and limits in force. Requests and waiting calls are both checked against them.
 #[derive(Clone, Debug)]
@@ -17,8 +18,11 @@ pub struct ClientTerms {
 impl ClientTerms {
     /// Reads a client's `policy` and `limits`, both JSON as stored. An error is what this version cannot read.
     pub fn read(policy: &str, limits: &str, platform: &PlatformPolicy) -> Result<Self> {
-        let own: Policy = serde_json::from_str(policy)?;
-        let policy = own.under(platform.denied_prefixes.iter().collect());
+        let mut own: Policy = serde_json::from_str(policy)?;
+        for list in [&mut own.allow_prefixes, &mut own.deny_prefixes] {
+            *list = prefixes::all_canonical(list);
+        }
+        let policy = own.under(platform.denied());
         Ok(Self { policy, limits: serde_json::from_str(limits)? })
     }
 }

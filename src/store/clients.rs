@@ -6,6 +6,7 @@ use diesel_async::RunQueryDsl;
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::schema::{clients, grants, servers};
+use crate::domain::extension::Pattern;
 use crate::domain::time::Millis;
 
 /// A client as it is stored. `limits` and `policy` are the domain's types as JSON.
@@ -57,6 +58,15 @@ pub struct Grant {
     pub max_live_calls: Option<i32>,
     /// How many calls may begin per second; None: as many as the server takes.
     pub calls_per_second: Option<f64>,
+    /// The extensions that may be dialed besides numbers: a JSON list of [`Pattern`]s.
+    pub extensions: String,
+}
+
+impl Grant {
+    /// Returns the extensions that the client may dial besides numbers.
+    pub fn extensions(&self) -> Result<Vec<Pattern>> {
+        Ok(serde_json::from_str(&self.extensions)?)
+    }
 }
 
 /// Stores a client with its grants and returns its id.
@@ -112,7 +122,13 @@ pub async fn update(tx: &mut Tx, id: i64, new: &NewClient, disabled: bool, now: 
 
 /// Lets a client dial through a server. A grant that exists already stays as it is.
 pub async fn grant(tx: &mut Tx, client_id: i64, code: &str) -> Result<()> {
-    let grant = Grant { client_id, server_code: code.to_owned(), max_live_calls: None, calls_per_second: None };
+    let grant = Grant {
+        client_id,
+        server_code: code.to_owned(),
+        max_live_calls: None,
+        calls_per_second: None,
+        extensions: "[]".to_owned(),
+    };
     with_conn!(&mut **tx, |c| {
         diesel::insert_into(grants::table).values(&grant).on_conflict_do_nothing().execute(c).await
     })?;
@@ -126,7 +142,11 @@ pub async fn set_grant(tx: &mut Tx, grant: &Grant) -> Result<()> {
             .values(grant)
             .on_conflict((grants::client_id, grants::server_code))
             .do_update()
-            .set((grants::max_live_calls.eq(grant.max_live_calls), grants::calls_per_second.eq(grant.calls_per_second)))
+            .set((
+                grants::max_live_calls.eq(grant.max_live_calls),
+                grants::calls_per_second.eq(grant.calls_per_second),
+                grants::extensions.eq(&grant.extensions),
+            ))
             .execute(c)
             .await
     })?;
@@ -185,10 +205,14 @@ pub async fn granted(conn: &mut Conn, client_id: i64) -> Result<Vec<String>> {
     })?)
 }
 
-/// Lists the servers that a client may dial through.
-pub async fn granted_servers(conn: &mut Conn, client_id: i64) -> Result<Vec<super::servers::Server>> {
-    let codes = granted(conn, client_id).await?;
+/// Lists the servers that a client may dial through, each with its grant.
+pub async fn granted_servers(conn: &mut Conn, client_id: i64) -> Result<Vec<(super::servers::Server, Grant)>> {
     Ok(with_conn!(conn, |c| {
-        servers::table.filter(servers::code.eq_any(&codes)).select(super::servers::Server::as_select()).load(c).await
+        grants::table
+            .inner_join(servers::table.on(servers::code.eq(grants::server_code)))
+            .filter(grants::client_id.eq(client_id))
+            .select((super::servers::Server::as_select(), Grant::as_select()))
+            .load(c)
+            .await
     })?)
 }

@@ -45,9 +45,11 @@ pub struct LaneClient {
     pub max_live_calls: Option<i32>,
     /// How many calls may begin per second on the server.
     pub calls_per_second: Option<f64>,
+    /// The extensions that may be dialed besides numbers: a JSON list of [`Pattern`](crate::domain::extension::Pattern)s.
+    pub extensions: String,
 }
 
-/// The limits of a server.
+/// The limits of a server, and what numbers mean on it.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = servers)]
 pub struct ServerLimits {
@@ -59,6 +61,8 @@ pub struct ServerLimits {
     pub trunks: String,
     /// The directories that recordings may go to, as a JSON list.
     pub recording_dirs: String,
+    /// The [`Numbering`](crate::domain::number::Numbering) as JSON.
+    pub numbering: String,
 }
 
 /// Where waiting calls are read: a server, a queue and a time zone.
@@ -141,6 +145,7 @@ pub async fn clients(conn: &mut Conn, server: &str) -> Result<Vec<LaneClient>> {
                 clients::policy,
                 grants::max_live_calls,
                 grants::calls_per_second,
+                grants::extensions,
             ))
             .load(c)
             .await

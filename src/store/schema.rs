@@ -57,6 +57,7 @@ diesel::table! {
         updated_at -> BigInt,
         trunks -> Text,
         removed_at -> Nullable<BigInt>,
+        numbering -> Text,
     }
 }
 
@@ -66,6 +67,7 @@ diesel::table! {
         server_code -> Text,
         max_live_calls -> Nullable<Integer>,
         calls_per_second -> Nullable<Double>,
+        extensions -> Text,
     }
 }
 

@@ -9,6 +9,7 @@ use super::error::Result;
 use super::leases::Lease;
 use super::schema::{grants, leases, nodes, queue_lanes, servers};
 use crate::domain::limits::TrunkLimits;
+use crate::domain::number::Numbering;
 use crate::domain::time::Millis;
 
 /// A server as it is stored.
@@ -41,6 +42,8 @@ pub struct Server {
     pub updated_at: i64,
     /// A JSON list of [`TrunkLimits`].
     pub trunks: String,
+    /// A [`Numbering`] as JSON.
+    pub numbering: String,
 }
 
 /// A server with its lane.
@@ -82,6 +85,11 @@ impl Server {
     pub fn trunks(&self) -> Result<Vec<TrunkLimits>> {
         Ok(serde_json::from_str(&self.trunks)?)
     }
+
+    /// Returns what numbers mean on the server.
+    pub fn numbering(&self) -> Result<Numbering> {
+        Ok(serde_json::from_str(&self.numbering)?)
+    }
 }
 
 /// Stores a server. A removed server with the same code is replaced.
@@ -115,6 +123,7 @@ async fn set(tx: &mut Tx, server: &Server, removed: bool) -> Result<usize> {
                 servers::calls_per_second.eq(s.calls_per_second),
                 servers::recording_dirs.eq(&s.recording_dirs),
                 servers::trunks.eq(&s.trunks),
+                servers::numbering.eq(&s.numbering),
                 removed.then_some(servers::created_at.eq(s.created_at)),
                 servers::updated_at.eq(s.updated_at),
                 servers::removed_at.eq(None::<i64>),

@@ -9,6 +9,7 @@ use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::rule_lock;
 use super::schema::settings;
+use crate::domain::prefixes::Prefixes;
 use crate::domain::time::Millis;
 
 /// A setting: a JSON value under a name. A setting that was never set has its default.
@@ -38,6 +39,18 @@ impl Setting for KillSwitch {
 pub struct PlatformPolicy {
     /// Prefixes of numbers that clients may not dial, unless a longer prefix of their own allows it.
     pub denied_prefixes: Vec<String>,
+    /// True if the premium-rate and satellite numbers of the shipped list are not denied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_premium_rate: bool,
+}
+
+impl PlatformPolicy {
+    /// Returns the prefixes that are denied to all clients.
+    #[must_use]
+    pub fn denied(&self) -> Prefixes {
+        let prefixes: Prefixes = self.denied_prefixes.iter().collect();
+        if self.allow_premium_rate { prefixes } else { prefixes.with_premium_rate() }
+    }
 }
 
 impl Setting for PlatformPolicy {

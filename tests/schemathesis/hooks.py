@@ -14,7 +14,7 @@ NETWORK = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?")
 # All fields that a mask may name.
 FIELD = re.compile(
     "name|account_code|disabled|servers|limits|policy|host|port|username|secret|tls|dial_template|max_channels"
-    "|calls_per_second|recording_dirs|trunks"
+    "|calls_per_second|recording_dirs|trunks|international_prefixes|country_code|national_prefix|service_codes|dial_format"
 )
 
 

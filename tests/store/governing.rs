@@ -54,6 +54,7 @@ async fn a_client_is_changed_and_a_grant_that_stays_keeps_its_limits(store: Stor
         server_code: SERVER.into(),
         max_live_calls: Some(3),
         calls_per_second: Some(0.5),
+        extensions: r#"["*98"]"#.into(),
     };
     clients::set_grant(&mut tx, &limited).await.unwrap();
     let later = Millis(NOW.0 + 1);
@@ -74,10 +75,16 @@ async fn a_client_is_changed_and_a_grant_that_stays_keeps_its_limits(store: Stor
 
 async fn a_grant_is_set_again_and_taken_back_once(store: Store) {
     let mut tx = store.tx().await;
-    let mut grant =
-        Grant { client_id: store.client, server_code: SERVER.into(), max_live_calls: Some(1), calls_per_second: None };
+    let mut grant = Grant {
+        client_id: store.client,
+        server_code: SERVER.into(),
+        max_live_calls: Some(1),
+        calls_per_second: None,
+        extensions: "[]".into(),
+    };
     clients::set_grant(&mut tx, &grant).await.unwrap();
     grant.max_live_calls = None;
+    grant.extensions = r#"["*98","_*9XX"]"#.into();
     grant.calls_per_second = Some(2.5);
     clients::set_grant(&mut tx, &grant).await.unwrap();
     assert_eq!(clients::grants(&mut tx, store.client).await.unwrap(), [grant]);
@@ -88,12 +95,14 @@ async fn a_grant_is_set_again_and_taken_back_once(store: Store) {
 async fn a_server_is_changed_only_where_it_is(store: Store) {
     let mut tx = store.tx().await;
     let trunks = r#"[{"trunk":"t","max_channels":2}]"#.to_owned();
-    let changed = Server { max_channels: 77, trunks, created_at: 1, updated_at: NOW.0 + 5, ..server() };
+    let numbering = r#"{"country_code":"49","dial_format":"e164"}"#.to_owned();
+    let changed = Server { max_channels: 77, trunks, numbering, created_at: 1, updated_at: NOW.0 + 5, ..server() };
     assert!(servers::update(&mut tx, &changed).await.unwrap());
     assert!(!servers::update(&mut tx, &other_server()).await.unwrap());
     let stored = servers::get(&mut tx, SERVER).await.unwrap().unwrap();
     assert_eq!(stored, Server { created_at: NOW.0, ..changed });
     assert_eq!(stored.trunks().unwrap()[0].max_channels, Some(2));
+    assert_eq!(stored.numbering().unwrap().country_code.as_deref(), Some("49"));
     assert!(servers::insert(&mut tx, &server()).await.unwrap_err().is_duplicate());
 }
 

@@ -124,6 +124,7 @@ pub fn server() -> Server {
         created_at: NOW.0,
         updated_at: NOW.0,
         trunks: "[]".into(),
+        numbering: "{}".into(),
     }
 }
 

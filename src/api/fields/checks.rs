@@ -9,7 +9,7 @@ use super::message::Check;
 use crate::ami::{HeaderValue, InvalidValue};
 use crate::api::{At, Violations};
 use crate::domain::dial::text::{EVALUATED, is_evaluated};
-use crate::domain::number::SEPARATORS;
+use crate::domain::number::{NumberError, Numbering, read_field};
 use crate::pb::Timestamp;
 
 /// The rule of a field that holds an integer.
@@ -174,10 +174,14 @@ pub fn text(text: Option<&str>, rule: &Text, at: &At<'_>, violations: &mut Viola
     if rule.uuid && Uuid::try_parse(text).is_err() {
         violations.invalid(at, "must be a UUID");
     }
-    if let Some((fewest, most)) = rule.digits
-        && !digits(text).is_some_and(|count| (fewest..=most).contains(&count))
-    {
-        violations.invalid(at, format_args!("must be {fewest} to {most} digits"));
+    if let Some((fewest, most)) = rule.digits {
+        match digits(text) {
+            Ok(count) if (fewest..=most).contains(&count) => {}
+            Ok(_) | Err(NumberError::Empty) => {
+                violations.invalid(at, format_args!("must be {fewest} to {most} digits"));
+            }
+            Err(error) => violations.invalid(at, error),
+        }
     }
     if let Some(Allowed { characters, words }) = &rule.allowed
         && !text.chars().all(|character| characters.contains(character))
@@ -206,17 +210,11 @@ fn length(text: &str, rule: &Text, at: &At<'_>, violations: &mut Violations) -> 
     true
 }
 
-/// The digits of a text that is a telephone number and nothing else.
-fn digits(text: &str) -> Option<usize> {
-    let mut count = 0;
-    for character in text.chars() {
-        if character.is_ascii_digit() {
-            count += 1;
-        } else if !SEPARATORS.contains(&character) {
-            return None;
-        }
-    }
-    Some(count)
+/// Returns how many digits the canonical form of a telephone number has.
+fn digits(text: &str) -> Result<usize, NumberError> {
+    let number = read_field(text)?;
+    Numbering::default().check(&number)?;
+    Ok(Numbering::listed(&number).len())
 }
 
 /// Checks the value of an enum.

@@ -130,7 +130,8 @@ fn a_text_of_few_values_characters_or_digits_is_told_which() {
         ("", vec!["number: required"]),
         ("12", vec!["number: must be 3 to 15 digits"]),
         ("1234567890123456", vec!["number: must be 3 to 15 digits"]),
-        ("123x", vec!["number: must be 3 to 15 digits"]),
+        ("00123456789012345", vec![]),
+        ("123x", vec!["number: must not contain letters, but contains `x`"]),
     ] {
         assert_eq!(broken(&pb::RemoveDoNotCallRequest { number: number.into() }), told, "{number}");
     }
@@ -186,12 +187,18 @@ fn a_list_is_told_how_many_it_may_hold_and_its_elements_are_checked_each() {
         };
         assert_eq!(broken(&request), [told]);
     }
-    let request = pb::SetPlatformPolicyRequest { denied_prefixes: vec!["+44".into(), String::new(), "sip".into()] };
+    let request = pb::SetPlatformPolicyRequest {
+        denied_prefixes: vec!["+44".into(), String::new(), "sip".into()],
+        ..Default::default()
+    };
     assert_eq!(
         broken(&request),
-        ["denied_prefixes[1]: must be 1 to 15 digits", "denied_prefixes[2]: must be 1 to 15 digits"]
+        [
+            "denied_prefixes[1]: must be 1 to 15 digits",
+            "denied_prefixes[2]: must not contain letters, but contains `s`"
+        ]
     );
-    let request = pb::SetPlatformPolicyRequest { denied_prefixes: vec!["sip".into(); 10_001] };
+    let request = pb::SetPlatformPolicyRequest { denied_prefixes: vec!["sip".into(); 10_001], ..Default::default() };
     assert_eq!(broken(&request), ["denied_prefixes: must hold at most 10000 items, and holds 10001"]);
 }
 

@@ -1,5 +1,6 @@
 //! Converts stored rows into the messages of the API.
 
+use crate::api::validate::numbering as numbering_rules;
 use crate::api::{Error, rest};
 use crate::domain::cause;
 use crate::domain::did::DidPolicy;
@@ -243,6 +244,7 @@ pub fn admin_key(key: AdminKey) -> Result<pb::AdminKey, Error> {
 pub fn server(state: ServerState, now: Millis) -> Result<pb::Server, Error> {
     let recording_dirs = state.server.recording_dirs()?;
     let trunks = state.server.trunks()?.into_iter().map(trunk).collect();
+    let numbering = state.server.numbering()?;
     let (server, lease) = (state.server, state.lease);
     let owned = lease.as_ref().filter(|lease| lease.expires_at > now.0);
     let status = match (owned, &lease) {
@@ -270,6 +272,11 @@ pub fn server(state: ServerState, now: Millis) -> Result<pb::Server, Error> {
         last_error: lease.and_then(|lease| lease.last_error),
         created_at: time(server.created_at),
         trunks,
+        international_prefixes: numbering.international().map(str::to_owned).collect(),
+        dial_format: numbering_rules::dial_format(numbering.dial_format).into(),
+        country_code: numbering.country_code,
+        national_prefix: numbering.national_prefix,
+        service_codes: numbering.service_codes,
     })
 }
 
@@ -278,13 +285,15 @@ fn trunk(limits: TrunkLimits) -> pb::TrunkLimits {
     pb::TrunkLimits { trunk, max_channels, calls_per_second }
 }
 
-pub fn grant(grant: Grant) -> pb::Grant {
-    pb::Grant {
+pub fn grant(grant: Grant) -> Result<pb::Grant, Error> {
+    let extensions = grant.extensions()?.into_iter().map(String::from).collect();
+    Ok(pb::Grant {
         client_id: grant.client_id,
         asterisk_server_code: grant.server_code,
         max_live_calls: grant.max_live_calls,
         calls_per_second: grant.calls_per_second,
-    }
+        extensions,
+    })
 }
 
 pub fn node(node: Node, servers: Vec<String>, now: Millis) -> pb::Node {
@@ -340,6 +349,7 @@ mod tests {
             created_at: NOW.0,
             updated_at: NOW.0,
             trunks: "[]".into(),
+            numbering: "{}".into(),
         };
         ServerState { server, lease, draining: false, live_calls: 0 }
     }

@@ -11,10 +11,6 @@ use crate::pb::FieldRule;
 /// Matches a text that Asterisk takes literally: one without line ends, NUL, `${` and `$[`.
 const PLAIN: &str = r"^([^$\r\n\u0000]|\$+[^${\[\r\n\u0000])*\$*$";
 
-/// Matches the characters that a telephone number may be written with besides its digits
-/// (`domain::number::SEPARATORS`).
-const SEPARATORS: &str = "[ ().+-]*";
-
 /// Returns the schema of values of a kind under a rule. The only kind of message that it takes is `Timestamp`.
 pub fn schema(kind: &Kind, rule: &FieldRule, way: Way) -> Object {
     match kind {
@@ -73,7 +69,8 @@ fn text(rule: &FieldRule, way: Way) -> Object {
 
 fn pattern(rule: &FieldRule) -> String {
     match (rule.min_digits, rule.max_digits) {
-        (Some(fewest), Some(most)) => format!("^{SEPARATORS}([0-9]{SEPARATORS}){{{fewest},{most}}}$"),
+        // More is read (`domain::number`); this is what a number should look like.
+        (Some(fewest), Some(most)) => format!("^\\+?[1-9]([ -]?[0-9]){{{},{}}}$", fewest - 1, most - 1),
         _ if !rule.pattern.is_empty() => rule.pattern.clone(),
         _ if !rule.allowed.is_empty() => format!("^[{}]*$", rule.allowed),
         _ if rule.plain => PLAIN.to_owned(),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::dial_policy;
+use super::numbering::numbering;
 use crate::api::{At, Error, Violations};
 use crate::domain::did::DidPolicy;
 use crate::domain::limits;
@@ -106,6 +107,7 @@ pub fn server(
     }
     let trunks = trunks(&request.trunks, &mut violations);
     let recording_dirs = recording_dirs(&request.recording_dirs, &mut violations);
+    let numbering = numbering(request, &mut violations);
     violations.finish()?;
     Ok(Server {
         code: request.code.clone(),
@@ -124,6 +126,7 @@ pub fn server(
         created_at: now.0,
         updated_at: now.0,
         trunks: serde_json::to_string(&trunks).map_err(Error::internal)?,
+        numbering: serde_json::to_string(&numbering).map_err(Error::internal)?,
     })
 }
 

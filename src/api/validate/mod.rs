@@ -9,6 +9,7 @@ mod dial_policy;
 pub mod do_not_call;
 pub mod filters;
 pub mod keys;
+pub mod numbering;
 pub mod originate;
 pub mod paging;
 pub mod patch;
@@ -25,11 +26,12 @@ use std::collections::HashMap;
 
 use crate::api::Error;
 use crate::domain::dial::called::Reading;
+use crate::domain::extension::Pattern;
 use crate::domain::limits::ClientLimits;
 use crate::domain::number::Numbering;
 use crate::domain::policy::{Policy, Terms};
 use crate::store::client_terms::ClientTerms;
-use crate::store::clients::Client;
+use crate::store::clients::{Client, Grant};
 use crate::store::servers::Server;
 use crate::store::settings::PlatformPolicy;
 
@@ -55,7 +57,7 @@ pub struct ServerRules {
     /// What numbers mean on the server.
     pub numbering: Numbering,
     /// The extensions that the client may dial on the server besides numbers.
-    pub extensions: Vec<String>,
+    pub extensions: Vec<Pattern>,
 }
 
 impl ServerRules {
@@ -69,12 +71,13 @@ impl ServerRules {
 
 impl Rules {
     /// Makes the rules of a client from what is stored.
-    pub fn new(client: Client, servers: Vec<Server>, platform: &PlatformPolicy) -> Result<Self, Error> {
+    pub fn new(client: Client, servers: Vec<(Server, Grant)>, platform: &PlatformPolicy) -> Result<Self, Error> {
         let ClientTerms { policy, limits } = ClientTerms::read(&client.policy, &client.limits, platform)?;
         let mut by_code = HashMap::new();
-        for server in servers {
-            let recording_dirs = server.recording_dirs()?;
-            let rules = ServerRules { dial_template: server.dial_template, recording_dirs, ..ServerRules::default() };
+        for (server, grant) in servers {
+            let (recording_dirs, numbering) = (server.recording_dirs()?, server.numbering()?);
+            let extensions = grant.extensions()?;
+            let rules = ServerRules { dial_template: server.dial_template, recording_dirs, numbering, extensions };
             by_code.insert(server.code, rules);
         }
         Ok(Self { client, policy, limits, servers: by_code })

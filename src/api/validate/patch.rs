@@ -4,6 +4,7 @@
 //! A field that the mask names and the request does not set gets its default; a field without a default is then
 //! missing. Without a mask, the request changes the fields that it sets.
 
+use super::numbering::dial_format;
 use crate::api::{At, Error, Violations};
 use crate::pb;
 use crate::store::servers::Server;
@@ -131,6 +132,11 @@ pub fn server(
             ("calls_per_second", request.calls_per_second.is_some()),
             ("recording_dirs", !request.recording_dirs.is_empty()),
             ("trunks", !request.trunks.is_empty()),
+            ("international_prefixes", !request.international_prefixes.is_empty()),
+            ("country_code", request.country_code.is_some()),
+            ("national_prefix", request.national_prefix.is_some()),
+            ("service_codes", !request.service_codes.is_empty()),
+            ("dial_format", request.dial_format.is_some()),
         ],
         violations,
     )?;
@@ -139,6 +145,7 @@ pub fn server(
         max_channels: limits.max_channels,
         calls_per_second: limits.calls_per_second,
     });
+    let numbering = current.numbering()?;
     let mut fields = pb::CreateServerRequest {
         code: current.code.clone(),
         host: current.host.clone(),
@@ -151,6 +158,11 @@ pub fn server(
         calls_per_second: Some(current.calls_per_second),
         recording_dirs: current.recording_dirs()?,
         trunks: trunks.collect(),
+        international_prefixes: numbering.international_prefixes,
+        country_code: numbering.country_code,
+        national_prefix: numbering.national_prefix,
+        service_codes: numbering.service_codes,
+        dial_format: dial_format(numbering.dial_format).into(),
     };
     let mut secret = String::new();
     mask.put_text("host", &mut fields.host, request.host, violations);
@@ -163,6 +175,11 @@ pub fn server(
     mask.put("calls_per_second", &mut fields.calls_per_second, request.calls_per_second);
     mask.put("recording_dirs", &mut fields.recording_dirs, request.recording_dirs);
     mask.put("trunks", &mut fields.trunks, request.trunks);
+    mask.put("international_prefixes", &mut fields.international_prefixes, request.international_prefixes);
+    mask.put("country_code", &mut fields.country_code, request.country_code);
+    mask.put("national_prefix", &mut fields.national_prefix, request.national_prefix);
+    mask.put("service_codes", &mut fields.service_codes, request.service_codes);
+    mask.put("dial_format", &mut fields.dial_format, request.dial_format.unwrap_or_default());
     Ok(PatchedServer { fields, secret: Some(secret).filter(|secret| !secret.is_empty()) })
 }
 

@@ -53,6 +53,7 @@ pub async fn prepare(app: &App, api: SocketAddr, speed: f64) -> anyhow::Result<S
         created_at: now.0,
         updated_at: now.0,
         trunks: "[]".to_owned(),
+        numbering: "{}".to_owned(),
     };
     let mut tx = app.db.begin().await?;
     if servers::list(&mut tx).await?.iter().any(|known| known.code == SERVER) {

@@ -188,6 +188,7 @@ fn server(max_channels: i32, trunks: &str) -> crate::dialer::rules::ServerSet {
         calls_per_second: 1_000_000.0,
         trunks: trunks.into(),
         recording_dirs: "[]".into(),
+        numbering: "{}".into(),
     };
     crate::dialer::rules::ServerSet::new("server1", row)
 }

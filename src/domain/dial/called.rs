@@ -1,6 +1,7 @@
 //! What a dial string or an extension calls: a telephone number, or an extension of a PBX.
 
 use super::fault::Fault;
+use crate::domain::extension::Pattern;
 use crate::domain::number::{self, Numbering, Written};
 
 /// What is called through a trunk or in a dialplan context.
@@ -17,8 +18,8 @@ pub enum Called {
 pub struct Reading<'a> {
     /// How numbers are written on the server.
     pub numbering: &'a Numbering,
-    /// The patterns of the extensions that the client may dial there, such as `*9X`.
-    pub extensions: &'a [String],
+    /// The extensions that the client may dial there, such as `*9X`.
+    pub extensions: &'a [Pattern],
 }
 
 impl Reading<'_> {
@@ -27,12 +28,15 @@ impl Reading<'_> {
     /// # Errors
     /// Refuses a text that is neither a number nor a granted extension.
     pub fn called(&self, text: &str) -> Result<Called, Fault> {
-        if self.extensions.iter().any(|pattern| matches(pattern, text)) {
-            return Ok(Called::Extension(text.to_owned()));
+        let read = number::read(text).and_then(|number| self.numbering.check(&number).map(|()| number));
+        match read {
+            // The rules for numbers hold for every number, also for one that a pattern matches.
+            Ok(number) => Ok(Called::Number(number)),
+            Err(_) if self.extensions.iter().any(|pattern| pattern.matches(text)) => {
+                Ok(Called::Extension(text.to_owned()))
+            }
+            Err(error) => Err(Fault::malformed(format_args!("{text:?}: {error}"))),
         }
-        let written = number::read(text).map_err(|error| Fault::malformed(format_args!("{text:?}: {error}")))?;
-        self.numbering.check(&written).map_err(|error| Fault::malformed(format_args!("{text:?}: {error}")))?;
-        Ok(Called::Number(written))
     }
 
     /// Reads an extension of a dialplan context, which may also be a word such as `s` or `sales-menu`. A word has no
@@ -68,16 +72,4 @@ impl Called {
             Self::Extension(_) => None,
         }
     }
-}
-
-/// Returns true if a pattern matches the whole of an extension. In a pattern, `X` stands for a digit from 0 to 9, `Z` for
-/// one from 1 to 9, and `N` for one from 2 to 9, as in Asterisk's dialplan; every other character stands for itself.
-fn matches(pattern: &str, text: &str) -> bool {
-    let fits = |(pattern, character): (char, char)| match pattern {
-        'X' => character.is_ascii_digit(),
-        'Z' => matches!(character, '1'..='9'),
-        'N' => matches!(character, '2'..='9'),
-        other => other == character,
-    };
-    pattern.chars().count() == text.chars().count() && pattern.chars().zip(text.chars()).all(fits)
 }

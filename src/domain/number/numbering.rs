@@ -41,8 +41,7 @@ pub enum DialFormat {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Numbering {
-    /// The prefixes that lead to a country code, such as `00`. No prefix begins with another one. Empty for the
-    /// default, `00` and `011`.
+    /// The prefixes that lead to a country code, such as `00`. Empty for the default, `00` and `011`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub international_prefixes: Vec<String>,
     /// The code of the country that national numbers belong to, such as `49`.
@@ -163,7 +162,11 @@ impl Numbering {
             DialFormat::E164 => format!("{code}+{canonical}"),
             DialFormat::Digits => format!("{code}{canonical}"),
             DialFormat::International => {
-                let prefix = self.international().next().unwrap_or_default();
+                // A prefix that begins another one could make that of some numbers.
+                let is_read = |prefix: &&str| {
+                    self.after_international(&format!("{prefix}{canonical}")) == Some(canonical.as_str())
+                };
+                let prefix = self.international().find(is_read).unwrap_or_default();
                 format!("{code}{prefix}{canonical}")
             }
         }
@@ -191,7 +194,8 @@ impl Numbering {
         Ok(())
     }
 
-    fn international(&self) -> impl Iterator<Item = &str> {
+    /// Returns the prefixes that lead to a country code: the server's own, or the default ones.
+    pub fn international(&self) -> impl Iterator<Item = &str> {
         let own = self.international_prefixes.iter().map(String::as_str);
         let default = INTERNATIONAL_PREFIXES.iter().copied().filter(|_| self.international_prefixes.is_empty());
         own.chain(default)

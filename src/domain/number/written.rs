@@ -137,17 +137,17 @@ fn is_exponent(text: &str) -> bool {
         && exponent.chars().all(is_digit)
 }
 
-/// Returns true if the only point of a text is before one or two digits at its end, or before nothing but zeros in a
-/// text without other separators, as in `12025550143.0`.
+/// Returns true for digits with one point, after which are one or two digits or nothing but zeros, as in
+/// `12025550143.0`.
 fn has_decimal_part(text: &str) -> bool {
     let text = text.trim();
     let Some((whole, part)) = text.split_once('.') else { return false };
     let is_digit = |character: char| character.is_ascii_digit();
-    if part.is_empty() || !part.chars().all(is_digit) || !whole.contains(is_digit) {
+    let whole = whole.strip_prefix('+').unwrap_or(whole);
+    if part.is_empty() || whole.is_empty() || !whole.chars().chain(part.chars()).all(is_digit) {
         return false;
     }
-    let is_bare = whole.chars().all(|character| is_digit(character) || character == '+');
-    part.len() <= 2 || (is_bare && part.chars().all(|digit| digit == '0'))
+    part.len() <= 2 || part.chars().all(|digit| digit == '0')
 }
 
 /// Drops a `(0)` after a country code, which the reader of `+49 (0)30` leaves out when calling from abroad. At the

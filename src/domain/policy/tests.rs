@@ -29,7 +29,7 @@ fn extension(context: &str, exten: &str) -> OriginateSpec {
 
 /// Returns the channel and the data or extension that go out, or the refused fields, each with the kind of its fault.
 fn admit(policy: &Policy, spec: &OriginateSpec) -> Result<(String, String), Vec<(&'static str, &'static str)>> {
-    let reading = Reading { numbering: &Numbering::default(), extensions: &["*9X".to_owned()] };
+    let reading = Reading { numbering: &Numbering::default(), extensions: &["*9X".to_owned().try_into().unwrap()] };
     let dirs = ["/recordings".to_owned(), "/srv/monitor".to_owned()];
     let terms = Terms { account_code: "acme", recording_dirs: &dirs, reading };
     match policy.admit(spec, terms) {

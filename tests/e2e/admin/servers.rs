@@ -52,6 +52,66 @@ async fn a_server_is_made_changed_and_never_shows_its_secret() {
 }
 
 #[tokio::test]
+async fn what_numbers_mean_on_a_server_is_set_shown_and_reset() {
+    let setup = Setup::start().await;
+    let shown = |server: &Value| {
+        let names = ["international_prefixes", "country_code", "national_prefix", "service_codes", "dial_format"];
+        names.map(|name| server[name].clone())
+    };
+    let plain = setup.admin.post("admin/servers", at("far", Port::reserve().number(), "dialer", "s")).await.data();
+    let default = [json!(["00", "011"]), json!(null), json!(null), json!([]), json!("as-given")];
+    assert_eq!(shown(&plain), default);
+
+    let german = json!({
+        "international_prefixes": ["00"], "country_code": "49", "national_prefix": "0", "service_codes": ["*31#"],
+        "dial_format": "international",
+    });
+    let set = setup.admin.patch("admin/servers/far", german).await.data();
+    assert_eq!(shown(&set), [json!(["00"]), json!("49"), json!("0"), json!(["*31#"]), json!("international")]);
+    let kept = setup.admin.patch("admin/servers/far", json!({ "max_channels": 3 })).await.data();
+    assert_eq!(shown(&kept), shown(&set));
+    let reset = json!({
+        "international_prefixes": [], "country_code": "", "national_prefix": "", "service_codes": [],
+        "dial_format": "as-given",
+    });
+    assert_eq!(shown(&setup.admin.patch("admin/servers/far", reset).await.data()), default);
+
+    for (change, field) in [
+        (json!({ "international_prefixes": ["00", "+"] }), "international_prefixes[1]"),
+        (json!({ "international_prefixes": ["000000"] }), "international_prefixes[0]"),
+        (json!({ "country_code": "049" }), "country_code"),
+        (json!({ "country_code": "4949" }), "country_code"),
+        (json!({ "national_prefix": "x" }), "national_prefix"),
+        (json!({ "service_codes": ["31"] }), "service_codes[0]"),
+        (json!({ "service_codes": ["*31#,"] }), "service_codes[0]"),
+        (json!({ "dial_format": "plain" }), "dial_format"),
+    ] {
+        let answer = setup.admin.patch("admin/servers/far", change).await;
+        answer.error(400, "INVALID_ARGUMENT");
+        assert_eq!(answer.body["errors"][0]["field"], field, "{}", answer.body);
+    }
+    assert_eq!(shown(&setup.admin.get("admin/servers/far").await.data()), default, "a refused change stores nothing");
+}
+
+#[tokio::test]
+async fn the_extensions_of_a_grant_are_patterns_of_a_fixed_length() {
+    let setup = Setup::start().await;
+    let path = format!("{}/grants/server1", setup.client_path());
+    let set = setup.admin.put(&path, json!({ "extensions": ["*98", "_*9XX"] })).await.data();
+    assert_eq!(set["extensions"], json!(["*98", "_*9XX"]));
+    let listed = setup.admin.get(&format!("{}/grants", setup.client_path())).await.data();
+    assert_eq!(listed["results"][0]["extensions"], json!(["*98", "_*9XX"]));
+    for (pattern, why) in [("_*67.", "must have letters"), ("_*67XXXXXXX", "must match extensions of 1 to 8")] {
+        let answer = setup.admin.put(&path, json!({ "extensions": ["*98", pattern] })).await;
+        answer.error(400, "INVALID_ARGUMENT");
+        assert_eq!(answer.body["errors"][0]["field"], "extensions[1]", "{}", answer.body);
+        let told = answer.body["errors"][0]["message"].as_str().expect("a message");
+        assert!(told.starts_with(why), "{told}");
+    }
+    assert_eq!(setup.admin.put(&path, json!({})).await.data()["extensions"], json!([]));
+}
+
+#[tokio::test]
 async fn a_server_is_removed_once_no_call_needs_it_and_past_calls_keep_its_code() {
     let setup = Setup::start().await;
     let queue = setup.client.insert(1, vec![to("1234567801")]).await;

@@ -6,11 +6,13 @@ use crate::api::Error;
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
+use crate::api::validate::numbering;
 use crate::pb;
 use crate::store::clients::{self as store, Grant};
 
 /// Creates a grant or replaces its limits (`AdminService.SetGrant`).
-pub async fn set(change: Change, request: pb::SetGrantRequest) -> Result<pb::SetGrantResponse, Error> {
+pub async fn set(mut change: Change, request: pb::SetGrantRequest) -> Result<pb::SetGrantResponse, Error> {
+    let extensions = numbering::extensions(&request.extensions, change.violations())?;
     let mut tx = change.begin().await?;
     clients::find(&mut tx, request.client_id).await?;
     servers::find(&mut tx, &request.asterisk_server_code).await?;
@@ -19,10 +21,11 @@ pub async fn set(change: Change, request: pb::SetGrantRequest) -> Result<pb::Set
         server_code: request.asterisk_server_code,
         max_live_calls: request.max_live_calls,
         calls_per_second: request.calls_per_second,
+        extensions: serde_json::to_string(&extensions).map_err(Error::internal)?,
     };
     store::set_grant(&mut tx, &grant).await?;
     tx.commit(target(&grant)).await?;
-    Ok(pb::SetGrantResponse { grant: Some(convert::grant(grant)) })
+    Ok(pb::SetGrantResponse { grant: Some(convert::grant(grant)?) })
 }
 
 /// Returns all grants of a client (`AdminService.ListGrants`).
@@ -30,7 +33,7 @@ pub async fn list(app: App, request: pb::ListGrantsRequest) -> Result<pb::ListGr
     let mut conn = app.db.read().await?;
     clients::find(&mut conn, request.client_id).await?;
     let found = store::grants(&mut conn, request.client_id).await?;
-    let results: Vec<pb::Grant> = found.into_iter().map(convert::grant).collect();
+    let results = found.into_iter().map(convert::grant).collect::<Result<Vec<_>, _>>()?;
     Ok(pb::ListGrantsResponse { count: count(&results), results })
 }
 

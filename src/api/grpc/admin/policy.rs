@@ -18,12 +18,14 @@ pub async fn set(
     request: pb::SetPlatformPolicyRequest,
 ) -> Result<pb::SetPlatformPolicyResponse, Error> {
     let mut tx = change.begin().await?;
-    let policy = PlatformPolicy { denied_prefixes: request.denied_prefixes };
+    let allow_premium_rate = request.allow_premium_rate.unwrap_or(false);
+    let policy = PlatformPolicy { denied_prefixes: request.denied_prefixes, allow_premium_rate };
     settings::set(&mut tx, &policy, change.now).await?;
     tx.commit("policy".to_owned()).await?;
     Ok(pb::SetPlatformPolicyResponse { policy: Some(answer(policy)) })
 }
 
 fn answer(policy: PlatformPolicy) -> pb::PlatformPolicy {
-    pb::PlatformPolicy { denied_prefixes: policy.denied_prefixes }
+    let allow_premium_rate = policy.allow_premium_rate.then_some(true);
+    pb::PlatformPolicy { denied_prefixes: policy.denied_prefixes, allow_premium_rate }
 }

@@ -4,24 +4,40 @@ use std::collections::HashSet;
 
 use super::number::{self, Form, Numbering, Written};
 
-/// A set of prefixes, which are compared by their digits. A number is looked up once for each of its digits, however
-/// many prefixes there are.
+mod premium_rate;
+
+pub use premium_rate::{PremiumRate, premium_rate};
+
+/// A set of prefixes in their canonical form. A number is looked up once for each of its digits, however many prefixes
+/// there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Prefixes(HashSet<String>);
+pub struct Prefixes {
+    own: HashSet<String>,
+    with_premium_rate: bool,
+}
 
 impl Prefixes {
+    /// Returns these prefixes together with those of premium-rate and satellite numbers ([`premium_rate`]).
+    #[must_use]
+    pub fn with_premium_rate(self) -> Self {
+        Self { with_premium_rate: true, ..self }
+    }
+
     /// Returns the length of the longest prefix that `number` begins with. The number has no separators.
     fn longest(&self, number: &str) -> Option<usize> {
-        if self.0.is_empty() {
+        let is_prefix =
+            |start: &str| self.own.contains(start) || (self.with_premium_rate && premium_rate::contains(start));
+        if self.own.is_empty() && !self.with_premium_rate {
             return None;
         }
-        (1..=number.len()).rev().find(|&length| number.get(..length).is_some_and(|start| self.0.contains(start)))
+        (1..=number.len()).rev().find(|&length| number.get(..length).is_some_and(is_prefix))
     }
 }
 
 impl<S: AsRef<str>> FromIterator<S> for Prefixes {
     fn from_iter<I: IntoIterator<Item = S>>(prefixes: I) -> Self {
-        Self(prefixes.into_iter().map(|prefix| compared(prefix.as_ref())).collect())
+        let own = prefixes.into_iter().map(|prefix| canonical(prefix.as_ref())).collect();
+        Self { own, with_premium_rate: false }
     }
 }
 
@@ -71,11 +87,17 @@ pub fn may_dial(
     })
 }
 
-/// Returns the canonical form of a prefix, such as `44` for `+44`, `0044` and `01144`. None if it is not the beginning
-/// of a number.
+/// Returns the canonical form of a prefix, such as `44` for `+44`, `0044` and `01144`. A text that is not the beginning
+/// of a number, which earlier versions may have stored, is reduced to what they compared.
 #[must_use]
-pub fn canonical(prefix: &str) -> Option<String> {
-    Some(Numbering::listed(&number::read_field(prefix).ok()?))
+pub fn canonical(prefix: &str) -> String {
+    number::read_field(prefix).map_or_else(|_| compared(prefix), |number| Numbering::listed(&number))
+}
+
+/// Returns the canonical form of each prefix of a list.
+#[must_use]
+pub fn all_canonical(prefixes: &[String]) -> Vec<String> {
+    prefixes.iter().map(|prefix| canonical(prefix)).collect()
 }
 
 /// Returns the part of a number that is compared, which is all but the separators. Other characters are kept, so that
@@ -141,5 +163,44 @@ mod tests {
         assert!(allowed("44900", &[], &[], &Prefixes::default()));
         assert!(!allowed("44900", &[], &[], &platform(&["44"])));
         assert!(allowed("33", &[], &[], &platform(&["44"])));
+    }
+
+    #[test]
+    fn a_number_is_matched_in_every_form_that_it_has_on_its_server() {
+        let german =
+            Numbering { country_code: Some("49".into()), national_prefix: Some("0".into()), ..Numbering::default() };
+        let may = |number: &str, allow: &[&str], deny: &[&str]| {
+            let (allow, deny) = (all_canonical(&list(allow)), all_canonical(&list(deny)));
+            may_dial(&number::read(number).unwrap(), &german, &allow, &deny, &Prefixes::default())
+        };
+        for number in ["+49 900 123456", "0049900123456", "0900123456", "+49 (0)900 123456"] {
+            for prefix in ["+49900", "0049900", "49 900", "0900"] {
+                assert!(!may(number, &[], &[prefix]), "{number} is denied by {prefix}");
+                assert!(may(number, &[prefix], &["49"]), "{number} is allowed by {prefix}, which is longer");
+                assert!(!may(number, &[prefix], &[&format!("{prefix}1")]), "{number} is denied by a longer prefix");
+            }
+        }
+        assert!(
+            !may("0044 20 7946 0000", &[], &["00"]),
+            "an international prefix alone denies what is written with it"
+        );
+        assert!(may("030 23125018", &["030"], &[]) && may("+49 30 23125018", &["030"], &[]));
+        assert!(!may("+44 20 7946 0000", &["030"], &[]));
+        assert!(!may("11833", &[], &["49118"]), "a short number is also that of its country");
+    }
+
+    #[test]
+    fn the_shipped_list_is_opened_by_a_rule_as_long() {
+        let shipped = Prefixes::default().with_premium_rate();
+        let may = |number: &str, allow: &[&str]| {
+            may_dial(&number::read(number).unwrap(), &Numbering::default(), &list(allow), &[], &shipped)
+        };
+        for number in ["0088213123456", "+88213123456", "011 882 13123456", "88213123456", "+1 900 555 1234"] {
+            assert!(!may(number, &[]) && !may(number, &["8", "1"]), "{number}");
+            assert!(may(number, &["882", "1900"]), "{number}");
+        }
+        let spanish = Numbering { country_code: Some("34".into()), ..Numbering::default() };
+        let written = number::read("881 123 456").unwrap();
+        assert!(may_dial(&written, &spanish, &[], &[], &shipped), "it is in Galicia, not a satellite phone");
     }
 }

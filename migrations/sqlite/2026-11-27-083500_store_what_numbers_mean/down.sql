@@ -1,0 +1,2 @@
+ALTER TABLE servers DROP COLUMN numbering;
+ALTER TABLE grants DROP COLUMN extensions;
