@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::ready::{Ready, call_ref, checks};
+use super::ready::{Ready, call_ref};
 use super::rules::Rules;
-use crate::domain::commit::{Deferral, Refusal};
+use crate::domain::commit::{Checks, Deferral, Refusal};
 use crate::domain::destination::{self, Destination};
-use crate::domain::number;
+use crate::domain::dial::dialed::Dialed;
+use crate::domain::number::Reached;
+use crate::domain::originate::OriginateSpec;
 use crate::domain::status::Outcome;
 use crate::domain::time::Millis;
 use crate::domain::variables;
@@ -36,11 +38,28 @@ pub struct Lists {
 }
 
 /// Parses a stored call. An error is a call that this version cannot read.
-pub fn read(mut call: Call) -> Result<Ready> {
+pub fn read(mut call: Call, rules: &Rules) -> Result<Ready> {
     let (spec, from) = (call.originate_spec()?, call.status()?);
     call.spec = String::new();
-    let checks = checks(&call, &spec);
-    Ok(Ready { call, spec, from, trunk: None, checks, generation: 0 })
+    let reaches = reaches(&call, &spec, rules);
+    let mut rings: Vec<String> =
+        reaches.iter().filter(|number| number.rings()).map(|number| number.canonical().to_owned()).collect();
+    rings.sort_unstable();
+    rings.dedup();
+    let numbers = reaches.into_iter().flat_map(|Reached { forms, .. }| forms).collect();
+    let checks = Checks { numbers, destinations: Vec::new() };
+    Ok(Ready { call, spec, from, trunk: None, rings, checks, generation: 0 })
+}
+
+/// Returns the numbers that a call would reach. A call that cannot be parsed reaches none, because it is not dialed.
+fn reaches(call: &Call, spec: &OriginateSpec, rules: &Rules) -> Vec<Reached> {
+    let (Some(client), Some(server)) = (rules.client(call.client_id), &rules.server) else { return Vec::new() };
+    let reading = client.terms(server).reading;
+    let contact = spec.contact(call.contact_number);
+    match Dialed::parse(spec, reading) {
+        Ok(dialed) => dialed.reaches(contact.as_ref(), reading.numbering),
+        Err(_) => Vec::new(),
+    }
 }
 
 /// Asks the store about the numbers of these calls, if any rule depends on them.
@@ -58,7 +77,7 @@ pub async fn look_up(conn: &mut Conn, calls: &[Ready], rules: &Rules, now: Milli
             lists.listed.extend(listed.into_iter().map(|number| (client, number)));
         }
         if daily_limit(rules, client).is_some() {
-            let numbers: Vec<String> = calls.iter().filter_map(|call| destination(call)).collect();
+            let numbers: Vec<String> = calls.iter().flat_map(|call| &call.rings).cloned().collect();
             for numbers in numbers.chunks(10_000) {
                 let called = destinations::counts(conn, client, numbers, day).await?;
                 lists.called.extend(called.into_iter().map(|(number, calls)| ((client, number), calls)));
@@ -93,14 +112,13 @@ pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Chec
     if let Some(why) = variables::unfit(&call.spec.variables) {
         return refused(Outcome::Rejected, format!("the dial policy forbids it now: variables: {why}"));
     }
-    if let Some(limit) = client.limits.max_calls_per_destination_per_day
-        && let Some(number) = destination(&call)
-    {
-        let called = lists.called.get(&(client_id, number.clone())).copied().unwrap_or(0);
-        if called >= limit {
+    if let Some(limit) = client.limits.max_calls_per_destination_per_day {
+        let called = |number: &String| lists.called.get(&(client_id, number.clone())).copied().unwrap_or(0);
+        if call.rings.iter().any(|number| called(number) >= limit) {
             return Checked::Deferred(Deferral { call: call_ref(&call.call), until: lists.next_day });
         }
-        call.checks.destination = Some(Destination { number, day: lists.day, limit });
+        let destination = |number: &String| Destination { number: number.clone(), day: lists.day, limit };
+        call.checks.destinations = call.rings.iter().map(destination).collect();
     }
     call.generation = client.generation;
     Checked::Ready(Box::new(call))
@@ -108,11 +126,4 @@ pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Chec
 
 fn daily_limit(rules: &Rules, client: i64) -> Option<i32> {
     rules.client(client)?.limits.max_calls_per_destination_per_day
-}
-
-/// Returns the number that a daily limit counts: the contact number if the client gave one, otherwise the dialed
-/// number.
-fn destination(call: &Ready) -> Option<String> {
-    let dialed = || number::dialed(&call.spec.channel).0.and_then(number::digits);
-    call.call.contact_number.map(|contact| contact.to_string()).or_else(dialed)
 }

@@ -25,18 +25,15 @@ pub struct UnconfirmedClaim {
 }
 
 /// Returns true if no other call blocks this one: its client has no live or claimed channel id that begins with the
-/// call's own, and no claim of a call to the same number if the number may be called only so often a day.
+/// call's own, and no claim of a call to one of the same numbers if these may be called only so often a day.
 pub fn is_free(tracker: &Tracker, unconfirmed: &HashMap<CallId, UnconfirmedClaim>, ready: &Ready) -> bool {
-    let takes_id = || holders(tracker, unconfirmed, ready).contains(&ready.call.client_id).then_some(());
-    let takes_number = || {
-        let own = ready.checks.destination.as_ref()?;
-        let same = |other: &UnconfirmedClaim| {
-            other.claim.call.client_id == ready.call.client_id
-                && other.claim.checks.destination.as_ref().is_some_and(|other| other.number == own.number)
-        };
-        unconfirmed.values().any(same).then_some(())
+    let takes_id = || holders(tracker, unconfirmed, ready).contains(&ready.call.client_id);
+    let own = &ready.checks.destinations;
+    let takes_number = |other: &UnconfirmedClaim| {
+        other.claim.call.client_id == ready.call.client_id
+            && other.claim.checks.destinations.iter().any(|other| own.iter().any(|own| own.number == other.number))
     };
-    takes_id().is_none() && takes_number().is_none()
+    !takes_id() && (own.is_empty() || !unconfirmed.values().any(takes_number))
 }
 
 /// Returns true if only other clients have a live or claimed channel id that begins with the call's own. Its Originate then
@@ -85,7 +82,7 @@ pub fn claim(
     }
     let originate = wire::originate(&ready.call, &ready.spec, &channel_id)?;
     let mut checks = ready.checks.clone();
-    if let Some(destination) = &mut checks.destination {
+    for destination in &mut checks.destinations {
         // The call may have been read before midnight.
         destination.day = destination::day(at).0;
     }

@@ -301,7 +301,7 @@ impl Feeder {
         let mut parsed = Vec::with_capacity(calls.len());
         for call in calls {
             let id = CallId::from(call.id);
-            match check::read(call) {
+            match check::read(call, &self.rules) {
                 Ok(mut call) => {
                     call.trunk = self.trunk(&call.spec.channel);
                     parsed.push(call);

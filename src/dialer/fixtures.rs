@@ -60,9 +60,10 @@ pub fn ready(queue_id: i64, channel: &str) -> Ready {
         recording: None,
         time_zone: None,
         retry_rules: Vec::new(),
+        contact: None,
     };
     let trunk = number::dialed(channel).1.map(Arc::from);
-    Ready { call, spec, from: CallStatus::Queued, trunk, checks: Checks::default(), generation: 1 }
+    Ready { call, spec, from: CallStatus::Queued, trunk, rings: Vec::new(), checks: Checks::default(), generation: 1 }
 }
 
 /// Makes this number of such calls.

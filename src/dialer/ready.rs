@@ -18,6 +18,8 @@ pub struct Ready {
     pub from: CallStatus,
     /// The trunk that the A leg goes through.
     pub trunk: Option<Arc<str>>,
+    /// The canonical form of each number that will ring.
+    pub rings: Vec<String>,
     /// What the claim's commit checks again.
     pub checks: Checks,
     /// The generation of the client's policy that the call was checked against.
@@ -36,10 +38,4 @@ impl Ready {
 #[must_use]
 pub fn call_ref(call: &Call) -> CallRef {
     CallRef { id: call.id.into(), client_id: call.client_id, queue_id: call.queue_id }
-}
-
-/// Returns what the commit of the call's claim checks, without the daily limit.
-#[must_use]
-pub fn checks(call: &Call, spec: &OriginateSpec) -> Checks {
-    Checks { numbers: spec.reaches(call.contact_number), destination: None }
 }

@@ -5,7 +5,7 @@ use super::time::{DAY, Millis};
 /// A number on one day, and how often a client may call it on that day.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Destination {
-    /// The digits of the number.
+    /// The canonical form of the number.
     pub number: String,
     /// The day, in days since 1970-01-01 (UTC).
     pub day: i32,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::number;
+use super::number::{self, Written};
 use super::retry::RetryRule;
 
 /// What Asterisk runs when the A leg answers.
@@ -82,58 +82,19 @@ pub struct OriginateSpec {
     /// The retry rules of the call's own item, which override those of its queue.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retry_rules: Vec<RetryRule>,
+    /// The number of the person called as it was written, if an integer cannot hold its prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
 }
 
 impl OriginateSpec {
-    /// Returns true if the answered A leg is connected to a second leg, which `Dial` calls.
+    /// Returns the number of the person that the call is for, which is `integer` if it was not written in another way.
     #[must_use]
-    pub fn dials(&self) -> bool {
-        matches!(&self.target, Target::Application { name, .. } if name.eq_ignore_ascii_case("Dial"))
-    }
-
-    /// Returns the digits of every number that the call may reach: of `contact`, the number of the person that the call
-    /// is for, of the A leg, and of the second leg.
-    #[must_use]
-    pub fn reaches(&self, contact: Option<i64>) -> Vec<String> {
-        let contact = contact.map(|number| number.to_string());
-        contact.into_iter().chain(number::called(&self.channel)).chain(self.second_leg()).collect()
-    }
-
-    /// Returns the digits of the numbers that are called after the answer: those that `Dial` calls, or the extension,
-    /// which the dialplan most likely calls.
-    #[must_use]
-    pub fn second_leg(&self) -> Vec<String> {
-        match &self.target {
-            Target::Application { data, .. } if self.dials() => {
-                let channels = data.split(',').next().unwrap_or_default();
-                channels.split('&').filter_map(number::called).collect()
-            }
-            Target::Application { .. } => Vec::new(),
-            Target::Extension { exten, .. } => number::only_digits(exten).into_iter().collect(),
-        }
+    pub fn contact(&self, integer: Option<i64>) -> Option<Written> {
+        let written = self.contact.as_deref().and_then(|text| number::read_field(text).ok());
+        written.or_else(|| integer.map(Written::of_integer))
     }
 }
 
 /// How long the A leg may ring if the item does not say, in milliseconds. It is Asterisk's own default for Originate.
 pub const DEFAULT_TIMEOUT_MS: u32 = 30_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_call_reaches_the_numbers_of_both_legs_and_of_its_contact() {
-        let spec = |target: serde_json::Value| -> OriginateSpec {
-            let spec = serde_json::json!({ "channel": "PJSIP/+491@trunk", "target": target, "timeout_ms": 1 });
-            serde_json::from_value(spec).unwrap()
-        };
-        let dial = serde_json::json!({ "application": { "name": "dial", "data": "PJSIP/2@a&SIP/a/+3&PJSIP/4,30,t" } });
-        assert_eq!(spec(dial).reaches(Some(5)), ["5", "491", "2", "3", "4"]);
-        let wait = serde_json::json!({ "application": { "name": "Wait", "data": "PJSIP/2@a" } });
-        assert_eq!(spec(wait).reaches(None), ["491"]);
-        for (exten, called) in [("+49 6", ["491", "496"].as_slice()), ("s", &["491"])] {
-            let there = serde_json::json!({ "extension": { "context": "out", "exten": exten, "priority": "1" } });
-            assert_eq!(spec(there).reaches(None), called);
-        }
-    }
-}

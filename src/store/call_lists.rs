@@ -14,15 +14,15 @@ use crate::domain::status::{CallStatus, Outcome};
 
 /// Which calls of a queue are listed. A field that is None does not filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CallFilter {
+pub struct CallFilter<'a> {
     /// Only calls with this status.
     pub status: Option<CallStatus>,
     /// Only calls of this batch.
     pub batch_id: Option<i64>,
     /// Only calls whose last attempt ended with this outcome.
     pub outcome: Option<Outcome>,
-    /// Only calls to this contact number.
-    pub contact_number: Option<i64>,
+    /// Only calls to one of these contact numbers; empty for all calls.
+    pub contact_numbers: &'a [i64],
 }
 
 /// The calls after one position of their queue, up to and including another.
@@ -36,7 +36,7 @@ struct Range {
 pub async fn page(
     conn: &mut Conn,
     queue: &Queue,
-    filter: CallFilter,
+    filter: CallFilter<'_>,
     offset: i64,
     limit: i64,
 ) -> Result<(Vec<Call>, i64)> {
@@ -100,9 +100,11 @@ macro_rules! calls_in {
         if let Some(outcome) = filter.outcome {
             query = query.filter(calls::outcome.eq(outcome.code()));
         }
-        if let Some(number) = filter.contact_number {
-            query = query.filter(calls::contact_number.eq(number));
-        }
+        query = match filter.contact_numbers {
+            [] => query,
+            [number] => query.filter(calls::contact_number.eq(number)),
+            numbers => query.filter(calls::contact_number.eq_any(numbers)),
+        };
         query
     }};
 }
@@ -110,7 +112,7 @@ macro_rules! calls_in {
 async fn read(
     conn: &mut Conn,
     queue: &Queue,
-    filter: CallFilter,
+    filter: CallFilter<'_>,
     range: Option<Range>,
     offset: i64,
     limit: i64,
@@ -126,6 +128,6 @@ async fn read(
     })?)
 }
 
-async fn count(conn: &mut Conn, queue: &Queue, filter: CallFilter, range: Option<Range>) -> Result<i64> {
+async fn count(conn: &mut Conn, queue: &Queue, filter: CallFilter<'_>, range: Option<Range>) -> Result<i64> {
     Ok(with_conn!(conn, |c| calls_in!(queue, filter, range).count().get_result(c).await)?)
 }

@@ -9,6 +9,7 @@ use super::error::Result;
 use super::schema::{attempts, calls};
 use super::types::Id;
 use crate::domain::ids::CallId;
+use crate::domain::number::Reached;
 use crate::domain::originate::OriginateSpec;
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
@@ -28,6 +29,9 @@ pub struct NewCall {
     pub max_retries: i32,
     /// The contact number, as the client gave it.
     pub contact_number: Option<i64>,
+    /// The numbers that the call would reach, to look them up in do-not-call lists. They are not stored, because the
+    /// settings of the server decide when the call is dialed.
+    pub reaches: Vec<Reached>,
     /// The project, as the client gave it.
     pub project: Option<String>,
     /// The ActionID that the client gave the call.

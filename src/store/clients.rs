@@ -7,6 +7,7 @@ use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::schema::{clients, grants, servers};
 use crate::domain::extension::Pattern;
+use crate::domain::number::Numbering;
 use crate::domain::time::Millis;
 
 /// A client as it is stored. `limits` and `policy` are the domain's types as JSON.
@@ -215,4 +216,15 @@ pub async fn granted_servers(conn: &mut Conn, client_id: i64) -> Result<Vec<(sup
             .load(c)
             .await
     })?)
+}
+
+/// Reads what numbers mean on each server that a client may dial through, and where nothing is set.
+pub async fn numberings(conn: &mut Conn, client_id: i64) -> Result<Vec<Numbering>> {
+    let servers = granted_servers(conn, client_id).await?;
+    let mut numberings = vec![Numbering::default()];
+    for (server, _) in servers {
+        numberings.push(server.numbering()?);
+    }
+    numberings.dedup();
+    Ok(numberings)
 }

@@ -1,4 +1,4 @@
-//! Do-not-call lists of the platform and of clients. A number is stored as its digits (`domain::number`).
+//! Do-not-call lists of the platform and of clients. A number is stored in its canonical form (`domain::number`).
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ pub const DETAIL: &str = "on the do-not-call list";
 pub struct Entry {
     /// The client whose list it is; [`PLATFORM`] for the platform's list.
     pub client_id: i64,
-    /// The digits of the number.
+    /// The canonical form of the number.
     pub number: String,
     /// Why the number is on the list.
     pub reason: Option<String>,
@@ -47,9 +47,11 @@ pub async fn add(tx: &mut Tx, client_id: i64, numbers: &[(String, Option<String>
 
 /// Removes a number from a list. Returns false if it was not on it.
 pub async fn remove(tx: &mut Tx, client_id: i64, number: &str) -> Result<bool> {
-    let removed =
-        with_conn!(&mut **tx, |c| diesel::delete(do_not_call::table.find((client_id, number))).execute(c).await)?;
-    Ok(removed == 1)
+    // Earlier versions stored a number with its international prefix.
+    let stored = [number.to_owned(), format!("00{number}"), format!("011{number}")];
+    let entries =
+        do_not_call::table.filter(do_not_call::client_id.eq(client_id).and(do_not_call::number.eq_any(stored)));
+    Ok(with_conn!(&mut **tx, |c| diesel::delete(entries).execute(c).await)? > 0)
 }
 
 /// Reads a page of a list, by number, and how many numbers are on the list.
@@ -70,7 +72,7 @@ pub async fn list(conn: &mut Conn, client_id: i64, offset: i64, limit: i64) -> R
     Ok((page, count))
 }
 
-/// Returns those of the numbers that the client may not call, by its own list or by the platform's.
+/// Returns those of these forms of numbers that the client may not call, by its own list or by the platform's.
 pub async fn listed(conn: &mut Conn, client_id: i64, numbers: &[String]) -> Result<HashSet<String>> {
     let mut found = HashSet::new();
     // SQLite binds at most 32,766 values.

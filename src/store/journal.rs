@@ -37,9 +37,6 @@ row! {
         number: i32 = Integer,
         channel_id: String = Text,
         at: i64 = BigInt,
-        destination: Option<String> = Text,
-        day: Option<i32> = Integer,
-        day_limit: Option<i32> = Integer,
     }
 }
 
@@ -49,6 +46,17 @@ row! {
         id: Hex = Uuid,
         client_id: i64 = BigInt,
         number: String = Text,
+    }
+}
+
+row! {
+    /// How often a number that a claimed call would ring may be called on a day.
+    struct LimitRow {
+        id: Hex = Uuid,
+        client_id: i64 = BigInt,
+        number: String = Text,
+        day: i32 = Integer,
+        day_limit: i32 = Integer,
     }
 }
 
@@ -108,8 +116,6 @@ static CLAIM: LazyLock<String> = LazyLock::new(|| {
          AND (SELECT queues.status FROM queues WHERE queues.id = calls.queue_id) = {in_progress} \
          AND NOT EXISTS (SELECT 1 FROM settings WHERE settings.name = 'kill_switch' \
          AND settings.value LIKE '{{\"engaged\":true%') \
-         AND (u.day_limit IS NULL OR COALESCE((SELECT d.calls FROM destination_days AS d \
-         WHERE d.client_id = calls.client_id AND d.number = u.destination AND d.day = u.day), 0) < u.day_limit) \
          RETURNING calls.id AS id",
         dialing = CallStatus::Dialing.code(),
         waits = *WAITS,
@@ -119,6 +125,9 @@ static CLAIM: LazyLock<String> = LazyLock::new(|| {
 
 const LISTED: &str = "SELECT DISTINCT u.id AS id FROM {rows} AS u WHERE EXISTS (SELECT 1 FROM do_not_call AS d \
      WHERE d.client_id IN (0, u.client_id) AND d.number = u.number)";
+
+const USED_UP: &str = "SELECT DISTINCT u.id AS id FROM {rows} AS u WHERE (SELECT d.calls FROM destination_days AS d \
+     WHERE d.client_id = u.client_id AND d.number = u.number AND d.day = u.day) >= u.day_limit";
 
 static EXPIRE: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -180,7 +189,9 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
 
     destinations::count(&mut tx, &counted(&group.claims), 0).await?;
     let listed = listed(&mut tx, &group.claims).await?;
-    let claims = group.claims.iter().filter(|claim| !listed.contains(&claim.call.id));
+    let used_up = used_up(&mut tx, &group.claims).await?;
+    let may_begin = |claim: &&Claim| !listed.contains(&claim.call.id) && !used_up.contains(&claim.call.id);
+    let claims = group.claims.iter().filter(may_begin);
     let claims: Vec<ClaimRow> = claims.map(claim_row).collect();
     let claimed = ids(bulk::execute_returning(&mut tx, &CLAIM, ClaimRow::COLUMNS, &claims).await?);
     let granted = || group.claims.iter().filter(|claim| claimed.contains(&claim.call.id));
@@ -240,6 +251,23 @@ async fn listed(tx: &mut Tx, claims: &[Claim]) -> Result<HashSet<CallId>> {
     });
     let numbers: Vec<NumberRow> = numbers.collect();
     Ok(ids(bulk::execute_returning(tx, LISTED, NumberRow::COLUMNS, &numbers).await?))
+}
+
+/// Returns those of the claims that would call a number that was called today as often as it may be. The counts are
+/// locked already.
+async fn used_up(tx: &mut Tx, claims: &[Claim]) -> Result<HashSet<CallId>> {
+    let limits = claims.iter().flat_map(|claim| {
+        let CallRef { id, client_id, .. } = claim.call;
+        claim.checks.destinations.iter().map(move |Destination { number, day, limit }| LimitRow {
+            id: Hex(id.0),
+            client_id,
+            number: number.clone(),
+            day: *day,
+            day_limit: *limit,
+        })
+    });
+    let limits: Vec<LimitRow> = limits.collect();
+    Ok(ids(bulk::execute_returning(tx, USED_UP, LimitRow::COLUMNS, &limits).await?))
 }
 
 /// Puts calls back to the status that they had before their claim: their Originates were not sent, or Asterisk did not
@@ -355,20 +383,13 @@ fn event(kind: EventKind, call: CallRef, at: Millis, status: CallStatus) -> NewE
 
 /// Returns the numbers that these claims count for.
 fn counted<'a>(claims: impl IntoIterator<Item = &'a Claim>) -> Vec<(i64, &'a Destination)> {
-    claims.into_iter().filter_map(|claim| Some((claim.call.client_id, claim.checks.destination.as_ref()?))).collect()
+    let of_claim =
+        |claim: &'a Claim| claim.checks.destinations.iter().map(|destination| (claim.call.client_id, destination));
+    claims.into_iter().flat_map(of_claim).collect()
 }
 
 fn claim_row(claim: &Claim) -> ClaimRow {
-    let destination = claim.checks.destination.as_ref();
-    ClaimRow {
-        id: Hex(claim.call.id.0),
-        number: claim.number,
-        channel_id: claim.channel_id.clone(),
-        at: claim.at.0,
-        destination: destination.map(|destination| destination.number.clone()),
-        day: destination.map(|destination| destination.day),
-        day_limit: destination.map(|destination| destination.limit),
-    }
+    ClaimRow { id: Hex(claim.call.id.0), number: claim.number, channel_id: claim.channel_id.clone(), at: claim.at.0 }
 }
 
 fn attempt_row(claim: &Claim, lane: &LaneRef) -> AttemptRow {

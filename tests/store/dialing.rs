@@ -73,7 +73,7 @@ async fn an_engaged_kill_switch_grants_no_claim(store: Store) {
 async fn a_number_that_is_listed_grants_no_claim(store: Store) {
     let id = store.queue(1, 1).await;
     let lane = store.lane("a").await.unwrap();
-    let dialed = Checks { numbers: vec!["491".into(), "492".into()], destination: None };
+    let dialed = Checks { numbers: vec!["491".into(), "492".into()], ..Checks::default() };
     let claims = claims(&store, id, dialed).await;
     let mut number = 0;
     let other = store.another_client().await;
@@ -99,24 +99,32 @@ async fn a_number_is_called_only_so_often_a_day(store: Store) {
     let lane = store.lane("a").await.unwrap();
     let (day, _) = destination::day(NOW);
     let destination = Destination { number: "491".into(), day, limit: 1 };
-    let checks = Checks { destination: Some(destination.clone()), ..Checks::default() };
+    // Every leg counts: the second number of each call is called as well.
+    let other = Destination { number: "492".into(), ..destination.clone() };
+    let checks = Checks { destinations: vec![destination.clone(), other.clone()], ..Checks::default() };
     let claims = claims(&store, id, checks).await;
     assert_eq!(granted(&store, &lane, 1, &claims[..1]).await, 1);
     assert_eq!(granted(&store, &lane, 2, &claims[1..2]).await, 0, "the number was already called today");
+    let as_second = Checks {
+        destinations: vec![Destination { number: "493".into(), ..destination.clone() }, other],
+        ..Checks::default()
+    };
+    let as_second = Claim { checks: as_second, ..claims[1].clone() };
+    assert_eq!(granted(&store, &lane, 3, &[as_second]).await, 0, "its second leg was already called today");
     let called = async || {
         let mut conn = store.db.read().await.unwrap();
         destinations::counts(&mut conn, store.client, &["491".to_owned()], day).await.unwrap()["491"]
     };
     assert_eq!(called().await, 1);
     let withdrawn = Group { withdrawn: vec![withdrawal(claims[0].clone())], ..Group::default() };
-    commit(&store.db, &lane, 3, &withdrawn).await.unwrap();
+    commit(&store.db, &lane, 4, &withdrawn).await.unwrap();
     assert_eq!(called().await, 0, "a withdrawn claim was counted");
-    assert_eq!(granted(&store, &lane, 4, &claims[1..2]).await, 1);
+    assert_eq!(granted(&store, &lane, 5, &claims[1..2]).await, 1);
     let tomorrow = Destination { day: day + 1, ..destination };
-    let checks = Checks { destination: Some(tomorrow), ..Checks::default() };
-    assert_eq!(granted(&store, &lane, 5, &[Claim { checks, ..claims[2].clone() }]).await, 1);
+    let checks = Checks { destinations: vec![tomorrow], ..Checks::default() };
+    assert_eq!(granted(&store, &lane, 6, &[Claim { checks, ..claims[2].clone() }]).await, 1);
     let mut tx = store.tx().await;
-    assert_eq!(destinations::forget(&mut tx, day + 1).await.unwrap(), 1);
+    assert_eq!(destinations::forget(&mut tx, day + 1).await.unwrap(), 3);
 }
 
 async fn calls_of_another_day_wait_and_are_released_when_the_limit_changes(store: Store) {

@@ -22,7 +22,7 @@ on_both_engines!(
 );
 
 /// Returns the positions on a page and the count.
-async fn page(store: &Store, id: i64, filter: CallFilter, offset: i64, limit: i64) -> (Vec<i64>, i64) {
+async fn page(store: &Store, id: i64, filter: CallFilter<'_>, offset: i64, limit: i64) -> (Vec<i64>, i64) {
     let queue = queue_of(store, id).await;
     let mut conn = store.db.read().await.unwrap();
     let (calls, count) = call_lists::page(&mut conn, &queue, filter, offset, limit).await.unwrap();
@@ -85,8 +85,10 @@ async fn calls_are_found_by_status_outcome_and_number(store: Store) {
     let busy = CallFilter { outcome: Some(Outcome::Busy), ..CallFilter::default() };
     assert_eq!(page(&store, id, busy, 0, 1).await, (vec![1], 2));
     assert_eq!(page(&store, id, busy, 1, 1).await, (vec![2], 2));
-    let seven = CallFilter { contact_number: Some(7), ..CallFilter::default() };
+    let seven = CallFilter { contact_numbers: &[7], ..CallFilter::default() };
     assert_eq!(page(&store, id, seven, 0, 10).await, (vec![1, 4], 2));
+    let either = CallFilter { contact_numbers: &[7, 8], ..CallFilter::default() };
+    assert_eq!(page(&store, id, either, 0, 10).await, (vec![1, 2, 4], 3));
     let all_at_once = CallFilter { status: Some(CallStatus::Failed), batch_id: Some(1), ..seven };
     let all_at_once = CallFilter { outcome: Some(Outcome::Busy), ..all_at_once };
     assert_eq!(page(&store, id, all_at_once, 0, 10).await, (vec![1], 1));

@@ -21,6 +21,7 @@ mod governing;
 mod keys;
 mod lists;
 mod live_calls;
+mod numbers;
 mod plans;
 mod retries;
 mod rules;

@@ -9,7 +9,7 @@ use super::watch::{self, Events};
 use super::{convert, insert};
 use crate::api::auth::{Caller, CallerKind};
 use crate::api::validate::batch::content;
-use crate::api::validate::{Rules, quick};
+use crate::api::validate::{Rules, do_not_call as rules_of_lists, quick};
 use crate::api::{Error, Reason, fields};
 use crate::domain::end_request::EndRequest;
 use crate::domain::ids::CallId;
@@ -47,9 +47,8 @@ impl pb::call_service_server::CallService for Calls {
             }
             let rules = app.rules(&mut conn, client_id).await?;
             let new = quick::quick_call(&request, key, &rules)?;
-            let called = quick::called(&request, &new);
-            let numbers: Vec<String> = called.iter().map(|(_, number)| number.clone()).collect();
-            quick::refuse_listed(&called, &do_not_call::listed(&mut conn, client_id, &numbers).await?)?;
+            let numbers = rules_of_lists::called(std::slice::from_ref(&new.call));
+            quick::refuse_listed(&request, &new, &do_not_call::listed(&mut conn, client_id, &numbers).await?)?;
             drop(conn);
             let (call, queue_id, replayed) = store(&app, &rules, &new).await?;
             Ok((pb::CreateQuickCallResponse { call_id: call.to_string(), queue_id }, replayed))

@@ -83,7 +83,7 @@ impl pb::client_service_server::ClientService for Clients {
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
             fields::check(&request)?;
-            let number = rules::digits(&request.number);
+            let number = rules::canonical(&request.number);
             let mut tx = app.db.begin().await?;
             if !do_not_call::remove(&mut tx, client_id, &number).await? {
                 tx.rollback().await?;

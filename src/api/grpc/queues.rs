@@ -9,6 +9,7 @@ use super::unary::run_to_completion;
 use super::{convert, explain, insert, stream_items};
 use crate::api::auth::Caller;
 use crate::api::rest::ParseWarnings;
+use crate::api::validate::filters::CallQuery;
 use crate::api::validate::{Rules, batch, filters, rules};
 use crate::api::{At, Error, fields};
 use crate::domain::status::QueueStatus;
@@ -16,7 +17,7 @@ use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::batches::{self, BatchResult, NewBatch};
 use crate::store::queues::{self, QueueUpdate};
-use crate::store::{Conn, call_lists, events, queue_rules, retries};
+use crate::store::{Conn, call_lists, clients, events, queue_rules, retries};
 
 /// The largest number of batch ids in a `Queue`.
 const BATCHES: usize = 1000;
@@ -86,10 +87,16 @@ impl pb::queue_service_server::QueueService for Queues {
         let client_id = Caller::of(&request)?.client_id()?;
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
-            let (queue_id, filter, page) = filters::calls(&request)?;
             let mut conn = app.db.read().await?;
+            let numberings = match request.contact_number_national {
+                Some(true) => clients::numberings(&mut conn, client_id).await?,
+                _ => Vec::new(),
+            };
+            let query = CallQuery::new(&request, &numberings)?;
+            let (queue_id, page) = (query.queue_id, query.page);
             let queue = queues::get(&mut conn, client_id, queue_id).await?.ok_or_else(|| no_queue(queue_id))?;
-            let (found, count) = call_lists::page(&mut conn, &queue, filter, page.offset(), page.limit()).await?;
+            let (found, count) =
+                call_lists::page(&mut conn, &queue, query.filter(), page.offset(), page.limit()).await?;
             let results = found.into_iter().map(convert::call).collect::<Result<_, _>>()?;
             Ok(pb::ListQueueCallsResponse { results, count, page: page.number, page_size: page.size })
         })

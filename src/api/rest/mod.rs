@@ -6,6 +6,7 @@ mod events;
 pub(crate) mod json_form;
 mod mask;
 mod nulls;
+mod number_texts;
 mod params;
 mod read;
 mod request;

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::api::rest::did_you_mean::did_you_mean;
 use crate::api::rest::json_form::{enum_names, json_field};
+use crate::api::rest::number_texts;
 use crate::api::{At, Error, FieldViolation, Violations};
 
 /// The field of a request that lists the fields to change.
@@ -59,6 +60,12 @@ impl Params {
         };
         if self.0.iter().any(|(known, _)| known == field.json_name()) {
             return violations.invalid(&at, "is given more than once");
+        }
+        if let Some(searched) = number_texts::searched(&field, text) {
+            return match searched {
+                Ok(fields) => self.0.extend(fields),
+                Err(error) => violations.invalid(&at, error),
+            };
         }
         match value(&field, text) {
             Ok(value) => self.0.push((field.json_name().to_owned(), value)),

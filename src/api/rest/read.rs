@@ -9,7 +9,7 @@ use serde_path_to_error::Track;
 use crate::api::rest::nulls::Nulls;
 use crate::api::rest::params::Params;
 use crate::api::rest::times::ParseWarnings;
-use crate::api::rest::{mask, times, trailing_commas, type_errors};
+use crate::api::rest::{mask, number_texts, times, trailing_commas, type_errors};
 use crate::api::{Error, FieldViolation};
 use crate::pb;
 
@@ -25,6 +25,8 @@ pub fn message<Req: DeserializeOwned>(
     body: &[u8],
 ) -> Result<(Req, ParseWarnings), Error> {
     let body = if body.is_empty() { b"{}" } else { body };
+    let renamed = number_texts::renamed(input, body);
+    let body = renamed.as_deref().map_or(body, str::as_bytes);
     let without_null = mask::without_null(input, &params, body);
     let body = without_null.as_deref().unwrap_or(body);
     let masked = mask::of(input, body)?.map_or_else(|| params.clone(), |fields| params.clone().with_mask(fields));

@@ -4,7 +4,7 @@ use jsonc_parser::tokens::Token;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 /// Allows trailing commas and nothing else that strict JSON forbids.
-const TRAILING_COMMAS_ONLY: ParseOptions = ParseOptions {
+pub const TRAILING_COMMAS_ONLY: ParseOptions = ParseOptions {
     allow_trailing_commas: true,
     allow_comments: false,
     allow_loose_object_property_names: false,

@@ -3,6 +3,7 @@
 use prost::Message;
 use sha2::{Digest, Sha256};
 
+use super::contact::contact;
 use super::originate::{ItemContext, RecordingFields, given, recording, spec};
 use super::rules::{retry_rules, time_zone};
 use super::text::{fits, fits_variable};
@@ -92,8 +93,11 @@ pub fn item(
     let action = item.action.as_ref()?;
     let caller_id = caller_id(item, action, did, rules, at, violations);
     let time_zone = item.time_zone.clone();
-    let context = ItemContext { at: *at, channel: None, data: None, caller_id, recording, time_zone, retry_rules };
-    let spec = spec(action, context, rules, server, violations)?;
+    let contact = contact(item, server, at, violations);
+    let contact_number = contact.number;
+    let context =
+        ItemContext { at: *at, channel: None, data: None, caller_id, recording, time_zone, retry_rules, contact };
+    let (spec, reaches) = spec(action, context, rules, server, violations)?;
     let expired = deadline.is_some_and(|deadline| deadline <= now);
     Some(NewCall {
         id,
@@ -101,7 +105,8 @@ pub fn item(
         status: if expired { CallStatus::Expired } else { CallStatus::Queued },
         spec,
         max_retries: item.retry,
-        contact_number: item.contact_number,
+        contact_number,
+        reaches,
         project: item.project.clone(),
         action_id: action.action_id.clone(),
         did: did.cloned(),

@@ -3,21 +3,21 @@
 use std::collections::HashSet;
 
 use crate::api::Error;
-use crate::domain::number;
+use crate::domain::number::{self, Numbering, Reached};
 use crate::domain::status::CallStatus;
 use crate::pb::DoNotCallNumber;
 use crate::store::calls::NewCall;
 
-/// Reduces numbers that are put on a list, and have been checked, to their digits; each keeps its reason.
+/// Returns the canonical form of numbers that are put on a list, and have been checked; each keeps its reason.
 #[must_use]
 pub fn numbers(asked: Vec<DoNotCallNumber>) -> Vec<(String, Option<String>)> {
-    asked.into_iter().map(|one| (digits(&one.number), one.reason)).collect()
+    asked.into_iter().map(|one| (canonical(&one.number), one.reason)).collect()
 }
 
-/// Reduces a number that has been checked to its digits.
+/// Returns the canonical form of a number that has been checked.
 #[must_use]
-pub fn digits(number: &str) -> String {
-    number::digits(number).unwrap_or_default()
+pub fn canonical(number: &str) -> String {
+    number::read_field(number).map(|number| Numbering::listed(&number)).unwrap_or_default()
 }
 
 /// Answers a request to take a number off a list that it is not on.
@@ -26,13 +26,22 @@ pub fn not_listed(number: &str) -> Error {
     Error::NotFound(format!("number {number} on the do-not-call list"))
 }
 
-/// Returns the numbers that calls would reach, as digits: those to look up in the lists.
+/// Returns every form of the numbers that calls would reach: those to look up in the lists.
 #[must_use]
 pub fn called(calls: &[NewCall]) -> Vec<String> {
-    let mut numbers: Vec<String> = calls.iter().flat_map(|call| call.spec.reaches(call.contact_number)).collect();
+    let mut numbers: Vec<String> =
+        calls.iter().flat_map(|call| &call.reaches).flat_map(|number| &number.forms).cloned().collect();
     numbers.sort_unstable();
     numbers.dedup();
     numbers
+}
+
+/// Returns those of these numbers that are listed, each in its listed form and with the field that names it.
+pub fn among<'a>(numbers: &'a [Reached], listed: &'a HashSet<String>) -> impl Iterator<Item = (&'static str, &'a str)> {
+    numbers.iter().filter_map(|number| {
+        let form = number.forms.iter().find(|form| listed.contains(*form))?;
+        Some((number.field, form.as_str()))
+    })
 }
 
 /// Cancels those of the calls that would reach a listed number, and returns a warning for each; `place` returns where
@@ -40,8 +49,7 @@ pub fn called(calls: &[NewCall]) -> Vec<String> {
 pub fn cancel_listed(calls: &mut [NewCall], listed: &HashSet<String>, place: impl Fn(usize) -> String) -> Vec<String> {
     let mut warnings = Vec::new();
     for (index, call) in calls.iter_mut().enumerate().filter(|(_, call)| call.status == CallStatus::Queued) {
-        if let Some(number) = call.spec.reaches(call.contact_number).into_iter().find(|number| listed.contains(number))
-        {
+        if let Some((_, number)) = among(&call.reaches, listed).next() {
             call.status = CallStatus::Canceled;
             warnings.push(format!("{}: {number} is on the do-not-call list, the call is canceled", place(index)));
         }

@@ -1,7 +1,9 @@
 //! Checks the filters of list requests.
 
+use super::contact;
 use super::paging::Page;
 use crate::api::{At, Error, Violations, fields};
+use crate::domain::number::Numbering;
 use crate::domain::status::{CallStatus, Outcome, QueueKind, UnknownCode};
 use crate::pb::{ListQueueCallsRequest, ListQueuesRequest};
 use crate::store::call_lists::CallFilter;
@@ -19,17 +21,50 @@ pub fn queues(request: &ListQueuesRequest) -> Result<(QueueFilter, Page), Error>
     Ok((QueueFilter { kind, status }, Page::new(request.page, request.page_size)))
 }
 
-/// Returns the queue whose calls are listed, which calls, and which page of them.
-///
-/// # Errors
-/// Returns every broken rule.
-pub fn calls(request: &ListQueueCallsRequest) -> Result<(i64, CallFilter, Page), Error> {
-    let mut violations = fields::violations(request);
-    let status: Option<CallStatus> = known(request.status, "status", &mut violations);
-    let outcome: Option<Outcome> = known(request.outcome, "outcome", &mut violations);
-    violations.finish()?;
-    let filter = CallFilter { status, batch_id: request.batch_id, outcome, contact_number: request.contact_number };
-    Ok((request.master_queue_id.unwrap_or_default(), filter, Page::new(request.page, request.page_size)))
+/// A request for the calls of a queue.
+pub struct CallQuery {
+    /// The queue whose calls are listed.
+    pub queue_id: i64,
+    /// The page of the calls.
+    pub page: Page,
+    status: Option<CallStatus>,
+    batch_id: Option<i64>,
+    outcome: Option<Outcome>,
+    contact_numbers: Vec<i64>,
+}
+
+impl CallQuery {
+    /// Checks which calls are listed, and which page of them. `numberings` are those of the servers through which the
+    /// client may dial.
+    ///
+    /// # Errors
+    /// Returns every broken rule.
+    pub fn new(request: &ListQueueCallsRequest, numberings: &[Numbering]) -> Result<Self, Error> {
+        let mut violations = fields::violations(request);
+        let status: Option<CallStatus> = known(request.status, "status", &mut violations);
+        let outcome: Option<Outcome> = known(request.outcome, "outcome", &mut violations);
+        let is_national = request.contact_number_national.unwrap_or(false);
+        let contact_numbers = match request.contact_number {
+            Some(number) if is_national => contact::stored(number, numberings),
+            number => number.into_iter().collect(),
+        };
+        violations.finish()?;
+        Ok(Self {
+            queue_id: request.master_queue_id.unwrap_or_default(),
+            page: Page::new(request.page, request.page_size),
+            status,
+            batch_id: request.batch_id,
+            outcome,
+            contact_numbers,
+        })
+    }
+
+    /// Returns which calls are listed.
+    #[must_use]
+    pub fn filter(&self) -> CallFilter<'_> {
+        let Self { status, batch_id, outcome, ref contact_numbers, .. } = *self;
+        CallFilter { status, batch_id, outcome, contact_numbers }
+    }
 }
 
 /// Reads a code of the API, which is the store's code as well.
@@ -52,7 +87,7 @@ mod tests {
     #[test]
     fn a_list_of_calls_tells_all_that_is_wrong_with_what_it_was_asked() {
         let request = ListQueueCallsRequest { page: Some(0), status: Some(99), ..ListQueueCallsRequest::default() };
-        let Err(Error::InvalidArgument(broken)) = calls(&request) else { panic!("it is refused") };
+        let Err(Error::InvalidArgument(broken)) = CallQuery::new(&request, &[]) else { panic!("it is refused") };
         let fields: Vec<&str> = broken.iter().map(|broken| broken.field.as_str()).collect();
         assert_eq!(fields, ["page", "master_queue_id", "status"]);
     }

@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod batch;
+pub mod contact;
 mod dial_policy;
 pub mod do_not_call;
 pub mod filters;

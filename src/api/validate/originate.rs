@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::contact::Contact;
 use super::text::{fits, fits_variable};
 use super::{Rules, ServerRules};
 use crate::ami::{InvalidValue, Variable};
 use crate::api::{At, Violations};
 use crate::domain::dial::fault::Fault;
 use crate::domain::ids::CallId;
+use crate::domain::number::Reached;
 use crate::domain::originate::{DEFAULT_TIMEOUT_MS, OriginateSpec, Recording, Target};
 use crate::domain::recording;
 use crate::domain::retry::RetryRule;
@@ -38,17 +40,19 @@ pub struct ItemContext<'a> {
     pub time_zone: Option<String>,
     /// The item's own retry rules.
     pub retry_rules: Vec<RetryRule>,
+    /// The number of the person called.
+    pub contact: Contact,
 }
 
-/// Checks an action whose fields have been checked each by itself, and makes the spec of its call. None if something is
-/// wrong, which is noted.
+/// Checks an action whose fields have been checked each by itself, and makes the spec of its call, with the numbers that
+/// the call would reach. None if something is wrong, which is noted.
 pub fn spec(
     action: &OriginateAction,
     context: ItemContext<'_>,
     rules: &Rules,
     server: Option<&ServerRules>,
     violations: &mut Violations,
-) -> Option<OriginateSpec> {
+) -> Option<(OriginateSpec, Vec<Reached>)> {
     let root = context.at;
     let at = root.then("action");
     let at_id = at.then("ActionID");
@@ -78,10 +82,18 @@ pub fn spec(
         recording: context.recording,
         time_zone: context.time_zone,
         retry_rules: context.retry_rules,
+        contact: context.contact.written,
     };
     let unknown = ServerRules::default();
     let terms = server.unwrap_or(&unknown).terms(&rules.client.account_code);
-    for denied in rules.policy.admit(&spec, terms).err().into_iter().flatten() {
+    let (reaches, denied) = match rules.policy.admit(&spec, terms) {
+        Ok(dialed) => {
+            let contact = spec.contact(context.contact.number);
+            (dialed.reaches(contact.as_ref(), terms.reading.numbering), Vec::new())
+        }
+        Err(denied) => (Vec::new(), denied),
+    };
+    for denied in denied {
         if denied.field == "recording_path" && (server.is_none() || violations.has(&root.then("mix_monitor_command"))) {
             // It is the path of the command, or cannot be judged without its server; both are noted elsewhere.
             continue;
@@ -100,7 +112,7 @@ pub fn spec(
             Fault::Denied(why) => violations.denied(&field, why),
         }
     }
-    Some(spec)
+    Some((spec, reaches))
 }
 
 /// Returns a text of the action, else the one derived in its place, and the field that a violation of it names.

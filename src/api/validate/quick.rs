@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::Rules;
 use super::batch::{content, server};
+use super::contact::Contact;
+use super::do_not_call;
 use super::originate::{Derived, ItemContext, RecordingFields, given, recording, spec};
 use super::text::{fits, fits_variable};
+use super::{Rules, ServerRules};
 use crate::api::{At, Error, Violations, fields};
 use crate::domain::ids::CallId;
-use crate::domain::number;
+use crate::domain::number::read_field;
 use crate::domain::status::CallStatus;
 use crate::pb::{CreateQuickCallRequest, OriginateAction};
 use crate::store::batches::NewQuickCall;
@@ -41,32 +43,29 @@ pub fn quick_call(
     Ok(NewQuickCall { client_id: rules.client.id, call, idempotency })
 }
 
-/// Returns the numbers that a quick call would reach, as digits, each with the path of the field that names it.
-#[must_use]
-pub fn called(request: &CreateQuickCallRequest, new: &NewQuickCall) -> Vec<(&'static str, String)> {
-    let action = request.action.as_ref();
-    let first = match action.and_then(|action| given(action.channel.as_deref())) {
-        Some(channel) => ("action.Channel", number::called(channel)),
-        None => ("number1", request.number1.as_deref().and_then(number::digits)),
-    };
-    let (spec, has_data) = (&new.call.spec, action.is_some_and(|action| given(action.data.as_deref()).is_some()));
-    let second = match (spec.dials(), has_data) {
-        // With `Data`, the second number is not called.
-        (true, true) => ("action.Data", spec.second_leg()),
-        (true, false) => ("number2", request.number2.as_deref().and_then(number::digits).into_iter().collect()),
-        (false, _) => ("action.Exten", spec.second_leg()),
-    };
-    let first = first.1.map(|number| (first.0, number));
-    first.into_iter().chain(second.1.into_iter().map(|number| (second.0, number))).collect()
-}
-
 /// Refuses a quick call that would reach a listed number.
 ///
 /// # Errors
 /// Returns [`Error::PermissionDenied`] with each field that names a listed number.
-pub fn refuse_listed(called: &[(&'static str, String)], listed: &HashSet<String>) -> Result<(), Error> {
+pub fn refuse_listed(
+    request: &CreateQuickCallRequest,
+    new: &NewQuickCall,
+    listed: &HashSet<String>,
+) -> Result<(), Error> {
+    let action = request.action.as_ref();
+    let has = |text: Option<&String>| given(text.map(String::as_str)).is_some();
+    let has_channel = has(action.and_then(|action| action.channel.as_ref()));
+    let has_data = has(action.and_then(|action| action.data.as_ref()));
     let mut violations = Violations::default();
-    for (field, number) in called.iter().filter(|(_, number)| listed.contains(number)) {
+    for (field, number) in do_not_call::among(&new.call.reaches, listed) {
+        let field = match field {
+            "Channel" if !has_channel => "number1",
+            "Channel" => "action.Channel",
+            // With `Data`, the second number is not called.
+            "Data" if !has_data => "number2",
+            "Data" => "action.Data",
+            _ => "action.Exten",
+        };
         violations.denied(&At::field(field), format_args!("{number} is on the do-not-call list"));
     }
     violations.finish()
@@ -90,19 +89,27 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
     let recording = recorded.then(|| recording(RecordingFields::default(), id, server, &root, violations)).flatten();
     // A number or a server that is missing is noted; with a substitute for it, the rest is checked too.
     let template = server.map_or("PJSIP/{number}", |server| server.dial_template.as_str());
-    let dialed = |number: &Option<String>| template.replace("{number}", number.as_deref().unwrap_or_default());
+    let mut dialed = |field, number: &Option<String>| {
+        let number = self::number(number.as_deref(), server, &root.then(field), violations);
+        Derived { field, text: template.replace("{number}", &number) }
+    };
+    let channel = dialed("number1", &request.number1);
     let second = dials || given(request.number2.as_deref()).is_some();
+    let data = second.then(|| {
+        let Derived { field, text } = dialed("number2", &request.number2);
+        Derived { field, text: format!("{text},{SECOND_LEG_SECONDS}") }
+    });
     let context = ItemContext {
         at: root,
-        channel: Some(Derived { field: "number1", text: dialed(&request.number1) }),
-        data: second
-            .then(|| Derived { field: "number2", text: format!("{},{SECOND_LEG_SECONDS}", dialed(&request.number2)) }),
+        channel: Some(channel),
+        data,
         caller_id: Some(caller_id(request, action, violations)),
         recording,
         time_zone: None,
         retry_rules: Vec::new(),
+        contact: Contact::default(),
     };
-    let spec = spec(action, context, rules, server, violations)?;
+    let (spec, reaches) = spec(action, context, rules, server, violations)?;
     Some(NewCall {
         id,
         server_code: request.asterisk_server_code.clone(),
@@ -110,11 +117,36 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
         spec,
         max_retries: 0,
         contact_number: None,
+        reaches,
         project: None,
         action_id: action.action_id.clone(),
         did: request.did.clone(),
         deadline: None,
     })
+}
+
+/// Returns a number of a quick call as it goes into a dial string: without separators, or as it is if it is the name of an
+/// endpoint or an extension that the client may dial. What is neither is noted.
+fn number(text: Option<&str>, server: Option<&ServerRules>, at: &At<'_>, violations: &mut Violations) -> String {
+    let Some(text) = given(text) else { return String::new() };
+    let read = read_field(text).and_then(|number| match server {
+        Some(server) => server.numbering.check(&number).map(|()| number),
+        None => Ok(number),
+    });
+    match read {
+        Ok(number) => return number.to_string(),
+        Err(error) if !server.is_none_or(|server| may_be_other(text, server)) => violations.invalid_if_new(at, error),
+        Err(_) => {}
+    }
+    text.to_owned()
+}
+
+/// Returns true if a text that is no number may be an extension that the client may dial, or the name of an endpoint. Only
+/// a template such as `PJSIP/{number}` dials endpoints.
+fn may_be_other(text: &str, server: &ServerRules) -> bool {
+    let dials_endpoints = server.dial_template.split_once('/').is_some_and(|(_, resource)| resource == "{number}");
+    (dials_endpoints && text.starts_with(|first: char| first.is_ascii_alphabetic()))
+        || server.extensions.iter().any(|pattern| pattern.matches(text))
 }
 
 /// Returns the action's caller id, else `"Name" <did>`, as Asterisk parses it (`ast_callerid_parse`).

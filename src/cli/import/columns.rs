@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use csv::StringRecord;
 
 use crate::cli::fault::Fault;
+use crate::domain::number::read_field;
 use crate::pb::{OriginateAction, QueueItem, Timestamp};
 
 /// The part of `import --help` about columns.
@@ -96,7 +97,11 @@ const FIELDS: [Field; 22] = [
         name: "contact_number",
         path: "contact_number",
         put: |item, text| {
-            item.contact_number = Some(number(text)?);
+            let written = read_field(text).map_err(|error| format!("`{text}` {error}"))?;
+            match number(text) {
+                Ok(integer) if !text.starts_with(['0', '+']) => item.contact_number = Some(integer),
+                _ => item.contact_number_text = Some(written.to_string()),
+            }
             Ok(())
         },
     },

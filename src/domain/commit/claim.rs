@@ -30,8 +30,8 @@ pub struct Claim {
 /// What the commit looks up again when a call is claimed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checks {
-    /// The digits of every number that the call reaches. The claim is refused if one of them is on a do-not-call list.
+    /// Every form of every number that the call reaches. The claim is refused if one of them is on a do-not-call list.
     pub numbers: Vec<String>,
-    /// How often the number may be called on this day, if the client has such a limit.
-    pub destination: Option<Destination>,
+    /// How often each number that will ring may be called on this day; empty if the client has no such limit.
+    pub destinations: Vec<Destination>,
 }

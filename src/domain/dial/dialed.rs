@@ -5,7 +5,7 @@ use super::called::{Called, Reading};
 use super::dial_string::DialString;
 use super::fault::Fault;
 use super::names::{MAX_CONTEXT_BYTES, name};
-use crate::domain::number::Written;
+use crate::domain::number::{self, Numbering, Reached, Written};
 use crate::domain::originate::{OriginateSpec, Target};
 
 /// The longest text of a channel or of an application's arguments in bytes. Asterisk cuts a longer one
@@ -144,5 +144,46 @@ impl Dialed {
         let second = self.second_legs().iter().filter_map(|leg| leg.called.as_ref()).map(|called| ("Data", called));
         let all = first.chain(second).chain(exten.map(|called| ("Exten", called)));
         all.filter_map(|(field, called)| Some((field, called.number()?)))
+    }
+
+    /// Returns every number that the call may reach on a server: that of the person whom it is for, and those that are
+    /// called.
+    #[must_use]
+    pub fn reaches(&self, contact: Option<&Written>, numbering: &Numbering) -> Vec<Reached> {
+        number::reached(contact, self.numbers(), numbering)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_reaches_the_numbers_of_all_legs_and_of_its_contact() {
+        let numbering = Numbering::default();
+        let reached = |target: serde_json::Value, contact: Option<&str>| -> Vec<(&'static str, String)> {
+            let spec = serde_json::json!({
+                "channel": "PJSIP/+491@trunk", "target": target, "timeout_ms": 1, "contact": contact,
+            });
+            let spec: OriginateSpec = serde_json::from_value(spec).unwrap();
+            let dialed = Dialed::parse(&spec, Reading { numbering: &numbering, extensions: &[] }).unwrap();
+            let reached = dialed.reaches(spec.contact(Some(5)).as_ref(), &numbering);
+            reached.into_iter().map(|reached| (reached.field, reached.canonical().to_owned())).collect()
+        };
+        let told = |expected: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
+            expected.iter().map(|(field, number)| (*field, (*number).to_owned())).collect()
+        };
+        let dial =
+            serde_json::json!({ "application": { "name": "dial", "data": "PJSIP/2@a&PJSIP/+3@a&PJSIP/4,30,t" } });
+        let all = [("contact_number", "5"), ("Channel", "491"), ("Data", "2"), ("Data", "3"), ("Data", "4")];
+        assert_eq!(reached(dial, None), told(&all));
+        let wait = serde_json::json!({ "application": { "name": "Wait", "data": "2" } });
+        assert_eq!(reached(wait, Some("+49 6")), told(&[("contact_number", "496"), ("Channel", "491")]));
+        for (exten, called) in [("+49 6", Some("496")), ("s", None)] {
+            let there = serde_json::json!({ "extension": { "context": "out", "exten": exten, "priority": "1" } });
+            let first = [("contact_number", "5"), ("Channel", "491")].into_iter();
+            let expected: Vec<_> = first.chain(called.map(|number| ("Exten", number))).collect();
+            assert_eq!(reached(there, None), told(&expected));
+        }
     }
 }

@@ -1,23 +1,15 @@
 //! Reads telephone numbers, which are compared by their digits alone.
 
 /// The characters besides digits that a number may be written with.
-pub const SEPARATORS: [char; 6] = ['+', ' ', '-', '.', '(', ')'];
-
-/// Returns the digits that a text begins with, without [`SEPARATORS`], up to the first other character. Returns None if
-/// there is no digit before it.
-#[must_use]
-pub fn digits(number: &str) -> Option<String> {
-    let written = |character: &char| character.is_ascii_digit() || SEPARATORS.contains(character);
-    let digits: String = number.chars().take_while(written).filter(char::is_ascii_digit).collect();
-    (!digits.is_empty()).then_some(digits)
-}
+const SEPARATORS: [char; 6] = ['+', ' ', '-', '.', '(', ')'];
 
 /// Returns the digits of a text that has only digits and [`SEPARATORS`]. Returns None if it has other characters or no
 /// digit.
 #[must_use]
 pub fn only_digits(number: &str) -> Option<String> {
     let plain = number.chars().all(|character| character.is_ascii_digit() || SEPARATORS.contains(&character));
-    digits(number).filter(|_| plain)
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    (plain && !digits.is_empty()).then_some(digits)
 }
 
 /// Returns the number and the trunk of a dial string. `PJSIP/123@trunk` and `SIP/trunk/123` have both, `PJSIP/endpoint`
@@ -38,39 +30,14 @@ pub fn dialed(channel: &str) -> (Option<&str>, Option<&str>) {
     }
 }
 
-/// Returns the digits of the number that a dial string calls. The number may also be the name of an endpoint, as in
-/// `PJSIP/49123`.
-#[must_use]
-pub fn called(channel: &str) -> Option<String> {
-    match dialed(channel) {
-        (Some(number), _) => digits(number),
-        (None, endpoint) => only_digits(endpoint?),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_that_is_named_by_a_number_calls_that_number() {
-        assert_eq!(called("PJSIP/+49123").as_deref(), Some("49123"));
-        assert_eq!(called("PJSIP/49123@trunk").as_deref(), Some("49123"));
-        assert_eq!((called("PJSIP/agent7"), called("nonsense")), (None, None));
-    }
-
-    #[test]
-    fn a_number_has_the_same_digits_however_it_is_written() {
-        for text in ["+49 151 2345", "49-151-2345", "(49) 151.2345", "491512345"] {
-            assert_eq!(digits(text).as_deref(), Some("491512345"), "{text}");
-        }
-        assert_eq!((digits("sip:1"), digits("+"), digits("")), (None, None, None));
-    }
-
-    #[test]
-    fn text_after_a_number_does_not_hide_its_digits() {
-        assert_eq!(digits("+49 151;phone-context=x").as_deref(), Some("49151"));
+    fn only_a_number_has_only_digits() {
         assert_eq!((only_digits("+49 151;x"), only_digits("+49 151").as_deref()), (None, Some("49151")));
+        assert_eq!((only_digits("+"), only_digits("")), (None, None));
     }
 
     #[test]

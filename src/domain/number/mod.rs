@@ -7,11 +7,13 @@
 mod dialed;
 mod error;
 mod numbering;
+mod reached;
 mod written;
 
-pub use dialed::{SEPARATORS, called, dialed, digits, only_digits};
+pub use dialed::{dialed, only_digits};
 pub use error::NumberError;
 pub use numbering::{DialFormat, Form, Numbering};
+pub use reached::{CONTACT, Reached, reached};
 pub use written::{Written, read, read_field};
 
 #[cfg(test)]

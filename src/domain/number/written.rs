@@ -15,6 +15,12 @@ pub struct Written {
 }
 
 impl Written {
+    /// Makes a number of an integer, which has no prefix.
+    #[must_use]
+    pub fn of_integer(number: i64) -> Self {
+        Self { code: String::new(), plus: false, digits: number.unsigned_abs().to_string() }
+    }
+
     /// Returns true if the number, without a service code, begins with `+`.
     #[must_use]
     pub fn has_plus(&self) -> bool {

@@ -19,6 +19,7 @@ fn spec(channel: &str, name: &str, data: &str) -> OriginateSpec {
         recording: None,
         time_zone: None,
         retry_rules: Vec::new(),
+        contact: None,
     }
 }
 

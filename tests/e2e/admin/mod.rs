@@ -6,6 +6,7 @@ mod do_not_call;
 mod keys;
 mod limits;
 mod nodes;
+mod numbers;
 mod policy;
 mod servers;
 

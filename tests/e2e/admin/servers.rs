@@ -101,7 +101,7 @@ async fn the_extensions_of_a_grant_are_patterns_of_a_fixed_length() {
     assert_eq!(set["extensions"], json!(["*98", "_*9XX"]));
     let listed = setup.admin.get(&format!("{}/grants", setup.client_path())).await.data();
     assert_eq!(listed["results"][0]["extensions"], json!(["*98", "_*9XX"]));
-    for (pattern, why) in [("_*67.", "must have letters"), ("_*67XXXXXXX", "must match extensions of 1 to 8")] {
+    for (pattern, why) in [("_*67.", "must have letters, digits"), ("_*67XXXXXXX", "must match extensions of 1 to 8")] {
         let answer = setup.admin.put(&path, json!({ "extensions": ["*98", pattern] })).await;
         answer.error(400, "INVALID_ARGUMENT");
         assert_eq!(answer.body["errors"][0]["field"], "extensions[1]", "{}", answer.body);

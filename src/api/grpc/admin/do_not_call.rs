@@ -37,7 +37,7 @@ pub async fn remove(
     request: pb::RemovePlatformDoNotCallRequest,
 ) -> Result<pb::RemovePlatformDoNotCallResponse, Error> {
     let mut tx = change.begin().await?;
-    let number = rules::digits(&request.number);
+    let number = rules::canonical(&request.number);
     if !do_not_call::remove(&mut tx, PLATFORM, &number).await? {
         tx.rollback().await?;
         return Err(rules::not_listed(&number));
