@@ -98,12 +98,12 @@ fn in_message(message: &MessageDescriptor, object: &Object<'_>, edits: &mut Vec<
         let Some(field) = json_field(message, &name.value) else { continue };
         match (&property.value, value_kind(&field)) {
             (Value::StringLit(text), _) if text_field(message, &field, &text.value).is_some() => {
-                edits.push((name.range, format!("\"{TEXT}\"")));
+                edits.push((name.range, names()));
             }
             (Value::NumberLit(number), _)
                 if is_fraction(number.value) && text_field(message, &field, number.value).is_some() =>
             {
-                edits.push((name.range, format!("\"{TEXT}\"")));
+                edits.push((name.range, names()));
                 edits.push((number.range, format!("\"{}\"", number.value)));
             }
             (Value::Object(object), Kind::Message(kind)) if !field.is_map() => in_message(&kind, object, edits),
@@ -114,6 +114,11 @@ fn in_message(message: &MessageDescriptor, object: &Object<'_>, edits: &mut Vec<
             _ => {}
         }
     }
+}
+
+/// Returns what takes the place of the field's name. The number that is given besides tells where the text was.
+fn names() -> String {
+    format!("\"{NAME}\": 0, \"{TEXT}\"")
 }
 
 /// Returns true if a number would be read as an integer although it has a fraction or an exponent.
@@ -142,7 +147,8 @@ mod tests {
             (r#""a\"b""#, r#""a\"b""#),
         ] {
             let body = format!(r#"{{"data": [{{}}, {{ "contact_number" : {value}, "retry": 1}},]}}"#);
-            let expected = format!(r#"{{"data": [{{}}, {{ "contact_number_text" : {text}, "retry": 1}},]}}"#);
+            let expected =
+                format!(r#"{{"data": [{{}}, {{ "contact_number": 0, "contact_number_text" : {text}, "retry": 1}},]}}"#);
             assert_eq!(read(&body), Some(expected));
         }
     }

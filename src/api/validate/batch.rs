@@ -90,10 +90,10 @@ pub fn item(
     let deadline = deadline.map(|deadline| Millis(deadline.as_millisecond()));
     let id = CallId::new();
     let recording = recording_of(item, id, rules, server, at, violations);
+    let contact = contact(item, server, at, violations);
     let action = item.action.as_ref()?;
     let caller_id = caller_id(item, action, did, rules, at, violations);
     let time_zone = item.time_zone.clone();
-    let contact = contact(item, server, at, violations);
     let contact_number = contact.number;
     let context =
         ItemContext { at: *at, channel: None, data: None, caller_id, recording, time_zone, retry_rules, contact };

@@ -17,12 +17,13 @@ pub struct Contact {
     pub written: Option<String>,
 }
 
-/// Reads the number of the person called. What is wrong with it is noted.
+/// Reads the number of the person called. What is wrong with it is noted; REST also gives the integer if that is the field
+/// that held the text.
 pub fn contact(item: &QueueItem, server: Option<&ServerRules>, at: &At<'_>, violations: &mut Violations) -> Contact {
     let Some(text) = item.contact_number_text.as_deref() else {
         return Contact { number: item.contact_number, written: None };
     };
-    let at = at.then("contact_number");
+    let at = at.then(if item.contact_number.is_some() { "contact_number" } else { "contact_number_text" });
     let default = Numbering::default();
     let numbering = server.map_or(&default, |server| &server.numbering);
     match read_field(text).and_then(|number| numbering.check(&number).map(|()| number)) {

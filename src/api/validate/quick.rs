@@ -75,6 +75,13 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
     let root = At::root();
     fits_variable("__DID", request.did.as_deref(), &root.then("did"), violations);
     let server = server(&request.asterisk_server_code, rules, &root, violations);
+    // A number or a server that is missing is noted; with a substitute for it, the rest is checked too.
+    let template = server.map_or("PJSIP/{number}", |server| server.dial_template.as_str());
+    let mut dialed = |field, number: &Option<String>| {
+        let number = self::number(number.as_deref(), server, &root.then(field), violations);
+        Derived { field, text: template.replace("{number}", &number) }
+    };
+    let (first, second) = (dialed("number1", &request.number1), dialed("number2", &request.number2));
     let action = request.action.as_ref()?;
     let is_empty = |text: &Option<String>| text.as_deref().unwrap_or_default().is_empty();
     if is_empty(&action.channel) && is_empty(&request.number1) {
@@ -87,21 +94,11 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
     let id = CallId::new();
     let recorded = request.create_recording.unwrap_or(true);
     let recording = recorded.then(|| recording(RecordingFields::default(), id, server, &root, violations)).flatten();
-    // A number or a server that is missing is noted; with a substitute for it, the rest is checked too.
-    let template = server.map_or("PJSIP/{number}", |server| server.dial_template.as_str());
-    let mut dialed = |field, number: &Option<String>| {
-        let number = self::number(number.as_deref(), server, &root.then(field), violations);
-        Derived { field, text: template.replace("{number}", &number) }
-    };
-    let channel = dialed("number1", &request.number1);
-    let second = dials || given(request.number2.as_deref()).is_some();
-    let data = second.then(|| {
-        let Derived { field, text } = dialed("number2", &request.number2);
-        Derived { field, text: format!("{text},{SECOND_LEG_SECONDS}") }
-    });
+    let has_second = dials || given(request.number2.as_deref()).is_some();
+    let data = has_second.then(|| Derived { text: format!("{},{SECOND_LEG_SECONDS}", second.text), ..second });
     let context = ItemContext {
         at: root,
-        channel: Some(channel),
+        channel: Some(first),
         data,
         caller_id: Some(caller_id(request, action, violations)),
         recording,
@@ -135,7 +132,7 @@ fn number(text: Option<&str>, server: Option<&ServerRules>, at: &At<'_>, violati
     });
     match read {
         Ok(number) => return number.to_string(),
-        Err(error) if !server.is_none_or(|server| may_be_other(text, server)) => violations.invalid_if_new(at, error),
+        Err(error) if !may_be_other(text, server) => violations.invalid_if_new(at, error),
         Err(_) => {}
     }
     text.to_owned()
@@ -143,10 +140,11 @@ fn number(text: Option<&str>, server: Option<&ServerRules>, at: &At<'_>, violati
 
 /// Returns true if a text that is no number may be an extension that the client may dial, or the name of an endpoint. Only
 /// a template such as `PJSIP/{number}` dials endpoints.
-fn may_be_other(text: &str, server: &ServerRules) -> bool {
+fn may_be_other(text: &str, server: Option<&ServerRules>) -> bool {
+    let is_name = text.starts_with(|first: char| first.is_ascii_alphabetic());
+    let Some(server) = server else { return is_name };
     let dials_endpoints = server.dial_template.split_once('/').is_some_and(|(_, resource)| resource == "{number}");
-    (dials_endpoints && text.starts_with(|first: char| first.is_ascii_alphabetic()))
-        || server.extensions.iter().any(|pattern| pattern.matches(text))
+    (dials_endpoints && is_name) || server.extensions.iter().any(|pattern| pattern.matches(text))
 }
 
 /// Returns the action's caller id, else `"Name" <did>`, as Asterisk parses it (`ast_callerid_parse`).
