@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use serde_json::Value;
 
 use super::fault::Fault;
 use super::remote::{Remote, read_text};
@@ -151,8 +152,9 @@ fn filled(list: Option<Vec<String>>) -> Vec<String> {
 /// Returns the names of the fields that a request sets.
 fn changed(request: &pb::UpdateServerRequest) -> anyhow::Result<Vec<String>> {
     let fields = serde_json::to_value(request)?;
-    let names = fields.as_object().map(|fields| fields.keys().filter(|name| *name != "code").cloned().collect());
-    Ok(names.unwrap_or_default())
+    let is_set = |value: &Value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty());
+    let set = fields.as_object().into_iter().flatten().filter(|(name, value)| *name != "code" && is_set(value));
+    Ok(set.map(|(name, _)| name.clone()).collect())
 }
 
 fn trunk(text: &str) -> Result<pb::TrunkLimits, String> {
@@ -273,5 +275,19 @@ mod tests {
         assert_eq!(trunk("a:30:2.5"), Ok(limits("a", Some(30), Some(2.5))));
         assert_eq!(trunk("a::2"), Ok(limits("a", None, Some(2.0))));
         assert!(trunk(":30").is_err() && trunk("a:b").is_err() && trunk("a:1:2:3").is_err());
+    }
+
+    #[test]
+    fn a_list_that_is_emptied_is_named_with_the_other_changes() {
+        let request = pb::UpdateServerRequest {
+            code: "a".to_owned(),
+            tls: Some(false),
+            national_prefix: Some(String::new()),
+            international_prefixes: vec!["00".to_owned()],
+            ..Default::default()
+        };
+        let mut names = changed(&request).unwrap();
+        names.sort_unstable();
+        assert_eq!(names, ["international_prefixes", "national_prefix", "tls"]);
     }
 }

@@ -21,7 +21,8 @@ FIELD = re.compile(
 DIALED = {
     "Channel": "PJSIP/1234567890@endpoint1", "Exten": "s", "Priority": "1", "ChannelId": "channel-1",
     "OtherChannelId": "channel-2", "CallerID": "Your Company <1001>", "caller_id": "Your Company <1001>",
-    "number1": "1234567890", "number2": "0987654321", "Context": "outbound",
+    "number1": "1234567890", "number2": "0987654321", "Context": "outbound", "contact_number": "1234567890",
+    "contact_number_text": "1234567890",
 }
 DATA = {
     "dial": "PJSIP/0987654321@endpoint2,30", "queue": "support", "playback": "hello-world", "confbridge": "1234",
@@ -68,6 +69,12 @@ def agreeing(item):
     for name, understood in DIALED.items():
         if isinstance(item.get(name), str) and item[name]:
             item[name] = understood
+    if isinstance(item.get("contact_number"), float):
+        # A decimal part is refused, as in a spreadsheet's 12025550143.0, although JSON Schema takes it for an integer.
+        item["contact_number"] = int(item["contact_number"])
+    if "contact_number" in item:
+        # A number is given in one of its two fields.
+        item.pop("contact_number_text", None)
     application = item.get("Application")
     if isinstance(application, str) and isinstance(item.get("Data"), str):
         item["Data"] = DATA.get(application.lower(), item["Data"])

@@ -103,6 +103,7 @@ pub fn spec(
             "Channel" => at_channel,
             "Data" => at_data,
             "variables" if !denied.variable.as_ref().is_some_and(in_object) => at.then("Variable"),
+            "CallerID" if given(action.caller_id.as_deref()).is_none() => root.then("caller_id"),
             // These fields are beside the action.
             "mix_monitor_command" | "recording_path" => root.then(denied.field),
             field => at.then(field),

@@ -152,8 +152,9 @@ fn caller_id(request: &CreateQuickCallRequest, action: &OriginateAction, violati
     if let Some(own) = given(action.caller_id.as_deref()) {
         return own.to_owned();
     }
-    let name: String = request.customer_name.chars().filter(|c| !matches!(c, '"' | '<' | '>')).collect();
-    let did = request.did.as_deref().unwrap_or_default();
+    let name = request.customer_name.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '<' | '>'));
+    let name: String = name.collect();
+    let did: String = request.did.as_deref().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
     let made = format!("\"{name}\" <{did}>");
     if !violations.has(&At::field("customer_name")) {
         fits(&made, &At::field("did"), violations);

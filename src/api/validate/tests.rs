@@ -212,3 +212,10 @@ fn a_recording_keeps_to_its_file_and_needs_its_grant_also_where_none_is_made() {
         }
     }
 }
+
+#[test]
+fn a_control_character_in_a_name_does_not_reach_the_caller_id() {
+    let call = CreateQuickCallRequest { customer_name: "A\u{99}da".to_owned(), ..quick("123", "456") };
+    let new = quick::quick_call(&call, None, &rules()).unwrap();
+    assert_eq!(new.call.spec.caller_id.as_deref().map(|text| text.contains("\"Ada\"")), Some(true));
+}

@@ -15,5 +15,5 @@ pub fn fault(text: &str) -> Option<&'static str> {
     if is_evaluated(text) {
         return Some(EVALUATED);
     }
-    text.chars().any(char::is_control).then_some("must not contain control characters")
+    text.contains(['\r', '\n', '\0']).then_some("must not contain CR, LF or NUL")
 }
