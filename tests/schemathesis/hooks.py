@@ -78,6 +78,9 @@ def agreeing(item):
     application = item.get("Application")
     if isinstance(application, str) and isinstance(item.get("Data"), str):
         item["Data"] = DATA.get(application.lower(), item["Data"])
+    if item.get("networks"):
+        # The schema's pattern only says of which characters a network consists.
+        item["networks"] = ["127.0.0.0/8"]
     rules = item.get("retry_rules")
     if isinstance(rules, list):
         item["retry_rules"] = list({rule["outcome"]: rule for rule in rules}.values())
@@ -102,5 +105,8 @@ def before_call(context, case, kwargs):
         mask = item.get("update_mask")
         if isinstance(mask, list) and mask and all(isinstance(name, str) and FIELD.fullmatch(name) for name in mask):
             del item["update_mask"]
+        if item.get("national_prefix") == "":
+            # An empty prefix takes the server's back.
+            del item["national_prefix"]
         if right:
             agreeing(item)
