@@ -105,8 +105,9 @@ def before_call(context, case, kwargs):
         mask = item.get("update_mask")
         if isinstance(mask, list) and mask and all(isinstance(name, str) and FIELD.fullmatch(name) for name in mask):
             del item["update_mask"]
-        if item.get("national_prefix") == "":
-            # An empty prefix takes the server's back.
-            del item["national_prefix"]
+        for name in ("country_code", "national_prefix"):
+            if item.get(name) == "":
+                # An empty text takes the server's setting back.
+                del item[name]
         if right:
             agreeing(item)
