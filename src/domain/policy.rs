@@ -1,5 +1,7 @@
 //! Decides what a client may dial. What is not granted is denied, and some things cannot be granted at all.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::dial::applications::dial::{CALLER_ID_OPTIONS, Dial};
@@ -119,16 +121,15 @@ impl Policy {
         Some(Denied::field("mix_monitor_command", Fault::malformed(error)))
     }
 
-    /// Returns the directories below which a call of the client may be recorded on a server with these directories.
+    /// Returns the directories below which a call of the client may be recorded on a server with these directories. The
+    /// first is that of a recording whose call names no path.
     #[must_use]
-    pub fn recording_dirs<'a>(&'a self, of_server: &'a [String]) -> Vec<String> {
+    pub fn recording_dirs<'a>(&self, of_server: &'a [String]) -> Cow<'a, [String]> {
         if self.recording_dirs.is_empty() {
-            return of_server.to_vec();
+            return Cow::Borrowed(of_server);
         }
-        {
-            let own = self.recording_dirs.iter();
-            own.filter(|dir| of_server.contains(dir) || recording::is_below(dir, of_server)).cloned().collect()
-        }
+        let is_there = |dir: &&String| of_server.contains(dir) || recording::is_below(dir, of_server);
+        Cow::Owned(self.recording_dirs.iter().filter(is_there).cloned().collect())
     }
 
     fn check_path(&self, recording: &Recording, of_server: &[String]) -> Option<Denied> {

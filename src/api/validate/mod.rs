@@ -53,7 +53,7 @@ pub struct Rules {
 pub struct ServerRules {
     /// The dial string of quick calls, in which `{number}` stands for the number.
     pub dial_template: String,
-    /// The directories that recordings may go to, the default first.
+    /// The directories that the client's recordings may go to, the default first.
     pub recording_dirs: Vec<String>,
     /// What numbers mean on the server.
     pub numbering: Numbering,
@@ -76,8 +76,8 @@ impl Rules {
         let ClientTerms { policy, limits } = ClientTerms::read(&client.policy, &client.limits, platform)?;
         let mut by_code = HashMap::new();
         for (server, grant) in servers {
-            let (recording_dirs, numbering) = (server.recording_dirs()?, server.numbering()?);
-            let extensions = grant.extensions()?;
+            let recording_dirs = policy.recording_dirs(&server.recording_dirs()?).into_owned();
+            let (numbering, extensions) = (server.numbering()?, grant.extensions()?);
             let rules = ServerRules { dial_template: server.dial_template, recording_dirs, numbering, extensions };
             by_code.insert(server.code, rules);
         }
