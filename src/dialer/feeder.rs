@@ -15,6 +15,7 @@ use super::feed::{Ask, Due, Feed, Runnable};
 use super::limiter::Limits;
 use super::ready::Ready;
 use super::rules::Rules;
+use crate::domain::dial::dial_string;
 use crate::domain::ids::CallId;
 use crate::domain::time::Millis;
 use crate::domain::window::Windows;
@@ -332,7 +333,7 @@ impl Feeder {
     }
 
     fn trunk(&mut self, channel: &str) -> Option<Arc<str>> {
-        let name = crate::domain::number::dialed(channel).1?;
+        let name = dial_string::trunk(channel)?;
         if let Some(known) = self.trunks.get(name) {
             return Some(Arc::clone(known));
         }

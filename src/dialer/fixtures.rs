@@ -7,7 +7,7 @@ use super::feed::{Due, Feed, Runnable};
 use super::limiter::Limits;
 use super::ready::Ready;
 use crate::domain::commit::Checks;
-use crate::domain::number;
+use crate::domain::dial::dial_string;
 use crate::domain::originate::{OriginateSpec, Target};
 use crate::domain::status::{CallStatus, QueueKind, QueueStatus};
 use crate::store::calls::Call;
@@ -62,7 +62,7 @@ pub fn ready(queue_id: i64, channel: &str) -> Ready {
         retry_rules: Vec::new(),
         contact: None,
     };
-    let trunk = number::dialed(channel).1.map(Arc::from);
+    let trunk = dial_string::trunk(channel).map(Arc::from);
     Ready { call, spec, from: CallStatus::Queued, trunk, rings: Vec::new(), checks: Checks::default(), generation: 1 }
 }
 

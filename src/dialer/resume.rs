@@ -10,8 +10,8 @@ use super::ready::call_ref;
 use super::tracker::{Live, Tracker};
 use crate::domain::attempt::{Attempt, Resumed};
 use crate::domain::commit::{Checks, Claim};
+use crate::domain::dial::dial_string;
 use crate::domain::ids::CallId;
-use crate::domain::number;
 use crate::domain::retry::Tally;
 use crate::domain::status::CallStatus;
 use crate::domain::time::{Millis, Now};
@@ -73,7 +73,7 @@ pub fn follow(tracker: &mut Tracker, dispatch: &mut Dispatch, left: Left, now: N
         at: Millis(attempt.started_at),
         checks: Checks::default(),
     };
-    let trunk = spec.as_ref().and_then(|spec| number::dialed(&spec.channel).1);
+    let trunk = spec.as_ref().and_then(|spec| dial_string::trunk(&spec.channel));
     let permits = dispatch.adopt(call_ref(&call), trunk, now.instant);
     let known = Resumed {
         ringing_at: attempt.ringing_at.map(Millis),

@@ -35,10 +35,16 @@ impl DidPolicy {
 fn name(caller_id: &str) -> Option<&str> {
     let name = match caller_id.split_once('<') {
         Some((name, _)) => name.trim(),
-        None if super::number::only_digits(caller_id).is_some() => "",
+        None if is_number(caller_id) => "",
         None => caller_id.trim(),
     };
     Some(name).filter(|name| !name.is_empty())
+}
+
+/// Returns true if a text consists of digits and of what a caller id's number may be written with.
+fn is_number(text: &str) -> bool {
+    let fits = |character: char| character.is_ascii_digit() || "+ -.()".contains(character);
+    text.contains(|character: char| character.is_ascii_digit()) && text.chars().all(fits)
 }
 
 #[cfg(test)]
@@ -64,6 +70,14 @@ mod tests {
             assert_eq!(DidPolicy::Force.caller_id(own, Some("+49301")).as_deref(), Some(forced), "{own:?}");
         }
         assert_eq!(DidPolicy::Force.caller_id(Some("1001"), None).as_deref(), Some("1001"));
+    }
+
+    #[test]
+    fn only_a_number_has_only_digits() {
+        assert_eq!(
+            (is_number("+49 151;x"), is_number("+49 151"), is_number("+"), is_number("")),
+            (false, true, false, false)
+        );
     }
 
     #[test]

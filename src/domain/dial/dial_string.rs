@@ -132,6 +132,18 @@ impl DialString {
     }
 }
 
+/// Returns the trunk that a dial string names, without judging the rest of it; None for a Local channel and for a text that
+/// is no dial string.
+#[must_use]
+pub fn trunk(text: &str) -> Option<&str> {
+    let (technology, resource) = text.split_once('/')?;
+    if Technology::named(technology) == Some(Technology::Local) {
+        return None;
+    }
+    let at_trunk = || resource.split_once('@').map_or(resource, |(_, trunk)| trunk);
+    Some(resource.split_once('/').map_or_else(at_trunk, |(trunk, _)| trunk))
+}
+
 /// Parses what follows `PJSIP/` as `chan_pjsip` does: an endpoint, or a user and `@` and an endpoint, or an endpoint and
 /// `/` and an address of record. It splits at the first `/`, and only then at the first `@`.
 fn pjsip(resource: &str, reading: Reading<'_>) -> Result<DialString, Fault> {
@@ -237,4 +249,22 @@ fn no_address(resource: &str) -> Result<(), Fault> {
 
 fn no_name() -> Fault {
     Fault::denied("a SIP URI or an address cannot be dialed, only a named endpoint")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dial_string_names_its_trunk() {
+        for (text, named) in [
+            ("PJSIP/123@trunk", Some("trunk")),
+            ("SIP/trunk/123", Some("trunk")),
+            ("PJSIP/endpoint1", Some("endpoint1")),
+            ("Local/123@context/n", None),
+            ("nonsense", None),
+        ] {
+            assert_eq!(trunk(text), named, "{text}");
+        }
+    }
 }

@@ -4,13 +4,11 @@
 //! number means depends on the server that dials it, whose settings are its [`Numbering`]: its prefixes, its country and
 //! its service codes. A number is compared in its canonical form, the digits of E.164 without `+`.
 
-mod dialed;
 mod error;
 mod numbering;
 mod reached;
 mod written;
 
-pub use dialed::{dialed, only_digits};
 pub use error::NumberError;
 pub use numbering::{DialFormat, Form, Numbering};
 pub use reached::{CONTACT, Reached, reached};
