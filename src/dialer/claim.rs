@@ -36,11 +36,11 @@ pub fn is_free(tracker: &Tracker, unconfirmed: &HashMap<CallId, UnconfirmedClaim
     !takes_id() && (own.is_empty() || !unconfirmed.values().any(takes_number))
 }
 
-/// Returns true if only other clients have a live or claimed channel id that begins with the call's own. Its Originate then
-/// gets an id that nothing else can have, so that no client keeps another one's call waiting by guessing its id.
+/// Returns true if another call has a live or claimed channel id that begins with the call's own. If the call is
+/// [free](is_free), that is another client's; its Originate then gets an id that nothing else can have, so that no client
+/// keeps another one's call waiting by guessing its id.
 pub fn shares_id(tracker: &Tracker, unconfirmed: &HashMap<CallId, UnconfirmedClaim>, ready: &Ready) -> bool {
-    let holders = holders(tracker, unconfirmed, ready);
-    !holders.is_empty() && !holders.contains(&ready.call.client_id)
+    !holders(tracker, unconfirmed, ready).is_empty()
 }
 
 /// Returns the clients that have a live or claimed channel id that begins with the id of the call's next attempt.

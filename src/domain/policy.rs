@@ -216,7 +216,7 @@ impl Policy {
                 let profiles = profiles.map(|profile| Fault::denied(format_args!("profile {profile} is not granted")));
                 among(&self.conferences, "conference", conference).into_iter().chain(profiles).collect()
             }
-            Arguments::Wait(_) | Arguments::Other(_) => Vec::new(),
+            Arguments::Other(_) => Vec::new(),
         }
     }
 

@@ -89,8 +89,6 @@ pub enum Arguments {
         /// The names of the bridge profile, the user profile and the menu; empty for Asterisk's defaults.
         profiles: Vec<String>,
     },
-    /// The arguments of `Wait`, in seconds.
-    Wait(String),
     /// Arguments that decide nothing but how the application sounds.
     Other(String),
 }
@@ -125,9 +123,6 @@ impl Application {
             Grammar::Dial => Arguments::Dial(Dial::parse(data, reading)?),
             Grammar::Queue => Arguments::Queue(Queue::parse(data)?),
             Grammar::ConfBridge => one(conference(data))?,
-            Grammar::Seconds if data.is_empty() => Arguments::Other(String::new()),
-            Grammar::Seconds if name == "Wait" => one(names::seconds(data, "time").map(Arguments::Wait))?,
-            Grammar::Seconds => one(names::seconds(data, "time").map(Arguments::Other))?,
             other => one(check(name, other, data).map(|()| Arguments::Other(data.to_owned())))?,
         };
         Ok(Self { name, arguments })
@@ -144,7 +139,7 @@ impl Application {
                 arguments.extend(profiles.iter().map(String::as_str));
                 plain::join(&arguments)
             }
-            Arguments::Wait(text) | Arguments::Other(text) => text.clone(),
+            Arguments::Other(text) => text.clone(),
         }
     }
 }
@@ -170,12 +165,13 @@ fn check(name: &str, grammar: Grammar, data: &str) -> Result<(), Fault> {
             options.split(',').all(|option| matches!(option, "" | "skip" | "noanswer" | "mix"))
         }
         Grammar::Nothing => data.is_empty(),
+        Grammar::Seconds => data.is_empty() || names::seconds(data, "time").is_ok(),
         Grammar::Whole => data.is_empty() || names::whole(data, "number").is_ok(),
         Grammar::Numbers => data.chars().all(|character| character.is_ascii_digit() || character == ','),
         Grammar::Name => data.is_empty() || names::name(data, "name").is_ok(),
         Grammar::Tones => data.chars().all(|tone| tone.is_ascii_digit() || "ABCDabcdwW*#".contains(tone)),
         Grammar::Text => plain::is_text(data),
-        Grammar::Dial | Grammar::Queue | Grammar::ConfBridge | Grammar::Seconds => false,
+        Grammar::Dial | Grammar::Queue | Grammar::ConfBridge => false,
     };
     if fits {
         Ok(())
