@@ -11,7 +11,6 @@ use crate::domain::number::Reached;
 use crate::domain::originate::OriginateSpec;
 use crate::domain::status::Outcome;
 use crate::domain::time::Millis;
-use crate::domain::variables;
 use crate::store::calls::Call;
 use crate::store::destinations;
 use crate::store::{Conn, Result, do_not_call};
@@ -108,9 +107,6 @@ pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Chec
                 denied.first().map_or_else(String::new, |first| format!(": {}: {}", first.field, first.fault.why()));
             return refused(Outcome::Rejected, format!("the dial policy forbids it now{first}"));
         }
-    }
-    if let Some(why) = variables::unfit(&call.spec.variables) {
-        return refused(Outcome::Rejected, format!("the dial policy forbids it now: variables: {why}"));
     }
     if let Some(limit) = client.limits.max_calls_per_destination_per_day {
         let called = |number: &String| lists.called.get(&(client_id, number.clone())).copied().unwrap_or(0);

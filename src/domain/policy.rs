@@ -265,10 +265,16 @@ impl Policy {
     }
 
     fn check_variables(&self, spec: &OriginateSpec, denied: &mut Vec<Denied>) {
+        if let Some(why) = variables::too_many(spec.variables.len()) {
+            denied.push(Denied::field("variables", Fault::Malformed(why)));
+        }
         for (name, value) in &spec.variables {
             let mut note = |fault| denied.push(Denied { field: "variables", variable: Some(name.clone()), fault });
             if let Some(why) = variables::denied(name, &self.variables) {
                 note(Fault::denied(why));
+            }
+            if let Some(why) = variables::unfit(name) {
+                note(Fault::Malformed(why));
             }
             if text::is_evaluated(value) {
                 note(Fault::malformed(text::EVALUATED));

@@ -1,6 +1,6 @@
 //! Decides which channel variables a client may set: Asterisk's own code reads some, and acts on what they say.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -130,17 +130,13 @@ pub fn denied(name: &str, grants: &[String]) -> Option<String> {
     }
 }
 
-/// Returns why the variables of a stored call cannot be sent for any client; None if they can. A request is checked
-/// field by field when a call is inserted, and this is the same check of a whole call before each attempt.
+/// Returns why no client may set a variable of this name; None if the name can be sent.
 #[must_use]
-pub fn unfit(variables: &BTreeMap<String, String>) -> Option<String> {
-    if let Some(name) = variables.keys().find(|name| is_own(name)) {
+pub fn unfit(name: &str) -> Option<String> {
+    if is_own(name) {
         return Some(format!("variable {name} is set by Trunkline"));
     }
-    if let Some(name) = variables.keys().find(|name| !is_plain(name)) {
-        return Some(format!("`{name}` is not the name of a channel variable"));
-    }
-    too_many(variables.len())
+    (!is_plain(name)).then(|| format!("`{name}` is not the name of a channel variable"))
 }
 
 /// Returns why a call cannot have so many variables; None if it can.

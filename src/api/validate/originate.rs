@@ -98,19 +98,22 @@ pub fn spec(
             // It is the path of the command, or cannot be judged without its server; both are noted elsewhere.
             continue;
         }
-        let in_object = |name: &String| action.variables.contains_key(name);
-        let field = match denied.field {
-            "Channel" => at_channel,
-            "Data" => at_data,
-            "variables" if !denied.variable.as_ref().is_some_and(in_object) => at.then("Variable"),
-            "CallerID" if given(action.caller_id.as_deref()).is_none() => root.then("caller_id"),
+        let in_object =
+            denied.variable.as_ref().map_or(!action.variables.is_empty(), |name| action.variables.contains_key(name));
+        let at_variables = at.then("variables");
+        let field = match (denied.field, &denied.fault, &denied.variable) {
+            ("Channel", ..) => at_channel,
+            ("Data", ..) => at_data,
+            ("variables", ..) if !in_object => at.then("Variable"),
+            ("variables", Fault::Malformed(_), Some(name)) => at_variables.then(name),
+            ("CallerID", ..) if given(action.caller_id.as_deref()).is_none() => root.then("caller_id"),
             // These fields are beside the action.
-            "mix_monitor_command" | "recording_path" => root.then(denied.field),
-            field => at.then(field),
+            ("mix_monitor_command" | "recording_path", ..) => root.then(denied.field),
+            (field, ..) => at.then(field),
         };
         match denied.fault {
-            Fault::Malformed(why) => violations.invalid_if_new(&field, why),
-            Fault::Denied(why) => violations.denied(&field, why),
+            Fault::Malformed(ref why) => violations.invalid_if_new(&field, why),
+            Fault::Denied(ref why) => violations.denied(&field, why),
         }
     }
     Some((spec, reaches))

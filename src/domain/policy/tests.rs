@@ -346,6 +346,12 @@ fn what_was_put_into_the_store_by_hand_is_checked_as_well() {
         (OriginateSpec { channel_id: Some("tl-1".into()), ..base() }, "ChannelId"),
         (OriginateSpec { other_channel_id: Some("1764201234.57".into()), ..base() }, "OtherChannelId"),
         (OriginateSpec { variables: [("A".to_owned(), "${SHELL(id)}".to_owned())].into(), ..base() }, "variables"),
+        (OriginateSpec { variables: [("__DID".to_owned(), "1".to_owned())].into(), ..base() }, "variables"),
+        (OriginateSpec { variables: [("A B".to_owned(), "1".to_owned())].into(), ..base() }, "variables"),
+        (
+            OriginateSpec { variables: (0..101).map(|n| (format!("V{n}"), String::new())).collect(), ..base() },
+            "variables",
+        ),
         (OriginateSpec { recording: Some(recording("/etc/x.wav", None, None)), ..base() }, "recording_path"),
         (
             OriginateSpec { recording: Some(recording("/recordings/x", Some("r(/x)"), None)), ..base() },
