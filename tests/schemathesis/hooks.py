@@ -78,9 +78,6 @@ def agreeing(item):
     application = item.get("Application")
     if isinstance(application, str) and isinstance(item.get("Data"), str):
         item["Data"] = DATA.get(application.lower(), item["Data"])
-    if item.get("networks"):
-        # The schema's pattern only says of which characters a network consists.
-        item["networks"] = ["127.0.0.0/8"]
     rules = item.get("retry_rules")
     if isinstance(rules, list):
         item["retry_rules"] = list({rule["outcome"]: rule for rule in rules}.values())
@@ -105,9 +102,5 @@ def before_call(context, case, kwargs):
         mask = item.get("update_mask")
         if isinstance(mask, list) and mask and all(isinstance(name, str) and FIELD.fullmatch(name) for name in mask):
             del item["update_mask"]
-        for name in ("country_code", "national_prefix"):
-            if item.get(name) == "":
-                # An empty text takes the server's setting back.
-                del item[name]
         if right:
             agreeing(item)

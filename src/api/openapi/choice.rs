@@ -22,7 +22,8 @@ fn of_set(message: &MessageDescriptor, set: &FieldSet) -> Node {
     let mut parts = Vec::new();
     for (index, path) in set.fields.iter().enumerate() {
         let pattern = if index == 0 { set.pattern.as_str() } else { "" };
-        parts.push(given(message, path, pattern));
+        let fewest = (!set.may_be_empty).then_some(1);
+        parts.push(given(message, path, &|text| text.with_some("minLength", fewest).with_text("pattern", pattern)));
     }
     let absent = |name: &String| {
         let properties = Object::default().with(name.clone(), of_type("null"));
@@ -35,15 +36,15 @@ fn of_set(message: &MessageDescriptor, set: &FieldSet) -> Node {
     }
 }
 
-/// Returns a schema which demands that the field at `path` has a value other than null.
-fn given(message: &MessageDescriptor, path: &str, pattern: &str) -> Object {
+/// Returns a schema which demands that the field at `path` has a value other than null, and, if it is a text, what
+/// `text` adds to its schema.
+fn given(message: &MessageDescriptor, path: &str, text: &dyn Fn(Object) -> Object) -> Object {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let field = json_field(message, name);
     let value = match (field.map(|field| (field.is_list(), field.kind())), rest) {
-        (Some((_, Kind::Message(inner))), Some(rest)) => given(&inner, rest, pattern),
+        (Some((_, Kind::Message(inner))), Some(rest)) => given(&inner, rest, text),
         (Some((true, _)), _) => of_type("array"),
-        // An empty text counts as absent.
-        (Some((_, Kind::String)), _) => of_type("string").with("minLength", 1).with_text("pattern", pattern),
+        (Some((_, Kind::String)), _) => text(of_type("string")),
         (Some((_, kind)), _) => of_type(type_name(&kind)),
         // A test makes sure that the options name only fields that exist.
         (None, _) => Object::default(),
@@ -88,6 +89,16 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+    #[test]
+    fn an_empty_text_is_a_value_only_if_it_stands_for_something() {
+        let message = DESCRIPTORS.get_message_by_name("trunkline.v1.UpdateServerRequest").unwrap();
+        let sets = options::choices(&message).into_iter().flat_map(|choice| choice.sets);
+        for set in sets.filter(|set| ["host", "national_prefix"].contains(&set.fields[0].as_str())) {
+            let schema = serde_json::to_value(of_set(&message, &set)).unwrap();
+            let text = &schema["properties"][&set.fields[0]];
+            assert_eq!(text.get("minLength").is_none(), set.fields[0] == "national_prefix", "{schema}");
         }
     }
 }
