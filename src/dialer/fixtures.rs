@@ -46,22 +46,7 @@ pub fn ready(queue_id: i64, channel: &str) -> Ready {
         hangup_cause: None,
         tally: 0,
     };
-    let spec = OriginateSpec {
-        channel: channel.into(),
-        target: Target::Application { name: "Wait".into(), data: "1".into() },
-        caller_id: None,
-        account: None,
-        timeout_ms: 30_000,
-        early_media: false,
-        codecs: None,
-        channel_id: None,
-        other_channel_id: None,
-        variables: BTreeMap::new(),
-        recording: None,
-        time_zone: None,
-        retry_rules: Vec::new(),
-        contact: None,
-    };
+    let spec = OriginateSpec::new(channel.into(), Target::Application { name: "Wait".into(), data: "1".into() });
     let trunk = dial_string::trunk(channel).map(Arc::from);
     Ready { call, spec, from: CallStatus::Queued, trunk, rings: Vec::new(), checks: Checks::default(), generation: 1 }
 }

@@ -88,6 +88,27 @@ pub struct OriginateSpec {
 }
 
 impl OriginateSpec {
+    /// Makes the Originate of a channel that sets nothing but what runs when it answers.
+    #[must_use]
+    pub const fn new(channel: String, target: Target) -> Self {
+        Self {
+            channel,
+            target,
+            caller_id: None,
+            account: None,
+            timeout_ms: DEFAULT_TIMEOUT_MS,
+            early_media: false,
+            codecs: None,
+            channel_id: None,
+            other_channel_id: None,
+            variables: BTreeMap::new(),
+            recording: None,
+            time_zone: None,
+            retry_rules: Vec::new(),
+            contact: None,
+        }
+    }
+
     /// Returns the number of the person that the call is for, which is `integer` if it was not written in another way.
     #[must_use]
     pub fn contact(&self, integer: Option<i64>) -> Option<Written> {

@@ -1,7 +1,5 @@
 //! Makes an empty store with either engine, and rows for it.
 
-use std::collections::BTreeMap;
-
 use tempfile::TempDir;
 use trunkline::domain::commit::{CallRef, Checks, Claim, Withdrawal};
 use trunkline::domain::ids::{AttemptId, CallId};
@@ -140,21 +138,9 @@ pub fn new_call() -> NewCall {
         server_code: SERVER.into(),
         status: CallStatus::Queued,
         spec: OriginateSpec {
-            channel: "PJSIP/1234567890@endpoint1".into(),
-            target,
             // Characters with a meaning in JSON or SQL must be read as they were written.
             caller_id: Some(r#""Ünïted \ Company's" <1001>"#.into()),
-            account: None,
-            timeout_ms: 30_000,
-            early_media: false,
-            codecs: None,
-            channel_id: None,
-            other_channel_id: None,
-            variables: BTreeMap::new(),
-            recording: None,
-            time_zone: None,
-            retry_rules: Vec::new(),
-            contact: None,
+            ..OriginateSpec::new("PJSIP/1234567890@endpoint1".into(), target)
         },
         max_retries: 1,
         contact_number: Some(9_007_199_254_740_993),

@@ -8,6 +8,7 @@
 pub mod ami;
 pub mod api;
 pub mod asterisk;
+pub mod dial_corpus;
 pub mod ports;
 pub mod postgres;
 pub mod process;

@@ -54,3 +54,18 @@ fn each(list: &[String], at: &At<'_>, violations: &mut Violations, wrong: impl F
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_proto_lists_what_can_be_granted() {
+        let proto = include_str!("../../../proto/trunkline/v1/admin_policy.proto").replace("\"\n    \"", "");
+        let applications: Vec<&str> = applications::all().collect();
+        for names in [applications.as_slice(), &Technology::ALL.map(Technology::as_str)] {
+            let pattern = format!("\"^({})$\"", names.join("|"));
+            assert!(proto.contains(&pattern), "{pattern}");
+        }
+    }
+}

@@ -1,26 +1,9 @@
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::domain::number::Numbering;
 use crate::domain::originate::Target;
 
 fn spec(channel: &str, name: &str, data: &str) -> OriginateSpec {
-    OriginateSpec {
-        channel: channel.into(),
-        target: Target::Application { name: name.into(), data: data.into() },
-        caller_id: None,
-        account: None,
-        timeout_ms: 30_000,
-        early_media: false,
-        codecs: None,
-        channel_id: None,
-        other_channel_id: None,
-        variables: BTreeMap::new(),
-        recording: None,
-        time_zone: None,
-        retry_rules: Vec::new(),
-        contact: None,
-    }
+    OriginateSpec::new(channel.into(), Target::Application { name: name.into(), data: data.into() })
 }
 
 fn extension(context: &str, exten: &str) -> OriginateSpec {

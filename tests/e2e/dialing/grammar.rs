@@ -1,18 +1,14 @@
 //! Follows the items of `tests/data/dial_policy` to the wire: what Asterisk gets is what the parsers wrote, and an item
 //! that was put into the store by hand gets no further than one that was posted.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use trunkline::sandbox::{self, Handle};
 
 use super::change;
 use crate::support::api::{Api, item, wait_until_online};
+use crate::support::dial_corpus::{self, HOSTILE, LEGITIMATE, by_policy};
 use crate::support::server::{Options, Server};
-
-const HOSTILE: &str = include_str!("../../data/dial_policy/hostile.json");
-const LEGITIMATE: &str = include_str!("../../data/dial_policy/legitimate.json");
 
 struct Setup {
     server: Server,
@@ -43,24 +39,8 @@ impl Setup {
     }
 
     async fn client(&self, name: usize, policy: &str) -> Api {
-        let policy: Value = serde_json::from_str(policy).unwrap();
-        let body = json!({
-            "name": format!("client {name}"), "account_code": "acme", "servers": ["server1"], "policy": policy,
-        });
-        let made = Api::admin(&self.server).post("admin/clients", body).await.data();
-        Api::new(&self.server, made["api_key"].as_str().unwrap())
+        dial_corpus::client(&self.server, name, policy).await
     }
-}
-
-/// Returns the rows of a corpus by the policy that they need.
-fn by_policy(text: &str) -> BTreeMap<String, Vec<Value>> {
-    let rows: Vec<Value> = serde_json::from_str(text).unwrap();
-    let mut by_policy: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for row in rows {
-        let policy = row.get("policy").cloned().unwrap_or_else(|| json!({}));
-        by_policy.entry(policy.to_string()).or_default().push(row);
-    }
-    by_policy
 }
 
 /// Returns what is stored of an item, without any check.
