@@ -187,13 +187,19 @@ async fn client(setup: &Setup, name: &str, servers: &[&str]) -> Api {
     Api::new(&setup.server, made.data()["api_key"].as_str().expect("a key"))
 }
 
-#[tokio::test]
-async fn what_belongs_to_another_client_looks_like_what_does_not_exist() {
+/// Starts a server that dials nothing, with two clients, each of which may dial through a server of its own.
+async fn owner_and_stranger() -> (Setup, Api, Api) {
     let setup = Setup::start().await;
     setup.drain().await;
     let own = json!({ "code": OWN, "host": "127.0.0.1", "port": 1, "username": "dialer", "secret": "hush-hush" });
     setup.admin.post("admin/servers", own).await.data();
     let (owner, stranger) = (client(&setup, "owner", &[OWN]).await, client(&setup, "stranger", &["server1"]).await);
+    (setup, owner, stranger)
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_client_looks_like_what_does_not_exist() {
+    let (setup, owner, stranger) = owner_and_stranger().await;
     let theirs = things_of(&owner, OWN, "4930777001").await;
     let mine = things_of(&stranger, "server1", "4930777002").await;
     let missing: Things = BTreeMap::from([
@@ -259,11 +265,7 @@ async fn stream(server: &Server, client: &Api, begin: StreamBegin, item_server: 
 
 #[tokio::test]
 async fn a_stream_of_items_finds_no_queue_server_or_stream_of_another_client() {
-    let setup = Setup::start().await;
-    setup.drain().await;
-    let own = json!({ "code": OWN, "host": "127.0.0.1", "port": 1, "username": "dialer", "secret": "hush-hush" });
-    setup.admin.post("admin/servers", own).await.data();
-    let (owner, stranger) = (client(&setup, "owner", &[OWN]).await, client(&setup, "stranger", &["server1"]).await);
+    let (setup, owner, stranger) = owner_and_stranger().await;
     let theirs = things_of(&owner, OWN, "4930777001").await;
     let queue_id = theirs["queue"].as_i64();
     let begin = |stream_id: &str, queue_id| StreamBegin { stream_id: stream_id.to_owned(), queue_id, dids: vec![] };
