@@ -199,7 +199,7 @@ async fn owner_and_stranger() -> (Setup, Api, Api) {
 
 #[tokio::test]
 async fn what_belongs_to_another_client_looks_like_what_does_not_exist() {
-    let (setup, owner, stranger) = owner_and_stranger().await;
+    let (_setup, owner, stranger) = owner_and_stranger().await;
     let theirs = things_of(&owner, OWN, "4930777001").await;
     let mine = things_of(&stranger, "server1", "4930777002").await;
     let missing: Things = BTreeMap::from([
