@@ -1,8 +1,8 @@
-//! What the first start creates: the data directory, and the keys that are not configured.
+//! What the first start creates in the data directory: the keys that are not configured.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
@@ -12,19 +12,6 @@ use tracing::info;
 use crate::api::auth::{AdminKey, ApiKey, KeyKind};
 use crate::config::{Config, ConfigError};
 use crate::store::secrets::Sealer;
-
-/// Creates the data directory, to which only its owner has access.
-///
-/// # Errors
-/// Returns an error if it cannot be created.
-pub fn make_data_dir(config: &Config) -> anyhow::Result<()> {
-    let dir = &config.data_dir;
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .with_context(|| format!("cannot create the data directory {}", dir.display()))
-}
 
 /// Returns the bootstrap admin key. If none is configured, creates one and logs its path.
 ///

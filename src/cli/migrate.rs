@@ -15,7 +15,7 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     let _log = telemetry::start(&config)?;
-    super::first_start::make_data_dir(&config)?;
+    super::data_files::prepare(&config)?;
     let applied = migrate::run(&store::open(&config.database_url())?).await?;
     tracing::info!(applied, "the store is up to date");
     Ok(())

@@ -7,6 +7,7 @@ mod check;
 mod client_ref;
 mod clients;
 mod completions;
+mod data_files;
 mod export;
 mod fault;
 mod first_start;
@@ -104,6 +105,10 @@ const LINGER: Duration = Duration::from_millis(100);
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if matches!(cli.command, Command::Serve(_) | Command::Migrate(_)) {
+        // Before anything is written or logged, and before there is a second thread.
+        data_files::keep_private();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fault::report(&error.into()),

@@ -16,6 +16,7 @@ mod support;
 mod certificate;
 mod command;
 mod configuration;
+mod data_files;
 mod documented;
 mod exit_codes;
 mod exporting;

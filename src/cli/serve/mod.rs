@@ -12,8 +12,8 @@ use tracing::info;
 
 use self::server::{Parts, Server};
 use super::fault::Fault;
-use super::first_start;
 use super::signals::Signals;
+use super::{data_files, first_start};
 use crate::api::metrics::Recorder;
 use crate::cluster::{Name, NameError};
 use crate::config::{Config, Flags};
@@ -38,7 +38,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     let log = telemetry::start(&config)?;
     let mut signals = Signals::new()?;
-    first_start::make_data_dir(&config)?;
+    data_files::prepare(&config)?;
     let (admin_key, sealer) = (first_start::admin_key(&config)?, first_start::sealer(&config)?);
     let db = store::open(&config.database_url())?;
     let wanted = config.node_name();
