@@ -24,8 +24,8 @@ pub enum ServerState {
     Unowned,
     /// The node that dials through the server is being drained, so no new call is dialed.
     Draining,
-    /// There is no session with the server. The text says why, if that is known.
-    Offline(Option<String>),
+    /// There is no session with the server. Only administrators are shown why, with the server.
+    Offline,
     /// The server is connected, and calls are dialed through it.
     Online,
 }
@@ -126,9 +126,8 @@ fn common(queue: &QueueState, server: &OnServer) -> Option<(Reason, String)> {
         (.., ServerState::NotGranted) => (Reason::NotGranted, format!("the client may not dial through {code}")),
         (.., ServerState::Unowned) => (Reason::ServerUnowned, format!("no node dials through {code}")),
         (.., ServerState::Draining) => (Reason::ServerUnowned, format!("{code} is being drained")),
-        (.., ServerState::Offline(why)) => {
-            let why = why.as_deref().unwrap_or("the connection is being established");
-            (Reason::ServerOffline, format!("{code} cannot be dialed through: {why}"))
+        (.., ServerState::Offline) => {
+            (Reason::ServerOffline, format!("{code} cannot be dialed through, because it is not connected"))
         }
         (.., ServerState::Online) => return None,
     })

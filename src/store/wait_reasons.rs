@@ -34,8 +34,6 @@ pub struct Lane {
     pub expires_at: i64,
     /// The code of a [`ServerStatus`](crate::domain::status::ServerStatus).
     pub status: i16,
-    /// Why the lane is not online.
-    pub last_error: Option<String>,
     /// The lane's [`LaneWaits`](crate::domain::wait_reasons::LaneWaits) as JSON.
     pub held: Option<String>,
 }
@@ -56,7 +54,7 @@ pub async fn on_servers(conn: &mut Conn, client_id: i64, queue_id: i64) -> Resul
                 queue_lanes::live,
                 queue_lanes::retrying,
                 grants::client_id.nullable(),
-                (leases::expires_at, leases::status, leases::last_error, leases::held).nullable(),
+                (leases::expires_at, leases::status, leases::held).nullable(),
             ))
             .load(c)
             .await

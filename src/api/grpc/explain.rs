@@ -78,7 +78,7 @@ fn state(row: &wait_reasons::OnServer, now: Millis) -> ServerState {
         Ok(ServerStatus::Online) => ServerState::Online,
         Ok(ServerStatus::Draining) => ServerState::Draining,
         Ok(ServerStatus::Connecting | ServerStatus::Offline | ServerStatus::Unauthorized) | Err(_) => {
-            ServerState::Offline(lane.last_error.clone())
+            ServerState::Offline
         }
     }
 }

@@ -166,7 +166,14 @@ async fn explain_tells_each_reason_in_the_words_that_are_documented() {
 
     // Nothing listens on this port.
     change(&asked.server, "UPDATE servers SET port = 1");
-    asked.see(queue, "server-offline").await;
+    let offline = asked.see(queue, "server-offline").await;
+    assert!(!offline["text"].as_str().is_some_and(|text| text.contains("127.0.0.1")), "{offline}");
+    let admin = Api::admin(&asked.server);
+    let error = wait::until_async("an administrator is shown why", async || {
+        admin.get("admin/servers/server1").await.data()["last_error"].as_str().map(str::to_owned)
+    })
+    .await;
+    assert!(error.contains("cannot connect to 127.0.0.1:1"), "{error}");
 
     let documented = documented();
     for (reason, text) in &asked.seen {
