@@ -1,13 +1,19 @@
 //! The configuration of the server: a TOML file, then `TRUNKLINE_*` variables, then flags; the last one wins.
 
+mod doors;
+mod flags;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 
+pub use self::doors::{ClientAuth, ConnectionLimits, Doors, Origins, Switch, Timeouts, is_public};
+use self::doors::{Count, Seconds};
+pub use self::flags::{Flags, LogFormat};
 use crate::domain::networks::Networks;
 
 /// Variables with our prefix that are not settings of the server: they name the configuration file, or tell client
@@ -39,6 +45,25 @@ pub struct Config {
     tls_cert: Option<PathBuf>,
     /// A file with the private key of the certificate in PEM.
     tls_key: Option<PathBuf>,
+    /// A file with the certificates in PEM that sign the certificates of clients. Default: clients need none.
+    tls_client_ca: Option<PathBuf>,
+    /// Which clients need a certificate. Default: all, if there is a `tls_client_ca`.
+    tls_client_auth: Option<ClientAuth>,
+    /// Whether a public address may be served without TLS.
+    #[serde(default)]
+    insecure_public: Switch,
+    /// The origins of pages that may read answers, besides the server's own pages. Default: none.
+    #[serde(default)]
+    pub cors_origins: Origins,
+    max_connections: Option<Count>,
+    max_connections_per_source: Option<Count>,
+    max_handshakes_per_source: Option<Count>,
+    max_streams_per_client: Option<Count>,
+    handshake_timeout: Option<Seconds>,
+    header_timeout: Option<Seconds>,
+    body_timeout: Option<Seconds>,
+    idle_timeout: Option<Seconds>,
+    write_timeout: Option<Seconds>,
     /// The address on which `/metrics` is served, in place of `listen`.
     pub metrics_listen: Option<SocketAddr>,
     /// The networks of reverse proxies whose headers say where a request came from: a list, or texts with commas in
@@ -60,67 +85,10 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// The private key of the certificate, in PEM.
     pub key: PathBuf,
-}
-
-/// The format of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Lines of text, for people
-    Text,
-    /// JSON objects, for programs
-    Json,
-}
-
-/// The flags that override the file and the variables. They have no `Debug`, because the database URL may contain a
-/// password.
-#[derive(Clone, Default, Serialize, clap::Args)]
-pub struct Flags {
-    /// The configuration file in TOML [env: TRUNKLINE_CONFIG]
-    #[arg(long, value_name = "FILE")]
-    #[serde(skip)]
-    pub config: Option<PathBuf>,
-    /// The address to listen on [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub listen: Option<SocketAddr>,
-    /// The database: sqlite://PATH or postgres://… [default: SQLite in the data directory]
-    #[arg(long, value_name = "URL")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub database_url: Option<String>,
-    /// The directory for keys and the default database [default: ./trunkline-data]
-    #[arg(long, value_name = "DIR")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data_dir: Option<PathBuf>,
-    /// A file with the certificate chain in PEM, which turns TLS on
-    #[arg(long, value_name = "FILE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls_cert: Option<PathBuf>,
-    /// A file with the private key of the certificate in PEM
-    #[arg(long, value_name = "FILE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls_key: Option<PathBuf>,
-    /// The address to serve /metrics on, in place of the API's address
-    #[arg(long, value_name = "ADDR")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metrics_listen: Option<SocketAddr>,
-    /// The networks of reverse proxies whose X-Forwarded-For or Forwarded is believed, with commas in between
-    /// [default: none]
-    #[arg(long, value_name = "NETWORKS")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trusted_proxies: Option<String>,
-    /// The name of this node [default: the host's name]
-    #[arg(long, value_name = "NAME")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub node_name: Option<String>,
-    /// The filter for log lines [default: info]
-    #[arg(long, value_name = "FILTER")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log: Option<String>,
-    /// The format of log lines [default: text on a terminal, else json]
-    #[arg(long, value_name = "FORMAT")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_format: Option<LogFormat>,
+    /// The certificates that sign those of clients, in PEM; None if clients need none.
+    pub client_ca: Option<PathBuf>,
+    /// Which clients need a certificate, if there is a `client_ca`.
+    pub client_auth: ClientAuth,
 }
 
 /// What is wrong with the configuration. The text is a single line.
@@ -145,6 +113,12 @@ pub enum ConfigError {
         "secret_key is required with PostgreSQL: set TRUNKLINE_SECRET_KEY to 32 bytes in base64, the same on every node"
     )]
     NoSecretKey,
+    /// The address can be reached by other machines, and there is no TLS.
+    #[error(
+        "listen: {0} can be reached by other machines, and without TLS keys and phone numbers can be read on the way: set \
+         tls_cert and tls_key, or listen on 127.0.0.1 behind a proxy with TLS; --insecure-public serves it all the same"
+    )]
+    InsecurePublic(SocketAddr),
 }
 
 impl Config {
@@ -200,14 +174,49 @@ impl Config {
     /// Returns the files of the certificate and its key, or None without TLS.
     ///
     /// # Errors
-    /// Returns an error if only one of the two is set.
+    /// Returns an error if only one of the two is set, or clients need certificates without TLS or without a CA.
     pub fn tls(&self) -> Result<Option<TlsFiles>, ConfigError> {
+        let wrong = |text: &str| Err(ConfigError::Value(text.to_owned()));
+        if self.tls_client_auth.is_some() && self.tls_client_ca.is_none() {
+            return wrong("tls_client_auth needs tls_client_ca, the file of the CAs that sign clients' certificates");
+        }
         match (&self.tls_cert, &self.tls_key) {
+            (None, None) if self.tls_client_ca.is_some() => wrong("tls_client_ca needs tls_cert and tls_key"),
             (None, None) => Ok(None),
-            (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })),
+            (Some(certificate), Some(key)) => Ok(Some(TlsFiles {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                client_ca: self.tls_client_ca.clone(),
+                client_auth: self.tls_client_auth.unwrap_or_default(),
+            })),
             (Some(_), None) | (None, Some(_)) => {
-                Err(ConfigError::Value("tls_cert and tls_key must be set together; set both or neither".to_owned()))
+                wrong("tls_cert and tls_key must be set together; set both or neither")
             }
+        }
+    }
+
+    /// Checks that the address is served with TLS, or cannot be reached by other machines.
+    ///
+    /// # Errors
+    /// Returns an error if neither is true, unless `insecure_public` allows that.
+    pub fn check_public(&self) -> Result<(), ConfigError> {
+        let is_safe = self.tls_cert.is_some() || self.insecure_public.0 || !is_public(self.listen);
+        if is_safe { Ok(()) } else { Err(ConfigError::InsecurePublic(self.listen)) }
+    }
+
+    /// Returns the settings of who may connect, how often, and how long a client may take.
+    #[must_use]
+    pub fn doors(&self) -> Doors {
+        Doors {
+            max_connections: self.max_connections,
+            max_connections_per_source: self.max_connections_per_source,
+            max_handshakes_per_source: self.max_handshakes_per_source,
+            max_streams_per_client: self.max_streams_per_client,
+            handshake_timeout: self.handshake_timeout,
+            header_timeout: self.header_timeout,
+            body_timeout: self.body_timeout,
+            idle_timeout: self.idle_timeout,
+            write_timeout: self.write_timeout,
         }
     }
 
@@ -360,6 +369,31 @@ mod tests {
         assert!(load("tls_cert = 'a.pem'").unwrap_err().to_string().contains("tls_key"));
         let files = load("tls_cert = 'a.pem'\ntls_key = 'a.key'").unwrap().tls().unwrap().unwrap();
         assert_eq!(files.key, Path::new("a.key"));
+    }
+
+    #[test]
+    fn certificates_of_clients_need_tls_and_a_ca() {
+        let tls = "tls_cert = 'a.pem'\ntls_key = 'a.key'\n";
+        assert!(load("tls_client_ca = 'ca.pem'").unwrap_err().to_string().contains("tls_cert"));
+        assert!(load(&format!("{tls}tls_client_auth = 'grpc'")).unwrap_err().to_string().contains("tls_client_ca"));
+        let files = |more: &str| load(&format!("{tls}{more}")).unwrap().tls().unwrap().unwrap();
+        assert_eq!(files("tls_client_ca = 'ca.pem'").client_auth, ClientAuth::Required);
+        assert_eq!(files("tls_client_ca = 'ca.pem'\ntls_client_auth = 'grpc'").client_auth, ClientAuth::Grpc);
+    }
+
+    #[test]
+    fn a_public_address_needs_tls_or_consent() {
+        let check = |text: &str| load(text).unwrap().check_public();
+        assert!(check("").is_ok() && check("listen = '[::1]:8080'").is_ok());
+        assert!(matches!(check("listen = '0.0.0.0:8080'"), Err(ConfigError::InsecurePublic(_))));
+        assert!(check("listen = '0.0.0.0:8080'\ninsecure_public = true").is_ok());
+        assert!(check("listen = '0.0.0.0:8080'\ntls_cert = 'a.pem'\ntls_key = 'a.key'").is_ok());
+    }
+
+    #[test]
+    fn an_error_of_a_door_names_its_key() {
+        let error = load("idle_timeout = 0").unwrap_err().to_string();
+        assert!(error.starts_with("idle_timeout in the file: must be"), "{error}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tonic::Code;
 
 use crate::api::context::Protocol;
 use crate::api::fault;
+use crate::api::port::Admission;
 use crate::api::rest::ENDPOINTS;
 use crate::domain::status::ServerStatus;
 use crate::pb::DESCRIPTORS;
@@ -54,6 +55,8 @@ pub struct Metrics {
     pub node: String,
     /// Read at each scrape for the lag of its watchers.
     pub hub: Arc<Hub>,
+    /// Read at each scrape for the open connections.
+    pub connections: Admission,
 }
 
 impl Recorder {
@@ -84,6 +87,14 @@ impl Recorder {
 fn describe() {
     describe_counter!(REQUESTS, "Requests answered, by RPC, protocol and google.rpc code.");
     describe_histogram!(REQUEST_SECONDS, "Time to the head of the response, by RPC.");
+    describe_counter!("trunkline_connections_refused_total", "Connections that were refused, by the limit.");
+    describe_counter!("trunkline_connections_closed_total", "Connections that the server closed, by the reason.");
+    describe_counter!(
+        "trunkline_streams_refused_total",
+        "Streams that were refused, because of max_streams_per_client."
+    );
+    describe_counter!("trunkline_streams_stalled_total", "Streams that ended, because their client did not read them.");
+    describe_counter!("trunkline_slow_bodies_total", "gRPC requests that ended, because their body took too long.");
     describe_counter!("trunkline_attempts_total", "Attempts whose Originate was sent.");
     describe_counter!("trunkline_attempts_ended_total", "Attempts that ended, by outcome.");
     describe_counter!("trunkline_calls_ended_total", "Calls that ended in a lane, by outcome.");
@@ -119,6 +130,8 @@ impl Metrics {
         gauge(&mut text, "trunkline_watchers", "Streams of events that are open.", [(NO_LABELS, count)]);
         let help = "How many events the slowest of them is behind the newest, at most.";
         gauge(&mut text, "trunkline_watcher_lag_events", help, [(NO_LABELS, watchers.lag)]);
+        let open = i64::try_from(self.connections.open()).unwrap_or(i64::MAX);
+        gauge(&mut text, "trunkline_connections", "Connections of clients that are open.", [(NO_LABELS, open)]);
         let lanes = timeout(STORE, self.lanes()).await;
         let up = matches!(lanes, Ok(Ok(_)));
         gauge(&mut text, "trunkline_store_up", "The store answered this scrape.", [(NO_LABELS, i64::from(up))]);

@@ -1,6 +1,7 @@
 //! The API: one port for REST, gRPC and gRPC-web, generated from the protos.
 
 pub mod auth;
+mod browser;
 pub mod context;
 pub mod docs;
 pub mod error;
@@ -17,6 +18,9 @@ pub mod port;
 pub mod readiness;
 pub mod rest;
 pub mod server;
+mod slow_bodies;
+mod status_page;
+pub mod streams;
 pub mod tls;
 pub mod validate;
 pub mod violations;

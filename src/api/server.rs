@@ -7,25 +7,26 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::Method;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tower::ServiceBuilder;
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::cors::{Any as AnyOrigin, CorsLayer};
 use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::api::auth::{Auth, authenticate};
-use crate::api::context::{self, Protocol, X_REQUEST_ID};
+use crate::api::context::{self, Protocol};
 use crate::api::limits::{RequestLimits, limit_requests};
 use crate::api::metrics::Metrics;
 use crate::api::readiness::Readiness;
-use crate::api::{Error, docs, fault, health, metrics, openapi, rest};
+use crate::api::tls::Verified;
+use crate::api::{Error, browser, docs, fault, health, metrics, openapi, rest, slow_bodies, status_page};
 use crate::pb;
 use crate::pb::admin_service_server::{AdminService, AdminServiceServer};
 use crate::pb::call_service_server::{CallService, CallServiceServer};
@@ -37,16 +38,6 @@ pub const MAX_GRPC_MESSAGE: usize = 16 * 1024 * 1024;
 
 /// When a client should try again if the server is not ready or is stopping.
 const NOT_READY: Duration = Duration::from_secs(1);
-
-/// The headers of a response that a page in a browser may read.
-const EXPOSED: [HeaderName; 6] = [
-    HeaderName::from_static("grpc-status"),
-    HeaderName::from_static("grpc-message"),
-    HeaderName::from_static("grpc-status-details-bin"),
-    HeaderName::from_static("idempotent-replayed"),
-    X_REQUEST_ID,
-    header::RETRY_AFTER,
-];
 
 /// The implementations of the services, which serve both gRPC and REST.
 pub struct Services<A, C, L, Q> {
@@ -60,6 +51,19 @@ pub struct Services<A, C, L, Q> {
     pub queues: Arc<Q>,
 }
 
+/// How the port treats browsers and gRPC clients.
+#[derive(Clone, Debug)]
+pub struct Web {
+    /// The origins of pages that may read answers.
+    pub origins: Vec<HeaderValue>,
+    /// True if the port speaks TLS.
+    pub is_tls: bool,
+    /// True if gRPC requests need a client certificate.
+    pub grpc_needs_certificate: bool,
+    /// How long the body of a gRPC request may take.
+    pub body_timeout: Duration,
+}
+
 /// Builds the router. It serves `/metrics` only if `metrics` is given. After `stop` is cancelled, every request that
 /// needs a key is answered with UNAVAILABLE.
 ///
@@ -70,6 +74,7 @@ pub fn router<A, C, L, Q>(
     auth: Auth,
     readiness: Readiness,
     metrics: Option<Arc<Metrics>>,
+    web: &Web,
     stop: CancellationToken,
 ) -> Result<Router, tonic_reflection::server::Error>
 where
@@ -90,7 +95,9 @@ where
     let grpc = grpc_routes(services)
         .route_layer(admitted)
         .merge(open_grpc_routes(Arc::clone(&readiness))?)
+        .layer(middleware::from_fn_with_state(web.body_timeout, slow_bodies::limit))
         .layer(tonic_web::GrpcWebLayer::new())
+        .layer(middleware::from_fn_with_state(web.grpc_needs_certificate, need_certificate))
         .layer(middleware::from_fn(only_grpc));
     let router = rest
         .merge(grpc)
@@ -98,8 +105,9 @@ where
         .merge(metrics.map_or_else(Router::new, metrics::routes))
         .fallback(rest::not_found)
         .method_not_allowed_fallback(rest::method_not_allowed)
-        .layer(cors())
+        .layer(option_layer(browser::cors(&web.origins)))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(web.is_tls, browser::protect))
         .layer(middleware::from_fn(metrics::measure))
         .layer(middleware::from_fn(context::layer));
     Ok(router)
@@ -160,7 +168,7 @@ fn open_grpc_routes(readiness: Readiness) -> Result<Router, tonic_reflection::se
 /// Returns the routes for people and load balancers, which need no key.
 fn open_routes(readiness: Readiness) -> Router {
     Router::new()
-        .route("/", get(status_page))
+        .route("/", get(async || status_page::serve()))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(ready))
         .route("/openapi.json", get(openapi::serve))
@@ -185,10 +193,6 @@ async fn refuse_when_stopping(State(stop): State<CancellationToken>, request: Re
     next.run(request).await
 }
 
-async fn status_page() -> Html<String> {
-    Html(include_str!("status.html").replace("{version}", env!("CARGO_PKG_VERSION")))
-}
-
 /// Explains in the error body that a gRPC path was called without gRPC. tonic-web would only return 400.
 async fn only_grpc(request: Request, next: Next) -> Response {
     if request.method() != Method::POST {
@@ -202,14 +206,13 @@ async fn only_grpc(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-fn cors() -> CorsLayer {
-    // Any origin is safe, because the key is in a header that no browser adds by itself.
-    CorsLayer::new()
-        .allow_origin(AnyOrigin)
-        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers(AnyOrigin)
-        .expose_headers(EXPOSED)
-        .max_age(Duration::from_secs(3600))
+/// Refuses a gRPC request on a connection without a client certificate, if they need one.
+async fn need_certificate(State(needed): State<bool>, request: Request, next: Next) -> Response {
+    if needed && request.extensions().get::<Verified>().is_none() {
+        let message = "gRPC needs a TLS client certificate that a CA of the server has signed".to_owned();
+        return fault::respond(Error::Forbidden(message));
+    }
+    next.run(request).await
 }
 
 /// Returns the response to a request whose handler panicked.

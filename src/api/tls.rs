@@ -9,13 +9,14 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
-use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{self, ServerConfig};
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::TlsFiles;
+use crate::config::{ClientAuth, TlsFiles};
 
 /// How often the files are checked for changes.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -37,36 +38,78 @@ pub enum TlsError {
     /// The key belongs to another certificate, or is of an unknown kind.
     #[error("the certificate and the key do not match: {0}")]
     Mismatch(rustls::Error),
+    /// A certificate in the file of client CAs cannot be used to verify others.
+    #[error("{} cannot be used to verify clients: {reason}", path.display())]
+    ClientCa {
+        /// Path of the file.
+        path: PathBuf,
+        /// Why it cannot be used.
+        reason: String,
+    },
+    /// ring supports none of the TLS versions that are the default of rustls. This does not happen.
+    #[error("TLS cannot be set up: {0}")]
+    Versions(rustls::Error),
 }
 
-/// The certificate that is shown to new connections.
-#[derive(Debug)]
+/// Marks the requests of a connection whose client has proven that it holds a certificate that `tls_client_ca` has
+/// signed. It is in their extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Verified;
+
+/// What new connections are shown, and how their clients are verified.
 pub struct Certificate {
     files: TlsFiles,
-    current: RwLock<Arc<CertifiedKey>>,
+    current: RwLock<Arc<ServerConfig>>,
 }
 
-/// Reads a certificate and its key, and checks that they match.
+/// Reads a certificate and its key, checks that they match, and reads the CAs of clients if there are any. The result
+/// offers HTTP/2 and HTTP/1.1.
 ///
 /// # Errors
 /// Returns which file cannot be used, and why.
-pub fn load(files: &TlsFiles) -> Result<Arc<CertifiedKey>, TlsError> {
-    let unreadable = |path: &Path| {
-        let path = path.to_owned();
-        move |source| TlsError::File { path, source }
-    };
-    let chain = CertificateDer::pem_file_iter(&files.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(unreadable(&files.certificate))?;
-    if chain.is_empty() {
-        return Err(TlsError::Empty(files.certificate.clone()));
-    }
+pub fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+    let provider = Arc::new(ring::default_provider());
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unreadable(&files.key))?;
-    CertifiedKey::from_der(chain, key, &ring::default_provider()).map(Arc::new).map_err(TlsError::Mismatch)
+    let pair = CertifiedKey::from_der(certificates(&files.certificate)?, key, &provider);
+    let pair = pair.map_err(TlsError::Mismatch)?;
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+    let config = config.map_err(TlsError::Versions)?;
+    let config = match &files.client_ca {
+        None => config.with_no_client_auth(),
+        Some(path) => config.with_client_cert_verifier(verifier(path, files.client_auth)?),
+    };
+    let mut config = config.with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Makes the verifier of clients' certificates. A client that sends none is let in, unless all clients need one.
+fn verifier(path: &Path, needed: ClientAuth) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let unusable = |reason: String| TlsError::ClientCa { path: path.to_owned(), reason };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+    }
+    let provider = Arc::new(ring::default_provider());
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = if needed == ClientAuth::Required { builder } else { builder.allow_unauthenticated() };
+    builder.build().map_err(|error: VerifierBuilderError| unusable(error.to_string()))
+}
+
+/// Reads the certificates of a PEM file, of which there must be at least one.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = chain.map_err(unreadable(path))?;
+    if chain.is_empty() { Err(TlsError::Empty(path.to_owned())) } else { Ok(chain) }
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(rustls_pki_types::pem::Error) -> TlsError + use<> {
+    let path = path.to_owned();
+    move |source| TlsError::File { path, source }
 }
 
 impl Certificate {
-    /// Loads the certificate from its files.
+    /// Loads the certificate, and the CAs of clients, from their files.
     ///
     /// # Errors
     /// Returns an error if [`load`] does.
@@ -110,31 +153,19 @@ impl Certificate {
 
     /// Returns when the files were last written, and their lengths. A link that points to another file counts as a
     /// change.
-    async fn stamps(&self) -> [Option<(SystemTime, u64)>; 2] {
-        let stamp = async |path: &Path| {
-            let metadata = tokio::fs::metadata(path).await.ok()?;
+    async fn stamps(&self) -> [Option<(SystemTime, u64)>; 3] {
+        let stamp = async |path: Option<&Path>| {
+            let metadata = tokio::fs::metadata(path?).await.ok()?;
             Some((metadata.modified().ok()?, metadata.len()))
         };
-        [stamp(&self.files.certificate).await, stamp(&self.files.key).await]
+        let TlsFiles { certificate, key, client_ca, .. } = &self.files;
+        [stamp(Some(certificate)).await, stamp(Some(key)).await, stamp(client_ca.as_deref()).await]
     }
 
-    /// Returns an acceptor for TLS connections, which offers HTTP/2 and HTTP/1.1.
-    ///
-    /// # Errors
-    /// Returns an error if ring supports none of the default TLS versions.
-    pub fn acceptor(self: &Arc<Self>) -> Result<TlsAcceptor, TlsError> {
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Mismatch)?;
-        let mut config = config.with_no_client_auth().with_cert_resolver(Arc::<Self>::clone(self));
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(TlsAcceptor::from(Arc::new(config)))
-    }
-}
-
-impl ResolvesServerCert for Certificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
+    /// Returns an acceptor for the next TLS connection.
+    #[must_use]
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
@@ -146,7 +177,12 @@ mod tests {
 
     fn copied() -> (tempfile::TempDir, TlsFiles) {
         let dir = tempfile::tempdir().unwrap();
-        let files = TlsFiles { certificate: dir.path().join("c.pem"), key: dir.path().join("k.pem") };
+        let files = TlsFiles {
+            certificate: dir.path().join("c.pem"),
+            key: dir.path().join("k.pem"),
+            client_ca: None,
+            client_auth: ClientAuth::Required,
+        };
         std::fs::copy(format!("{DATA}localhost.pem"), &files.certificate).unwrap();
         std::fs::copy(format!("{DATA}localhost.key"), &files.key).unwrap();
         (dir, files)
@@ -158,6 +194,8 @@ mod tests {
         assert!(load(&files).is_ok());
         let missing = TlsFiles { key: "/nowhere".into(), ..files.clone() };
         assert!(load(&missing).unwrap_err().to_string().starts_with("cannot read /nowhere"));
+        let no_ca = TlsFiles { client_ca: Some("/nowhere/ca".into()), ..files.clone() };
+        assert!(load(&no_ca).unwrap_err().to_string().starts_with("cannot read /nowhere/ca"));
         std::fs::write(&files.certificate, "").unwrap();
         assert!(load(&files).is_err());
     }

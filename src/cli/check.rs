@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use secrecy::SecretString;
+
 use super::fault::Fault;
 use super::first_start;
 use crate::ami::{self, probe};
 use crate::api::tls;
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, is_public};
 use crate::store::secrets::Sealer;
 use crate::store::servers::{self, Server};
 use crate::store::{self, Db, migrate};
@@ -25,6 +27,11 @@ struct Findings {
 }
 
 impl Findings {
+    /// Prints a warning, which is no failure.
+    fn warn(what: &str, text: &str) -> io::Result<()> {
+        writeln!(io::stdout(), "WARN   {what}: {}", text.replace(char::is_control, " "))
+    }
+
     fn report(&mut self, what: &str, found: Result<String, String>) -> io::Result<()> {
         let (mark, text) = match found {
             Ok(text) => ("ok", text),
@@ -43,6 +50,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     crate::telemetry::filter(&config.log)?;
     let mut findings = Findings { failed: 0 };
     findings.report("configuration", Ok(format!("every setting is known; node {}", config.node_name())))?;
+    match config.check_public() {
+        Ok(()) if config.tls()?.is_none() && is_public(config.listen) => {
+            Findings::warn("listen", &format!("{} is served without TLS, as insecure_public allows", config.listen))?;
+        }
+        Ok(()) => {}
+        Err(error) => findings.report("listen", Err(error.to_string()))?,
+    }
     if let Some(tls) = config.tls()? {
         findings.report(
             "TLS",
@@ -114,7 +128,11 @@ async fn check_servers(db: &Db, sealer: Option<&Sealer>, findings: &mut Findings
             Some(sealer) => log_in(&server, sealer).await,
             None => Err("its secret cannot be opened without the secret key".to_owned()),
         };
-        findings.report(&format!("server {}", server.code), found)?;
+        let name = format!("server {}", server.code);
+        findings.report(&name, found)?;
+        if let Some(warning) = options(&server, SecretString::default()).ok().and_then(|options| options.warning()) {
+            Findings::warn(&name, &warning)?;
+        }
     }
     Ok(())
 }
@@ -122,13 +140,16 @@ async fn check_servers(db: &Db, sealer: Option<&Sealer>, findings: &mut Findings
 /// Logs in as the server's lane does, and finds out what the manager user may do.
 async fn log_in(server: &Server, sealer: &Sealer) -> Result<String, String> {
     let secret = sealer.open(&server.secret).map_err(|error| format!("its secret cannot be opened: {error}"))?;
-    let port = u16::try_from(server.port).map_err(|_| format!("{} is not a port number", server.port))?;
-    let options = ami::Options::new(server.host.clone(), port, server.username.clone(), secret, server.tls);
-    let found = probe::run(&options).await.map_err(|error| error.to_string())?;
+    let found = probe::run(&options(server, secret)?).await.map_err(|error| error.to_string())?;
     if !found.missing.is_empty() {
         return Err(found.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
     }
     let version = found.asterisk_version;
     let version = version.unwrap_or_else(|| "of unknown version".to_owned());
     Ok(format!("logged in to {}:{} as {}, Asterisk {version}", server.host, server.port, server.username))
+}
+
+fn options(server: &Server, secret: SecretString) -> Result<ami::Options, String> {
+    let port = u16::try_from(server.port).map_err(|_| format!("{} is not a port number", server.port))?;
+    Ok(ami::Options::new(server.host.clone(), port, server.username.clone(), secret, server.tls))
 }

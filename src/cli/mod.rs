@@ -8,6 +8,7 @@ mod client_ref;
 mod clients;
 mod completions;
 mod data_files;
+mod descriptors;
 mod export;
 mod fault;
 mod first_start;

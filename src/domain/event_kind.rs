@@ -32,3 +32,38 @@ pub enum EventKind {
     /// The status or the rules of the queue were changed.
     QueueUpdated = 14,
 }
+
+/// What a note says if Asterisk refused the Originate. In the store, what Asterisk said follows it after a colon.
+const REFUSED: &str = "Asterisk refused the Originate";
+
+/// Returns the detail of a note that says that Asterisk refused the Originate with this text.
+#[must_use]
+pub fn refused(text: &str) -> String {
+    format!("{REFUSED}: {text}")
+}
+
+/// Returns the detail of an event, whose kind has this code, for the client that the event belongs to. What Asterisk or
+/// the network said is left out, because it may name hosts, paths and users of the platform.
+#[must_use]
+pub fn for_client(code: i16, detail: &str) -> &str {
+    if code == EventKind::RecordingFailed as i16 {
+        return "the recording could not be started";
+    }
+    let is_refused = || detail.strip_prefix(REFUSED).is_some_and(|rest| rest.starts_with(':'));
+    if code == EventKind::Note as i16 && is_refused() { REFUSED } else { detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_not_shown_what_asterisk_said() {
+        let refused = refused("Extension does not exist.");
+        assert_eq!(refused, "Asterisk refused the Originate: Extension does not exist.");
+        assert_eq!(for_client(EventKind::Note as i16, &refused), "Asterisk refused the Originate");
+        assert!(!for_client(EventKind::RecordingFailed as i16, "Permission denied").contains("Permission"));
+        assert_eq!(for_client(EventKind::Note as i16, "Digit: 5"), "Digit: 5");
+        assert_eq!(for_client(EventKind::RecordingStarted as i16, "/recordings/a.wav"), "/recordings/a.wav");
+    }
+}

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::catch_up::{CatchUp, Turn};
 use super::listen;
 use crate::store::events::{self, Event, Filter};
 use crate::store::{Db, Result};
@@ -22,6 +23,9 @@ const RING: usize = 16_384;
 
 /// How many events are read from the table at once.
 const CHUNK: i64 = 1024;
+
+/// Of how many events at most one is wanted if a watcher's next events are read in whole chunks.
+const SPARSE: usize = 16;
 
 /// How often the table is read without a notification, because notifications from other nodes can be lost.
 const POLL: Duration = Duration::from_secs(2);
@@ -41,6 +45,7 @@ pub struct Hub {
     head: watch::Sender<i64>,
     /// The cursors of the watchers; those that are gone are removed when the next watcher subscribes.
     watchers: Mutex<Vec<Weak<AtomicI64>>>,
+    catch_up: CatchUp,
 }
 
 /// How many watchers there are, and how far they are behind.
@@ -58,6 +63,10 @@ pub struct Subscription {
     hub: Arc<Hub>,
     filter: Filter,
     cursor: i64,
+    /// True for a watcher, which waits for its turn to read the table.
+    takes_turns: bool,
+    /// True if the last events of the table that were read were nearly all unwanted.
+    is_sparse: bool,
     /// A copy of the cursor, for [`Hub::watchers`].
     place: Arc<AtomicI64>,
     head: watch::Receiver<i64>,
@@ -71,7 +80,13 @@ impl Hub {
     pub async fn new(db: Db) -> Result<Arc<Self>> {
         let last = events::last(&mut db.read().await?).await?;
         let ring = RwLock::new(Ring { complete_after: last, events: VecDeque::new() });
-        Ok(Arc::new(Self { db, ring, head: watch::channel(last).0, watchers: Mutex::default() }))
+        Ok(Arc::new(Self {
+            db,
+            ring,
+            head: watch::channel(last).0,
+            watchers: Mutex::default(),
+            catch_up: CatchUp::default(),
+        }))
     }
 
     /// Tails the log until `stop` is cancelled. A store that cannot be reached is tried again.
@@ -126,7 +141,7 @@ impl Hub {
     #[must_use]
     pub fn follow(self: &Arc<Self>) -> Subscription {
         let after = self.head();
-        self.place(Filter::default(), after, Arc::new(AtomicI64::new(after)))
+        self.place(Filter::default(), after, Arc::new(AtomicI64::new(after)), false)
     }
 
     /// Follows the events with a greater `seq` than `after`, as a watcher.
@@ -137,11 +152,17 @@ impl Hub {
         watchers.retain(|place| place.strong_count() > 0);
         watchers.push(Arc::downgrade(&place));
         drop(watchers);
-        self.place(filter, after, place)
+        self.place(filter, after, place, true)
     }
 
-    fn place(self: &Arc<Self>, filter: Filter, cursor: i64, place: Arc<AtomicI64>) -> Subscription {
-        Subscription { hub: Arc::clone(self), filter, cursor, place, head: self.head.subscribe() }
+    /// Waits until a watcher with this filter may read from the store.
+    pub async fn turn(&self, filter: &Filter) -> Turn {
+        self.catch_up.turn(filter.client_id).await
+    }
+
+    fn place(self: &Arc<Self>, filter: Filter, cursor: i64, place: Arc<AtomicI64>, takes_turns: bool) -> Subscription {
+        let (hub, head) = (Arc::clone(self), self.head.subscribe());
+        Subscription { hub, filter, cursor, takes_turns, is_sparse: false, place, head }
     }
 
     /// Counts the watchers, and measures how far the slowest is behind.
@@ -181,8 +202,8 @@ impl Subscription {
         self.take_some(usize::MAX).await
     }
 
-    /// As [`Subscription::take`], but returns at most `most` events, which must be 1 or more. It is for a reader that
-    /// needs long for each event and should not keep many in memory.
+    /// As [`Subscription::take`], but returns about `most` events, which must be 1 or more. It is for a reader that needs
+    /// long for each event and should not keep many in memory.
     ///
     /// # Errors
     /// Returns an error if the events have to be read from the store and cannot be.
@@ -192,7 +213,7 @@ impl Subscription {
             self.head.mark_unchanged();
             let (events, cursor) = match self.hub.read_ring(self.cursor, &self.filter, most) {
                 Some(found) => found,
-                None => self.read_table().await?,
+                None => self.read_table(most).await?,
             };
             self.place.store(cursor, Ordering::Relaxed);
             let moved = std::mem::replace(&mut self.cursor, cursor) != cursor;
@@ -216,10 +237,17 @@ impl Subscription {
         }
     }
 
-    async fn read_table(&self) -> Result<(Vec<Arc<Event>>, i64)> {
-        let read = events::after(&mut self.hub.db.read().await?, self.cursor, CHUNK).await?;
-        let last = read.last().map_or(self.cursor, |event| event.seq);
-        let wanted = read.into_iter().filter(|event| self.filter.wants(event)).map(Arc::new).collect();
+    /// Reads the next events from the table: no more than `most`, unless hardly any of them are wanted.
+    async fn read_table(&mut self, most: usize) -> Result<(Vec<Arc<Event>>, i64)> {
+        let limit = if self.is_sparse { CHUNK } else { i64::try_from(most).unwrap_or(CHUNK).min(CHUNK) };
+        let turn = if self.takes_turns { Some(self.hub.turn(&self.filter).await) } else { None };
+        let read = events::after(&mut self.hub.db.read().await?, self.cursor, limit).await?;
+        if let Some(turn) = turn {
+            turn.done();
+        }
+        let (last, count) = (read.last().map_or(self.cursor, |event| event.seq), read.len());
+        let wanted: Vec<_> = read.into_iter().filter(|event| self.filter.wants(event)).map(Arc::new).collect();
+        self.is_sparse = wanted.len() * SPARSE < count;
         Ok((wanted, last))
     }
 }

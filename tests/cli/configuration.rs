@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::command::{Ran, run};
+use crate::command::{Ran, as_admin, run};
 use crate::support::server::{Options, trunkline};
 
 fn check(dir: &TempDir, file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Ran {
@@ -97,6 +97,48 @@ fn check_says_what_is_wrong_with_store_and_servers() {
     let away = check(Some("postgres://nobody@127.0.0.1:1/none"));
     assert_eq!(away.code, 1, "{}", away.stdout);
     assert!(away.stdout.contains("WRONG  store: "), "{}", away.stdout);
+}
+
+#[test]
+fn a_public_address_without_tls_needs_consent() {
+    let dir = tempfile::tempdir().unwrap();
+    let listen = ("TRUNKLINE_LISTEN", "0.0.0.0:0");
+    let mut serve = trunkline();
+    serve.arg("serve").env("TRUNKLINE_DATA_DIR", dir.path().join("data")).env(listen.0, listen.1);
+    let refused = run(&mut serve);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("0.0.0.0:0 can be reached by other machines"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--insecure-public"), "{}", refused.stderr);
+    assert!(!dir.path().join("data").exists(), "nothing was created");
+
+    let checked = check(&dir, "", &[listen], &[]);
+    assert_eq!(checked.code, 1, "{}", checked.stderr);
+    assert!(checked.stdout.contains("WRONG  listen: listen: 0.0.0.0:0"), "{}", checked.stdout);
+    let warned = check(&dir, "insecure_public = true", &[listen], &[]).ok();
+    assert!(warned.contains("WARN   listen: 0.0.0.0:0 is served without TLS"), "{warned}");
+
+    drop(Options::default().env(listen.0, listen.1).arg("--insecure-public").start());
+    drop(Options::default().env(listen.0, listen.1).env("TRUNKLINE_INSECURE_PUBLIC", "true").start());
+    let tls = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls").join(name);
+    let served = Options::default().env(listen.0, listen.1).env("TRUNKLINE_TLS_CERT", tls("localhost.pem"));
+    drop(served.env("TRUNKLINE_TLS_KEY", tls("localhost.key")).start());
+}
+
+#[test]
+fn a_plain_connection_to_another_machine_is_warned_of() {
+    let server = Options::default().start();
+    // Nothing is there: the address is reserved for documentation.
+    let add = ["servers", "add", "far", "--host", "192.0.2.1", "--username", "dialer", "--secret", "dialer-secret"];
+    as_admin(&server, &add).ok();
+    let tested = as_admin(&server, &["servers", "test", "far"]);
+    assert!(tested.stdout.contains("192.0.2.1 is another machine, and without TLS"), "{tested:?}");
+    let mut command = trunkline();
+    let checked = run(command.arg("check").env("TRUNKLINE_DATA_DIR", server.data_dir()));
+    assert!(checked.stdout.contains("WARN   server far: 192.0.2.1 is another machine"), "{}", checked.stdout);
+
+    as_admin(&server, &["servers", "update", "far", "--tls", "true"]).ok();
+    let tested = as_admin(&server, &["servers", "test", "far"]);
+    assert!(!tested.stdout.contains("another machine"), "{tested:?}");
 }
 
 #[test]

@@ -13,9 +13,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod catching_up;
 mod certificate;
+mod client_certificates;
 mod command;
 mod configuration;
+mod connections;
 mod data_files;
 mod documented;
 mod exit_codes;

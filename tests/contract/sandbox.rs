@@ -54,7 +54,8 @@ impl Reply {
 
 impl Sandbox {
     pub fn start() -> Self {
-        let server = Options::default().arg("--sandbox").arg("--sandbox-speed").arg("100").start();
+        let server = Options::default().arg("--sandbox").arg("--sandbox-speed").arg("100");
+        let server = server.env("TRUNKLINE_CORS_ORIGINS", "https://dialer.example").start();
         let api = Api::sandbox(&server);
         Self { server, api }
     }

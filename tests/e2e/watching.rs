@@ -175,7 +175,9 @@ async fn a_cursor_beyond_the_log_is_out_of_range_over_both() {
 
 #[tokio::test]
 async fn a_browser_watches_over_grpc_web() {
-    let (server, client) = sandbox();
+    let server = Options::default().arg("--sandbox").arg("--sandbox-speed").arg("20");
+    let server = server.env("TRUNKLINE_CORS_ORIGINS", "http://localhost:3000,http://dashboard.example").start();
+    let client = Api::sandbox(&server);
     client.insert(1, vec![item("server1", "PJSIP/4901@endpoint1", "1")]).await;
     let request = WatchCallsRequest { after: Some(0), ..Default::default() }.encode_to_vec();
     let mut body = vec![0];
@@ -192,7 +194,7 @@ async fn a_browser_watches_over_grpc_web() {
         .await
         .expect("an answer");
     assert_eq!(response.status(), 200);
-    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    assert_eq!(response.headers()["access-control-allow-origin"], "http://dashboard.example");
     let (mut stream, mut bytes, mut kinds) = (response.bytes_stream(), Vec::new(), Vec::new());
     while !kinds.contains(&CallEventType::Ended) {
         bytes.extend(stream.next().await.expect("a chunk").expect("a chunk"));

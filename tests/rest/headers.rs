@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderValue, Method};
 
-use crate::support::{App, INSERT, REPLAYED};
+use crate::support::{App, INSERT, ORIGIN, PANICS, REPLAYED};
 
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -119,19 +119,69 @@ async fn a_body_that_never_ends_is_given_up_in_time() {
 }
 
 #[tokio::test]
-async fn a_page_of_any_origin_may_ask_and_read_the_grpc_status() {
+async fn a_page_of_a_configured_origin_may_ask_and_read_the_grpc_status() {
     let app = App::new();
-    let mut request = app.request(Method::OPTIONS, INSERT, "");
-    request.headers_mut().remove("x-api-key");
-    request.headers_mut().insert("origin", HeaderValue::from_static("https://dialer.example"));
-    request.headers_mut().insert("access-control-request-method", HeaderValue::from_static("POST"));
-    let answer = app.send(request).await;
-    assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (200, Some("*")));
+    let answer = app.send(preflight(&app, ORIGIN)).await;
+    assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (200, Some(ORIGIN)));
     let mut request = app.request(Method::POST, INSERT, "{}");
-    request.headers_mut().insert("origin", HeaderValue::from_static("https://dialer.example"));
+    request.headers_mut().insert("origin", HeaderValue::from_static(ORIGIN));
     let answer = app.send(request).await;
     let exposed = answer.header("access-control-expose-headers").unwrap();
     for header in ["grpc-status", "grpc-message", "x-request-id"] {
         assert!(exposed.contains(header), "{exposed}");
     }
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_may_not() {
+    let app = App::new();
+    for origin in ["https://elsewhere.example", "https://dialer.example.org", "http://dialer.example", "null"] {
+        let answer = app.send(preflight(&app, origin)).await;
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+    }
+}
+
+fn preflight(app: &App, origin: &'static str) -> http::Request<axum::body::Body> {
+    let mut request = app.request(Method::OPTIONS, INSERT, "");
+    request.headers_mut().remove("x-api-key");
+    request.headers_mut().insert("origin", HeaderValue::from_static(origin));
+    request.headers_mut().insert("access-control-request-method", HeaderValue::from_static("POST"));
+    request
+}
+
+#[tokio::test]
+async fn every_answer_tells_browsers_to_guess_and_frame_nothing() {
+    let app = App::new();
+    for path in ["/", "/docs", "/docs/page.js", "/openapi.json", "/healthz", "/readyz", "/nowhere", INSERT] {
+        let answer = app.get(path).await;
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("x-frame-options"), Some("DENY"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        let policy = answer.header("content-security-policy").unwrap_or_default();
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("default-src"), "{path}: {policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains('*'), "{path}: {policy}");
+        assert_eq!(answer.header("strict-transport-security"), None, "{path}: there is no TLS");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_with_the_same_headers() {
+    let app = App::new();
+    let answer = app.insert(format!(r#"{{"batch_id": {PANICS}}}"#)).await;
+    answer.error(500, "INTERNAL");
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+}
+
+/// What a policy blocks is not tried in a browser here: the page of the documentation may use only what the server
+/// sends, and has no script or style of its own within.
+#[tokio::test]
+async fn the_page_of_the_documentation_needs_nothing_that_its_policy_blocks() {
+    let app = App::new();
+    let page = app.get("/docs").await;
+    assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'self';"));
+    let text = page.text();
+    assert!(!text.contains("<style") && !text.contains(" style=") && !text.contains(" onclick="), "{text}");
+    assert_eq!(text.matches("<script").count(), text.matches("<script type=\"module\" src=\"/docs/").count());
+    let script = app.get("/docs/page.js").await.text();
+    assert!(!script.contains("eval(") && !script.contains("fetch(\"http"), "it loads nothing from elsewhere");
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -16,7 +17,7 @@ use tower::ServiceExt as _;
 use trunkline::api::Error;
 use trunkline::api::auth::{ApiKey, Auth, Caller, CallerKind, KeyKind, KeyName, KeyStore, LookupFailed, StoredKey};
 use trunkline::api::rest::ParseWarnings;
-use trunkline::api::server::{Services, router};
+use trunkline::api::server::{Services, Web, router};
 use trunkline::domain::networks::Networks;
 use trunkline::domain::scope::Scope;
 use trunkline::pb::admin_service_server::AdminService;
@@ -327,6 +328,9 @@ impl Keys {
 /// The address of the reverse proxy that the server trusts.
 pub const PROXY: &str = "10.0.0.1";
 
+/// The origin of the pages that may read answers.
+pub const ORIGIN: &str = "https://dialer.example";
+
 pub const CLIENT: CallerKind = CallerKind::Client { client_id: 7 };
 
 /// A server with the key of a client.
@@ -368,7 +372,13 @@ impl App {
             Box::pin(std::future::ready(answer)) as _
         });
         let stop = CancellationToken::new();
-        let router = router(services, auth.clone(), readiness, None, stop.clone()).unwrap();
+        let web = Web {
+            origins: vec![HeaderValue::from_static(ORIGIN)],
+            is_tls: false,
+            grpc_needs_certificate: false,
+            body_timeout: Duration::from_secs(30),
+        };
+        let router = router(services, auth.clone(), readiness, None, &web, stop.clone()).unwrap();
         Self { router, recorder, keys, key, auth, stop }
     }
 

@@ -17,4 +17,5 @@ pub mod server;
 pub mod sipp;
 pub mod skip;
 pub mod wait;
+pub mod wire;
 pub mod witness;

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::Error;
 use crate::api::auth::KeyKind;
+use crate::api::streams::Streams;
 use crate::api::validate::Rules;
 use crate::progress::Hub;
 use crate::store::secrets::Sealer;
@@ -27,6 +28,8 @@ pub struct App {
     pub servers_changed: Arc<Notify>,
     /// Posts to webhooks that are tested, and is notified when webhooks were changed.
     pub webhooks: Handle,
+    /// Limits the open streams of each client.
+    pub streams: Streams,
     /// The kind of keys that clients get.
     pub client_keys: KeyKind,
     /// Ends the streams when the server stops; otherwise they would keep it from stopping.

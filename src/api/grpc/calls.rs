@@ -74,7 +74,7 @@ impl pb::call_service_server::CallService for Calls {
             let timeline = events::of_call(&mut conn, client_id, id).await?;
             let mut call = convert::call(call)?;
             call.attempt_history = attempts.into_iter().map(convert::attempt).collect();
-            call.timeline = timeline.iter().map(convert::event).collect();
+            call.timeline = timeline.iter().map(|event| convert::event(event, client_id.is_none())).collect();
             Ok(pb::GetCallResponse { call: Some(call) })
         })
         .await
@@ -84,13 +84,14 @@ impl pb::call_service_server::CallService for Calls {
         &self,
         request: Request<pb::WatchCallsRequest>,
     ) -> Result<Response<Self::WatchCallsStream>, Status> {
-        let client_id = whose(Caller::of(&request)?);
+        let caller = Caller::of(&request)?;
+        let (client_id, permit) = (whose(caller), self.0.streams.admit(caller)?);
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
             fields::check(&request)?;
             let call = request.call_id.as_deref().map(call_id).transpose()?;
             let filter = Filter { client_id, queue_id: request.queue_id, call };
-            watch::watch(&app, filter, request.after).await
+            watch::watch(&app, permit, filter, request.after).await
         })
         .await
     }

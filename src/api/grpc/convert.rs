@@ -4,6 +4,7 @@ use crate::api::validate::numbering as numbering_rules;
 use crate::api::{Error, rest};
 use crate::domain::cause;
 use crate::domain::did::DidPolicy;
+use crate::domain::event_kind;
 use crate::domain::limits::TrunkLimits;
 use crate::domain::queue_rules::QueueRules;
 use crate::domain::retry::RetryRule;
@@ -141,15 +142,18 @@ pub fn attempt(attempt: Attempt) -> pb::Attempt {
     }
 }
 
-/// Returns an event as the JSON that webhooks post, which is the same as in a stream over REST.
+/// Returns an event as the JSON that webhooks post, which is the same as in a client's stream over REST.
 ///
 /// # Errors
 /// Returns an error if the time of the event is beyond the year 9999.
 pub fn event_json(stored: &Event) -> serde_json::Result<String> {
-    rest::message(&event(stored))
+    rest::message(&event(stored, false))
 }
 
-pub fn event(event: &Event) -> pb::CallEvent {
+/// Converts an event. Only an administrator is shown what Asterisk said.
+pub fn event(event: &Event, is_admin: bool) -> pb::CallEvent {
+    let detail = event.detail.as_deref();
+    let detail = if is_admin { detail } else { detail.map(|detail| event_kind::for_client(event.kind, detail)) };
     pb::CallEvent {
         seq: event.seq,
         at: time(event.at),
@@ -160,7 +164,7 @@ pub fn event(event: &Event) -> pb::CallEvent {
         status: event.status.map(Into::into),
         outcome: event.outcome.map(Into::into),
         hangup_cause: event.hangup_cause.map(Into::into),
-        detail: event.detail.clone(),
+        detail: detail.map(str::to_owned),
         count: event.count,
         batch_id: event.batch_id,
     }

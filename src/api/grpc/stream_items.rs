@@ -68,8 +68,10 @@ struct Running {
 /// gone.
 pub fn serve(app: App, caller: &Caller, incoming: Streaming<StreamItemsRequest>) -> Result<Answers, Error> {
     let holder = Holder { client_id: caller.client_id()?, key_id: caller.key_id.clone() };
+    let permit = app.streams.admit(caller)?;
     let (answers, answered) = mpsc::channel(ANSWERS);
     tokio::spawn(async move {
+        let _permit = permit;
         let stop = app.stop.clone();
         if let Err(status) = run(app, holder, incoming, answers.clone()).await {
             send_last(&answers, Err(status), &stop).await;

@@ -1,6 +1,7 @@
 //! `trunkline serve`: runs the server.
 
 mod ports;
+mod readiness;
 mod reload;
 mod sandbox;
 mod server;
@@ -38,6 +39,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     let log = telemetry::start(&config)?;
     let mut signals = Signals::new()?;
+    config.check_public()?;
     data_files::prepare(&config)?;
     let (admin_key, sealer) = (first_start::admin_key(&config)?, first_start::sealer(&config)?);
     let db = store::open(&config.database_url())?;

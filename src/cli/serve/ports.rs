@@ -5,49 +5,61 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use futures_util::FutureExt;
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
+use super::readiness::readiness;
 use super::supervisor::Supervisor;
 use crate::api::auth::Auth;
 use crate::api::grpc::{Admin, App, Calls, Clients, Queues};
 use crate::api::metrics::{self, Metrics};
-use crate::api::port::Port;
-use crate::api::readiness::Readiness;
-use crate::api::server::{self, Services};
+use crate::api::port::{Admission, Port};
+use crate::api::server::{self, Services, Web};
 use crate::api::tls::Certificate;
+use crate::cli::descriptors;
 use crate::cli::fault::Fault;
-use crate::config::Config;
-use crate::store::{Db, migrate};
+use crate::config::{ClientAuth, Config, ConnectionLimits, Timeouts};
+
+/// How many connections wait in the kernel to be accepted, if the system allows as many.
+const BACKLOG: u32 = 4096;
 
 /// Ports that are open; connections wait in the kernel until [`Ports::answer`].
 pub struct Ports {
     /// The certificate that new connections are shown, or None without TLS.
     pub certificate: Option<Arc<Certificate>>,
-    tls: Option<TlsAcceptor>,
     api: TcpListener,
     /// The port for `/metrics`, or None if it is served on the API's port.
     metrics: Option<TcpListener>,
+    /// Counts the connections of both ports.
+    pub admission: Admission,
+    timeouts: Timeouts,
+    web: Web,
 }
 
 impl Ports {
     /// Opens the ports that the configuration names.
     ///
     /// # Errors
-    /// Returns an error if the certificate cannot be used, or a port cannot be opened.
-    pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        let certificate =
-            config.tls()?.map(Certificate::new).transpose().map_err(|error| Fault::Usage(error.to_string()))?;
-        let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
-        let api = listen(config.listen).await?;
-        let metrics = match config.metrics_listen {
-            Some(address) => Some(listen(address).await?),
-            None => None,
+    /// Returns an error if the address is public and there is no TLS, the certificate cannot be used, or a port cannot
+    /// be opened.
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
+        config.check_public()?;
+        let files = config.tls()?;
+        let grpc_needs_certificate =
+            files.as_ref().is_some_and(|files| files.client_ca.is_some() && files.client_auth == ClientAuth::Grpc);
+        let certificate = files.map(Certificate::new).transpose().map_err(|error| Fault::Usage(error.to_string()))?;
+        let timeouts = config.doors().timeouts();
+        let web = Web {
+            origins: config.cors_origins.0.clone(),
+            is_tls: certificate.is_some(),
+            grpc_needs_certificate,
+            body_timeout: timeouts.body,
         };
-        Ok(Self { certificate, tls, api, metrics })
+        let admission = Admission::new(limits(config), config.trusted_proxies.clone());
+        let api = listen(config.listen)?;
+        let metrics = config.metrics_listen.map(listen).transpose()?;
+        Ok(Self { certificate, api, metrics, admission, timeouts, web })
     }
 
     /// Returns the address of the API's port.
@@ -80,39 +92,43 @@ impl Ports {
         };
         let readiness = readiness(app.db.clone(), app.stop.clone());
         supervisor.spawn("key watch", close, |stop| auth.clone().watch_streams(stop));
-        let router = server::router(services, auth, readiness, here, app.stop.clone())?;
+        let router = server::router(services, auth, readiness, here, &self.web, app.stop.clone())?;
         if let Some(listener) = self.metrics {
             info!("metrics on {}", listener.local_addr()?);
-            let (port, router) = (Port::new(listener, None), metrics::routes(metrics));
+            let port = Port::new(listener, None, self.admission.clone(), self.timeouts);
+            let router = metrics::routes(metrics);
             supervisor.spawn("metrics", close, |close| port.run(router, close));
         }
-        let port = Port::new(self.api, self.tls);
+        let port = Port::new(self.api, self.certificate, self.admission, self.timeouts);
         supervisor.spawn("api", close, |close| port.run(router, close));
         Ok(())
     }
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+/// Opens a port. The kernel keeps many connections until they are accepted: one that it has no room for would be tried
+/// again by its client only after a second.
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let open = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A restarted server must not wait for the old connections to be forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    open().with_context(|| format!("cannot listen on {address}"))
 }
 
-/// The server is ready if the store can be reached, every migration is applied, and the server is not stopping.
-fn readiness(db: Db, stop: CancellationToken) -> Readiness {
-    Arc::new(move || {
-        let (db, stopping) = (db.clone(), stop.is_cancelled());
-        async move {
-            if stopping {
-                return Err("draining".to_owned());
-            }
-            // A task of its own, so that the query is finished even if the caller disconnects.
-            let ready = tokio::spawn(async move { migrate::is_ready(&db).await }).await;
-            match ready {
-                Ok(Ok(true)) => Ok(()),
-                Ok(Ok(false)) => Err("migrations are missing".to_owned()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(error) => Err(error.to_string()),
-            }
-        }
-        .boxed()
-    })
+/// Returns the limits on connections, within what the system allows this process.
+fn limits(config: &Config) -> ConnectionLimits {
+    let (doors, files) = (config.doors(), descriptors::raise());
+    let limits = doors.connections(files);
+    if let Some(wanted) = doors.wanted_connections().filter(|wanted| *wanted > limits.all) {
+        warn!(
+            files,
+            "max_connections is {wanted}, but the process may not open so many files; it is {} until the limit is raised \
+             (ulimit -n, LimitNOFILE)",
+            limits.all
+        );
+    }
+    limits
 }

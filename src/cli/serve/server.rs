@@ -14,6 +14,7 @@ use super::supervisor::{Supervisor, TaskFailure};
 use crate::api::auth::{AdminKey, Auth, KeyKind};
 use crate::api::grpc::{App, Keys, event_json};
 use crate::api::metrics::{Metrics, Recorder};
+use crate::api::streams::Streams;
 use crate::cluster::{Member, Name};
 use crate::config::{Config, Flags};
 use crate::dialer::{self, Dialer};
@@ -64,7 +65,7 @@ impl Server {
         let (mut supervisor, shutdown) = (Supervisor::default(), Shutdown::default());
         let node = name.as_str().to_owned();
         supervisor.spawn("node name", &shutdown.events, |stop| name.run(stop));
-        let ports = Ports::open(&config).await?;
+        let (ports, doors) = (Ports::open(&config)?, config.doors());
         let address = ports.address()?;
         let reload = Reload::new(flags, log)?;
         if let Some(certificate) = ports.certificate.clone() {
@@ -87,12 +88,14 @@ impl Server {
             sealer: sealer.clone(),
             servers_changed: Arc::default(),
             webhooks: webhooks.clone(),
+            streams: Streams::new(doors.streams_per_client(), doors.timeouts().write),
             client_keys: if sandbox_speed.is_some() { KeyKind::Test } else { KeyKind::Live },
             stop: shutdown.dialer.clone(),
         };
         let upkeep = recorder.clone();
         supervisor.spawn("metrics upkeep", &shutdown.events, |stop| upkeep.run(stop));
-        let metrics = Metrics { recorder, db: db.clone(), node: node.clone(), hub: Arc::clone(&hub) };
+        let (connections, for_metrics) = (ports.admission.clone(), Arc::clone(&hub));
+        let metrics = Metrics { recorder, db: db.clone(), node: node.clone(), hub: for_metrics, connections };
         let auth = Auth::new(Arc::new(Keys(db.clone())), Some(admin_key), config.trusted_proxies);
         ports.answer(&app, auth, metrics, &mut supervisor, &shutdown.api)?;
         if let Some(speed) = sandbox_speed {

@@ -18,7 +18,7 @@ use super::liveness::{Doubt, Liveness};
 use super::recorder::Recorder;
 use super::signal::{ALegState, Signal};
 use crate::domain::commit::Claim;
-use crate::domain::event_kind::EventKind;
+use crate::domain::event_kind::{self, EventKind};
 use crate::domain::note;
 use crate::domain::originate::Recording;
 use crate::domain::status::{CallStatus, Outcome};
@@ -185,7 +185,7 @@ impl Attempt {
         }
         match signal {
             Signal::Refused { text } => {
-                self.tell((EventKind::Note, Some(format!("Asterisk refused the Originate: {text}"))), &mut effects);
+                self.tell((EventKind::Note, Some(event_kind::refused(&text))), &mut effects);
                 self.course.evidence.refused = true;
                 self.end(now.wall, &mut effects);
             }

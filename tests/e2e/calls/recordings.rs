@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{a_leg, details, place, wait_for, wait_for_event};
-use crate::support::api::{client_of, client_of_asterisk, item};
+use crate::support::api::{Api, client_of, client_of_asterisk, item};
 use crate::support::asterisk::{Asterisk, RECORDINGS, SECRET};
 use crate::support::server::Server;
 use crate::support::wait;
@@ -77,7 +77,9 @@ async fn a_recording_that_cannot_be_started_is_reported_and_the_call_continues(a
     let id = place(&client, vec![recorded("1")]).await.remove(0);
     let call = wait_for(&client, &id, "completed").await;
     assert_eq!(call["outcome"], "answered");
-    assert_eq!(details(&call, "recording-failed"), ["Permission denied"], "{call}");
+    assert_eq!(details(&call, "recording-failed"), ["the recording could not be started"], "{call}");
+    let whole = Api::admin(&server).get(&format!("calls/{id}")).await.data();
+    assert_eq!(details(&whole, "recording-failed"), ["Permission denied"], "{whole}");
     assert!(details(&call, "recording-started").is_empty() && details(&call, "recording-stopped").is_empty());
 }
 
