@@ -142,7 +142,7 @@ async fn counts(server: &Server) -> Vec<String> {
     let address = metrics.map_or_else(|| server.address(), |address| address.parse().expect("an address"));
     let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let answer = wire::read_to_end(&mut wire::sent_from(wire::source(99), address, request).await).await;
-    let names = ["trunkline_connections", "trunkline_streams_", "trunkline_slow_bodies"];
+    let names = ["trunkline_connections", "trunkline_streams_", "trunkline_bodies_", "trunkline_slow_bodies"];
     let text = String::from_utf8_lossy(&answer).into_owned();
     text.lines().filter(|line| names.iter().any(|name| line.starts_with(name))).map(str::to_owned).collect()
 }

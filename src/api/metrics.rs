@@ -94,6 +94,10 @@ fn describe() {
         "Streams that were refused, because of max_streams_per_client."
     );
     describe_counter!("trunkline_streams_stalled_total", "Streams that ended, because their client did not read them.");
+    describe_counter!(
+        "trunkline_bodies_refused_total",
+        "Requests that were refused, because of max_bodies_per_client."
+    );
     describe_counter!("trunkline_slow_bodies_total", "gRPC requests that ended, because their body took too long.");
     describe_counter!("trunkline_attempts_total", "Attempts whose Originate was sent.");
     describe_counter!("trunkline_attempts_ended_total", "Attempts that ended, by outcome.");

@@ -21,12 +21,13 @@ use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::api::auth::{Auth, authenticate};
+use crate::api::bodies::Bodies;
 use crate::api::context::{self, Protocol};
 use crate::api::limits::{RequestLimits, limit_requests};
 use crate::api::metrics::Metrics;
 use crate::api::readiness::Readiness;
 use crate::api::tls::Verified;
-use crate::api::{Error, browser, docs, fault, health, metrics, openapi, rest, slow_bodies, status_page};
+use crate::api::{Error, bodies, browser, docs, fault, health, metrics, openapi, rest, slow_bodies, status_page};
 use crate::pb;
 use crate::pb::admin_service_server::{AdminService, AdminServiceServer};
 use crate::pb::call_service_server::{CallService, CallServiceServer};
@@ -62,6 +63,8 @@ pub struct Web {
     pub grpc_needs_certificate: bool,
     /// How long the body of a gRPC request may take.
     pub body_timeout: Duration,
+    /// How many requests with a body a client may have in progress.
+    pub bodies_per_client: usize,
 }
 
 /// Builds the router. It serves `/metrics` only if `metrics` is given. After `stop` is cancelled, every request that
@@ -87,7 +90,8 @@ where
     let admitted = ServiceBuilder::new()
         .layer(middleware::from_fn_with_state(stop, refuse_when_stopping))
         .layer(middleware::from_fn_with_state(auth, authenticate))
-        .layer(middleware::from_fn_with_state(RequestLimits::default(), limit_requests));
+        .layer(middleware::from_fn_with_state(RequestLimits::default(), limit_requests))
+        .layer(middleware::from_fn_with_state(Bodies::new(web.bodies_per_client), bodies::limit));
     let rest = rest_routes(&services).route_layer(admitted.clone());
     // gRPC compresses by itself, and this compression would delay the messages of its streams.
     let rest =

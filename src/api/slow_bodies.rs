@@ -42,7 +42,7 @@ pub async fn limit(State(timeout): State<Duration>, request: Request, next: Next
 
 /// Returns true if clients stream messages to the method at this path. Reflection, which needs no key, does not count:
 /// its clients send what they want to know at once.
-fn is_stream(path: &str) -> bool {
+pub fn is_stream(path: &str) -> bool {
     static STREAMS: LazyLock<Vec<String>> = LazyLock::new(|| {
         let methods = DESCRIPTORS.services().flat_map(|service| service.methods().collect::<Vec<_>>());
         let streams = methods.filter(prost_reflect::MethodDescriptor::is_client_streaming);

@@ -27,6 +27,7 @@ pub struct Doors {
     pub(super) max_connections_per_source: Option<Count>,
     pub(super) max_handshakes_per_source: Option<Count>,
     pub(super) max_streams_per_client: Option<Count>,
+    pub(super) max_bodies_per_client: Option<Count>,
     pub(super) handshake_timeout: Option<Seconds>,
     pub(super) header_timeout: Option<Seconds>,
     pub(super) body_timeout: Option<Seconds>,
@@ -114,6 +115,12 @@ impl Doors {
     #[must_use]
     pub fn streams_per_client(&self) -> usize {
         self.max_streams_per_client.map_or(200, |Count(count)| count)
+    }
+
+    /// Returns how many requests with a body a client may have in progress on this node.
+    #[must_use]
+    pub fn bodies_per_client(&self) -> usize {
+        self.max_bodies_per_client.map_or(32, |Count(count)| count)
     }
 
     /// Returns how long a client may take.

@@ -1,12 +1,15 @@
 //! Tests the contract's section "Headers", and compression.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::stream;
 use http::{HeaderValue, Method};
+use trunkline::api::auth::CallerKind;
 
-use crate::support::{App, INSERT, ORIGIN, PANICS, REPLAYED};
+use crate::support::{App, BODIES, CLIENT, INSERT, ORIGIN, PANICS, REPLAYED};
 
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -116,6 +119,33 @@ async fn a_body_that_never_ends_is_given_up_in_time() {
     let app = App::new();
     let never = axum::body::Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
     app.insert(never).await.error(504, "DEADLINE_EXCEEDED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_many_bodies_at_once_waits_for_itself_alone() {
+    let app = Arc::new(App::new());
+    let endless = || {
+        let app = Arc::clone(&app);
+        tokio::spawn(async move {
+            let never = axum::body::Body::from_stream(stream::pending::<Result<Vec<u8>, std::io::Error>>());
+            app.insert(never).await
+        })
+    };
+    let open: Vec<_> = (0..BODIES).map(|_| endless()).collect();
+    tokio::task::yield_now().await;
+    let one_more = app.insert("{}").await;
+    assert_eq!(one_more.error(429, "RESOURCE_EXHAUSTED"), "limit max_bodies_per_client is reached");
+    assert!(one_more.header("retry-after").is_some());
+    assert_eq!(app.get("/calling/api/v1/queues/getmasterqueues").await.status, 200, "it has no body");
+    let mut other = app.request(Method::POST, INSERT, "{}");
+    let CallerKind::Client { client_id } = CLIENT else { unreachable!("the key of a client") };
+    let key = app.keys.add(CallerKind::Client { client_id: client_id + 1 }, |_| {});
+    other.headers_mut().insert("x-api-key", HeaderValue::try_from(key).unwrap());
+    assert_eq!(app.send(other).await.status, 200, "another client does not wait");
+    for answer in open {
+        answer.await.unwrap().error(504, "DEADLINE_EXCEEDED");
+    }
+    assert_eq!(app.insert("{}").await.status, 200);
 }
 
 #[tokio::test]

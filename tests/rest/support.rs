@@ -328,6 +328,9 @@ impl Keys {
 /// The address of the reverse proxy that the server trusts.
 pub const PROXY: &str = "10.0.0.1";
 
+/// How many requests with a body a client may have in progress.
+pub const BODIES: usize = 4;
+
 /// The origin of the pages that may read answers.
 pub const ORIGIN: &str = "https://dialer.example";
 
@@ -377,6 +380,7 @@ impl App {
             is_tls: false,
             grpc_needs_certificate: false,
             body_timeout: Duration::from_secs(30),
+            bodies_per_client: BODIES,
         };
         let router = router(services, auth.clone(), readiness, None, &web, stop.clone()).unwrap();
         Self { router, recorder, keys, key, auth, stop }

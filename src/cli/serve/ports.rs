@@ -55,6 +55,7 @@ impl Ports {
             is_tls: certificate.is_some(),
             grpc_needs_certificate,
             body_timeout: timeouts.body,
+            bodies_per_client: config.doors().bodies_per_client(),
         };
         let admission = Admission::new(limits(config), config.trusted_proxies.clone());
         let api = listen(config.listen)?;
