@@ -15,5 +15,6 @@ pub fn fault(text: &str) -> Option<&'static str> {
     if is_evaluated(text) {
         return Some(EVALUATED);
     }
-    text.contains(['\r', '\n', '\0']).then_some("must not contain CR, LF or NUL")
+    // An ESC could move the cursor of the terminal in which someone reads Asterisk's console.
+    text.contains(char::is_control).then_some("must not contain control characters")
 }

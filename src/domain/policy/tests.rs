@@ -325,6 +325,7 @@ fn what_was_put_into_the_store_by_hand_is_checked_as_well() {
         (OriginateSpec { account: Some("other".into()), ..base() }, "Account"),
         (OriginateSpec { caller_id: Some("${X}".into()), ..base() }, "CallerID"),
         (OriginateSpec { caller_id: Some("x\r\nAction: Command".into()), ..base() }, "CallerID"),
+        (OriginateSpec { caller_id: Some("x\u{1b}]0;owned\u{7} <1>".into()), ..base() }, "CallerID"),
         (OriginateSpec { codecs: Some("$[1]".into()), ..base() }, "Codecs"),
         (OriginateSpec { channel_id: Some("tl-1".into()), ..base() }, "ChannelId"),
         (OriginateSpec { other_channel_id: Some("1764201234.57".into()), ..base() }, "OtherChannelId"),
