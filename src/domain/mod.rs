@@ -1,6 +1,7 @@
 //! The plain types and the rules of calling, without IO. They decide what may happen to a call, and when.
 
 pub mod attempt;
+pub mod audit_chain;
 pub mod backoff;
 pub mod bounds;
 pub mod cause;

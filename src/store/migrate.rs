@@ -12,13 +12,13 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use super::db::{Conn, Db, Engine};
 use super::error::{Result, StoreError};
 use super::postgres::MIGRATION_LOCK;
-use super::{postgres, sqlite};
+use super::{audit, postgres, sqlite};
 
 /// Applies the pending migrations and returns how many there were.
 pub async fn run(db: &Db) -> Result<usize> {
-    match &db.engine {
+    let applied = match &db.engine {
         Engine::Sqlite { writer, path, .. } => {
-            // The lock is held until this function returns. Another process waits here and then finds nothing to do.
+            // The lock is held until the migrations are applied. Another process waits here and then finds nothing to do.
             let _only_one = lock_beside(path).await?;
             let conn = writer.get().await?;
             harness(Object::take(conn), sqlite::MIGRATIONS, |harness, migrations| {
@@ -38,7 +38,11 @@ pub async fn run(db: &Db) -> Result<usize> {
             })
             .await
         }
+    }?;
+    if applied > 0 {
+        audit::cover_unchained(db).await?;
     }
+    Ok(applied)
 }
 
 /// Locks a file beside the database. SQLite's own lock would let two processes both find the same work to do.

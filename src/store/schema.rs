@@ -261,6 +261,20 @@ diesel::table! {
         remote_address -> Nullable<Text>,
         request_id -> Text,
         detail -> Text,
+        seq -> Nullable<BigInt>,
+        before -> Nullable<Text>,
+        after -> Nullable<Text>,
+        previous_hash -> Nullable<Text>,
+        hash -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    audit_head (id) {
+        id -> SmallInt,
+        seq -> BigInt,
+        hash -> Text,
+        anchored_id -> BigInt,
     }
 }
 
@@ -335,6 +349,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     attempts,
     audit,
+    audit_head,
     batches,
     call_commands,
     call_events,

@@ -12,7 +12,7 @@ use trunkline::store::do_not_call::{self, PLATFORM};
 use trunkline::store::events::Filter;
 use trunkline::store::servers::{Removal, Server};
 use trunkline::store::settings::{self, KillSwitch, PlatformPolicy};
-use trunkline::store::{audit, calls, clients, events, keys, leases, nodes, queues, servers};
+use trunkline::store::{calls, clients, events, keys, leases, nodes, queues, servers};
 
 use super::conformance::page;
 use super::engines::on_both_engines;
@@ -24,8 +24,6 @@ on_both_engines!(
     a_server_is_changed_only_where_it_is,
     a_server_in_use_is_not_removed,
     a_removed_server_leaves_its_name_and_can_be_added_again,
-    an_audit_entry_is_there_with_its_change_and_not_without,
-    the_audit_is_paged_from_the_newest_on,
     a_node_is_heard_of_and_forgotten_after_a_day,
     a_drained_node_stays_so_when_it_joins_again,
     a_server_is_shown_as_draining_while_its_owner_is,
@@ -139,40 +137,6 @@ async fn a_removed_server_leaves_its_name_and_can_be_added_again(store: Store) {
     tx.commit().await.unwrap();
     let state = servers::states(&mut store.db.read().await.unwrap(), Some(SERVER)).await.unwrap().remove(0);
     assert_eq!((state.server, state.lease.is_none()), (anew, true));
-}
-
-fn entry(target: &str) -> audit::NewEntry {
-    audit::NewEntry {
-        at: NOW.0,
-        actor: "bootstrap".into(),
-        action: "UpdateServer".into(),
-        target: target.into(),
-        remote_address: Some("127.0.0.1".into()),
-        request_id: "r".into(),
-        detail: "{}".into(),
-    }
-}
-
-async fn an_audit_entry_is_there_with_its_change_and_not_without(store: Store) {
-    let mut tx = store.tx().await;
-    audit::append(&mut tx, &entry("servers/lost")).await.unwrap();
-    tx.rollback().await.unwrap();
-    let mut tx = store.tx().await;
-    audit::append(&mut tx, &entry("servers/kept")).await.unwrap();
-    tx.commit().await.unwrap();
-    let all = audit::list(&mut store.db.read().await.unwrap(), None, 10).await.unwrap();
-    assert_eq!(all.iter().map(|entry| entry.target.as_str()).collect::<Vec<_>>(), ["servers/kept"]);
-}
-
-async fn the_audit_is_paged_from_the_newest_on(store: Store) {
-    let mut tx = store.tx().await;
-    for target in ["1", "2", "3"] {
-        audit::append(&mut tx, &entry(target)).await.unwrap();
-    }
-    let page = audit::list(&mut tx, None, 2).await.unwrap();
-    let next = audit::list(&mut tx, Some(page[1].id), 2).await.unwrap();
-    let targets: Vec<&str> = page.iter().chain(&next).map(|entry| entry.target.as_str()).collect();
-    assert_eq!(targets, ["3", "2", "1"]);
 }
 
 async fn a_node_is_heard_of_and_forgotten_after_a_day(store: Store) {

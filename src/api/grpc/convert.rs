@@ -322,6 +322,11 @@ pub fn audit_entry(entry: audit::Entry) -> pb::AuditEntry {
         remote_address: entry.remote_address,
         request_id: entry.request_id,
         detail: entry.detail,
+        seq: entry.seq,
+        before: entry.before,
+        after: entry.after,
+        previous_hash: entry.previous_hash,
+        hash: entry.hash,
     }
 }
 

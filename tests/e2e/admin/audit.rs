@@ -37,6 +37,16 @@ async fn every_change_is_noted_with_who_what_when_and_from_where() {
     let next = entries(&setup, &format!("?page_size=1&before={}", page[0]["audit_id"])).await;
     assert_eq!((&page[0], &next[0]), (&noted[0], &noted[1]));
     setup.admin.get("admin/audit?page_size=0").await.error(400, "INVALID_ARGUMENT");
+
+    let oldest = setup.admin.get("admin/audit?after=0").await.data();
+    let mut forward = oldest["results"].as_array().expect("a list").clone();
+    assert_eq!(oldest["head"], json!({ "seq": 3, "hash": noted[0]["hash"] }));
+    assert_eq!(forward[1]["previous_hash"], forward[0]["hash"]);
+    forward.reverse();
+    assert_eq!(forward, noted, "the entries after 0 are not all entries, oldest first");
+    assert_eq!(entries(&setup, &format!("?after={}", noted[1]["audit_id"])).await, noted[..1]);
+    let between = format!("?after={}&before={}", noted[2]["audit_id"], noted[0]["audit_id"]);
+    assert_eq!(entries(&setup, &between).await, noted[1..2]);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Tests administration, row by row of its table, and "Limits and access", with the real server over REST.
 
 mod audit;
+mod audited;
 mod clients;
 mod do_not_call;
 mod keys;

@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret;
 
 use super::audit::Change;
+use super::changed::Changed;
 use super::new_key;
 use crate::api::auth::{ApiKey, BOOTSTRAP, KeyKind};
 use crate::api::grpc::app::App;
@@ -45,9 +46,10 @@ pub async fn create(
         // Another request took the name at the same time.
         return Err(if error.is_duplicate() { taken(&request.name) } else { error.into() });
     }
-    tx.commit(target(&new.key_id)).await?;
+    let key = convert::admin_key(stored)?;
+    tx.commit(target(&new.key_id), Changed::created(&key)?).await?;
     let api_key = Some(new.plaintext.expose_secret().to_owned());
-    let key = pb::AdminKey { api_key, warnings: change.warnings, ..convert::admin_key(stored)? };
+    let key = pb::AdminKey { api_key, warnings: change.warnings, ..key };
     Ok(pb::CreateAdminKeyResponse { key: Some(key) })
 }
 
@@ -61,12 +63,16 @@ pub async fn list(app: App, _: pb::ListAdminKeysRequest) -> Result<pb::ListAdmin
 /// Revokes the key of an administrator (`AdminService.RevokeAdminKey`).
 pub async fn revoke(change: Change, request: pb::RevokeAdminKeyRequest) -> Result<pb::RevokeAdminKeyResponse, Error> {
     let mut tx = change.begin().await?;
-    let Some(key) = admin_keys::revoke(&mut tx, &request.key_id, change.now).await? else {
+    let before = admin_keys::find_all(&mut tx, std::slice::from_ref(&request.key_id)).await?.pop();
+    let revoked = admin_keys::revoke(&mut tx, &request.key_id, change.now).await?;
+    let Some((before, key)) = before.zip(revoked) else {
         tx.rollback().await?;
         return Err(Error::NotFound(format!("admin key {}", request.key_id)));
     };
-    tx.commit(target(&key.id)).await?;
-    Ok(pb::RevokeAdminKeyResponse { key: Some(convert::admin_key(key)?) })
+    let target = target(&key.id);
+    let (before, key) = (convert::admin_key(before)?, convert::admin_key(key)?);
+    tx.commit(target, Changed::from_to(&before, &key)?).await?;
+    Ok(pb::RevokeAdminKeyResponse { key: Some(key) })
 }
 
 fn target(key_id: &str) -> String {

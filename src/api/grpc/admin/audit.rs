@@ -3,9 +3,9 @@
 use std::ops::{Deref, DerefMut};
 
 use serde::Serialize;
-use serde_json::Value;
 use tonic::{Request, Status};
 
+use super::changed::{Changed, detail};
 use crate::api::auth::{Caller, Origin};
 use crate::api::context::RequestId;
 use crate::api::fields::{self, Check};
@@ -17,9 +17,6 @@ use crate::api::{Error, Violations, context};
 use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::{Tx, audit};
-
-/// The fields of requests whose values must not be stored in the audit log.
-const SECRET: [&str; 1] = ["secret"];
 
 /// A request that changes something. It holds the audit entry of the change and begins its transaction.
 pub struct Change {
@@ -58,6 +55,7 @@ impl Change {
             remote_address: origin.map(|origin| origin.address.to_string()),
             request_id: id,
             detail,
+            ..audit::NewEntry::default()
         };
         let warnings = request.extensions().get::<ParseWarnings>().cloned().unwrap_or_default().0;
         Ok(Self { app, now, warnings, violations, entry })
@@ -68,20 +66,24 @@ impl Change {
         std::mem::take(&mut self.violations)
     }
 
-    /// Begins the transaction of the change.
+    /// Begins the transaction of the change. Other changes by administrators wait until it ends.
     ///
     /// # Errors
     /// Fails if the request breaks rules of its fields, and the method has not taken them.
     pub async fn begin(&self) -> Result<Audited, Error> {
         self.violations.clone().finish()?;
-        Ok(Audited { tx: self.app.db.begin().await?, entry: self.entry.clone() })
+        let mut tx = self.app.db.begin().await?;
+        // So that what is read as the state before the change is still that when the change is made.
+        audit::lock(&mut tx).await?;
+        Ok(Audited { tx, entry: self.entry.clone() })
     }
 }
 
 impl Audited {
-    /// Commits the change, together with an audit entry that says that `target` was changed.
-    pub async fn commit(mut self, target: String) -> Result<(), Error> {
+    /// Commits the change, together with an audit entry that says that `target` was changed, and how.
+    pub async fn commit(mut self, target: String, changed: Changed) -> Result<(), Error> {
         self.entry.target = target;
+        (self.entry.before, self.entry.after) = changed.texts();
         audit::append(&mut self.tx, &self.entry).await?;
         Ok(self.tx.commit().await?)
     }
@@ -106,39 +108,18 @@ impl DerefMut for Audited {
     }
 }
 
-/// Returns the request as JSON, without secrets and without empty lists.
-fn detail(request: &impl Serialize) -> Result<String, Error> {
-    let mut asked = serde_json::to_value(request).map_err(Error::internal)?;
-    if let Value::Object(fields) = &mut asked {
-        fields.retain(|name, value| {
-            !SECRET.contains(&name.as_str()) && !value.as_array().is_some_and(std::vec::Vec::is_empty)
-        });
-    }
-    Ok(asked.to_string())
-}
-
-/// Returns entries of the audit log, newest first (`AdminService.ListAudit`).
+/// Returns entries of the audit log, newest first, or oldest first after an entry (`AdminService.ListAudit`).
 pub async fn list(app: App, request: pb::ListAuditRequest) -> Result<pb::ListAuditResponse, Error> {
     let size = Page::new(None, request.page_size).limit();
-    let entries = audit::list(&mut app.db.read().await?, request.before, size).await?;
-    Ok(pb::ListAuditResponse { results: entries.into_iter().map(convert::audit_entry).collect() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_never_noted() {
-        let request = pb::CreateServerRequest {
-            code: "server1".into(),
-            secret: "s3cret".into(),
-            recording_dirs: vec!["/recordings".into()],
-            ..pb::CreateServerRequest::default()
-        };
-        let noted = detail(&request).unwrap();
-        assert!(!noted.contains("s3cret") && noted.contains("/recordings") && !noted.contains("trunks"), "{noted}");
-        let update = pb::UpdateServerRequest { secret: Some("s3cret".into()), ..pb::UpdateServerRequest::default() };
-        assert!(!detail(&update).unwrap().contains("s3cret"));
-    }
+    let mut conn = app.db.read().await?;
+    // The end is read first, so that the entries reach at least up to it.
+    let head = audit::head(&mut conn).await?;
+    let entries = match request.after {
+        Some(after) => audit::list_after(&mut conn, after, request.before, size).await?,
+        None => audit::list(&mut conn, request.before, size).await?,
+    };
+    Ok(pb::ListAuditResponse {
+        results: entries.into_iter().map(convert::audit_entry).collect(),
+        head: Some(pb::AuditHead { seq: head.seq, hash: head.hash }),
+    })
 }

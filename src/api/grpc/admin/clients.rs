@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret;
 
 use super::audit::Change;
+use super::changed::Changed;
 use super::new_key::{self, Terms};
 use crate::api::Error;
 use crate::api::grpc::app::App;
@@ -23,8 +24,8 @@ pub async fn create(mut change: Change, request: pb::CreateClientRequest) -> Res
     }
     let id = clients::create(&mut tx, &new, change.now).await.map_err(|error| refused(error, &new.name))?;
     let (key, _) = new_key::make(&change, &mut tx, id, &Terms::default()).await?;
-    tx.commit(format!("clients/{id}")).await?;
-    let mut client = find(&mut change.app.db.read().await?, id).await?;
+    let mut client = find(&mut tx, id).await?;
+    tx.commit(format!("clients/{id}"), Changed::created(&client)?).await?;
     client.api_key = Some(key.plaintext.expose_secret().to_owned());
     Ok(pb::CreateClientResponse { client: Some(client) })
 }
@@ -56,7 +57,7 @@ pub async fn update(mut change: Change, request: pb::UpdateClientRequest) -> Res
     let current = find(&mut tx, id).await;
     // A broken rule, as that of an id below 1, is reported before a client that does not exist.
     let current = current.or_else(|missing| violations.clone().finish().and(Err(missing)))?;
-    let patched = patch::client(current, request, &mut violations)?;
+    let patched = patch::client(current.clone(), request, &mut violations)?;
     let new = admin::client(&patched.fields, &servers::list(&mut tx).await?, violations)?;
     if clients::by_name(&mut tx, &new.name).await?.is_some_and(|other| other.id != id) {
         tx.rollback().await?;
@@ -64,8 +65,8 @@ pub async fn update(mut change: Change, request: pb::UpdateClientRequest) -> Res
     }
     let updated = clients::update(&mut tx, id, &new, patched.disabled, change.now).await;
     updated.map_err(|error| refused(error, &new.name))?;
-    tx.commit(format!("clients/{id}")).await?;
-    let client = find(&mut change.app.db.read().await?, id).await?;
+    let client = find(&mut tx, id).await?;
+    tx.commit(format!("clients/{id}"), Changed::from_to(&current, &client)?).await?;
     Ok(pb::UpdateClientResponse { client: Some(client) })
 }
 

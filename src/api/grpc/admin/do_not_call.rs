@@ -1,6 +1,9 @@
 //! The methods of `AdminService` for the numbers that no client may call.
 
+use serde_json::{Value, json};
+
 use super::audit::Change;
+use super::changed::Changed;
 use crate::api::Error;
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
@@ -26,8 +29,15 @@ pub async fn add(
 ) -> Result<pb::AddPlatformDoNotCallResponse, Error> {
     let mut tx = change.begin().await?;
     let numbers = rules::numbers(request.numbers);
+    let asked: Vec<String> = numbers.iter().map(|(number, _)| number.clone()).collect();
+    let listed = do_not_call::listed(&mut tx, PLATFORM, &asked).await?;
     let added = do_not_call::add(&mut tx, PLATFORM, &numbers, change.now).await?;
-    tx.commit("do-not-call".to_owned()).await?;
+    let new: Vec<Value> = numbers
+        .iter()
+        .filter(|(number, _)| !listed.contains(number))
+        .map(|(number, reason)| json!({ "number": number, "reason": reason }))
+        .collect();
+    tx.commit("do-not-call".to_owned(), Changed::created(&json!({ "numbers": new }))?).await?;
     Ok(pb::AddPlatformDoNotCallResponse { added_count: i32::try_from(added).unwrap_or(i32::MAX) })
 }
 
@@ -42,6 +52,6 @@ pub async fn remove(
         tx.rollback().await?;
         return Err(rules::not_listed(&number));
     }
-    tx.commit(format!("do-not-call/{number}")).await?;
+    tx.commit(format!("do-not-call/{number}"), Changed::deleted(&json!({ "number": number }))?).await?;
     Ok(pb::RemovePlatformDoNotCallResponse {})
 }

@@ -1,6 +1,7 @@
 //! The methods of `AdminService` for grants, which allow clients to dial through servers.
 
 use super::audit::Change;
+use super::changed::Changed;
 use super::{clients, servers};
 use crate::api::Error;
 use crate::api::grpc::app::App;
@@ -8,6 +9,7 @@ use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
 use crate::api::validate::numbering;
 use crate::pb;
+use crate::store::Conn;
 use crate::store::clients::{self as store, Grant};
 
 /// Creates a grant or replaces its limits (`AdminService.SetGrant`).
@@ -23,9 +25,15 @@ pub async fn set(mut change: Change, request: pb::SetGrantRequest) -> Result<pb:
         calls_per_second: request.calls_per_second,
         extensions: serde_json::to_string(&extensions).map_err(Error::internal)?,
     };
+    let before = granted(&mut tx, request.client_id, &grant.server_code).await?;
     store::set_grant(&mut tx, &grant).await?;
-    tx.commit(target(&grant)).await?;
-    Ok(pb::SetGrantResponse { grant: Some(convert::grant(grant)?) })
+    let (target, grant) = (target(&grant), convert::grant(grant)?);
+    let changed = match before {
+        Some(before) => Changed::from_to(&before, &grant)?,
+        None => Changed::created(&grant)?,
+    };
+    tx.commit(target, changed).await?;
+    Ok(pb::SetGrantResponse { grant: Some(grant) })
 }
 
 /// Returns all grants of a client (`AdminService.ListGrants`).
@@ -41,12 +49,20 @@ pub async fn list(app: App, request: pb::ListGrantsRequest) -> Result<pb::ListGr
 pub async fn delete(change: Change, request: pb::DeleteGrantRequest) -> Result<pb::DeleteGrantResponse, Error> {
     let (client_id, code) = (request.client_id, request.asterisk_server_code);
     let mut tx = change.begin().await?;
-    if !store::revoke_grant(&mut tx, client_id, &code).await? {
+    let before = granted(&mut tx, client_id, &code).await?;
+    let deleted = store::revoke_grant(&mut tx, client_id, &code).await?;
+    let Some(before) = before.filter(|_| deleted) else {
         tx.rollback().await?;
         return Err(Error::NotFound(format!("grant of server {code} to client {client_id}")));
-    }
-    tx.commit(format!("clients/{client_id}/grants/{code}")).await?;
+    };
+    tx.commit(format!("clients/{client_id}/grants/{code}"), Changed::deleted(&before)?).await?;
     Ok(pb::DeleteGrantResponse {})
+}
+
+/// Returns the grant of a client for a server, if there is one.
+async fn granted(conn: &mut Conn, client_id: i64, code: &str) -> Result<Option<pb::Grant>, Error> {
+    let found = store::grants(conn, client_id).await?.into_iter().find(|grant| grant.server_code == code);
+    found.map(convert::grant).transpose()
 }
 
 fn target(grant: &Grant) -> String {

@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret;
 
 use super::audit::Change;
+use super::changed::Changed;
 use super::clients;
 use super::new_key::{Terms, make};
 use crate::api::Error;
@@ -27,9 +28,10 @@ pub async fn create(mut change: Change, request: pb::CreateKeyRequest) -> Result
     let mut tx = change.begin().await?;
     clients::find(&mut tx, client_id).await?;
     let (new, stored) = make(&change, &mut tx, client_id, &terms).await?;
-    tx.commit(target(client_id, &new.key_id)).await?;
+    let key = convert::key(stored)?;
+    tx.commit(target(client_id, &new.key_id), Changed::created(&key)?).await?;
     let api_key = Some(new.plaintext.expose_secret().to_owned());
-    let key = pb::Key { api_key, warnings: change.warnings, ..convert::key(stored)? };
+    let key = pb::Key { api_key, warnings: change.warnings, ..key };
     Ok(pb::CreateKeyResponse { key: Some(key) })
 }
 
@@ -45,12 +47,16 @@ pub async fn list(app: App, request: pb::ListKeysRequest) -> Result<pb::ListKeys
 /// Revokes an API key of a client (`AdminService.RevokeKey`).
 pub async fn revoke(change: Change, request: pb::RevokeKeyRequest) -> Result<pb::RevokeKeyResponse, Error> {
     let mut tx = change.begin().await?;
-    let Some(key) = keys::revoke(&mut tx, request.client_id, &request.key_id, change.now).await? else {
+    let before = keys::find(&mut tx, &request.key_id).await?;
+    let revoked = keys::revoke(&mut tx, request.client_id, &request.key_id, change.now).await?;
+    let Some(((before, _), key)) = before.zip(revoked) else {
         tx.rollback().await?;
         return Err(Error::NotFound(format!("key {}", request.key_id)));
     };
-    tx.commit(target(request.client_id, &key.id)).await?;
-    Ok(pb::RevokeKeyResponse { key: Some(convert::key(key)?) })
+    let target = target(request.client_id, &key.id);
+    let (before, key) = (convert::key(before)?, convert::key(key)?);
+    tx.commit(target, Changed::from_to(&before, &key)?).await?;
+    Ok(pb::RevokeKeyResponse { key: Some(key) })
 }
 
 fn target(client_id: i64, key_id: &str) -> String {

@@ -1,6 +1,7 @@
 //! The methods of `AdminService` for the kill switch, which stops all new calls.
 
 use super::audit::Change;
+use super::changed::Changed;
 use crate::api::Error;
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
@@ -12,9 +13,11 @@ use crate::store::settings::{self, KillSwitch};
 pub async fn set(change: Change, request: pb::SetKillSwitchRequest) -> Result<pb::SetKillSwitchResponse, Error> {
     let mut tx = change.begin().await?;
     let switch = KillSwitch { engaged: request.engaged.unwrap_or_default(), reason: request.reason };
+    let (before, set_at) = settings::get::<KillSwitch>(&mut tx).await?;
     settings::set(&mut tx, &switch, change.now).await?;
-    tx.commit("kill-switch".to_owned()).await?;
-    Ok(pb::SetKillSwitchResponse { kill_switch: Some(answer(switch, Some(change.now))) })
+    let switch = answer(switch, Some(change.now));
+    tx.commit("kill-switch".to_owned(), Changed::from_to(&answer(before, set_at), &switch)?).await?;
+    Ok(pb::SetKillSwitchResponse { kill_switch: Some(switch) })
 }
 
 /// Returns the state of the kill switch (`AdminService.GetKillSwitch`).

@@ -5,6 +5,7 @@
 
 mod admin_keys;
 mod audit;
+mod changed;
 mod clients;
 mod do_not_call;
 mod grants;

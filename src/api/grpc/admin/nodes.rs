@@ -1,6 +1,9 @@
 //! The methods of `AdminService` for the nodes that share the store.
 
+use serde_json::json;
+
 use super::audit::Change;
+use super::changed::Changed;
 use crate::api::Error;
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
@@ -28,11 +31,13 @@ pub async fn resume(change: Change, request: pb::ResumeNodeRequest) -> Result<pb
 async fn set(change: Change, name: &str, draining: bool) -> Result<pb::Node, Error> {
     let missing = || Error::NotFound(format!("node {name}"));
     let mut tx = change.begin().await?;
+    let before = nodes::is_draining(&mut tx, name).await?;
     if !nodes::set_draining(&mut tx, name, draining).await? {
         tx.rollback().await?;
         return Err(missing());
     }
-    tx.commit(format!("nodes/{name}")).await?;
+    let changed = Changed::from_to(&json!({ "draining": before }), &json!({ "draining": draining }))?;
+    tx.commit(format!("nodes/{name}"), changed).await?;
     // If the node is this one, its dialer learns of the change without waiting for its next query.
     change.app.servers_changed.notify_one();
     let found = all(&mut change.app.db.read().await?).await?.into_iter().find(|node| node.name == name);

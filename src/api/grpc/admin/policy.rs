@@ -1,6 +1,7 @@
 //! The methods of `AdminService` for the dial policy that holds for all clients.
 
 use super::audit::Change;
+use super::changed::Changed;
 use crate::api::Error;
 use crate::api::grpc::app::App;
 use crate::pb;
@@ -20,9 +21,11 @@ pub async fn set(
     let mut tx = change.begin().await?;
     let allow_premium_rate = request.allow_premium_rate.unwrap_or(false);
     let policy = PlatformPolicy { denied_prefixes: request.denied_prefixes, allow_premium_rate };
+    let (before, _) = settings::get::<PlatformPolicy>(&mut tx).await?;
     settings::set(&mut tx, &policy, change.now).await?;
-    tx.commit("policy".to_owned()).await?;
-    Ok(pb::SetPlatformPolicyResponse { policy: Some(answer(policy)) })
+    let policy = answer(policy);
+    tx.commit("policy".to_owned(), Changed::from_to(&answer(before), &policy)?).await?;
+    Ok(pb::SetPlatformPolicyResponse { policy: Some(policy) })
 }
 
 fn answer(policy: PlatformPolicy) -> pb::PlatformPolicy {

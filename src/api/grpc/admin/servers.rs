@@ -1,6 +1,7 @@
 //! The methods of `AdminService` for Asterisk servers.
 
 use super::audit::Change;
+use super::changed::Changed;
 use crate::ami::{self, probe};
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
@@ -20,9 +21,9 @@ pub async fn create(mut change: Change, request: pb::CreateServerRequest) -> Res
     let mut tx = change.begin().await?;
     let inserted = servers::insert(&mut tx, &new).await;
     inserted.map_err(|error| refused(error, &new.code))?;
-    tx.commit(target(&new.code)).await?;
+    let server = find(&mut tx, &new.code).await?;
+    tx.commit(target(&new.code), Changed::created(&server)?).await?;
     change.app.servers_changed.notify_one();
-    let server = find(&mut change.app.db.read().await?, &new.code).await?;
     Ok(pb::CreateServerResponse { server: Some(server) })
 }
 
@@ -56,10 +57,12 @@ pub async fn update(mut change: Change, request: pb::UpdateServerRequest) -> Res
         None => admin::Secret::Kept(&current.secret),
     };
     let new = admin::server(&patched.fields, secret, &change.app.sealer, change.now, violations)?;
+    let before = find(&mut tx, &code).await?;
     servers::update(&mut tx, &new).await?;
-    tx.commit(target(&code)).await?;
+    let server = find(&mut tx, &code).await?;
+    let changed = Changed::from_to(&before, &server)?.with_secret_replaced(patched.secret.is_some());
+    tx.commit(target(&code), changed).await?;
     change.app.servers_changed.notify_one();
-    let server = find(&mut change.app.db.read().await?, &code).await?;
     Ok(pb::UpdateServerResponse { server: Some(server) })
 }
 
@@ -67,8 +70,13 @@ pub async fn update(mut change: Change, request: pb::UpdateServerRequest) -> Res
 pub async fn delete(change: Change, request: pb::DeleteServerRequest) -> Result<pb::DeleteServerResponse, Error> {
     let code = request.code;
     let mut tx = change.begin().await?;
+    let before = servers::states(&mut tx, Some(&code)).await?.pop();
+    let before = before.map(|state| convert::server(state, change.now)).transpose()?;
     match servers::remove(&mut tx, &code, change.now).await? {
-        Removal::Done => tx.commit(target(&code)).await?,
+        Removal::Done => {
+            let changed = before.map(|before| Changed::deleted(&before)).transpose()?.unwrap_or_default();
+            tx.commit(target(&code), changed).await?;
+        }
         Removal::NoSuchServer => {
             tx.rollback().await?;
             return Err(missing(&code));

@@ -4,6 +4,7 @@ use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use super::audit::Change;
+use super::changed::Changed;
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
@@ -27,9 +28,10 @@ pub async fn create(mut change: Change, request: pb::CreateWebhookRequest) -> Re
     let after = events::last(&mut tx).await?;
     let new = NewWebhook { client_id: request.client_id, url: request.url, secret: sealed, events: kinds, after };
     let made = webhooks::insert(&mut tx, &new, change.now).await?;
-    tx.commit(format!("webhooks/{}", made.id)).await?;
+    let made = shown(made)?;
+    tx.commit(format!("webhooks/{}", made.webhook_id), Changed::created(&made)?).await?;
     change.app.webhooks.changed.notify_one();
-    let webhook = pb::Webhook { secret: Some(secret.expose_secret().to_owned()), ..shown(made)? };
+    let webhook = pb::Webhook { secret: Some(secret.expose_secret().to_owned()), ..made };
     Ok(pb::CreateWebhookResponse { webhook: Some(webhook) })
 }
 
@@ -47,11 +49,13 @@ pub async fn list(app: App, request: pb::ListWebhooksRequest) -> Result<pb::List
 /// Deletes a webhook and stops its deliveries (`AdminService.DeleteWebhook`).
 pub async fn delete(change: Change, request: pb::DeleteWebhookRequest) -> Result<pb::DeleteWebhookResponse, Error> {
     let mut tx = change.begin().await?;
-    if !webhooks::delete(&mut tx, request.webhook_id).await? {
+    let before = webhooks::get(&mut tx, request.webhook_id).await?;
+    let deleted = webhooks::delete(&mut tx, request.webhook_id).await?;
+    let Some(before) = before.filter(|_| deleted) else {
         tx.rollback().await?;
         return Err(unknown(request.webhook_id));
-    }
-    tx.commit(format!("webhooks/{}", request.webhook_id)).await?;
+    };
+    tx.commit(format!("webhooks/{}", request.webhook_id), Changed::deleted(&shown(before)?)?).await?;
     change.app.webhooks.changed.notify_one();
     Ok(pb::DeleteWebhookResponse {})
 }

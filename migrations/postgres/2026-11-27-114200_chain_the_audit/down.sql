@@ -1,0 +1,11 @@
+DROP TRIGGER audit_is_never_changed ON audit;
+DROP TRIGGER audit_is_never_emptied ON audit;
+DROP TABLE audit_head;
+DROP FUNCTION refuse_change_of_audit;
+DROP INDEX audit_by_seq;
+DROP INDEX audit_unchained;
+ALTER TABLE audit DROP COLUMN seq;
+ALTER TABLE audit DROP COLUMN "before";
+ALTER TABLE audit DROP COLUMN "after";
+ALTER TABLE audit DROP COLUMN previous_hash;
+ALTER TABLE audit DROP COLUMN hash;

@@ -1,0 +1,11 @@
+DROP TRIGGER audit_is_never_changed;
+DROP TRIGGER audit_is_never_shortened;
+DROP TRIGGER audit_is_never_replaced;
+DROP TABLE audit_head;
+DROP INDEX audit_by_seq;
+DROP INDEX audit_unchained;
+ALTER TABLE audit DROP COLUMN seq;
+ALTER TABLE audit DROP COLUMN "before";
+ALTER TABLE audit DROP COLUMN "after";
+ALTER TABLE audit DROP COLUMN previous_hash;
+ALTER TABLE audit DROP COLUMN hash;
