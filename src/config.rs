@@ -41,6 +41,10 @@ pub struct Config {
     #[serde(default, deserialize_with = "secret")]
     secret_key: Option<SecretString>,
     secret_key_file: Option<PathBuf>,
+    /// Earlier values of the secret key, with commas or white space in between.
+    #[serde(default, deserialize_with = "secret")]
+    previous_secret_keys: Option<SecretString>,
+    previous_secret_keys_file: Option<PathBuf>,
     /// A file with the certificate chain in PEM. Default: no TLS.
     tls_cert: Option<PathBuf>,
     /// A file with the private key of the certificate in PEM.
@@ -151,6 +155,8 @@ impl Config {
         self.database_url = either(layers, "database_url", self.database_url, self.database_url_file.take())?;
         self.admin_key = either(layers, "admin_key", self.admin_key, self.admin_key_file.take())?;
         self.secret_key = either(layers, "secret_key", self.secret_key, self.secret_key_file.take())?;
+        let previous = (self.previous_secret_keys, self.previous_secret_keys_file.take());
+        self.previous_secret_keys = either(layers, "previous_secret_keys", previous.0, previous.1)?;
         self.tls()?;
         if let Some(url) = &self.database_url {
             let url = url.expose_secret();
@@ -232,6 +238,14 @@ impl Config {
     #[must_use]
     pub fn secret_key(&self) -> Option<SecretString> {
         self.secret_key.clone()
+    }
+
+    /// Returns the configured earlier keys, which open secrets and seal none.
+    #[must_use]
+    pub fn previous_secret_keys(&self) -> Vec<SecretString> {
+        let keys = self.previous_secret_keys.iter();
+        let keys = keys.flat_map(|keys| keys.expose_secret().split(|c: char| c == ',' || c.is_whitespace()));
+        keys.filter(|key| !key.is_empty()).map(Into::into).collect()
     }
 
     /// Returns the name of this node, which is the host's name if none is set.
@@ -430,8 +444,25 @@ mod tests {
     }
 
     #[test]
+    fn earlier_secret_keys_have_commas_or_white_space_in_between() {
+        let keys = |toml: &str| -> Vec<String> {
+            let keys = load(toml).unwrap().previous_secret_keys();
+            keys.iter().map(|key| key.expose_secret().to_owned()).collect()
+        };
+        assert_eq!(keys("previous_secret_keys = 'a=,  b='"), ["a=", "b="]);
+        assert!(keys("").is_empty());
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("keys");
+        std::fs::write(&file, "a=\nb=\n").unwrap();
+        assert_eq!(keys(&format!("previous_secret_keys_file = '{}'", file.display())), ["a=", "b="]);
+    }
+
+    #[test]
     fn no_secret_is_printed() {
-        let config = load("database_url = 'postgres://a:SECRET@b/c'\nadmin_key = 'SECRET'\nsecret_key = 'SECRET'");
+        let config = load(
+            "database_url = 'postgres://a:SECRET@b/c'\nadmin_key = 'SECRET'\nsecret_key = 'SECRET'\n\
+             previous_secret_keys = 'SECRET'",
+        );
         let printed = format!("{:?}", config.unwrap());
         assert!(!printed.contains("SECRET"), "{printed}");
     }

@@ -6,13 +6,13 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use super::fault::Fault;
-use super::first_start;
+use super::key_files::keyring;
 use crate::ami::{self, probe};
 use crate::api::tls;
 use crate::config::{Config, Flags, is_public};
-use crate::store::secrets::Sealer;
+use crate::store::secrets::{Keyring, Place, Sealer};
 use crate::store::servers::{self, Server};
-use crate::store::{self, Db, migrate};
+use crate::store::{self, Db, migrate, sealed};
 
 /// The flags and arguments of `check`.
 #[derive(clap::Args)]
@@ -63,11 +63,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             tls::load(&tls).map(|_| "the certificate and the key match".to_owned()).map_err(|error| error.to_string()),
         )?;
     }
-    let sealer = first_start::existing_sealer(&config).map_err(|error| format!("{error:#}"));
-    let sealer = match sealer {
-        Ok(Some(sealer)) => {
-            findings.report("secret key", Ok("32 bytes".to_owned()))?;
-            Some(sealer)
+    let sealer = match keyring(&config).map_err(|error| format!("{error:#}")) {
+        Ok(Some(keys)) => {
+            findings.report("secret key", Ok(describe(&keys)))?;
+            Some(Sealer::new(keys))
         }
         Ok(None) => {
             findings.report("secret key", Ok("none yet; the first start creates one".to_owned()))?;
@@ -79,6 +78,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     };
     if let Some(db) = check_store(&config, &mut findings).await? {
+        if let Some(sealer) = &sealer {
+            check_secrets(&db, sealer, &mut findings).await?;
+        }
         check_servers(&db, sealer.as_ref(), &mut findings).await?;
     }
     match findings.failed {
@@ -118,6 +120,40 @@ async fn check_store(config: &Config, findings: &mut Findings) -> anyhow::Result
     }
 }
 
+/// Names the current key and counts the earlier ones.
+fn describe(keys: &Keyring) -> String {
+    let current = keys.current().map(|key| key.to_string()).unwrap_or_default();
+    match keys.ids().count() - 1 {
+        0 => format!("32 bytes, with the id {current}"),
+        earlier => format!("32 bytes, with the id {current}, and {earlier} earlier keys"),
+    }
+}
+
+/// Checks that there is a key for every secret in the store.
+async fn check_secrets(db: &Db, sealer: &Sealer, findings: &mut Findings) -> anyhow::Result<()> {
+    let (counts, keys) = (sealed::by_key(&mut db.read().await?).await?, sealer.keys());
+    let mut missing = false;
+    for (key, count) in sealed::missing(&counts, &keys) {
+        missing = true;
+        let what = format!(
+            "those of {} servers and {} webhooks are sealed with the secret key {key}, which is not configured; add it to \
+             previous_secret_keys",
+            count.servers, count.webhooks
+        );
+        findings.report("secrets", Err(what))?;
+    }
+    let with_earlier = counts.keys().any(|key| *key != keys.current());
+    if !missing {
+        let found = if with_earlier {
+            "there is a key for each; `trunkline secrets rotate` seals those of earlier keys anew"
+        } else {
+            "all are sealed with the current key"
+        };
+        findings.report("secrets", Ok(found.to_owned()))?;
+    }
+    Ok(())
+}
+
 async fn check_servers(db: &Db, sealer: Option<&Sealer>, findings: &mut Findings) -> anyhow::Result<()> {
     let servers = servers::list(&mut db.read().await?).await?;
     if servers.is_empty() {
@@ -139,7 +175,9 @@ async fn check_servers(db: &Db, sealer: Option<&Sealer>, findings: &mut Findings
 
 /// Logs in as the server's lane does, and finds out what the manager user may do.
 async fn log_in(server: &Server, sealer: &Sealer) -> Result<String, String> {
-    let secret = sealer.open(&server.secret).map_err(|error| format!("its secret cannot be opened: {error}"))?;
+    let secret = sealer
+        .open(&server.secret, &Place::Server(server.code.clone()))
+        .map_err(|error| format!("its secret cannot be opened: {error}"))?;
     let found = probe::run(&options(server, secret)?).await.map_err(|error| error.to_string())?;
     if !found.missing.is_empty() {
         return Err(found.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));

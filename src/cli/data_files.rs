@@ -19,8 +19,8 @@ const OTHERS: u32 = 0o077;
 /// The permission of all users to add and replace files in a directory.
 const OTHERS_WRITE: u32 = 0o002;
 
-/// The keys that the first start creates in the data directory.
-const KEYS: [&str; 2] = ["admin.key", "secret.key"];
+/// The keys that the first start and `secrets rotate` create in the data directory, and the lock of the latter.
+const KEYS: [&str; 5] = ["admin.key", "secret.key", "secret.key.previous", "secret.key.new", "secret.key.lock"];
 
 /// The name of the database in the data directory, if none is configured.
 const DATABASE: &str = "trunkline.db";

@@ -4,14 +4,17 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
-use tracing::info;
+use tracing::{error, info};
 
+use super::key_files::{KeyFiles, keyring};
 use crate::api::auth::{AdminKey, ApiKey, KeyKind};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Flags};
 use crate::store::secrets::Sealer;
+use crate::store::{self, Db, sealed};
 
 /// Returns the bootstrap admin key. If none is configured, creates one and logs its path.
 ///
@@ -27,25 +30,39 @@ pub fn admin_key(config: &Config) -> anyhow::Result<AdminKey> {
     Ok(AdminKey::new(&key).map_err(|error| ConfigError::Value(format!("admin_key: {error}")))?)
 }
 
-/// Returns what seals secrets. If no key is configured, creates one, which happens with SQLite only.
+/// Returns what seals secrets. If no key is configured, creates one, which happens with SQLite only. The configuration is
+/// loaded again with the same flags when the keys may have changed.
 ///
 /// # Errors
-/// Returns an error if the key is not valid, or its file cannot be read or written.
-pub fn sealer(config: &Config) -> anyhow::Result<Sealer> {
-    let key = match config.secret_key() {
-        Some(key) => key,
-        None => kept(&config.data_dir.join("secret.key"), "the key of stored secrets", Sealer::new_key)?,
+/// Returns an error if a key is not valid, or a file cannot be read or written.
+pub fn sealer(config: &Config, flags: &Flags) -> anyhow::Result<Sealer> {
+    if config.secret_key().is_none() {
+        kept(&KeyFiles::of(config).current_path(), "the key of stored secrets", Sealer::new_key)?;
+    }
+    let keys = keyring(config)?.context("the key of stored secrets is gone")?;
+    let flags = flags.clone();
+    let source = move || {
+        let config = Config::load(&flags).map_err(|error| error.to_string())?;
+        let keys = keyring(&config).map_err(|error| format!("{error:#}"))?;
+        keys.ok_or_else(|| "the key of stored secrets is gone".to_owned())
     };
-    Ok(Sealer::from_base64(&key).map_err(|error| ConfigError::Value(format!("secret_key: {error}")))?)
+    Ok(Sealer::with_source(keys, Arc::new(source)))
 }
 
-/// Returns what seals secrets, or None if there is no key yet.
+/// Logs every key that stored secrets are sealed with and that is not configured. Everything that does not need these
+/// secrets works.
 ///
 /// # Errors
-/// Returns an error if the key is not valid, or its file cannot be read.
-pub fn existing_sealer(config: &Config) -> anyhow::Result<Option<Sealer>> {
-    let path = config.data_dir.join("secret.key");
-    if config.secret_key().is_some() || path.exists() { sealer(config).map(Some) } else { Ok(None) }
+/// Returns an error if the store cannot be read.
+pub async fn report_missing_keys(db: &Db, sealer: &Sealer) -> store::Result<()> {
+    let counts = sealed::by_key(&mut db.read().await?).await?;
+    for (key, count) in sealed::missing(&counts, &sealer.keys()) {
+        error!(
+            key_id = %key, servers = count.servers, webhooks = count.webhooks,
+            "stored secrets cannot be opened without this secret key; add it to previous_secret_keys"
+        );
+    }
+    Ok(())
 }
 
 /// Returns the text of the file, which is created if it does not exist.

@@ -7,6 +7,7 @@ mod check;
 mod client_ref;
 mod clients;
 mod completions;
+mod core_dumps;
 mod data_files;
 mod descriptors;
 mod export;
@@ -14,6 +15,7 @@ mod fault;
 mod first_start;
 mod grants;
 mod import;
+mod key_files;
 mod keys;
 mod kill_switch;
 mod migrate;
@@ -25,6 +27,7 @@ mod queues;
 mod quick;
 mod remote;
 mod sandbox;
+mod secrets;
 mod serve;
 mod servers;
 mod signals;
@@ -72,6 +75,8 @@ enum Command {
     Nodes(nodes::Args),
     /// List the audit log: who changed what, and when
     Audit(audit::Args),
+    /// Show and rotate the keys that the stored secrets are sealed with
+    Secrets(secrets::Args),
     /// Stop all new calls on all servers at once
     KillSwitch(kill_switch::Args),
     /// Manage a client's queues
@@ -106,7 +111,7 @@ const LINGER: Duration = Duration::from_millis(100);
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    if matches!(cli.command, Command::Serve(_) | Command::Migrate(_)) {
+    if matches!(cli.command, Command::Serve(_) | Command::Migrate(_) | Command::Secrets(_)) {
         // Before anything is written or logged, and before there is a second thread.
         data_files::keep_private();
     }
@@ -127,6 +132,7 @@ pub fn main() -> ExitCode {
             Command::Policies(args) => policies::run(args).await,
             Command::Nodes(args) => nodes::run(args).await,
             Command::Audit(args) => audit::run(args).await,
+            Command::Secrets(args) => secrets::run(args).await,
             Command::KillSwitch(args) => kill_switch::run(args).await,
             Command::Queues(args) => queues::run(args).await,
             Command::Call(args) => call::run(args).await,

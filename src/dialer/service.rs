@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -16,7 +17,7 @@ use crate::domain::destination;
 use crate::domain::time::Millis;
 use crate::store::destinations;
 use crate::store::leases::TTL;
-use crate::store::secrets::Sealer;
+use crate::store::secrets::{Place, Sealer, SecretError};
 use crate::store::servers::{self, Server};
 use crate::store::{Db, Result, leases, nodes};
 
@@ -51,6 +52,8 @@ pub struct Dialer {
 
 struct Running {
     server: Server,
+    /// The secret of the server's manager user that the lane logs in with.
+    secret: SecretString,
     epoch: i64,
     wake: Arc<Notify>,
     stop: CancellationToken,
@@ -104,7 +107,7 @@ impl Dialer {
             .lanes
             .iter()
             .filter(|(_, lane)| {
-                let same = servers.iter().any(|server| connects_as(server, &lane.server));
+                let same = servers.iter().any(|server| connects_as(server, lane, &self.options.sealer));
                 lane.task.is_finished() || !same
             })
             .map(|(code, _)| code.clone())
@@ -158,7 +161,7 @@ impl Dialer {
     }
 
     async fn start(&mut self, server: Server) -> Result<()> {
-        let opened = self.options.sealer.open(&server.secret);
+        let opened = self.options.sealer.open(&server.secret, &Place::Server(server.code.clone()));
         let mut tx = self.options.db.begin().await?;
         let (node, now) = (&self.options.node, Millis::now());
         let secret = match opened {
@@ -176,7 +179,7 @@ impl Dialer {
         // None: another node dials through this server.
         let Some(epoch) = epoch else { return Ok(()) };
         let port = u16::try_from(server.port).unwrap_or(0);
-        let ami = ami::Options::new(server.host.clone(), port, server.username.clone(), secret, server.tls);
+        let ami = ami::Options::new(server.host.clone(), port, server.username.clone(), secret.clone(), server.tls);
         let (wake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let lane = Lane {
             db: self.options.db.clone(),
@@ -188,15 +191,25 @@ impl Dialer {
             stop: stop.clone(),
         };
         let task = AbortOnDropHandle::new(tokio::spawn(lane.run(self.clients.uncounted())));
-        self.lanes.insert(server.code.clone(), Running { server, epoch, wake, stop, task });
+        self.lanes.insert(server.code.clone(), Running { server, secret, epoch, wake, stop, task });
         Ok(())
     }
 }
 
-/// Returns true if both have the same manager account on the same host, so that the connection can stay.
-fn connects_as(one: &Server, other: &Server) -> bool {
+/// Returns true if the server still has the manager account and the host of the lane, so that the connection can stay.
+fn connects_as(server: &Server, lane: &Running, sealer: &Sealer) -> bool {
     let place = |server: &Server| (server.code.clone(), server.host.clone(), server.port, server.tls);
-    place(one) == place(other) && one.username == other.username && one.secret == other.secret
+    if place(server) != place(&lane.server) || server.username != lane.server.username {
+        return false;
+    }
+    // A secret that was only sealed anew is the same.
+    server.secret == lane.server.secret
+        || match sealer.open(&server.secret, &Place::Server(server.code.clone())) {
+            Ok(secret) => secret.expose_secret() == lane.secret.expose_secret(),
+            // Another node sealed it with a key that this one does not have yet.
+            Err(SecretError::MissingKey(_)) => true,
+            Err(SecretError::Key | SecretError::Sealed | SecretError::Altered(_)) => false,
+        }
 }
 
 async fn release(db: &Db, code: &str, lane: Running) {

@@ -42,7 +42,7 @@ pub struct Content<'e> {
     pub actor: &'e str,
     /// The method that was called.
     pub action: &'e str,
-    /// What was changed.
+    /// The object that was changed.
     pub target: &'e str,
     /// The IP address that the request came from.
     pub remote_address: Option<&'e str>,

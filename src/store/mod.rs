@@ -34,6 +34,7 @@ pub mod refusals;
 pub mod retries;
 mod rule_lock;
 pub mod schema;
+pub mod sealed;
 pub mod secrets;
 pub mod servers;
 pub mod settings;

@@ -6,7 +6,7 @@ use super::sign::{NoSecret, Signer};
 use super::target::{self, UrlError};
 use crate::store::StoreError;
 use crate::store::events::Event;
-use crate::store::secrets::{Sealer, SecretError};
+use crate::store::secrets::{Place, Sealer, SecretError};
 use crate::store::webhooks::Webhook;
 
 /// A webhook that can be posted to.
@@ -42,7 +42,7 @@ impl Route {
     /// Returns the first part of the row that cannot be used.
     pub fn of(webhook: &Webhook, sealer: &Sealer) -> Result<Self, RouteError> {
         let url = target::parse(&webhook.url)?;
-        let signer = Signer::new(&sealer.open(&webhook.secret)?)?;
+        let signer = Signer::new(&sealer.open(&webhook.secret, &Place::Webhook(webhook.id))?)?;
         Ok(Self { url, signer, kinds: webhook.kinds()? })
     }
 

@@ -26,6 +26,7 @@ mod exit_codes;
 mod exporting;
 mod importing;
 mod metrics;
+mod secrets;
 mod stopping;
 mod supervision;
 mod watching;

@@ -22,12 +22,12 @@ use crate::support::wait;
 fn break_listener(server: &Server, port: u16) -> io::Result<()> {
     let pid = Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap();
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-    let socket = pidfd_getfd(&pidfd, listener_of(server.pid(), port), PidfdGetfdFlags::empty())?;
+    let socket = pidfd_getfd(&pidfd, listener_of(server.pid(), port)?, PidfdGetfdFlags::empty())?;
     TcpStream::from(socket).shutdown(Shutdown::Both)
 }
 
 /// The descriptor by which a process listens on a loopback port.
-fn listener_of(pid: u32, port: u16) -> i32 {
+fn listener_of(pid: u32, port: u16) -> io::Result<i32> {
     let sockets = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap();
     let (address, listening) = (format!("0100007F:{port:04X}"), "0A");
     let inode = sockets.lines().find_map(|line| {
@@ -35,9 +35,10 @@ fn listener_of(pid: u32, port: u16) -> i32 {
         (fields[1] == address && fields[3] == listening).then(|| fields[9].to_owned())
     });
     let target = format!("socket:[{}]", inode.expect("a listening socket"));
-    let mut descriptors = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().map(Result::unwrap);
+    // Only root may read this: the server is not dumpable.
+    let mut descriptors = fs::read_dir(format!("/proc/{pid}/fd"))?.map(Result::unwrap);
     let found = descriptors.find(|entry| fs::read_link(entry.path()).is_ok_and(|link| link.as_os_str() == &*target));
-    found.expect("a descriptor of the socket").file_name().to_str().unwrap().parse().unwrap()
+    Ok(found.expect("a descriptor of the socket").file_name().to_str().unwrap().parse().unwrap())
 }
 
 /// The JSON log lines of level ERROR.

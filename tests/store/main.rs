@@ -26,6 +26,7 @@ mod numbers;
 mod plans;
 mod retries;
 mod rules;
+mod secrets;
 mod store;
 mod streams;
 mod webhooks;

@@ -11,7 +11,7 @@ use crate::domain::policy::Policy;
 use crate::domain::time::Millis;
 use crate::pb::{self, ClientLimits, CreateClientRequest, CreateServerRequest, DialPolicy};
 use crate::store::clients::NewClient;
-use crate::store::secrets::Sealer;
+use crate::store::secrets::{Place, Sealer};
 use crate::store::servers::Server;
 
 /// The secret of a server that is stored.
@@ -115,7 +115,7 @@ pub fn server(
         port: request.port.unwrap_or(if request.tls { 5039 } else { 5038 }),
         username: request.username.clone(),
         secret: match secret {
-            Secret::New(secret) => sealer.seal(&secret.into())?,
+            Secret::New(secret) => sealer.seal(&secret.into(), &Place::Server(request.code.clone()))?,
             Secret::Kept(sealed) => sealed.to_vec(),
         },
         tls: request.tls,

@@ -14,7 +14,7 @@ use tracing::info;
 use self::server::{Parts, Server};
 use super::fault::Fault;
 use super::signals::Signals;
-use super::{data_files, first_start};
+use super::{core_dumps, data_files, first_start};
 use crate::api::metrics::Recorder;
 use crate::cluster::{Name, NameError};
 use crate::config::{Config, Flags};
@@ -36,12 +36,13 @@ pub struct Args {
 
 /// Runs the server until it receives SIGTERM or SIGINT, or until one of its tasks fails.
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    core_dumps::forbid()?;
     let config = Config::load(&args.config)?;
     let log = telemetry::start(&config)?;
     let mut signals = Signals::new()?;
     config.check_public()?;
     data_files::prepare(&config)?;
-    let (admin_key, sealer) = (first_start::admin_key(&config)?, first_start::sealer(&config)?);
+    let (admin_key, sealer) = (first_start::admin_key(&config)?, first_start::sealer(&config, &args.config)?);
     let db = store::open(&config.database_url())?;
     let wanted = config.node_name();
     let name = tokio::select! {
@@ -49,6 +50,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         () = signals.next() => return Ok(()),
     };
     migrate::run(&db).await.context("cannot prepare the store")?;
+    first_start::report_missing_keys(&db, &sealer).await.context("cannot read the store")?;
     let mut server = Server::start(Parts {
         config,
         flags: args.config,

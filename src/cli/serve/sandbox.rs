@@ -14,8 +14,9 @@ use crate::domain::time::Millis;
 use crate::sandbox::{Options, Sandbox};
 use crate::store::clients::{self, NewClient};
 use crate::store::keys::{self, Key};
+use crate::store::secrets::Place;
 use crate::store::servers::{self, Server};
-use crate::store::{Result, Tx, queues};
+use crate::store::{Result, Tx, audit, queues};
 
 /// The server code in the guide's examples.
 const SERVER: &str = "server1";
@@ -39,12 +40,14 @@ pub async fn prepare(app: &App, api: SocketAddr, speed: f64) -> anyhow::Result<S
     let sandbox = Sandbox::new(options).await.context("cannot start the sandbox")?;
     let address = sandbox.handle().address;
     let now = Millis::now();
+    let mut tx = app.db.begin().await?;
+    audit::lock(&mut tx).await?;
     let server = Server {
         code: SERVER.to_owned(),
         host: address.ip().to_string(),
         port: address.port().into(),
         username,
-        secret: app.sealer.seal(&secret)?,
+        secret: app.sealer.seal(&secret, &Place::Server(SERVER.to_owned()))?,
         tls: false,
         dial_template: "PJSIP/{number}@endpoint1".to_owned(),
         max_channels: 200,
@@ -55,7 +58,6 @@ pub async fn prepare(app: &App, api: SocketAddr, speed: f64) -> anyhow::Result<S
         trunks: "[]".to_owned(),
         numbering: "{}".to_owned(),
     };
-    let mut tx = app.db.begin().await?;
     if servers::list(&mut tx).await?.iter().any(|known| known.code == SERVER) {
         servers::update(&mut tx, &server).await?;
     } else {

@@ -197,7 +197,7 @@ mod tests {
             db: db.clone(),
             name,
             admin_key: first_start::admin_key(&config).unwrap(),
-            sealer: first_start::sealer(&config).unwrap(),
+            sealer: first_start::sealer(&config, &flags(dir, api, metrics)).unwrap(),
             sandbox_speed: Some(100.0),
             config,
         });

@@ -10,6 +10,7 @@ use crate::api::validate::{admin, patch};
 use crate::api::{Error, Reason};
 use crate::domain::time::Millis;
 use crate::pb;
+use crate::store::secrets::Place;
 use crate::store::servers::{self, Removal};
 use crate::store::{Conn, StoreError};
 
@@ -17,8 +18,9 @@ use crate::store::{Conn, StoreError};
 pub async fn create(mut change: Change, request: pb::CreateServerRequest) -> Result<pb::CreateServerResponse, Error> {
     let violations = change.violations();
     let secret = admin::Secret::New(&request.secret);
-    let new = admin::server(&request, secret, &change.app.sealer, change.now, violations)?;
+    // Secrets are sealed after the transaction has begun, so that a rotation finds those with an earlier key.
     let mut tx = change.begin().await?;
+    let new = admin::server(&request, secret, &change.app.sealer, change.now, violations)?;
     let inserted = servers::insert(&mut tx, &new).await;
     inserted.map_err(|error| refused(error, &new.code))?;
     let server = find(&mut tx, &new.code).await?;
@@ -95,7 +97,7 @@ pub async fn delete(change: Change, request: pb::DeleteServerRequest) -> Result<
 pub async fn test(app: App, request: pb::TestServerRequest) -> Result<pb::TestServerResponse, Error> {
     let found = servers::get(&mut app.db.read().await?, &request.code).await?;
     let server = found.ok_or_else(|| missing(&request.code))?;
-    let secret = match app.sealer.open(&server.secret) {
+    let secret = match app.sealer.open(&server.secret, &Place::Server(server.code.clone())) {
         Ok(secret) => secret,
         Err(error) => return Ok(failed(error.to_string())),
     };

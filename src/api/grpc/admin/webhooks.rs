@@ -12,8 +12,9 @@ use crate::api::validate::webhook as rules;
 use crate::api::{Error, rest};
 use crate::domain::time::Millis;
 use crate::pb;
+use crate::store::secrets::Place;
 use crate::store::webhooks::{NewWebhook, Webhook};
-use crate::store::{Conn, clients, events, webhooks};
+use crate::store::{Conn, clients, events, sealed, webhooks};
 use crate::webhooks::post::Message;
 use crate::webhooks::route::Route;
 use crate::webhooks::sign;
@@ -22,12 +23,14 @@ use crate::webhooks::sign;
 pub async fn create(mut change: Change, request: pb::CreateWebhookRequest) -> Result<pb::CreateWebhookResponse, Error> {
     let kinds = rules::webhook(&request, change.violations())?;
     let secret = sign::new_secret();
-    let sealed = change.app.sealer.seal(&secret)?;
     let mut tx = change.begin().await?;
     known_client(&mut tx, request.client_id).await?;
     let after = events::last(&mut tx).await?;
-    let new = NewWebhook { client_id: request.client_id, url: request.url, secret: sealed, events: kinds, after };
+    let new = NewWebhook { client_id: request.client_id, url: request.url, secret: Vec::new(), events: kinds, after };
     let made = webhooks::insert(&mut tx, &new, change.now).await?;
+    // The secret is bound to the id of the webhook, which is known only now.
+    let place = Place::Webhook(made.id);
+    sealed::replace(&mut tx, &place, &change.app.sealer.seal(&secret, &place)?).await?;
     let made = shown(made)?;
     tx.commit(format!("webhooks/{}", made.webhook_id), Changed::created(&made)?).await?;
     change.app.webhooks.changed.notify_one();
