@@ -85,7 +85,7 @@ async fn rotate(options: &Options) -> anyhow::Result<()> {
     let answer =
         json!({ "key_id": current, "resealed": changed, "unchanged": done.unchanged, "failed": done.failed.len() });
     Output::new(options.json)
-        .say(&answer, format_args!("{all} secrets are sealed with the key {current}: {changed} were sealed anew"))?;
+        .say(&answer, format_args!("secrets sealed with the key {current}: {all}, of which anew: {changed}"))?;
     if !done.failed.is_empty() {
         let lines: Vec<String> = done.failed.iter().map(|(place, error)| format!("\n  {place}: {error}")).collect();
         let message = format!("{} secrets could not be opened and stay as they are:{}", lines.len(), lines.concat());

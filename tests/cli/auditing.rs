@@ -47,7 +47,7 @@ fn verify_names_the_first_entry_that_was_changed() {
     let server = audited();
     let head = head(&server);
     let ran = verify(&server, &[]);
-    assert_eq!(ran.stdout, format!("3 audit entries are intact (seq 1 to 3); head: {head}\n"));
+    assert_eq!(ran.stdout, format!("the audit is intact; entries: 3, seq: 1 to 3, head: {head}\n"));
     assert!(ran.stderr.contains("keep the head outside of the database"), "{}", ran.stderr);
     let ran = verify(&server, &["--head", &head]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
@@ -89,7 +89,7 @@ fn an_export_is_verified_without_the_server_and_continues_where_it_ended() {
     assert!(ran.stderr.contains(&format!("the chain ends with seq 3 and the hash {head}")), "{}", ran.stderr);
     let all = ran.ok();
     assert_eq!(all.lines().count(), 3);
-    assert!(verify_file(&dir, &all, &[]).ok().starts_with("3 audit entries are intact (seq 1 to 3)"));
+    assert!(verify_file(&dir, &all, &[]).ok().starts_with("the audit is intact; entries: 3, seq: 1 to 3, "));
     let changed = all.replacen("a fault", "no fault", 1);
     let ran = verify_file(&dir, &changed, &[]);
     assert_eq!(ran.code, 1, "{}", ran.stdout);
@@ -103,7 +103,11 @@ fn an_export_is_verified_without_the_server_and_continues_where_it_ended() {
     assert_eq!(rest, all.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>());
     let first: serde_json::Value = serde_json::from_str(all.lines().next().unwrap()).unwrap();
     let before = first["hash"].as_str().unwrap();
-    assert!(verify_file(&dir, &rest, &["--head", before]).ok().starts_with("2 audit entries are intact (seq 2 to 3)"));
+    assert!(
+        verify_file(&dir, &rest, &["--head", before])
+            .ok()
+            .starts_with("the audit is intact; entries: 2, seq: 2 to 3, ")
+    );
     let ran = verify_file(&dir, &rest, &["--head", &"0".repeat(63).replacen('0', "12", 1)]);
     assert_eq!(ran.code, 1, "{}", ran.stdout);
 }

@@ -59,8 +59,8 @@ fn print(out: Output, summary: &Summary) -> anyhow::Result<()> {
     let (first, last) = summary.seqs.unwrap_or_default();
     let head = summary.head.to_string();
     let answer = json!({ "entries": summary.entries, "first_seq": first, "last_seq": last, "head": head });
-    let range = if summary.seqs.is_some() { format!(" (seq {first} to {last})") } else { String::new() };
-    out.say(&answer, format_args!("{} audit entries are intact{range}; head: {head}", summary.entries))
+    let range = if summary.seqs.is_some() { format!(", seq: {first} to {last}") } else { String::new() };
+    out.say(&answer, format_args!("the audit is intact; entries: {}{range}, head: {head}", summary.entries))
 }
 
 async fn of_server(mut verifier: Verifier, session: &Session) -> anyhow::Result<Summary> {
