@@ -1,17 +1,13 @@
-//! The hash chain of the audit: how an entry is hashed, and how a chain is verified. No IO.
+//! The hash chain of the audit: how an entry is hashed. No IO.
 //!
 //! The hash of an entry covers its content and the hash of the entry before it, so that a changed, added or missing entry
 //! breaks the chain from there on. `docs/administration.md` describes the encoding, so that others can verify it, too.
-
-mod verifier;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-pub use verifier::{Broken, Flaw, Summary, Verifier};
 
 /// The action of an entry that covers entries without a hash.
 pub const ANCHOR: &str = "AnchorAudit";
@@ -155,6 +151,12 @@ impl Unchained {
         let digest = Hash::of(before.map_or(Hash::START, |before| before.digest), content);
         let (first_id, entries) = before.map_or((content.id, 0), |before| (before.first_id, before.entries));
         Self { first_id, last_id: content.id, entries: entries + 1, digest }
+    }
+
+    /// Returns the id of the first entry.
+    #[must_use]
+    pub const fn first_id(&self) -> i64 {
+        self.first_id
     }
 
     /// Returns the id of the last entry.

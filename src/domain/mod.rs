@@ -2,6 +2,7 @@
 
 pub mod attempt;
 pub mod audit_chain;
+pub mod audit_verifier;
 pub mod backoff;
 pub mod bounds;
 pub mod cause;

@@ -1,7 +1,8 @@
 //! Tests the audit: its entries, its chain of hashes, and that the database refuses to change it.
 
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
-use trunkline::domain::audit_chain::{ANCHOR, Broken, Flaw, Summary, Verifier};
+use trunkline::domain::audit_chain::ANCHOR;
+use trunkline::domain::audit_verifier::{Broken, Flaw, Summary, Verifier};
 use trunkline::store::{self, Conn, Db, audit};
 
 use super::engines::on_both_engines;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::page;
+use super::pages::page;
 use crate::cli::fault::{Fault, note};
 use crate::cli::output::as_rest;
 use crate::cli::remote::{Remote, Session};

@@ -1,15 +1,13 @@
 //! `trunkline audit`: lists who changed what, exports the audit and verifies its chain of hashes.
 
 mod export;
+mod pages;
 mod verify;
 
 use clap::Subcommand;
 
-use super::remote::{Remote, Session};
+use super::remote::Remote;
 use crate::pb;
-
-/// How many entries one request of an export or a verification asks for.
-const PAGE: i32 = 1000;
 
 /// The flags and arguments of `audit`.
 #[derive(clap::Args)]
@@ -63,10 +61,4 @@ async fn list(args: List) -> anyhow::Result<()> {
     let answer = session.admin().list_audit(request).await?.into_inner();
     let columns = ["audit_id", "at", "actor", "action", "target", "remote_address", "detail", "before", "after"];
     session.out.list(&answer, &columns)
-}
-
-/// Returns the entries after the one with the id `after`, oldest first, and the end of the chain.
-async fn page(session: &Session, after: i64) -> anyhow::Result<pb::ListAuditResponse> {
-    let request = pb::ListAuditRequest { before: None, page_size: Some(PAGE), after: Some(after) };
-    Ok(session.admin().list_audit(request).await?.into_inner())
 }

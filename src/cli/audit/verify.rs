@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::page;
+use super::pages::page;
 use crate::cli::fault::{Fault, note};
 use crate::cli::output::Output;
 use crate::cli::remote::{Remote, Session};
-use crate::domain::audit_chain::{Broken, Content, Hash, Link, Summary, Verifier};
+use crate::domain::audit_chain::{Content, Hash, Link};
+use crate::domain::audit_verifier::{Broken, Summary, Verifier};
 use crate::pb;
 
 /// The flags of `audit verify`.

@@ -1,6 +1,6 @@
-//! Verifies a chain, entry by entry, in the order of the entries' ids. No IO.
+//! Verifies the chain of the audit, entry by entry, in the order of the entries' ids. No IO.
 
-use super::{ANCHOR, Anchor, Content, Hash, Link, Unchained};
+use super::audit_chain::{ANCHOR, Anchor, Content, Hash, Link, Unchained};
 
 /// Verifies the entries of a chain one after the other.
 #[derive(Debug)]
@@ -167,7 +167,7 @@ impl Verifier {
     /// Returns the first entry that has no hash and is not covered by an anchor.
     pub fn finish(self) -> Result<Summary, Broken> {
         if let Some(unchained) = self.unchained {
-            return Err(Broken { id: unchained.first_id, seq: None, flaw: Flaw::Unchained });
+            return Err(Broken { id: unchained.first_id(), seq: None, flaw: Flaw::Unchained });
         }
         Ok(Summary {
             entries: self.entries,
