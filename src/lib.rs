@@ -9,6 +9,8 @@ pub mod cluster;
 pub mod config;
 pub mod dialer;
 pub mod domain;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod pb;
 pub mod progress;
 pub mod sandbox;

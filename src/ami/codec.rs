@@ -55,6 +55,8 @@ impl Decoder {
             match buffer {
                 [b'\n', ..] => return Some((0, 1)),
                 [b'\r', b'\n', ..] => return Some((0, 2)),
+                // It may become an empty line, which is only looked for here.
+                [b'\r'] => return None,
                 _ => {}
             }
         }
@@ -97,6 +99,11 @@ mod tests {
     #[test]
     fn messages_survive_lf_alone_and_stray_empty_lines() {
         assert_eq!(decode(&[b"\r\n\r\nEvent: A\nX: 1\n\nEvent: B\r\n\r\n\nEvent: C\n\n"]), ["A", "B", "C"]);
+    }
+
+    #[test]
+    fn a_stray_empty_line_may_be_split_between_cr_and_lf() {
+        assert_eq!(decode(&[b"\r", b"\nEvent: A\r\n\r\n\r", b"\nEvent: B\r\n\r\n"]), ["A", "B"]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod export;
 mod fault;
 mod first_start;
 mod grants;
-mod import;
+pub(crate) mod import;
 mod key_files;
 mod keys;
 mod kill_switch;

@@ -13,7 +13,8 @@ use sources::{below, rust_below};
 const MOST_LINES: usize = 500;
 
 /// Where files are written by hand.
-const BY_HAND: [&str; 8] = ["src", "tests", "benches", "build.rs", "build", "proto", "migrations", "bin"];
+const BY_HAND: [&str; 10] =
+    ["src", "tests", "benches", "build.rs", "build", "proto", "migrations", "bin", "fuzz/src", "fuzz/targets"];
 
 /// Files that were recorded, or come from elsewhere.
 const NOT_BY_HAND: [&str; 2] = ["tests/data/", "proto/google/"];

@@ -69,9 +69,14 @@ impl ApiKey {
     #[must_use]
     pub fn generate(kind: KeyKind) -> NewKey {
         let (key_id, secret) = (random(KEY_ID), random(SECRET));
-        let body = format!("{}{key_id}_{secret}", kind.prefix());
-        let plaintext = SecretString::from(format!("{body}{}", checksum(&body)));
+        let plaintext = SecretString::from(Self::text(kind, &key_id, &secret));
         NewKey { plaintext, key_id, secret_sha256: hash_secret(&secret) }
+    }
+
+    /// Writes a key with its checksum.
+    pub(crate) fn text(kind: KeyKind, key_id: &str, secret: &str) -> String {
+        let body = format!("{}{key_id}_{secret}", kind.prefix());
+        format!("{body}{}", checksum(&body))
     }
 
     /// Parses a key. Returns None for a malformed key or one with a typing error, so that the store is not asked for

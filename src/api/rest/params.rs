@@ -3,7 +3,6 @@
 use std::fmt;
 use std::vec;
 
-use axum::extract::RawPathParams;
 use http::HeaderMap;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde::de::value::StrDeserializer;
@@ -28,7 +27,11 @@ impl Params {
     ///
     /// # Errors
     /// Returns every parameter that is unknown, repeated or unreadable.
-    pub fn read(input: &MessageDescriptor, path: &RawPathParams, query: Option<&str>) -> Result<Self, Error> {
+    pub fn read<'a>(
+        input: &MessageDescriptor,
+        path: impl IntoIterator<Item = (&'a str, &'a str)>,
+        query: Option<&str>,
+    ) -> Result<Self, Error> {
         let mut params = Self::default();
         let mut violations = Violations::default();
         for (name, text) in path {

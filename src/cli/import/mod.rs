@@ -4,8 +4,8 @@
 //! batch's position in it, and the server answers a batch that it has already as it did the first time. The state file
 //! beside the CSV only saves the time of sending batches again, and reveals that the file was changed in between.
 
-mod columns;
-mod rows;
+pub(crate) mod columns;
+pub(crate) mod rows;
 mod sender;
 mod state;
 

@@ -1,7 +1,7 @@
 //! Reads the lines of a CSV file in batches.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::Path;
 
 use anyhow::Context;
@@ -19,8 +19,8 @@ const BATCH: usize = 1000;
 const MAX_REPORTED: usize = 50;
 
 /// A CSV file that is being read.
-pub struct Rows {
-    reader: Reader<File>,
+pub struct Rows<R> {
+    reader: Reader<Lines<R>>,
     heads: StringRecord,
 }
 
@@ -40,33 +40,17 @@ pub struct Batch {
 /// Returns [`Fault::Usage`] with the first 50 lines that cannot be read, or if there are no calls.
 pub fn check(path: &Path, delimiter: u8, columns: &Columns) -> anyhow::Result<(String, u64)> {
     let mut rows = Rows::open(path, delimiter)?;
-    let mut wrong = Vec::new();
-    let mut count = 0;
-    let mut record = StringRecord::new();
-    while wrong.len() < MAX_REPORTED {
-        match rows.reader.read_record(&mut record) {
-            Ok(false) => break,
-            Ok(true) => match columns.item(&record) {
-                Ok(_) => count += 1,
-                Err(why) => wrong.push(format!("line {}, {why}", line(&record))),
-            },
-            Err(error) => {
-                wrong.push(format!("line {}: {}", error.position().map_or(0, csv::Position::line), reason(&error)));
-            }
-        }
-    }
-    if !wrong.is_empty() {
-        return Err(Fault::Usage(format!("{}\n  nothing was sent", wrong.join("\n  "))).into());
-    }
+    let refused = |wrong: Vec<String>| Fault::Usage(format!("{}\n  nothing was sent", wrong.join("\n  ")));
+    let count = rows.count(columns).map_err(refused)?;
     if count == 0 {
         return Err(Fault::Usage(format!("{} contains no calls", path.display())).into());
     }
-    let mut file = rows.reader.into_inner();
+    let mut file = rows.reader.into_inner().inner.into_inner();
     file.rewind()?;
     Ok((sha256(file)?, count))
 }
 
-impl Rows {
+impl Rows<File> {
     /// Opens a file and reads its headings.
     ///
     /// # Errors
@@ -78,9 +62,44 @@ impl Rows {
         if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
             return Err(unreadable(&"the file is read twice, so it must be a regular file").into());
         }
-        let mut reader = ReaderBuilder::new().delimiter(delimiter).from_reader(file);
-        let heads = reader.headers().map_err(|error| unreadable(&reason(&error)))?.clone();
+        Ok(Self::new(file, delimiter).map_err(|error| unreadable(&reason(&error)))?)
+    }
+}
+
+impl<R: Read> Rows<R> {
+    /// Reads the headings of a CSV file.
+    ///
+    /// # Errors
+    /// Fails if the first line cannot be read.
+    pub fn new(csv: R, delimiter: u8) -> Result<Self, csv::Error> {
+        let mut reader = ReaderBuilder::new().delimiter(delimiter).from_reader(Lines {
+            inner: BufReader::new(csv),
+            begun: 0,
+            is_in_line: false,
+        });
+        let heads = reader.headers()?.clone();
         Ok(Self { reader, heads })
+    }
+
+    /// Reads all lines and returns how many calls they contain.
+    ///
+    /// # Errors
+    /// Returns the first 50 lines that cannot be read, each with its number and the reason.
+    pub fn count(&mut self, columns: &Columns) -> Result<u64, Vec<String>> {
+        let mut wrong = Vec::new();
+        let mut count = 0;
+        let mut record = StringRecord::new();
+        while wrong.len() < MAX_REPORTED {
+            match self.reader.read_record(&mut record) {
+                Ok(false) => break,
+                Ok(true) => match columns.item(&record) {
+                    Ok(_) => count += 1,
+                    Err(why) => wrong.push(format!("line {}, {why}", self.line(&record))),
+                },
+                Err(error) => wrong.push(format!("line {}: {}", self.reader.get_ref().begun, reason(&error))),
+            }
+        }
+        if wrong.is_empty() { Ok(count) } else { Err(wrong) }
     }
 
     /// Returns the headings in the first line.
@@ -117,16 +136,43 @@ impl Rows {
         while batch.items.len() < BATCH
             && self.reader.read_record(&mut record).context("the file changed while it was read")?
         {
-            let line = line(&record);
+            let line = self.line(&record);
             batch.items.push(columns.item(&record).map_err(|why| Fault::Usage(format!("line {line}, {why}")))?);
             batch.lines.push(line);
         }
         Ok(batch)
     }
+
+    /// Returns the number of the line at which the record that was just read begins. The `csv` crate counts a line too few
+    /// after CR LF, and the empty lines before a record to the record.
+    fn line(&self, record: &StringRecord) -> u64 {
+        let within = record.iter().map(|cell| memchr::memchr_iter(b'\n', cell.as_bytes()).count()).sum::<usize>();
+        self.reader.get_ref().begun.saturating_sub(u64::try_from(within).unwrap_or(0))
+    }
 }
 
-fn line(record: &StringRecord) -> u64 {
-    record.position().map_or(0, csv::Position::line)
+/// Reads no further than to the end of a line at once, so that the last line that was begun is that of the last record.
+struct Lines<R> {
+    inner: BufReader<R>,
+    /// How many lines have been begun.
+    begun: u64,
+    /// True if the last line that was begun has not been read to its end.
+    is_in_line: bool,
+}
+
+impl<R: Read> Read for Lines<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let ready = self.inner.fill_buf()?;
+        let ready = &ready[..ready.len().min(into.len())];
+        let end = memchr::memchr(b'\n', ready);
+        let read = end.map_or(ready.len(), |end| end + 1);
+        into[..read].copy_from_slice(&ready[..read]);
+        self.inner.consume(read);
+        // A file that ends with a line end has an empty line after it, in which a quoted cell without an end stops.
+        self.begun += u64::from(!self.is_in_line);
+        self.is_in_line = end.is_none();
+        Ok(read)
+    }
 }
 
 fn reason(error: &csv::Error) -> String {
@@ -155,7 +201,7 @@ fn sha256(mut file: File) -> std::io::Result<String> {
 mod tests {
     use super::*;
 
-    fn columns(rows: &Rows) -> Columns {
+    fn columns(rows: &Rows<File>) -> Columns {
         Columns::new(rows.headers(), Some("s"), &[], &[], &[]).unwrap()
     }
 
@@ -168,6 +214,24 @@ mod tests {
         assert!(error.contains("line 3, retry: `x`"), "{error}");
         assert!(error.contains("line 5: has 1 columns, and the first line has 2"), "{error}");
         assert!(error.contains("line 6, retry: `y`"), "{error}");
+    }
+
+    #[test]
+    fn lines_are_numbered_as_an_editor_does() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (text, lines) in [
+            ("channel\na\nb", [2, 3]),
+            ("channel\r\na\r\nb\r\n", [2, 3]),
+            ("\r\nchannel\r\n\r\na\n\n\nb\n", [4, 7]),
+            ("channel\n\"a\nx\"\r\n\"b\n\ny\"", [2, 4]),
+            ("channel\na\n\"b\n", [2, 3]),
+        ] {
+            std::fs::write(file.path(), text).unwrap();
+            let rows = Rows::open(file.path(), b',').unwrap();
+            let columns = columns(&rows);
+            let batch = rows.batches(&columns, 0).next().unwrap().unwrap();
+            assert_eq!(batch.lines, lines, "{text:?}");
+        }
     }
 
     #[test]
