@@ -27,6 +27,12 @@ pub enum Action {
     ListCommands,
     /// Reads one section of a configuration file. It needs the write permission `system` or `config`.
     GetConfig { file: HeaderValue, category: HeaderValue },
+    /// Lists the endpoints of `chan_pjsip`. It needs the write permission `system`, as [`Self::ShowEndpoint`] does.
+    ShowEndpoints,
+    /// Lists the settings of one endpoint of `chan_pjsip`.
+    ShowEndpoint { endpoint: HeaderValue },
+    /// Lists what a dialplan context does. It needs the write permission `reporting` or `config`.
+    ShowDialPlan { context: HeaderValue },
     /// Records a channel to a file.
     MixMonitor { channel: HeaderValue, file: HeaderValue, options: Option<HeaderValue>, command: Option<HeaderValue> },
     /// Adds an event filter: only events that match one of the session's filters are sent, and none that match a filter
@@ -81,7 +87,14 @@ impl Action {
         put("Action", self.name());
         put("ActionID", action_id.as_str());
         match self {
-            Self::Logoff | Self::Ping | Self::CoreShowChannels | Self::CoreSettings | Self::ListCommands => {}
+            Self::Logoff
+            | Self::Ping
+            | Self::CoreShowChannels
+            | Self::CoreSettings
+            | Self::ListCommands
+            | Self::ShowEndpoints => {}
+            Self::ShowEndpoint { endpoint } => put("Endpoint", endpoint.as_str()),
+            Self::ShowDialPlan { context } => put("Context", context.as_str()),
             Self::GetConfig { file, category } => {
                 put("Filename", file.as_str());
                 put("Category", category.as_str());
@@ -121,6 +134,9 @@ impl Action {
             Self::CoreSettings => "CoreSettings",
             Self::ListCommands => "ListCommands",
             Self::GetConfig { .. } => "GetConfig",
+            Self::ShowEndpoints => "PJSIPShowEndpoints",
+            Self::ShowEndpoint { .. } => "PJSIPShowEndpoint",
+            Self::ShowDialPlan { .. } => "ShowDialPlan",
             Self::MixMonitor { .. } => "MixMonitor",
             Self::AddFilter { .. } => "Filter",
         }

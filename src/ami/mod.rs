@@ -2,6 +2,7 @@
 //! connection open. <https://docs.asterisk.org/Configuration/Interfaces/Asterisk-Manager-Interface-AMI/>
 
 pub mod action;
+mod advice;
 pub mod codec;
 mod command;
 pub mod event;
@@ -12,6 +13,7 @@ mod options;
 mod permissions;
 pub mod probe;
 mod session;
+mod survey;
 pub mod tls;
 pub mod value;
 mod version;

@@ -15,6 +15,7 @@ use super::message::Message;
 use super::options::Options;
 use super::permissions::Readable;
 use super::session::{self, Live, SessionError};
+use super::survey;
 
 /// A dial string with a technology that no Asterisk has.
 const NOWHERE: &str = "TrunklineProbe/0";
@@ -34,6 +35,8 @@ pub struct Found {
     pub login: Duration,
     /// The permissions that dialing needs and the user does not have.
     pub missing: Vec<Missing>,
+    /// What dialing does not need but an administrator should change, as a text for people each.
+    pub warnings: Vec<String>,
 }
 
 /// A permission that a manager user lacks, as it is written in `manager.conf`.
@@ -99,10 +102,11 @@ async fn check(options: &Options) -> Result<Found, SessionError> {
         // A user who may neither read the file nor originate cannot be checked: the missing permission comes first.
         missing.push(Missing::Read("call"));
     }
+    let warnings = survey::run(&mut live, &commands, options).await?;
     let session = live.session.clone();
     // The answer does not matter: the connection is closed in any case.
     let _ = timeout(options.answer_deadline, live.ask(&Action::Logoff, "logoff")).await;
-    Ok(Found { asterisk_version: session.asterisk_version, login: session.login, missing })
+    Ok(Found { asterisk_version: session.asterisk_version, login: session.login, missing, warnings })
 }
 
 /// Returns true if call events are sent to this user: the one that ends an Originate without a channel is received.

@@ -159,6 +159,30 @@ impl Live {
         timeout(deadline, self.ask(action, id)).await.map_err(|_| SessionError::Silent(what, deadline))?
     }
 
+    /// Sends one action whose answer is a list, and waits for the whole list until the deadline. Returns the list's events,
+    /// or the answer itself if Asterisk refuses the action.
+    pub(super) async fn list(
+        &mut self,
+        action: &Action,
+        id: &str,
+        what: &'static str,
+        deadline: Duration,
+    ) -> Result<Result<Vec<Message>, Message>, SessionError> {
+        let is_own = |message: &Message| message.action_id().as_deref() == Some(id);
+        let listed = async {
+            let answer = self.ask(action, id).await?;
+            if !answer.is_success() {
+                return Ok(Err(answer));
+            }
+            let is_end = |message: &Message| message.get("EventList").is_some_and(|list| list == "Complete");
+            self.event(|message| is_own(message) && is_end(message)).await?;
+            let (own, others) = std::mem::take(&mut self.early).into_iter().partition(is_own);
+            self.early = others;
+            Ok(Ok(own))
+        };
+        timeout(deadline, listed).await.map_err(|_| SessionError::Silent(what, deadline))?
+    }
+
     /// Reads until the event is received, which may be earlier. Messages received in the meantime are kept.
     pub(super) async fn event(&mut self, is_it: impl Fn(&Message) -> bool) -> Result<(), SessionError> {
         let mut seen = 0;

@@ -165,8 +165,11 @@ async fn check_servers(db: &Db, sealer: Option<&Sealer>, findings: &mut Findings
             None => Err("its secret cannot be opened without the secret key".to_owned()),
         };
         let name = format!("server {}", server.code);
-        findings.report(&name, found)?;
-        if let Some(warning) = options(&server, SecretString::default()).ok().and_then(|options| options.warning()) {
+        let plain = options(&server, SecretString::default()).ok().and_then(|options| options.warning());
+        let warnings: Vec<String> =
+            plain.into_iter().chain(found.iter().flat_map(|found| found.warnings.clone())).collect();
+        findings.report(&name, found.and_then(|found| describe_login(&server, found)))?;
+        for warning in warnings {
             Findings::warn(&name, &warning)?;
         }
     }
@@ -174,11 +177,15 @@ async fn check_servers(db: &Db, sealer: Option<&Sealer>, findings: &mut Findings
 }
 
 /// Logs in as the server's lane does, and finds out what the manager user may do.
-async fn log_in(server: &Server, sealer: &Sealer) -> Result<String, String> {
+async fn log_in(server: &Server, sealer: &Sealer) -> Result<probe::Found, String> {
     let secret = sealer
         .open(&server.secret, &Place::Server(server.code.clone()))
         .map_err(|error| format!("its secret cannot be opened: {error}"))?;
-    let found = probe::run(&options(server, secret)?).await.map_err(|error| error.to_string())?;
+    probe::run(&options(server, secret)?).await.map_err(|error| error.to_string())
+}
+
+/// Describes a login. An error is what dialing needs and is missing.
+fn describe_login(server: &Server, found: probe::Found) -> Result<String, String> {
     if !found.missing.is_empty() {
         return Err(found.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
     }

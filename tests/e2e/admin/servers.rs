@@ -168,6 +168,30 @@ async fn a_test_says_what_keeps_it_from_logging_in() {
 }
 
 #[tokio::test]
+async fn a_test_of_asterisk_warns_of_what_dialing_does_not_need() {
+    for version in [Version::V22, Version::V16] {
+        let Some(asterisk) = Asterisk::start(version) else { return };
+        let server = Server::start();
+        let admin = Api::admin(&server);
+        for (user, warned) in [
+            ("dialer", &["a 302 response of endpoint redirected "][..]),
+            ("limited", &[]),
+            ("careless", &["`command` out of", "`config` out of", "its context onward, where extension _X. runs Dial"]),
+        ] {
+            admin.post("admin/servers", at(user, asterisk.ami_port(), user, asterisk::SECRET)).await.data();
+            let tested = admin.post(&format!("admin/servers/{user}/test"), json!({})).await.data();
+            let said: Vec<&str> =
+                tested["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            assert_eq!(said.len(), warned.len(), "{version:?} {user}: {said:?}");
+            for (said, text) in said.iter().zip(warned) {
+                assert!(said.contains(text), "{version:?} {user}: {said}");
+            }
+            assert_eq!(tested["ok"], user != "limited", "a warning keeps nothing from being dialed: {tested}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_test_of_asterisk_says_which_permissions_are_missing() {
     for version in [Version::V22, Version::V16] {
         let Some(asterisk) = Asterisk::start(version) else { return };

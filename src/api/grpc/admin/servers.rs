@@ -103,10 +103,10 @@ pub async fn test(app: App, request: pb::TestServerRequest) -> Result<pb::TestSe
     };
     let port = u16::try_from(server.port).unwrap_or(0);
     let options = ami::Options::new(server.host, port, server.username, secret, server.tls);
-    let warnings = options.warning().into_iter().collect();
+    let warnings: Vec<String> = options.warning().into_iter().collect();
     Ok(match probe::run(&options).await {
         Ok(found) => pb::TestServerResponse {
-            warnings,
+            warnings: warnings.into_iter().chain(found.warnings).collect(),
             ok: found.missing.is_empty(),
             asterisk_version: found.asterisk_version,
             login_ms: Some(i32::try_from(found.login.as_millis()).unwrap_or(i32::MAX)),
