@@ -152,7 +152,11 @@ fn pjsip(resource: &str, reading: Reading<'_>) -> Result<DialString, Fault> {
         None => at_trunk(Technology::Pjsip, resource, reading),
         // An address of record is named like its endpoint, or else by a number that is called.
         Some((endpoint, aor)) if endpoint == aor => trunk_alone(Technology::Pjsip, endpoint, reading),
-        Some((endpoint, aor)) => trunk_number(Technology::Pjsip, endpoint, aor, reading),
+        Some((endpoint, aor)) => {
+            let dialed = trunk_number(Technology::Pjsip, endpoint, aor, reading)?;
+            let is_own = dialed.called.as_ref().is_some_and(|called| reading.wire(called) == endpoint);
+            if is_own { trunk_alone(Technology::Pjsip, endpoint, reading) } else { Ok(dialed) }
+        }
     }
 }
 
@@ -254,6 +258,22 @@ fn no_name() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_record_that_is_named_like_its_endpoint_is_the_endpoint() {
+        let numbering = crate::domain::number::Numbering::default();
+        let reading = Reading { numbering: &numbering, extensions: &[] };
+        for (text, written) in [
+            ("PJSIP/desk/desk", "PJSIP/desk"),
+            ("PJSIP/100/100", "PJSIP/100"),
+            ("PJSIP/100/1 00", "PJSIP/100"),
+            ("PJSIP/100/101", "PJSIP/100/101"),
+        ] {
+            let parsed = DialString::parse(text, reading).unwrap();
+            assert_eq!(parsed.write(reading), written, "{text}");
+            assert_eq!(DialString::parse(written, reading), Ok(parsed), "{text}");
+        }
+    }
 
     #[test]
     fn a_dial_string_names_its_trunk() {
