@@ -1,6 +1,6 @@
 # The tools that the checks need. Installed ones are used; others are fetched once into the cache.
 
-readonly NEXTEST=0.9.143 CARGO_DENY=0.20.2 BUF=1.75.0
+readonly NEXTEST=0.9.143 CARGO_DENY=0.20.2 CARGO_CYCLONEDX=0.5.9 BUF=1.75.0
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/trunkline"
 PATH="$cache/tools/bin:$cache/buf-$BUF/node_modules/.bin:$PATH"
@@ -54,6 +54,8 @@ cargo_tool() {
 have_nextest() { cargo_tool cargo-nextest "$NEXTEST"; }
 
 have_cargo_deny() { cargo_tool cargo-deny "$CARGO_DENY"; }
+
+have_cargo_cyclonedx() { cargo_tool cargo-cyclonedx "$CARGO_CYCLONEDX"; }
 
 have_buf() {
     command -v buf >/dev/null && return
