@@ -14,6 +14,7 @@ use toml::{Table, Value};
 pub use self::doors::{ClientAuth, ConnectionLimits, Doors, Origins, Switch, Timeouts, is_public};
 use self::doors::{Count, Seconds};
 pub use self::flags::{Flags, LogFormat};
+use crate::domain::longest_call;
 use crate::domain::networks::Networks;
 
 /// Variables with our prefix that are not settings of the server: they name the configuration file, or tell client
@@ -77,6 +78,9 @@ pub struct Config {
     pub trusted_proxies: Networks,
     /// The name of this node in leases. Default: the host's name.
     pub node_name: Option<String>,
+    /// How many seconds a call may take, from 1. Default: 14400, which is 4 hours.
+    #[serde(default = "longest_call", deserialize_with = "seconds")]
+    pub max_call_seconds: u32,
     /// The filter for log lines, such as `info` or `trunkline=debug,info`.
     pub log: String,
     /// The format of log lines. Default: text on a terminal, else JSON.
@@ -272,6 +276,25 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretStr
     Ok(Option::<String>::deserialize(deserializer)?.map(Into::into))
 }
 
+fn longest_call() -> u32 {
+    longest_call::DEFAULT_SECONDS
+}
+
+/// Reads a number of seconds, at least 1, which is a text in a variable.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a number of seconds")]
+    enum Given {
+        Number(u32),
+        Text(String),
+    }
+    let seconds = match Given::deserialize(deserializer)? {
+        Given::Number(seconds) => Some(seconds),
+        Given::Text(text) => text.parse().ok(),
+    };
+    seconds.filter(|seconds| *seconds > 0).ok_or_else(|| serde::de::Error::custom("must be a whole number from 1"))
+}
+
 /// Reads networks from a list of texts, or from one text with commas in between.
 fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Networks, D::Error> {
     #[derive(Deserialize)]
@@ -378,6 +401,17 @@ mod tests {
         assert!(load("").unwrap().trusted_proxies.is_empty(), "no proxy is trusted by default");
         let error = load("trusted_proxies = '10.0.0.0/8, proxy'").unwrap_err().to_string();
         assert!(error.starts_with("trusted_proxies in the file: `proxy` is not a network"), "{error}");
+    }
+
+    #[test]
+    fn the_longest_call_is_a_number_or_a_text_of_seconds() {
+        for (text, seconds) in [("", 14_400), ("max_call_seconds = 60", 60), ("max_call_seconds = '90'", 90)] {
+            assert_eq!(load(text).unwrap().max_call_seconds, seconds, "{text}");
+        }
+        for text in ["0", "'0'", "-1", "'1h'", "1.5"] {
+            let error = load(&format!("max_call_seconds = {text}")).unwrap_err().to_string();
+            assert!(error.starts_with("max_call_seconds in the file"), "{text}: {error}");
+        }
     }
 
     #[test]

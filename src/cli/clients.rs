@@ -79,6 +79,9 @@ struct LimitFlags {
     /// Calls to one number on one day (UTC)
     #[arg(long, value_name = "N")]
     max_calls_per_destination_per_day: Option<i32>,
+    /// Seconds that a call may take
+    #[arg(long, value_name = "SECONDS")]
+    max_call_seconds: Option<i32>,
     /// Remove all limits that are not given in the same command
     #[arg(long)]
     unlimited: bool,
@@ -93,6 +96,7 @@ impl LimitFlags {
             max_live_calls: self.max_live_calls,
             max_queued_calls: self.max_queued_calls,
             max_calls_per_destination_per_day: self.max_calls_per_destination_per_day,
+            max_call_seconds: self.max_call_seconds,
         };
         if self.unlimited {
             return Some(named);
@@ -109,6 +113,7 @@ impl LimitFlags {
             max_calls_per_destination_per_day: named
                 .max_calls_per_destination_per_day
                 .or(now.max_calls_per_destination_per_day),
+            max_call_seconds: named.max_call_seconds.or(now.max_call_seconds),
         })
     }
 }
@@ -172,6 +177,7 @@ mod tests {
             max_live_calls,
             max_queued_calls: None,
             max_calls_per_destination_per_day: None,
+            max_call_seconds: None,
             unlimited,
         }
     }

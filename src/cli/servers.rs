@@ -103,6 +103,9 @@ struct Settings {
     /// How numbers go out to the server
     #[arg(long, value_name = "FORMAT")]
     dial_format: Option<Format>,
+    /// Seconds that a call may take
+    #[arg(long, value_name = "SECONDS")]
+    max_call_seconds: Option<i32>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -213,6 +216,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 national_prefix: settings.national_prefix,
                 service_codes: filled(settings.service_codes),
                 dial_format: settings.dial_format.map(pb::DialFormat::from).unwrap_or_default().into(),
+                max_call_seconds: settings.max_call_seconds,
             };
             session.out.one(&admin.create_server(request).await?.into_inner().server)
         }
@@ -237,6 +241,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 national_prefix: settings.national_prefix,
                 service_codes: filled(settings.service_codes),
                 dial_format: settings.dial_format.map(|format| pb::DialFormat::from(format).into()),
+                max_call_seconds: settings.max_call_seconds,
             };
             if !emptied.is_empty() {
                 request.update_mask = changed(&request)?;

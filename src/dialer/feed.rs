@@ -66,6 +66,8 @@ pub struct Feed {
     pub deferrals: Vec<Deferral>,
     /// Requests of clients to end calls that were live at the time.
     pub commands: Vec<Command>,
+    /// How many seconds calls of each client may take, if the client limits that.
+    pub longest_calls: Vec<(i64, Option<i32>)>,
 }
 
 /// A queue that may be dialed now.

@@ -82,6 +82,7 @@ pub fn queue(id: i64) -> Runnable {
         updated_at: 0,
         retry_rules: "[]".into(),
         at_least_once: false,
+        max_call_seconds: None,
     };
     let closed = BTreeMap::new();
     Runnable { queue, priority: 5, weight: 1, limits: Limits::default(), closed, some_open: true }

@@ -58,6 +58,8 @@ pub struct Lane {
     pub epoch: i64,
     /// The limits of clients on all lanes of this node.
     pub clients: Clients,
+    /// How many seconds a call may take in this installation.
+    pub max_call_seconds: u32,
     /// Notified when there may be something new to dial.
     pub wake: Arc<Notify>,
     /// Stops the lane: it dials nothing new, commits what it knows, and leaves live calls alone.
@@ -156,18 +158,20 @@ impl Running {
     async fn resume(&mut self) {
         let left = resume::left(&self.lane.db, &self.lane.server.code, &self.lane.stop).await;
         let now = now();
+        self.tracker.longest().set_everywhere(self.lane.max_call_seconds, self.lane.server.max_call_seconds);
         let Some((left, queues)) = left else { return };
         // The rules are learnt before any event arrives, so that a call that ends first is also tried again by its own
         // queue's rule.
         for queue in &queues {
-            self.learn_retries(queue);
+            self.learn_rules(queue);
         }
         for left in left {
             resume::follow(&mut self.tracker, &mut self.dispatch, left, now);
         }
     }
 
-    fn learn_retries(&mut self, queue: &Queue) {
+    fn learn_rules(&mut self, queue: &Queue) {
+        self.tracker.longest().set_queue(queue.id, queue.max_call_seconds);
         match queue.retries() {
             Ok(retries) => self.tracker.set_rule(queue.id, retries),
             Err(error) => {

@@ -35,6 +35,8 @@ pub struct Rules {
     /// What limits the server; None if it was removed.
     pub server: Option<ServerSet>,
     clients: HashMap<i64, ClientRules>,
+    /// How many seconds calls of each client may take, also of one that is disabled: its live calls go on.
+    pub longest_calls: Vec<(i64, Option<i32>)>,
     windows: HashMap<i64, (String, Arc<Windows>)>,
     generations: u64,
 }
@@ -51,6 +53,8 @@ pub struct ServerSet {
     pub recording_dirs: Arc<Vec<String>>,
     /// What numbers mean on the server.
     pub numbering: Arc<Numbering>,
+    /// How many seconds a call may take, if the server limits that.
+    pub max_call_seconds: Option<i32>,
     /// False if what numbers mean on the server cannot be read, so that nothing may be dialed.
     is_readable: bool,
 }
@@ -89,7 +93,8 @@ impl ServerSet {
         let (numbering, is_readable) = (numbering.clone().unwrap_or_default(), numbering.is_ok());
         let set = Limits { max_live: Some(row.max_channels), per_second: Some(row.calls_per_second) };
         let (trunks, recording_dirs) = (Arc::new(trunks), Arc::new(recording_dirs));
-        Self { row, set, trunks, recording_dirs, numbering: Arc::new(numbering), is_readable }
+        let max_call_seconds = row.max_call_seconds;
+        Self { row, set, trunks, recording_dirs, numbering: Arc::new(numbering), max_call_seconds, is_readable }
     }
 }
 
@@ -111,7 +116,9 @@ impl Rules {
         // Every call is checked again if its numbers mean something else now.
         let is_other = before.as_ref() != self.numbering() || platform != self.platform;
         self.platform = platform;
-        let clients = if self.numbering().is_some() { clients } else { Vec::new() };
+        self.longest_calls = clients.iter().map(|client| (client.id, longest_call(client))).collect();
+        let is_dialed = self.numbering().is_some();
+        let clients = clients.into_iter().filter(|client| is_dialed && !client.disabled).collect();
         let other_days = self.set_clients(clients, is_other);
         for (id, client) in &self.clients {
             let set = Limits { max_live: client.limits.max_live_calls, per_second: client.limits.calls_per_second };
@@ -194,6 +201,11 @@ impl Rules {
             self.windows.retain(|id, _| queues.binary_search_by_key(id, |row| row.queue.id).is_ok());
         }
     }
+}
+
+/// Returns how many seconds a client's calls may take, if the client limits that and its limits can be read.
+fn longest_call(client: &LaneClient) -> Option<i32> {
+    serde_json::from_str::<ClientLimits>(&client.limits).ok()?.max_call_seconds
 }
 
 impl ClientRules {

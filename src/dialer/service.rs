@@ -32,6 +32,8 @@ pub struct Options {
     pub sealer: Sealer,
     /// The name of this node in leases.
     pub node: String,
+    /// How many seconds a call may take.
+    pub max_call_seconds: u32,
     /// Notified when there may be something new to dial, on any server.
     pub wake: Arc<Notify>,
     /// Notified when a server was added or changed.
@@ -187,6 +189,7 @@ impl Dialer {
             ami,
             epoch,
             clients: self.clients.clone(),
+            max_call_seconds: self.options.max_call_seconds,
             wake: Arc::clone(&wake),
             stop: stop.clone(),
         };

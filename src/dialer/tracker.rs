@@ -20,6 +20,7 @@ use super::permits::Permits;
 use crate::domain::attempt::{Attempt, Signal};
 use crate::domain::commit::Claim;
 use crate::domain::ids::{AttemptId, CallId};
+use crate::domain::longest_call::LongestCalls;
 use crate::domain::retry::{Retries, RetryRule, Tally};
 use crate::domain::time::Now;
 
@@ -51,6 +52,8 @@ pub struct Tracker {
     by_leg: HashMap<String, AttemptId>,
     channel_ids: BTreeMap<String, i64>,
     rules: HashMap<i64, Retries>,
+    /// How long calls may take.
+    longest: LongestCalls,
     /// No attempt's grace ends before this time.
     next_grace: Option<Instant>,
     /// Attempts whose channel id may be another call's.
@@ -86,10 +89,17 @@ impl Tracker {
         self.rules.insert(queue_id, rule);
     }
 
-    /// Forgets the retry rules of queues that have no live attempt and that `keep` does not name.
+    /// Forgets the rules of queues that have no live attempt and that `keep` does not name.
     pub fn keep_rules(&mut self, keep: impl Fn(i64) -> bool) {
         let live = self.queues();
-        self.rules.retain(|queue_id, _| live.contains(queue_id) || keep(*queue_id));
+        let keep = |queue_id: i64| live.contains(&queue_id) || keep(queue_id);
+        self.rules.retain(|queue_id, _| keep(*queue_id));
+        self.longest.keep_queues(keep);
+    }
+
+    /// Returns how long calls may take, to be changed. What is changed holds for live calls, too.
+    pub fn longest(&mut self) -> &mut LongestCalls {
+        &mut self.longest
     }
 
     /// Returns the clients whose calls have a live channel id that is this one or begins with it. Asterisk 22 would refuse

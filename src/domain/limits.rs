@@ -21,6 +21,9 @@ pub struct ClientLimits {
     /// How many calls may be placed to one number on one day (UTC), at least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_calls_per_destination_per_day: Option<i32>,
+    /// How many seconds a call may take, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_call_seconds: Option<i32>,
 }
 
 /// The limits of one trunk, a named endpoint, on one server. A limit that is None does not apply.

@@ -20,6 +20,7 @@ pub mod fairness;
 pub mod ids;
 pub mod limits;
 pub mod lockout;
+pub mod longest_call;
 pub mod networks;
 pub mod note;
 pub mod number;

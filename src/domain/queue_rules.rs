@@ -23,6 +23,8 @@ pub struct QueueRules {
     pub windows: Option<Windows>,
     /// True if a call whose result is unknown is dialed again.
     pub at_least_once: bool,
+    /// How many seconds a call may take, from 1. None if only the other limits apply.
+    pub max_call_seconds: Option<i32>,
 }
 
 impl Default for QueueRules {
@@ -35,6 +37,7 @@ impl Default for QueueRules {
             retry_rules: Vec::new(),
             windows: None,
             at_least_once: false,
+            max_call_seconds: None,
         }
     }
 }

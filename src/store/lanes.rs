@@ -47,6 +47,8 @@ pub struct LaneClient {
     pub calls_per_second: Option<f64>,
     /// The extensions that may be dialed besides numbers: a JSON list of [`Pattern`](crate::domain::extension::Pattern)s.
     pub extensions: String,
+    /// True if none of its calls is dialed.
+    pub disabled: bool,
 }
 
 /// The limits of a server, and what numbers mean on it.
@@ -63,6 +65,8 @@ pub struct ServerLimits {
     pub recording_dirs: String,
     /// The [`Numbering`](crate::domain::number::Numbering) as JSON.
     pub numbering: String,
+    /// How many seconds a call may take; None if only other limits apply.
+    pub max_call_seconds: Option<i32>,
 }
 
 /// Where waiting calls are read: a server, a queue and a time zone.
@@ -131,12 +135,12 @@ pub async fn queues(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Queue>> {
     Ok(with_conn!(conn, |c| queues::table.filter(queues::id.eq_any(ids)).select(Queue::as_select()).load(c).await)?)
 }
 
-/// Lists the clients that may dial through a server: granted, and not disabled.
+/// Lists the clients that were granted a server, including those that are disabled.
 pub async fn clients(conn: &mut Conn, server: &str) -> Result<Vec<LaneClient>> {
     Ok(with_conn!(conn, |c| {
         grants::table
             .inner_join(clients::table.on(clients::id.eq(grants::client_id)))
-            .filter(grants::server_code.eq(server).and(clients::disabled.eq(false)))
+            .filter(grants::server_code.eq(server))
             .order(clients::id)
             .select((
                 clients::id,
@@ -146,6 +150,7 @@ pub async fn clients(conn: &mut Conn, server: &str) -> Result<Vec<LaneClient>> {
                 grants::max_live_calls,
                 grants::calls_per_second,
                 grants::extensions,
+                clients::disabled,
             ))
             .load(c)
             .await

@@ -24,6 +24,7 @@ struct Row {
     retry_rules: String,
     windows: Option<String>,
     at_least_once: bool,
+    max_call_seconds: Option<i32>,
 }
 
 /// Reads the rules of a client's queue. Returns None if the client has no such queue.
@@ -64,6 +65,7 @@ fn read(row: Row) -> Result<QueueRules> {
         retry_rules: serde_json::from_str(&row.retry_rules)?,
         windows: row.windows.as_deref().map(serde_json::from_str).transpose()?,
         at_least_once: row.at_least_once,
+        max_call_seconds: row.max_call_seconds,
     })
 }
 
@@ -76,5 +78,6 @@ fn written(rules: &QueueRules) -> Result<Row> {
         retry_rules: serde_json::to_string(&rules.retry_rules)?,
         windows: rules.windows.as_ref().map(serde_json::to_string).transpose()?,
         at_least_once: rules.at_least_once,
+        max_call_seconds: rules.max_call_seconds,
     })
 }

@@ -55,6 +55,8 @@ pub struct Queue {
     pub retry_rules: String,
     /// True if calls whose outcome is unknown are dialed again.
     pub at_least_once: bool,
+    /// How many seconds a call may take; None if only other limits apply.
+    pub max_call_seconds: Option<i32>,
 }
 
 impl Queue {

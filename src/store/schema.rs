@@ -58,6 +58,7 @@ diesel::table! {
         trunks -> Text,
         removed_at -> Nullable<BigInt>,
         numbering -> Text,
+        max_call_seconds -> Nullable<Integer>,
     }
 }
 
@@ -116,6 +117,7 @@ diesel::table! {
         retry_rules -> Text,
         windows -> Nullable<Text>,
         at_least_once -> Bool,
+        max_call_seconds -> Nullable<Integer>,
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Server {
     pub trunks: String,
     /// A [`Numbering`] as JSON.
     pub numbering: String,
+    /// How many seconds a call may take; None if only other limits apply.
+    pub max_call_seconds: Option<i32>,
 }
 
 /// A server with its lane.
@@ -124,6 +126,7 @@ async fn set(tx: &mut Tx, server: &Server, removed: bool) -> Result<usize> {
                 servers::recording_dirs.eq(&s.recording_dirs),
                 servers::trunks.eq(&s.trunks),
                 servers::numbering.eq(&s.numbering),
+                servers::max_call_seconds.eq(s.max_call_seconds),
                 removed.then_some(servers::created_at.eq(s.created_at)),
                 servers::updated_at.eq(s.updated_at),
                 servers::removed_at.eq(None::<i64>),

@@ -140,6 +140,7 @@ async fn rules_are_read_as_they_were_set(store: Store) {
         priority: 9,
         weight: 100,
         max_live_calls: Some(7),
+        max_call_seconds: Some(60),
         calls_per_second: Some(0.5),
         retry_rules: vec![RetryRule {
             outcome: Failure::NoAnswer,

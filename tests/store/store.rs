@@ -123,6 +123,7 @@ pub fn server() -> Server {
         updated_at: NOW.0,
         trunks: "[]".into(),
         numbering: "{}".into(),
+        max_call_seconds: None,
     }
 }
 

@@ -67,6 +67,7 @@ pub fn queue_rules(rules: &QueueRules) -> pb::QueueRules {
         retry_rules: rules.retry_rules.iter().map(retry_rule).collect(),
         windows: rules.windows.as_ref().map(windows),
         delivery: delivery.into(),
+        max_call_seconds: rules.max_call_seconds,
     }
 }
 
@@ -185,6 +186,7 @@ pub fn client(client: Client, servers: Vec<String>) -> Result<pb::Client, Error>
             max_live_calls: limits.max_live_calls,
             max_queued_calls: limits.max_queued_calls,
             max_calls_per_destination_per_day: limits.max_calls_per_destination_per_day,
+            max_call_seconds: limits.max_call_seconds,
         }),
         policy: Some(pb::DialPolicy {
             technologies: policy.technologies,
@@ -281,6 +283,7 @@ pub fn server(state: ServerState, now: Millis) -> Result<pb::Server, Error> {
         country_code: numbering.country_code,
         national_prefix: numbering.national_prefix,
         service_codes: numbering.service_codes,
+        max_call_seconds: server.max_call_seconds,
     })
 }
 
@@ -359,6 +362,7 @@ mod tests {
             updated_at: NOW.0,
             trunks: "[]".into(),
             numbering: "{}".into(),
+            max_call_seconds: None,
         };
         ServerState { server, lease, draining: false, live_calls: 0 }
     }

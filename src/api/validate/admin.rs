@@ -58,6 +58,7 @@ fn domain_limits(limits: &ClientLimits) -> limits::ClientLimits {
         max_live_calls: limits.max_live_calls,
         max_queued_calls: limits.max_queued_calls,
         max_calls_per_destination_per_day: limits.max_calls_per_destination_per_day,
+        max_call_seconds: limits.max_call_seconds,
     }
 }
 
@@ -127,6 +128,7 @@ pub fn server(
         updated_at: now.0,
         trunks: serde_json::to_string(&trunks).map_err(Error::internal)?,
         numbering: serde_json::to_string(&numbering).map_err(Error::internal)?,
+        max_call_seconds: request.max_call_seconds,
     })
 }
 

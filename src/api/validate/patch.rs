@@ -137,6 +137,7 @@ pub fn server(
             ("national_prefix", request.national_prefix.is_some()),
             ("service_codes", !request.service_codes.is_empty()),
             ("dial_format", request.dial_format.is_some()),
+            ("max_call_seconds", request.max_call_seconds.is_some()),
         ],
         violations,
     )?;
@@ -163,6 +164,7 @@ pub fn server(
         national_prefix: numbering.national_prefix,
         service_codes: numbering.service_codes,
         dial_format: dial_format(numbering.dial_format).into(),
+        max_call_seconds: current.max_call_seconds,
     };
     let mut secret = String::new();
     mask.put_text("host", &mut fields.host, request.host, violations);
@@ -172,6 +174,7 @@ pub fn server(
     mask.put("tls", &mut fields.tls, request.tls.unwrap_or_default());
     mask.put("dial_template", &mut fields.dial_template, request.dial_template);
     mask.put("max_channels", &mut fields.max_channels, request.max_channels);
+    mask.put("max_call_seconds", &mut fields.max_call_seconds, request.max_call_seconds);
     mask.put("calls_per_second", &mut fields.calls_per_second, request.calls_per_second);
     mask.put("recording_dirs", &mut fields.recording_dirs, request.recording_dirs);
     mask.put("trunks", &mut fields.trunks, request.trunks);

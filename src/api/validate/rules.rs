@@ -24,6 +24,7 @@ pub fn queue_rules(request: &SetQueueRulesRequest) -> Result<QueueRules, Error> 
         retry_rules,
         windows,
         at_least_once: request.delivery() == pb::Delivery::AtLeastOnce,
+        max_call_seconds: request.max_call_seconds,
     })
 }
 
@@ -144,6 +145,7 @@ mod tests {
                 windows: vec![pb::CallingWindow { days: vec![8], from: "9:00".into(), to: String::new() }],
             }),
             delivery: Some(9),
+            max_call_seconds: Some(0),
         };
         assert_eq!(
             fields(&request),
@@ -163,6 +165,7 @@ mod tests {
                 "windows.windows[0].from",
                 "windows.windows[0].to",
                 "delivery",
+                "max_call_seconds",
             ]
         );
     }

@@ -57,6 +57,7 @@ pub async fn prepare(app: &App, api: SocketAddr, speed: f64) -> anyhow::Result<S
         updated_at: now.0,
         trunks: "[]".to_owned(),
         numbering: "{}".to_owned(),
+        max_call_seconds: None,
     };
     if servers::list(&mut tx).await?.iter().any(|known| known.code == SERVER) {
         servers::update(&mut tx, &server).await?;

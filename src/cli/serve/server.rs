@@ -119,7 +119,14 @@ impl Server {
         let member = Member::join(db.clone(), node.clone(), env!("CARGO_PKG_VERSION")).await;
         let member = member.context("cannot join the other nodes")?;
         supervisor.spawn("node heartbeat", &shutdown.dialer, |stop| member.run(stop));
-        let dialer = Dialer::new(dialer::Options { db, sealer, node, wake, servers_changed: app.servers_changed });
+        let dialer = Dialer::new(dialer::Options {
+            db,
+            sealer,
+            node,
+            max_call_seconds: config.max_call_seconds,
+            wake,
+            servers_changed: app.servers_changed,
+        });
         supervisor.spawn("dialer", &shutdown.dialer, |stop| dialer.run(stop));
         Ok(Self { address, supervisor, shutdown })
     }

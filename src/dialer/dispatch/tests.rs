@@ -189,6 +189,7 @@ fn server(max_channels: i32, trunks: &str) -> crate::dialer::rules::ServerSet {
         trunks: trunks.into(),
         recording_dirs: "[]".into(),
         numbering: "{}".into(),
+        max_call_seconds: None,
     };
     crate::dialer::rules::ServerSet::new("server1", row)
 }

@@ -47,7 +47,12 @@ impl Running {
         };
         let runnable: HashSet<i64> = feed.runnable.iter().map(|runnable| runnable.queue.id).collect();
         for queue in feed.runnable.iter().map(|runnable| &runnable.queue).chain(&feed.others) {
-            self.learn_retries(queue);
+            self.learn_rules(queue);
+        }
+        let (installation, longest) = (self.lane.max_call_seconds, self.tracker.longest());
+        longest.set_everywhere(installation, feed.server.as_ref().and_then(|server| server.max_call_seconds));
+        for (client, seconds) in &feed.longest_calls {
+            longest.set_client(*client, *seconds);
         }
         // The last calls of a queue may be granted already and not followed yet.
         let claimed: HashSet<i64> =

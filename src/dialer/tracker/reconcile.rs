@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Output, Tracker};
+use super::{Live, Output, Tracker};
 use crate::ami::event::Channel;
 use crate::domain::attempt::{ALegState, Attempt, LiveLeg, Signal};
 use crate::domain::ids::AttemptId;
@@ -63,8 +63,8 @@ impl Tracker {
         }
     }
 
-    /// Takes in that time has passed: attempts that take too long come in doubt, and calls that still live after a
-    /// hangup are hung up again. Returns true if a channel snapshot is due.
+    /// Takes in that time has passed: attempts that take too long come in doubt, calls that have taken their longest
+    /// time are hung up, and calls that still live after a hangup are hung up again. Returns true if a channel snapshot is due.
     pub fn tick(&mut self, now: Now, out: &mut Output) -> bool {
         if let Some(since) = self.blind_since.filter(|since| since.instant + ABANDONED_AFTER <= now.instant) {
             // As of the moment when the server was seen last: the time since is not billed.
@@ -74,6 +74,12 @@ impl Tracker {
         }
         for id in self.sorted(|attempt| attempt.is_due(now.instant)) {
             self.apply(id, Signal::Tick, now, out);
+        }
+        let longest = |live: &Live| self.longest.of(live.attempt.claim().call);
+        let overlong = self.live.iter().filter(|(_, live)| live.attempt.is_overlong(longest(live), now.instant));
+        let overlong: Vec<(AttemptId, Duration)> = overlong.map(|(id, live)| (*id, longest(live))).collect();
+        for (id, longest) in overlong {
+            self.apply(id, Signal::Overlong { longest }, now, out);
         }
         self.finished.drop_old(now.instant);
         !self.maybe_conflicting.is_empty() || self.live.values().any(|live| live.attempt.is_in_doubt())

@@ -1,4 +1,4 @@
-//! A client's request to end a live call: the call is hung up once it has a channel, and again until it is gone.
+//! Requests to end a live call: the call is hung up once it has a channel, and again until it is gone.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,28 @@ const HANGUP_RETRY: Duration = Duration::from_secs(2);
 /// A request to end the call that is being carried out. Cancel and hang up come to the same for a live call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EndRequested {
+    by: By,
     retry_at: Instant,
+}
+
+/// Why the call is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// The client asked for it.
+    Client,
+    /// The call has taken as long as it may.
+    LongestTime,
 }
 
 impl EndRequested {
     /// The request after a hangup was sent `now`.
-    pub(super) fn hung_up(now: Instant) -> Self {
-        Self { retry_at: now + HANGUP_RETRY }
+    pub(super) fn hung_up(by: By, now: Instant) -> Self {
+        Self { by, retry_at: now + HANGUP_RETRY }
+    }
+
+    /// Returns why the call is to end.
+    pub(super) fn by(self) -> By {
+        self.by
     }
 
     /// Returns true if the hangup has to be sent again.

@@ -1,5 +1,6 @@
 //! The state machine of one attempt. The module's documentation has the table of its transitions.
 
+mod ending;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
@@ -12,7 +13,7 @@ use super::channel_id::{self, ChannelId, Conflict};
 use super::closed::Closed;
 use super::course::{Course, Next, OVERTAKEN, Phase, Resumed};
 use super::effect::{Effect, End};
-use super::end_requested::{self, EndRequested};
+use super::end_requested::{self, By, EndRequested};
 use super::evidence::judge;
 use super::liveness::{Doubt, Liveness};
 use super::recorder::Recorder;
@@ -28,6 +29,8 @@ use crate::domain::time::{Millis, Now};
 #[derive(Clone, Debug)]
 pub struct Attempt {
     claim: Claim,
+    /// When the attempt began, for how long it may take.
+    began: Instant,
     course: Course,
     bridged: bool,
     /// Asterisk accepted the Originate, or showed in another way that it took it.
@@ -58,7 +61,7 @@ impl Attempt {
     #[must_use]
     pub fn begin(claim: Claim, timeout: Duration, recording: Option<Recording>, now: Now) -> Self {
         let liveness = Liveness::begin(timeout, now.instant);
-        Self::new(claim, Course::default(), Recorder::new(recording, false), liveness)
+        Self::new(claim, now.instant, Course::default(), Recorder::new(recording, false), liveness)
     }
 
     /// Resumes an attempt that an earlier lane began. The first channel snapshot decides whether it lives.
@@ -66,13 +69,15 @@ impl Attempt {
     pub fn resume(claim: Claim, recording: Option<Recording>, known: Resumed, now: Now) -> Self {
         let course = Course::resume(known);
         let recorder = Recorder::new(recording, known.recording_begun);
-        Self::new(claim, course, recorder, Liveness::resume(now.instant))
+        let began = now.instant.checked_sub(now.wall.since(claim.at)).unwrap_or(now.instant);
+        Self::new(claim, began, course, recorder, Liveness::resume(now.instant))
     }
 
-    fn new(claim: Claim, course: Course, recorder: Recorder, liveness: Liveness) -> Self {
+    fn new(claim: Claim, began: Instant, course: Course, recorder: Recorder, liveness: Liveness) -> Self {
         Self {
             channel_id: ChannelId::of(&claim),
             claim,
+            began,
             course,
             bridged: false,
             accepted: false,
@@ -308,15 +313,23 @@ impl Attempt {
             }
             Signal::Tick => {
                 self.liveness.tick(now.instant);
-                if self.hangup_is_due(now.instant) {
-                    self.hang_up(now.instant, &mut effects);
+                if let Some(requested) = self.end_requested.filter(|requested| requested.is_due(now.instant)) {
+                    self.hang_up(requested.by(), now.instant, &mut effects);
                 }
                 return effects;
             }
             Signal::EndRequested => {
                 // A request is read again and again until it is carried out.
+                if !self.is_ended_by(By::Client) {
+                    self.hang_up(By::Client, now.instant, &mut effects);
+                }
+                return effects;
+            }
+            Signal::Overlong { longest } => {
                 if self.end_requested.is_none() {
-                    self.hang_up(now.instant, &mut effects);
+                    let why = format!("hung up after its longest time of {} s", longest.as_secs());
+                    self.tell((EventKind::Note, Some(why)), &mut effects);
+                    self.hang_up(By::LongestTime, now.instant, &mut effects);
                 }
                 return effects;
             }
@@ -417,7 +430,7 @@ impl Attempt {
     }
 
     fn end_as(&mut self, proved: Outcome, at: Millis, effects: &mut Vec<Effect>) {
-        let requested = self.end_requested.is_some();
+        let requested = self.is_ended_by(By::Client);
         effects.push(Effect::Ended(End {
             from: self.status(),
             proved,
@@ -438,29 +451,6 @@ impl Attempt {
             (None, None) => "no event of it ever came".to_owned(),
         };
         format!("nobody can tell how this attempt ended: its Originate was due at {began}, {last}, {because}")
-    }
-
-    fn hangup_is_due(&self, now: Instant) -> bool {
-        self.end_requested.is_some_and(|requested| requested.is_due(now))
-    }
-
-    /// Hangs up a channel that has appeared after the request to end the call.
-    fn hang_up_if_requested(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        if self.end_requested.is_some() {
-            self.hang_up(now, effects);
-        }
-    }
-
-    /// Hangs up all that has to be. A call without a leg is hung up by its channel id, unless the client chose that:
-    /// Asterisk 22 takes the beginning of a live channel's id for the whole of it, so that such a hangup could hit
-    /// another call.
-    fn hang_up(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        self.end_requested = Some(EndRequested::hung_up(now));
-        let mut channels = self.course.legs.to_hang_up(&self.claim.channel_id);
-        if channels.is_empty() && self.channel_id == ChannelId::Made {
-            channels.push(self.claim.channel_id.clone());
-        }
-        effects.extend(channels.into_iter().map(|channel| Effect::HangUp { channel }));
     }
 
     /// Starts the recording once the A leg is answered and its name is known.

@@ -21,7 +21,7 @@
 //! | `Refused`, `Missing` twice, `Abandoned` | over | over | over | over | over |
 //! | `Accepted`, `StateChanged` other, `DialEnded` other, `CdrReceived` other, `Bridged`, `LegGone` other, `Noted` | · | · | · | · | · |
 //! | `ConnectionLost`, `Missing`, `ChannelIdTaken`, `ChannelIdFree`, `Tick` | · | · | · | · | · |
-//! | `EndRequested`, `MixMonitorAnswered` started, `MixMonitorAnswered` failed, `MixMonitorStopped` | · | · | · | · | · |
+//! | `EndRequested`, `Overlong`, `MixMonitorAnswered` started, `MixMonitorAnswered` failed, `MixMonitorStopped` | · | · | · | · | · |
 //!
 //! The attempt may be in doubt, and a channel id that the client chose may be another call's: until the attempt's own
 //! channel is seen, a refused Originate may mean that, and the next channel snapshot decides.
@@ -41,12 +41,12 @@
 //! | `ChannelIdFree` | · | · | · | · | · | over |
 //! | `Refused`, `Abandoned` | over | over | over | over | over | over |
 //!
-//! The client may want the call to end, which is then hung up, and again whenever a leg appears. The recording is started
-//! after the answer and stops with the A leg.
+//! The client may want the call to end, or the call has taken as long as it may. It is then hung up, and again whenever a
+//! leg appears. The recording is started after the answer and stops with the A leg.
 //!
 //! | signal | not requested | requested | idle | asked | running |
 //! | --- | --- | --- | --- | --- | --- |
-//! | `EndRequested` | requested | · | · | · | · |
+//! | `EndRequested`, `Overlong` | requested | · | · | · | · |
 //! | `Tick`, `LegAppeared`, `Found` ringing, `Found` other | · | HangUp | · | · | · |
 //! | `Found` up | · | HangUp | asked | · | · |
 //! | `StateChanged` up, `DialEnded` answer, `Originated` success, `CdrReceived` answer | · | · | asked | · | · |

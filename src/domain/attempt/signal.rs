@@ -1,5 +1,7 @@
 //! What may happen to an attempt.
 
+use std::time::Duration;
+
 use super::evidence::{DialStatus, OriginateResult};
 use super::legs::LiveLeg;
 use crate::domain::cause::Cause;
@@ -46,6 +48,8 @@ pub enum Signal {
     Tick,
     /// A client wants the call to end.
     EndRequested,
+    /// The call has taken as long as it may, which is this time.
+    Overlong { longest: Duration },
     /// MixMonitor answered: with the recording's path if it records, or why it does not.
     MixMonitorAnswered(Result<String, String>),
     /// MixMonitorStop: the recording of the A leg was stopped.
@@ -88,6 +92,7 @@ impl Signal {
             | Self::GraceOver
             | Self::Tick
             | Self::EndRequested
+            | Self::Overlong { .. }
             | Self::MixMonitorAnswered(_)
             | Self::MixMonitorStopped
             | Self::Noted(_) => None,

@@ -13,6 +13,7 @@ on_both_releases!(
     a_waiting_call_is_canceled_and_never_dialed,
     an_end_request_survives_a_crash_of_the_server,
     asterisk_hangs_up_by_name_and_by_uniqueid,
+    a_call_without_an_end_is_hung_up_after_its_longest_time,
 );
 
 async fn end(client: &Api, id: &str, verb: &str) -> (u16, serde_json::Value) {
@@ -94,6 +95,30 @@ async fn an_end_request_survives_a_crash_of_the_server(asterisk: Asterisk) {
     // If it was hung up before the crash and the evidence was lost, no one can tell that it was not answered.
     assert!(call["status"] == "canceled" || call["status"] == "unknown", "{call}");
     assert_eq!(call["attempts"], 1);
+    asterisk.wait_until_idle();
+}
+
+/// An Echo and the longest Wait go on for ever by themselves, also if another process of Trunkline began them.
+async fn a_call_without_an_end_is_hung_up_after_its_longest_time(asterisk: Asterisk) {
+    let mut server = Server::start();
+    let client = client_of_asterisk(&server, &asterisk, 10.0).await;
+    let policy = json!({ "technologies": ["Local"], "contexts": ["talk"], "applications": ["Echo", "Wait"] });
+    let admin = Api::admin(&server);
+    admin.patch("admin/clients/1", json!({ "policy": policy })).await.data();
+    let mut echo = item("ast", "Local/60@talk/n", "");
+    echo["action"] = json!({ "Action": "Originate", "Channel": "Local/60@talk/n", "Application": "Echo" });
+    let ids = place(&client, vec![echo, item("ast", "Local/60@talk/n", "2147483647")]).await;
+    for id in &ids {
+        wait_for(&client, id, "answered").await;
+    }
+    server.restart();
+    let (client, admin) = (client.at(&server), Api::admin(&server));
+    admin.patch("admin/servers/ast", json!({ "max_call_seconds": 1 })).await.data();
+    for id in &ids {
+        let call = wait_for(&client, id, "completed").await;
+        assert_eq!((&call["outcome"], &call["attempts"]), (&json!("answered"), &json!(1)), "{call}");
+        assert_eq!(details(&call, "note"), ["hung up after its longest time of 1 s"], "{call}");
+    }
     asterisk.wait_until_idle();
 }
 

@@ -2,6 +2,7 @@
 
 mod explaining;
 mod grammar;
+mod longest;
 mod pacing;
 mod variables;
 
