@@ -7,6 +7,8 @@ use super::rules::Rules;
 use crate::domain::commit::{Checks, Deferral, Refusal};
 use crate::domain::destination::{self, Destination};
 use crate::domain::dial::dialed::Dialed;
+use crate::domain::dial::legs::{LegLimits, Legs};
+use crate::domain::limits::Limits;
 use crate::domain::number::Reached;
 use crate::domain::originate::OriginateSpec;
 use crate::domain::status::Outcome;
@@ -47,7 +49,8 @@ pub fn read(mut call: Call, rules: &Rules) -> Result<Ready> {
     rings.dedup();
     let numbers = reaches.into_iter().flat_map(|Reached { forms, .. }| forms).collect();
     let checks = Checks { numbers, destinations: Vec::new() };
-    Ok(Ready { call, spec, from, trunk: None, rings, checks, generation: 0 })
+    let legs = Legs::of(&spec);
+    Ok(Ready { call, spec, from, trunk: None, legs, rings, checks, generation: 0 })
 }
 
 /// Returns the numbers that a call would reach. A call that cannot be parsed reaches none, because it is not dialed.
@@ -86,8 +89,8 @@ pub async fn look_up(conn: &mut Conn, calls: &[Ready], rules: &Rules, now: Milli
     Ok(lists)
 }
 
-/// Decides whether a call may be dialed.
-pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Checked {
+/// Decides whether a call may be dialed. `queue` has the limits of its queue.
+pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, queue: Limits, now: Millis) -> Checked {
     let client_id = call.call.client_id;
     let (Some(client), Some(server)) = (rules.client(client_id), &rules.server) else { return Checked::Foreign };
     let refused = |outcome, why| {
@@ -107,6 +110,11 @@ pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, now: Millis) -> Chec
                 denied.first().map_or_else(String::new, |first| format!(": {}: {}", first.field, first.fault.why()));
             return refused(Outcome::Rejected, format!("the dial policy forbids it now{first}"));
         }
+    }
+    let (grant, of_client) = (client.grant, client.limits.limits());
+    let limits = LegLimits { server: server.set, trunks: &server.trunks, grant, client: of_client, queue };
+    if let Some(why) = call.legs.exceeded(&limits) {
+        return refused(Outcome::Rejected, format!("the call {why}"));
     }
     if let Some(limit) = client.limits.max_calls_per_destination_per_day {
         let called = |number: &String| lists.called.get(&(client_id, number.clone())).copied().unwrap_or(0);

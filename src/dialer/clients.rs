@@ -8,6 +8,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::limiter::{LimitReached, Limiter, Limits, Permit};
+use crate::domain::ids::CallId;
 
 /// The limits of all clients. One lock is held while a call begins, so that two lanes can never both take the last
 /// permit.
@@ -19,6 +20,8 @@ struct Shared {
     limiters: Mutex<Limiters>,
     /// True if a lane was refused, and wants to know when a permit becomes free.
     wanted: AtomicBool,
+    /// True if permits of a client may be kept for a call with several legs.
+    some_reserved: AtomicBool,
     freed: watch::Sender<()>,
 }
 
@@ -75,6 +78,7 @@ impl Default for Clients {
         Self(Arc::new(Shared {
             limiters: Mutex::default(),
             wanted: AtomicBool::new(false),
+            some_reserved: AtomicBool::new(false),
             freed: watch::channel(()).0,
         }))
     }
@@ -86,12 +90,37 @@ impl Clients {
         self.0.lock().of(client_id, now).set(set, now);
     }
 
-    /// Begins a call of a client, if its limits allow one more.
-    pub fn begin(&self, client_id: i64, now: Instant) -> Result<ClientPermit, LimitReached> {
+    /// Begins a call of a client that has this many legs, if the client's limits allow them.
+    pub fn begin(&self, client_id: i64, call: CallId, legs: usize, now: Instant) -> Result<ClientPermit, LimitReached> {
         let mut limiters = self.0.lock();
         self.0.ask(&mut limiters, client_id, now)?;
-        let permit = limiters.of(client_id, now).begin(now);
+        if legs > 1 || self.some_reserved() {
+            self.0.ask_for_legs(&mut limiters, client_id, (call, legs), now)?;
+        }
+        let permit = limiters.of(client_id, now).begin(call, legs, now);
         Ok(self.permit(permit))
+    }
+
+    /// Returns true if permits of a client may be kept for a call with several legs.
+    #[must_use]
+    pub fn some_reserved(&self) -> bool {
+        self.0.some_reserved.load(Ordering::Relaxed)
+    }
+
+    /// Checks whether a client may begin a call with this many legs, given that [`Clients::check`] allows one.
+    pub fn check_legs(&self, client_id: i64, call: CallId, legs: usize, now: Instant) -> Result<(), LimitReached> {
+        self.0.ask_for_legs(&mut self.0.lock(), client_id, (call, legs), now)
+    }
+
+    /// Drops the reservations of calls that no lane knows any more. `waits` says whether a call waits in this lane.
+    pub fn renew_reservations(&self, waits: &impl Fn(CallId) -> bool, now: Instant) {
+        if !self.some_reserved() {
+            return;
+        }
+        let mut limiters = self.0.lock();
+        limiters.by_client.values_mut().for_each(|limiter| limiter.renew_reservation(waits, now));
+        let some = limiters.by_client.values().any(Limiter::has_reservation);
+        self.0.some_reserved.store(some, Ordering::Relaxed);
     }
 
     /// Checks whether a client may begin a call. Another lane may still take the last permit.
@@ -99,9 +128,15 @@ impl Clients {
         self.0.ask(&mut self.0.lock(), client_id, now)
     }
 
-    /// Takes a permit for a call of the client that was live before.
-    pub fn adopt(&self, client_id: i64, now: Instant) -> ClientPermit {
-        self.permit(self.0.lock().of(client_id, now).adopt())
+    /// Returns how many calls of a client may be live at one time.
+    #[must_use]
+    pub fn max_live(&self, client_id: i64) -> Option<i32> {
+        self.0.lock().by_client.get(&client_id).and_then(Limiter::max_live)
+    }
+
+    /// Takes a permit for a call of the client that was live before, with this many legs.
+    pub fn adopt(&self, client_id: i64, legs: usize, now: Instant) -> ClientPermit {
+        self.permit(self.0.lock().of(client_id, now).adopt(legs))
     }
 
     /// Says that calls of any client may be live which [`Clients::adopt`] was not called for yet.
@@ -139,6 +174,30 @@ impl Shared {
     }
 }
 
+impl Shared {
+    fn ask_for_legs(
+        &self,
+        limiters: &mut Limiters,
+        client_id: i64,
+        (call, legs): (CallId, usize),
+        now: Instant,
+    ) -> Result<(), LimitReached> {
+        let mut check = || {
+            let limiter = limiters.of(client_id, now);
+            let checked = limiter.check_legs(call, legs, now);
+            if limiter.has_reservation() {
+                self.some_reserved.store(true, Ordering::Relaxed);
+            }
+            checked
+        };
+        check().or_else(|_| {
+            // As in `ask`.
+            self.wanted.store(true, Ordering::SeqCst);
+            check()
+        })
+    }
+}
+
 impl Limiters {
     fn of(&mut self, client_id: i64, now: Instant) -> &mut Limiter {
         self.by_client.entry(client_id).or_insert_with(|| Limiter::new(Limits::default(), 1.0, now))
@@ -166,7 +225,10 @@ mod tests {
         let now = Instant::now();
         clients.set(1, LIMIT, now);
         let taken: Vec<ClientPermit> = std::thread::scope(|scope| {
-            let lane = || scope.spawn(|| (0..100).filter_map(|_| clients.begin(1, now).ok()).collect::<Vec<_>>());
+            let lane = || {
+                scope
+                    .spawn(|| (0..100).filter_map(|_| clients.begin(1, CallId::new(), 1, now).ok()).collect::<Vec<_>>())
+            };
             let lanes: Vec<_> = (0..8).map(|_| lane()).collect();
             lanes.into_iter().flat_map(|lane| lane.join().unwrap()).collect()
         });
@@ -181,11 +243,11 @@ mod tests {
         let now = Instant::now();
         clients.set(1, Limits { max_live: Some(1), per_second: None }, now);
         let mut freed = clients.freed();
-        let permit = clients.begin(1, now).unwrap();
-        assert!(clients.begin(1, now).is_err());
+        let permit = clients.begin(1, CallId::new(), 1, now).unwrap();
+        assert!(clients.begin(1, CallId::new(), 1, now).is_err());
         drop(permit);
         freed.changed().await.unwrap();
-        assert!(clients.begin(1, now).is_ok());
+        assert!(clients.begin(1, CallId::new(), 1, now).is_ok());
     }
 
     #[test]
@@ -193,9 +255,9 @@ mod tests {
         let clients = Clients::default();
         let now = Instant::now();
         clients.set(1, LIMIT, now);
-        let _all: Vec<ClientPermit> = (0..10).map(|_| clients.begin(1, now).unwrap()).collect();
-        assert!(clients.begin(1, now).is_err());
-        assert!(clients.begin(2, now).is_ok());
+        let _all: Vec<ClientPermit> = (0..10).map(|_| clients.begin(1, CallId::new(), 1, now).unwrap()).collect();
+        assert!(clients.begin(1, CallId::new(), 1, now).is_err());
+        assert!(clients.begin(2, CallId::new(), 1, now).is_ok());
     }
 
     #[tokio::test]
@@ -206,15 +268,18 @@ mod tests {
         let mut freed = clients.freed();
         let (one, other) = (clients.uncounted(), clients.uncounted());
         assert_eq!(clients.check(1, now), Err(LimitReached::Live { most: 1 }));
-        assert!(clients.begin(1, now).is_err());
-        assert!(clients.begin(2, now).is_ok(), "nothing is to be counted where nothing limits");
+        assert!(clients.begin(1, CallId::new(), 1, now).is_err());
+        assert!(clients.begin(2, CallId::new(), 1, now).is_ok(), "nothing is to be counted where nothing limits");
         drop(one);
-        assert!(clients.begin(1, now).is_err());
-        let live = clients.adopt(1, now);
+        assert!(clients.begin(1, CallId::new(), 1, now).is_err());
+        let live = clients.adopt(1, 1, now);
         drop(other);
         freed.changed().await.unwrap();
-        assert!(clients.begin(1, now).is_err(), "the call that was counted last holds the only permit");
+        assert!(
+            clients.begin(1, CallId::new(), 1, now).is_err(),
+            "the call that was counted last holds the only permit"
+        );
         drop(live);
-        assert!(clients.begin(1, now).is_ok());
+        assert!(clients.begin(1, CallId::new(), 1, now).is_ok());
     }
 }

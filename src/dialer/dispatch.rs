@@ -12,6 +12,7 @@ use super::permits::Permits;
 use super::ready::Ready;
 use super::scheduler::{Buffer, May, Scheduler};
 use crate::domain::commit::CallRef;
+use crate::domain::dial::legs::Legs;
 use crate::domain::ids::CallId;
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
@@ -50,7 +51,7 @@ impl<F: FnMut(&Ready) -> bool> May for Now<'_, F> {
     }
 
     fn call(&mut self, call: &Ready) -> bool {
-        self.limiters.trunk(call, self.instant) && (self.is_free)(call)
+        self.limiters.call(call, self.instant) && (self.is_free)(call)
     }
 }
 
@@ -73,9 +74,11 @@ impl Dispatch {
         self.limiters.set(feed, now);
         let generation = |client: i64| feed.grants.get(&client).map(|(_, generation)| *generation);
         let closed: HashSet<i64> = feed.quick_closed.iter().map(|(queue, _)| *queue).collect();
-        // Calls that were checked against another policy are read again.
+        // Calls that were checked against another policy or other limits are read again.
+        let limiters = &self.limiters;
         self.scheduler.keep_only(&feed.runnable, feed.buffer, |call| {
-            generation(call.call.client_id) == Some(call.generation) && !closed.contains(&call.call.queue_id)
+            let is_same = generation(call.call.client_id) == Some(call.generation);
+            is_same && !closed.contains(&call.call.queue_id) && !limiters.never_fits(call)
         });
         self.queues = feed
             .runnable
@@ -155,8 +158,8 @@ impl Dispatch {
     }
 
     /// Returns the permits of a call that began before this lane did.
-    pub fn adopt(&mut self, call: CallRef, trunk: Option<&str>, now: Instant) -> Permits {
-        self.limiters.adopt(call.queue_id, call.client_id, trunk, now)
+    pub fn adopt(&mut self, call: CallRef, trunk: Option<&str>, legs: &Legs, now: Instant) -> Permits {
+        self.limiters.adopt(call, trunk, legs, now)
     }
 
     /// Returns true if few calls are buffered, and the store has more.
@@ -206,6 +209,7 @@ impl Dispatch {
             waits.due_retries += i64::from(call.from == CallStatus::Retrying);
         }
         self.limiters.forget_reached();
+        self.limiters.renew_reservations(|id| self.scheduler.has(id), now);
         self.limiters.recover(now);
         self.stalled = false;
         LaneWaits { queues }

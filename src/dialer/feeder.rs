@@ -169,7 +169,7 @@ impl Feeder {
             }
         }
         let calls = self.parse(calls);
-        feed.quick = self.check(conn, calls, now, feed).await?;
+        feed.quick = self.check(conn, calls, Limits::default(), now, feed).await?;
         Ok(())
     }
 
@@ -221,7 +221,7 @@ impl Feeder {
             return Ok(runnable);
         }
         let (calls, more) = self.read_due(conn, id, open, asked, now, feed.buffer).await?;
-        let calls = self.check(conn, calls, now, feed).await?;
+        let calls = self.check(conn, calls, limits, now, feed).await?;
         feed.due.push(Due { queue_id: id, calls, more });
         Ok(runnable)
     }
@@ -319,11 +319,18 @@ impl Feeder {
     }
 
     /// Checks calls against the present rules. Calls that may not be dialed, or not today, go into the feed separately.
-    async fn check(&self, conn: &mut Conn, calls: Vec<Ready>, now: Millis, feed: &mut Feed) -> Result<Vec<Ready>> {
+    async fn check(
+        &self,
+        conn: &mut Conn,
+        calls: Vec<Ready>,
+        queue: Limits,
+        now: Millis,
+        feed: &mut Feed,
+    ) -> Result<Vec<Ready>> {
         let mut ready = Vec::with_capacity(calls.len());
         let lists = check::look_up(conn, &calls, &self.rules, now).await?;
         for call in calls {
-            match check::check(call, &self.rules, &lists, now) {
+            match check::check(call, &self.rules, &lists, queue, now) {
                 Checked::Ready(call) => ready.push(*call),
                 Checked::Refused(refusal) => feed.refusals.push(refusal),
                 Checked::Deferred(deferral) => feed.deferrals.push(deferral),

@@ -8,6 +8,7 @@ use super::limiter::Limits;
 use super::ready::Ready;
 use crate::domain::commit::Checks;
 use crate::domain::dial::dial_string;
+use crate::domain::dial::legs::Legs;
 use crate::domain::originate::{OriginateSpec, Target};
 use crate::domain::status::{CallStatus, QueueKind, QueueStatus};
 use crate::store::calls::Call;
@@ -48,7 +49,8 @@ pub fn ready(queue_id: i64, channel: &str) -> Ready {
     };
     let spec = OriginateSpec::new(channel.into(), Target::Application { name: "Wait".into(), data: "1".into() });
     let trunk = dial_string::trunk(channel).map(Arc::from);
-    Ready { call, spec, from: CallStatus::Queued, trunk, rings: Vec::new(), checks: Checks::default(), generation: 1 }
+    let (from, checks) = (CallStatus::Queued, Checks::default());
+    Ready { call, spec, from, trunk, legs: Legs::ONE, rings: Vec::new(), checks, generation: 1 }
 }
 
 /// Makes this number of such calls.

@@ -6,7 +6,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::reservation::Reservation;
 use crate::domain::congestion::Backoff;
+use crate::domain::ids::CallId;
+pub use crate::domain::limits::Limits;
 use crate::domain::pacing::Pace;
 use crate::domain::status::Outcome;
 
@@ -17,6 +20,8 @@ const RECHECK_INTERVAL: Duration = Duration::from_millis(25);
 #[derive(Debug)]
 pub struct Permit {
     _live: Arc<()>,
+    /// One for each further leg that counts.
+    _legs: Vec<Arc<()>>,
     /// Present until the call's Originate is sent.
     on_the_way: Option<Arc<()>>,
 }
@@ -47,15 +52,6 @@ pub enum LimitReached {
     },
 }
 
-/// The limits as they are configured.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Limits {
-    /// How many calls may be live at one time.
-    pub max_live: Option<i32>,
-    /// How many calls may begin per second, above 0.
-    pub per_second: Option<f64>,
-}
-
 /// One limit, with its live calls and its pace.
 #[derive(Debug)]
 pub struct Limiter {
@@ -70,6 +66,8 @@ pub struct Limiter {
     usual: f64,
     /// How the limit was reached since this was last cleared.
     reached: Option<LimitReached>,
+    /// The permits that are kept for a call with several legs.
+    reservation: Option<Reservation>,
 }
 
 impl Limiter {
@@ -84,6 +82,7 @@ impl Limiter {
             backoff: Backoff::default(),
             usual,
             reached: None,
+            reservation: None,
         };
         limiter.set(set, now);
         limiter
@@ -160,18 +159,52 @@ impl Limiter {
         Ok(())
     }
 
-    /// Begins a call now.
-    pub fn begin(&mut self, now: Instant) -> Permit {
-        if let Some((_, pace)) = &mut self.pace {
-            pace.take(1, now);
+    /// Checks whether a call with this many legs may begin, given that [`Limiter::check`] allows one. If there are too
+    /// few permits for its legs, they may be kept for it. If others are kept, the reason is remembered.
+    pub fn check_legs(&mut self, call: CallId, legs: usize, now: Instant) -> Result<(), LimitReached> {
+        let Some(most) = self.set.max_live else { return Ok(()) };
+        let room = usize::try_from(most).unwrap_or(0).saturating_sub(self.live());
+        if legs > room {
+            Reservation::want(&mut self.reservation, call, legs, now);
         }
-        Permit { on_the_way: Some(Arc::clone(&self.on_the_way)), ..self.adopt() }
+        let kept = self.reservation.as_ref().map_or(0, |reservation| reservation.kept_from(call, legs, now));
+        if room < legs + kept {
+            let reached = LimitReached::Live { most };
+            self.reached = Some(reached);
+            return Err(reached);
+        }
+        Ok(())
     }
 
-    /// Returns the permit of a call that is live already.
+    /// Returns true if permits are kept, or may soon be, for a call with several legs.
     #[must_use]
-    pub fn adopt(&self) -> Permit {
-        Permit { _live: Arc::clone(&self.live), on_the_way: None }
+    pub fn has_reservation(&self) -> bool {
+        self.reservation.is_some()
+    }
+
+    /// Drops the reservation of a call that waits no more. `waits` says whether a call still does, as far as is known.
+    pub fn renew_reservation(&mut self, waits: &impl Fn(CallId) -> bool, now: Instant) {
+        if self.reservation.as_mut().is_some_and(|reservation| !reservation.renew(waits, now)) {
+            self.reservation = None;
+        }
+    }
+
+    /// Begins a call with this many legs now.
+    pub fn begin(&mut self, call: CallId, legs: usize, now: Instant) -> Permit {
+        if let Some((_, pace)) = &mut self.pace {
+            pace.take(legs, now);
+        }
+        if self.reservation.as_ref().is_some_and(|reservation| reservation.call() == call) {
+            self.reservation = None;
+        }
+        Permit { on_the_way: Some(Arc::clone(&self.on_the_way)), ..self.adopt(legs) }
+    }
+
+    /// Returns the permit of a call with this many legs that is live already.
+    #[must_use]
+    pub fn adopt(&self, legs: usize) -> Permit {
+        let further = (1..legs).map(|_| Arc::clone(&self.live)).collect();
+        Permit { _live: Arc::clone(&self.live), _legs: further, on_the_way: None }
     }
 
     /// Notes how a call under this limit ended.
@@ -219,7 +252,7 @@ mod tests {
     fn a_slot_is_free_again_when_its_attempt_is_gone_however_it_went() {
         let now = Instant::now();
         let mut limiter = limiter(Some(1), None, now);
-        let permit = limiter.begin(now);
+        let permit = limiter.begin(CallId::new(), 1, now);
         assert_eq!(limiter.check(now), Err(LimitReached::Live { most: 1 }));
         drop(permit);
         assert_eq!(limiter.check(now), Ok(()));
@@ -230,7 +263,7 @@ mod tests {
     fn what_is_held_up_on_its_way_to_the_wire_lets_nothing_more_begin() {
         let start = Instant::now();
         let (mut limiter, later) = (limiter(None, Some(10.0), start), start + Duration::from_secs(3));
-        let mut permit = limiter.begin(start);
+        let mut permit = limiter.begin(CallId::new(), 1, start);
         assert!(matches!(limiter.check(later), Err(LimitReached::Pace { until, .. }) if until > later));
         permit.sent();
         assert_eq!(limiter.check(later), Ok(()));
@@ -240,7 +273,7 @@ mod tests {
     fn a_limit_that_is_lowered_counts_what_is_live_already() {
         let now = Instant::now();
         let mut limiter = limiter(None, None, now);
-        let permits: Vec<Permit> = (0..5).map(|_| limiter.begin(now)).collect();
+        let permits: Vec<Permit> = (0..5).map(|_| limiter.begin(CallId::new(), 1, now)).collect();
         limiter.set(Limits { max_live: Some(3), per_second: None }, now);
         assert!(limiter.check(now).is_err());
         drop(permits);
@@ -254,7 +287,7 @@ mod tests {
         for _ in 0..5 {
             limiter.saw(Outcome::Congestion, now);
         }
-        limiter.begin(now);
+        limiter.begin(CallId::new(), 1, now);
         let until = now + Duration::from_millis(200);
         assert_eq!(limiter.check(now), Err(LimitReached::Pace { per_second: 5.0, until, slowed: true }));
         limiter.recover(now + Duration::from_secs(11));
@@ -276,7 +309,7 @@ mod tests {
                     live.pop();
                 }
                 while limiter.check(now).is_ok() {
-                    let mut permit = limiter.begin(now);
+                    let mut permit = limiter.begin(CallId::new(), 1, now);
                     permit.sent();
                     live.push(permit);
                     begun.push(now);

@@ -9,6 +9,9 @@ use super::feed::{Feed, Runnable};
 use super::limiter::{LimitReached, Limiter, Limits};
 use super::permits::Permits;
 use super::ready::Ready;
+use crate::domain::commit::CallRef;
+use crate::domain::dial::legs::Legs;
+use crate::domain::ids::CallId;
 use crate::domain::status::Outcome;
 use crate::domain::wait_reasons::{Limit, Reason, WaitReason};
 
@@ -26,6 +29,8 @@ pub struct Limiters {
     usual: f64,
     /// When the first of the paces that blocked a call lets another one begin.
     next: Option<Instant>,
+    /// True if permits may be kept for a call with several legs.
+    some_reserved: bool,
 }
 
 impl Limiters {
@@ -42,6 +47,7 @@ impl Limiters {
             clients_reached: HashMap::new(),
             usual,
             next: None,
+            some_reserved: false,
         }
     }
 
@@ -52,8 +58,7 @@ impl Limiters {
             self.usual = server.set.per_second.unwrap_or(1.0);
             let mut set: BTreeMap<&str, Limits> = BTreeMap::new();
             for trunk in server.trunks.iter() {
-                let limits = Limits { max_live: trunk.max_channels, per_second: trunk.calls_per_second };
-                set.insert(&trunk.trunk, limits);
+                set.insert(&trunk.trunk, trunk.limits());
                 limiter(&mut self.trunks, &Arc::from(trunk.trunk.as_str()), self.usual, now);
             }
             for (name, limiter) in &mut self.trunks {
@@ -93,11 +98,70 @@ impl Limiters {
         self.passes(grant) & self.passes(queue) & self.passes(client)
     }
 
-    /// Returns true if the trunk of a call takes another call now.
-    pub fn trunk(&mut self, call: &Ready, now: Instant) -> bool {
+    /// Returns true if a call of a queue that takes another call now may begin: its trunk takes it, and if it has several
+    /// legs, or permits are kept for a call that has, there are enough permits for all its legs.
+    pub fn call(&mut self, call: &Ready, now: Instant) -> bool {
+        if call.legs.count > 1 || self.some_reserved || self.clients.some_reserved() {
+            return self.legs(call, now);
+        }
         let Some(trunk) = &call.trunk else { return true };
         let reached = self.trunks.get_mut(trunk).map_or(Ok(()), |limiter| limiter.check(now));
         self.passes(reached)
+    }
+
+    fn legs(&mut self, call: &Ready, now: Instant) -> bool {
+        let (id, legs) = (CallId::from(call.call.id), call.legs.count);
+        let (queue_id, client_id) = (call.call.queue_id, call.call.client_id);
+        // All limiters are asked, so that each keeps permits for the call that needs them.
+        let mut fits = self.server.check_legs(id, legs, now).is_ok();
+        for limiter in [self.grants.get_mut(&client_id), self.queues.get_mut(&queue_id)].into_iter().flatten() {
+            fits &= limiter.check_legs(id, legs, now).is_ok();
+        }
+        if let Err(reached) = self.clients.check_legs(client_id, id, legs, now) {
+            self.clients_reached.insert(client_id, reached);
+            fits = false;
+        }
+        for (trunk, legs) in trunks(call) {
+            let Some(limiter) = self.trunks.get_mut(trunk) else { continue };
+            let reached = limiter.check(now);
+            fits &= limiter.check_legs(id, legs, now).is_ok();
+            fits &= self.passes(reached);
+        }
+        self.some_reserved |= !fits && legs > 1;
+        fits
+    }
+
+    /// Returns true if a call has more legs than a limit allows, so that it can never begin.
+    #[must_use]
+    pub fn never_fits(&self, call: &Ready) -> bool {
+        let exceeds = |limiter: Option<&Limiter>, legs: usize| {
+            let most = limiter.and_then(Limiter::max_live);
+            most.is_some_and(|most| usize::try_from(most).is_ok_and(|most| most < legs))
+        };
+        let (legs, queue, client) = (call.legs.count, call.call.queue_id, call.call.client_id);
+        legs > 1
+            && ([Some(&self.server), self.queues.get(&queue), self.grants.get(&client)]
+                .into_iter()
+                .any(|limiter| exceeds(limiter, legs))
+                || self
+                    .clients
+                    .max_live(client)
+                    .is_some_and(|most| usize::try_from(most).is_ok_and(|most| most < legs))
+                || call.legs.trunks.iter().any(|(trunk, legs)| exceeds(self.trunks.get(trunk), *legs)))
+    }
+
+    /// Drops what is kept for calls with several legs that wait no more. `waits` says whether a call waits in this lane.
+    pub fn renew_reservations(&mut self, waits: impl Fn(CallId) -> bool, now: Instant) {
+        self.clients.renew_reservations(&waits, now);
+        if !self.some_reserved {
+            return;
+        }
+        let limiters = self.queues.values_mut().chain(self.grants.values_mut()).chain(self.trunks.values_mut());
+        self.some_reserved = false;
+        for limiter in limiters.chain([&mut self.server]) {
+            limiter.renew_reservation(&waits, now);
+            self.some_reserved |= limiter.has_reservation();
+        }
     }
 
     fn passes(&mut self, reached: Result<(), LimitReached>) -> bool {
@@ -111,35 +175,48 @@ impl Limiters {
     /// moment.
     pub fn begin(&mut self, call: &Ready, now: Instant) -> Result<Permits, LimitReached> {
         let (queue_id, client_id) = (call.call.queue_id, call.call.client_id);
-        let client = self.clients.begin(client_id, now).inspect_err(|reached| {
+        let (id, legs) = (CallId::from(call.call.id), call.legs.count);
+        let client = self.clients.begin(client_id, id, legs, now).inspect_err(|reached| {
             self.clients_reached.insert(client_id, *reached);
         })?;
-        let trunk = call.trunk.as_ref().map(|name| {
-            let permit = limiter(&mut self.trunks, name, self.usual, now).begin(now);
-            (Arc::clone(name), permit)
-        });
+        let (mut trunk, mut further_trunks) = (None, Vec::new());
+        for (name, legs) in trunks(call) {
+            let permit = limiter(&mut self.trunks, name, self.usual, now).begin(id, legs, now);
+            if call.trunk.as_ref() == Some(name) {
+                trunk = Some((Arc::clone(name), permit));
+            } else {
+                further_trunks.push(permit);
+            }
+        }
         Ok(Permits {
-            server: Some(self.server.begin(now)),
-            queue: Some(limiter(&mut self.queues, &queue_id, self.usual, now).begin(now)),
-            grant: Some(limiter(&mut self.grants, &client_id, self.usual, now).begin(now)),
+            server: Some(self.server.begin(id, legs, now)),
+            queue: Some(limiter(&mut self.queues, &queue_id, self.usual, now).begin(id, legs, now)),
+            grant: Some(limiter(&mut self.grants, &client_id, self.usual, now).begin(id, legs, now)),
             trunk,
+            further_trunks,
             client: Some(client),
         })
     }
 
     /// Returns the permits of a call that was live before this lane began.
-    pub fn adopt(&mut self, queue_id: i64, client_id: i64, trunk: Option<&str>, now: Instant) -> Permits {
+    pub fn adopt(&mut self, call: CallRef, trunk: Option<&str>, legs: &Legs, now: Instant) -> Permits {
+        let CallRef { queue_id, client_id, .. } = call;
+        let of_trunk = |name: &str| legs.trunks.iter().find(|(trunk, _)| **trunk == *name).map_or(1, |(_, legs)| *legs);
+        let further = legs.trunks.iter().filter(|(name, _)| Some(&**name) != trunk);
+        let further_trunks =
+            further.map(|(name, legs)| limiter(&mut self.trunks, name, self.usual, now).adopt(*legs)).collect();
         let trunk = trunk.map(|name| {
             let name: Arc<str> = Arc::from(name);
-            let permit = limiter(&mut self.trunks, &name, self.usual, now).adopt();
+            let permit = limiter(&mut self.trunks, &name, self.usual, now).adopt(of_trunk(&name));
             (name, permit)
         });
         Permits {
-            server: Some(self.server.adopt()),
-            queue: Some(limiter(&mut self.queues, &queue_id, self.usual, now).adopt()),
-            grant: Some(limiter(&mut self.grants, &client_id, self.usual, now).adopt()),
+            server: Some(self.server.adopt(legs.count)),
+            queue: Some(limiter(&mut self.queues, &queue_id, self.usual, now).adopt(legs.count)),
+            grant: Some(limiter(&mut self.grants, &client_id, self.usual, now).adopt(legs.count)),
             trunk,
-            client: Some(self.clients.adopt(client_id, now)),
+            further_trunks,
+            client: Some(self.clients.adopt(client_id, legs.count, now)),
         }
     }
 
@@ -202,6 +279,12 @@ impl Limiters {
         let limiters = self.queues.values_mut().chain(self.grants.values_mut()).chain(self.trunks.values_mut());
         limiters.chain([&mut self.server]).for_each(Limiter::forget_reached);
     }
+}
+
+/// Returns the trunks that the legs of a call go through which count, with the number of these legs.
+fn trunks(call: &Ready) -> impl Iterator<Item = (&Arc<str>, usize)> {
+    let only = call.trunk.iter().filter(|_| call.legs.trunks.is_empty()).map(|name| (name, 1));
+    only.chain(call.legs.trunks.iter().map(|(name, legs)| (name, *legs)))
 }
 
 /// Returns the limiter with this key, which is created if it does not exist.

@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod permits;
 pub mod ready;
 pub mod requests;
+mod reservation;
 pub mod resume;
 pub mod rules;
 pub mod scheduler;

@@ -14,8 +14,10 @@ pub struct Permits {
     pub queue: Option<Permit>,
     /// The permit of the client's grant for the server.
     pub grant: Option<Permit>,
-    /// The trunk's name and its permit.
+    /// The name and the permit of the trunk that the A leg goes through.
     pub trunk: Option<(Arc<str>, Permit)>,
+    /// The permits of further trunks that legs go through which count.
+    pub further_trunks: Vec<Permit>,
     /// The permit of the client on all servers of this node.
     pub client: Option<ClientPermit>,
 }
@@ -30,7 +32,8 @@ impl Permits {
     /// Notes that the attempt's Originate was sent.
     pub fn sent(&mut self) {
         let of_lane = [&mut self.server, &mut self.queue, &mut self.grant];
-        of_lane.into_iter().flatten().chain(self.trunk.as_mut().map(|(_, permit)| permit)).for_each(Permit::sent);
+        let of_lane = of_lane.into_iter().flatten().chain(self.trunk.as_mut().map(|(_, permit)| permit));
+        of_lane.chain(&mut self.further_trunks).for_each(Permit::sent);
         if let Some(client) = &mut self.client {
             client.sent();
         }

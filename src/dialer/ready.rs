@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::commit::{CallRef, Checks};
+use crate::domain::dial::legs::Legs;
 use crate::domain::originate::OriginateSpec;
 use crate::domain::status::CallStatus;
 use crate::store::calls::Call;
@@ -18,6 +19,8 @@ pub struct Ready {
     pub from: CallStatus,
     /// The trunk that the A leg goes through.
     pub trunk: Option<Arc<str>>,
+    /// The legs of the call that count against limits.
+    pub legs: Legs,
     /// The canonical form of each number that will ring.
     pub rings: Vec<String>,
     /// What the claim's commit checks again.

@@ -11,6 +11,7 @@ use super::tracker::{Live, Tracker};
 use crate::domain::attempt::{Attempt, Resumed};
 use crate::domain::commit::{Checks, Claim};
 use crate::domain::dial::dial_string;
+use crate::domain::dial::legs::Legs;
 use crate::domain::ids::CallId;
 use crate::domain::retry::Tally;
 use crate::domain::status::CallStatus;
@@ -74,7 +75,8 @@ pub fn follow(tracker: &mut Tracker, dispatch: &mut Dispatch, left: Left, now: N
         checks: Checks::default(),
     };
     let trunk = spec.as_ref().and_then(|spec| dial_string::trunk(&spec.channel));
-    let permits = dispatch.adopt(call_ref(&call), trunk, now.instant);
+    let legs = spec.as_ref().map_or(Legs::ONE, Legs::of);
+    let permits = dispatch.adopt(call_ref(&call), trunk, &legs, now.instant);
     let known = Resumed {
         ringing_at: attempt.ringing_at.map(Millis),
         answered_at: attempt.answered_at.map(Millis),

@@ -121,8 +121,7 @@ impl Rules {
         let clients = clients.into_iter().filter(|client| is_dialed && !client.disabled).collect();
         let other_days = self.set_clients(clients, is_other);
         for (id, client) in &self.clients {
-            let set = Limits { max_live: client.limits.max_live_calls, per_second: client.limits.calls_per_second };
-            shared.set(*id, set, now.into_std());
+            shared.set(*id, client.limits.limits(), now.into_std());
         }
         self.read_at = Some(now);
         Ok(other_days)

@@ -128,6 +128,12 @@ impl Scheduler {
         self.buffered.clone()
     }
 
+    /// Returns true if this call is buffered.
+    #[must_use]
+    pub fn has(&self, id: CallId) -> bool {
+        self.buffered.contains(&id)
+    }
+
     /// Returns true if no call is buffered.
     #[must_use]
     pub fn is_empty(&self) -> bool {

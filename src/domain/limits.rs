@@ -26,12 +26,37 @@ pub struct ClientLimits {
     pub max_call_seconds: Option<i32>,
 }
 
+/// How many calls may be live at one time, and how many may begin per second. A limit that is None does not apply.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// How many calls may be live at one time.
+    pub max_live: Option<i32>,
+    /// How many calls may begin per second, above 0.
+    pub per_second: Option<f64>,
+}
+
+impl ClientLimits {
+    /// Returns the limits on how the client's calls begin.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        Limits { max_live: self.max_live_calls, per_second: self.calls_per_second }
+    }
+}
+
+impl TrunkLimits {
+    /// Returns the limits on how calls through the trunk begin.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        Limits { max_live: self.max_channels, per_second: self.calls_per_second }
+    }
+}
+
 /// The limits of one trunk, a named endpoint, on one server. A limit that is None does not apply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrunkLimits {
     /// The trunk's name, as it is after `@` in a dial string.
     pub trunk: String,
-    /// How many calls whose A leg goes through the trunk may be live at one time, at least 1.
+    /// How many calls through the trunk may be live at one time, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_channels: Option<i32>,
     /// How many calls may begin per second through the trunk, above 0.

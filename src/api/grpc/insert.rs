@@ -5,8 +5,10 @@ use std::time::Duration;
 use super::app::App;
 use crate::api::Error;
 use crate::api::validate::{Rules, do_not_call as rules};
+use crate::domain::limits::Limits;
+use crate::pb::InsertBatchRequest;
 use crate::store::calls::NewCall;
-use crate::store::{Conn, Tx, do_not_call, queues};
+use crate::store::{Conn, Tx, do_not_call, queue_rules, queues};
 
 /// The `Retry-After` of a request that exceeds the limit on waiting calls. Some of these will have been dialed by then.
 const ROOM_LATER: Duration = Duration::from_secs(5);
@@ -24,6 +26,16 @@ impl App {
         let listed = do_not_call::listed(conn, client_id, &rules::called(calls)).await?;
         Ok(rules::cancel_listed(calls, &listed, place))
     }
+}
+
+/// Reads the limits of the queue that a batch is added to, if a call of the batch may have several legs. To other calls
+/// they do not matter.
+pub async fn queue_limits(conn: &mut Conn, client_id: i64, request: &InsertBatchRequest) -> Result<Limits, Error> {
+    let data = request.data.iter().filter_map(|item| item.action.as_ref()?.data.as_deref());
+    let has_legs = data.into_iter().any(|data| data.contains('&'));
+    let Some(id) = request.queue_id.filter(|_| has_legs) else { return Ok(Limits::default()) };
+    let rules = queue_rules::get(conn, client_id, id).await?.unwrap_or_default();
+    Ok(Limits { max_live: rules.max_live_calls, per_second: rules.calls_per_second })
 }
 
 /// Refuses calls that exceed the limit on waiting calls, before any work is done for them. It may miss some.

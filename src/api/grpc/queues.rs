@@ -43,7 +43,8 @@ impl pb::queue_service_server::QueueService for Queues {
             {
                 return answer(batch_id, request.queue_id, 0, Vec::new(), earlier);
             }
-            let rules = app.rules(&mut conn, client_id).await?;
+            let mut rules = app.rules(&mut conn, client_id).await?;
+            rules.queue = insert::queue_limits(&mut conn, client_id, &request).await?;
             let now = Millis::now();
             let mut new = batch::batch(&request, &rules, warnings, now)?;
             let canceled =

@@ -175,6 +175,7 @@ mod tests {
 
     use super::*;
     use crate::domain::did::DidPolicy;
+    use crate::domain::limits::Limits;
     use crate::domain::policy::Policy;
     use crate::store::clients::Client;
 
@@ -195,6 +196,7 @@ mod tests {
             policy: Policy { did_policy, ..Policy::default() },
             limits: Default::default(),
             servers: HashMap::from([("server1".to_owned(), server)]),
+            queue: Limits::default(),
         }
     }
 

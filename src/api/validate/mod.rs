@@ -28,7 +28,7 @@ use std::collections::HashMap;
 use crate::api::Error;
 use crate::domain::dial::called::Reading;
 use crate::domain::extension::Pattern;
-use crate::domain::limits::ClientLimits;
+use crate::domain::limits::{ClientLimits, Limits, TrunkLimits};
 use crate::domain::number::Numbering;
 use crate::domain::policy::{Policy, Terms};
 use crate::store::client_terms::ClientTerms;
@@ -46,6 +46,8 @@ pub struct Rules {
     pub limits: ClientLimits,
     /// The servers that the client was granted, by code.
     pub servers: HashMap<String, ServerRules>,
+    /// The limits of the queue that calls are added to, as far as they matter to the calls.
+    pub queue: Limits,
 }
 
 /// What the rules depend on of a server.
@@ -59,6 +61,12 @@ pub struct ServerRules {
     pub numbering: Numbering,
     /// The extensions that the client may dial on the server besides numbers.
     pub extensions: Vec<Pattern>,
+    /// The limits of the server.
+    pub limits: Limits,
+    /// The limits of the server's trunks.
+    pub trunks: Vec<TrunkLimits>,
+    /// The limits of the client's grant for the server.
+    pub grant: Limits,
 }
 
 impl ServerRules {
@@ -78,9 +86,13 @@ impl Rules {
         for (server, grant) in servers {
             let recording_dirs = policy.recording_dirs(&server.recording_dirs()?).into_owned();
             let (numbering, extensions) = (server.numbering()?, grant.extensions()?);
-            let rules = ServerRules { dial_template: server.dial_template, recording_dirs, numbering, extensions };
+            let limits = Limits { max_live: Some(server.max_channels), per_second: Some(server.calls_per_second) };
+            let grant = Limits { max_live: grant.max_live_calls, per_second: grant.calls_per_second };
+            let trunks = server.trunks()?;
+            let dial_template = server.dial_template;
+            let rules = ServerRules { dial_template, recording_dirs, numbering, extensions, limits, trunks, grant };
             by_code.insert(server.code, rules);
         }
-        Ok(Self { client, policy, limits, servers: by_code })
+        Ok(Self { client, policy, limits, servers: by_code, queue: Limits::default() })
     }
 }

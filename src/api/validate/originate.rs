@@ -8,6 +8,7 @@ use super::{Rules, ServerRules};
 use crate::ami::{InvalidValue, Variable};
 use crate::api::{At, Violations};
 use crate::domain::dial::fault::Fault;
+use crate::domain::dial::legs::{LegLimits, Legs};
 use crate::domain::ids::CallId;
 use crate::domain::number::Reached;
 use crate::domain::originate::{DEFAULT_TIMEOUT_MS, OriginateSpec, Recording, Target};
@@ -93,6 +94,14 @@ pub fn spec(
         }
         Err(denied) => (Vec::new(), denied),
     };
+    let (client, queue) = (rules.limits.limits(), rules.queue);
+    let limits = server.map(|server| {
+        let ServerRules { limits, trunks, grant, .. } = server;
+        LegLimits { server: *limits, trunks, grant: *grant, client, queue }
+    });
+    if let Some(why) = limits.and_then(|limits| Legs::of(&spec).exceeded(&limits)) {
+        violations.invalid_if_new(&at_data, why);
+    }
     for denied in denied {
         if denied.field == "recording_path" && (server.is_none() || violations.has(&root.then("mix_monitor_command"))) {
             // It is the path of the command, or cannot be judged without its server; both are noted elsewhere.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{Rules, ServerRules, batch, quick};
 use crate::api::Error;
 use crate::domain::did::DidPolicy;
-use crate::domain::limits::ClientLimits;
+use crate::domain::limits::{ClientLimits, Limits};
 use crate::domain::originate::{OriginateSpec, Target};
 use crate::domain::policy::Policy;
 use crate::domain::time::Millis;
@@ -29,7 +29,8 @@ fn rules() -> Rules {
         ..ServerRules::default()
     };
     let servers = HashMap::from([("server1".to_owned(), server)]);
-    Rules { client, policy: Policy::default(), limits: ClientLimits::default(), servers }
+    let (limits, queue) = (ClientLimits::default(), Limits::default());
+    Rules { client, policy: Policy::default(), limits, servers, queue }
 }
 
 fn action() -> OriginateAction {

@@ -323,3 +323,104 @@ proptest! {
         prop_assert_eq!(begun, 40);
     }
 }
+
+/// Makes calls whose Dial calls two phones at once, so that each has three legs.
+fn heavy(queue_id: i64, count: usize) -> Vec<Ready> {
+    let legs = Legs { count: 3, trunks: vec![("gw1".into(), 1), ("gw2".into(), 2)] };
+    calls(queue_id, TRUNK, count).into_iter().map(|call| Ready { legs: legs.clone(), ..call }).collect()
+}
+
+#[test]
+fn a_call_with_several_legs_takes_a_permit_for_each() {
+    let mut lane = Lane::new(at_most(7));
+    lane.feed(feed(vec![(queue(1), heavy(1, 5))]));
+    assert_eq!(lane.round().len(), 2, "six legs of seven");
+    lane.live.pop();
+    assert_eq!(lane.round().len(), 1, "its three permits are free again");
+    let clients = Clients::default();
+    clients.set(CLIENT, at_most(5), Instant::now());
+    let mut lane = Lane::of(at_most(100), clients);
+    lane.feed(feed(vec![(queue(1), heavy(1, 5))]));
+    assert_eq!(lane.round().len(), 1, "the client has room for three legs of five");
+}
+
+#[test]
+fn each_trunk_counts_the_legs_that_go_through_it() {
+    let mut lane = Lane::new(FAST);
+    let two_of = r#"[{"trunk":"gw2","max_channels":5}]"#;
+    lane.feed(Feed { server: Some(server(10_000, two_of)), ..feed(vec![(queue(1), heavy(1, 5))]) });
+    let a_while = Duration::from_millis(5);
+    assert_eq!(lane.run(a_while).len(), 2, "each takes two of the five channels of gw2");
+    lane.live.clear();
+    assert_eq!(lane.run(a_while).len(), 2);
+}
+
+#[test]
+fn legs_begin_as_fast_as_calls() {
+    let mut lane = Lane::new(Limits { max_live: None, per_second: Some(30.0) });
+    lane.feed(feed(vec![(queue(1), heavy(1, 100))]));
+    let begun = lane.run(Duration::from_secs(2)).len();
+    assert!((20..=21).contains(&begun), "{begun} calls of three legs began in two seconds at 30 legs a second");
+}
+
+/// The calls of one leg would take each permit as soon as it is free.
+#[test]
+fn a_call_with_several_legs_is_not_starved_by_calls_with_one() {
+    let mut lane = Lane::new(at_most(4));
+    lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 4))]));
+    assert_eq!(lane.round().len(), 4);
+    lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 500)), (queue(2), heavy(2, 1))]));
+    let (mut others, mut seconds) = (0, 0);
+    let began = loop {
+        lane.live.remove(0);
+        let begun = lane.round();
+        if begun.contains(&2) {
+            break true;
+        }
+        others += begun.len();
+        lane.now += Duration::from_secs(1);
+        lane.dispatch.tick(lane.now, |_| true);
+        seconds += 1;
+        if seconds > 60 {
+            break false;
+        }
+    };
+    assert!(began, "it did not begin in {seconds} seconds, and {others} others did");
+    assert!(others >= 4, "others go on until permits are kept for it");
+    assert!(lane.live.len() <= 2, "it has three permits of four");
+    lane.live.retain(|(queue_id, _)| *queue_id == 2);
+    assert_eq!(lane.round(), [1], "one permit is left, and nothing is kept any more");
+}
+
+#[test]
+fn what_is_kept_for_a_call_that_waits_no_more_is_free_again() {
+    let mut lane = Lane::new(at_most(3));
+    lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 1))]));
+    lane.round();
+    lane.feed(feed(vec![(queue(1), vec![]), (queue(2), heavy(2, 1))]));
+    for _ in 0..10 {
+        assert!(lane.round().is_empty());
+        lane.now += Duration::from_secs(1);
+        lane.dispatch.tick(lane.now, |_| true);
+    }
+    lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 2)), (queue(2), vec![])]));
+    assert!(lane.round().is_empty(), "all permits are kept for the other call");
+    // Its client has canceled it, and its queue is not fed any more.
+    lane.feed(feed(vec![(queue(1), vec![])]));
+    for _ in 0..4 {
+        lane.now += Duration::from_secs(1);
+        lane.dispatch.tick(lane.now, |_| true);
+    }
+    assert_eq!(lane.round(), [1, 1]);
+}
+
+/// The feeder then reads it again, and refuses it.
+#[test]
+fn a_buffered_call_with_more_legs_than_a_lowered_limit_is_dropped() {
+    let mut lane = Lane::new(at_most(2));
+    lane.feed(feed(vec![(queue(1), heavy(1, 1))]));
+    assert!(lane.round().is_empty());
+    lane.feed(feed(vec![(queue(1), calls(1, TRUNK, 1))]));
+    assert!(lane.dispatch.buffered().len() == 1, "only the call with one leg is left");
+    assert_eq!(lane.round(), [1]);
+}

@@ -9,5 +9,6 @@ pub mod channel_id;
 pub mod dial_string;
 pub mod dialed;
 pub mod fault;
+pub mod legs;
 pub mod names;
 pub mod text;

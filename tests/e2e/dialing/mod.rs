@@ -2,6 +2,7 @@
 
 mod explaining;
 mod grammar;
+mod legs;
 mod longest;
 mod pacing;
 mod variables;
