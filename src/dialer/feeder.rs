@@ -23,6 +23,7 @@ use crate::store::calls::Call;
 use crate::store::commands;
 use crate::store::destinations;
 use crate::store::lanes::{self, LaneQueue, Mark, Place};
+use crate::store::recording_files::{self, Wanted};
 use crate::store::{Conn, Db, Result};
 
 /// How many quick calls are read at once.
@@ -327,6 +328,7 @@ impl Feeder {
         now: Millis,
         feed: &mut Feed,
     ) -> Result<Vec<Ready>> {
+        let calls = self.keep_recordings_apart(conn, calls).await?;
         let mut ready = Vec::with_capacity(calls.len());
         let lists = check::look_up(conn, &calls, &self.rules, now).await?;
         for call in calls {
@@ -338,6 +340,33 @@ impl Feeder {
             }
         }
         Ok(ready)
+    }
+
+    /// Reserves the files of recordings that are not reserved for their calls, which were put into the store in another
+    /// way than by an insert. A call whose file is another one's gets another path.
+    async fn keep_recordings_apart(&self, conn: &mut Conn, mut calls: Vec<Ready>) -> Result<Vec<Ready>> {
+        let wanted = calls.iter().filter_map(|call| {
+            let path = &call.spec.recording.as_ref()?.path;
+            Some(Wanted { call: call.call.id.into(), server: &self.server, path })
+        });
+        let wanted: Vec<Wanted<'_>> = wanted.collect();
+        let unclaimed = recording_files::unclaimed(conn, &wanted).await?;
+        if unclaimed.is_empty() {
+            return Ok(calls);
+        }
+        let mut tx = self.db.begin().await?;
+        let paths = recording_files::claim(&mut tx, &unclaimed).await?;
+        let mut specs = Vec::new();
+        for call in &mut calls {
+            let id = CallId::from(call.call.id);
+            if let (Some(path), Some(recording)) = (paths.get(&id), &mut call.spec.recording) {
+                recording.path.clone_from(path);
+                specs.push((id, call.spec.clone()));
+            }
+        }
+        recording_files::set_specs(&mut tx, &specs).await?;
+        tx.commit().await?;
+        Ok(calls)
     }
 
     fn trunk(&mut self, channel: &str) -> Option<Arc<str>> {

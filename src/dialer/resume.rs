@@ -13,6 +13,7 @@ use crate::domain::commit::{Checks, Claim};
 use crate::domain::dial::dial_string;
 use crate::domain::dial::legs::Legs;
 use crate::domain::ids::CallId;
+use crate::domain::recording_file::of_attempt;
 use crate::domain::retry::Tally;
 use crate::domain::status::CallStatus;
 use crate::domain::time::{Millis, Now};
@@ -83,6 +84,7 @@ pub fn follow(tracker: &mut Tracker, dispatch: &mut Dispatch, left: Left, now: N
         recording_begun,
     };
     let recording = spec.as_ref().and_then(|spec| spec.recording.clone());
+    let recording = of_attempt(recording, claim.call.id, claim.number, Tally(call.tally));
     let live = Live {
         attempt: Attempt::resume(claim, recording, known, now),
         max_retries: call.max_retries,

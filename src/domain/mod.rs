@@ -30,6 +30,7 @@ pub mod policy;
 pub mod prefixes;
 pub mod queue_rules;
 pub mod recording;
+pub mod recording_file;
 pub mod retry;
 pub mod scope;
 pub mod status;

@@ -6,11 +6,12 @@ use diesel_async::RunQueryDsl;
 use super::bulk::{self, Hex, row};
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
+use super::recording_files::{self, Wanted};
 use super::schema::{attempts, calls};
 use super::types::Id;
 use crate::domain::ids::CallId;
 use crate::domain::number::Reached;
-use crate::domain::originate::OriginateSpec;
+use crate::domain::originate::{OriginateSpec, Recording};
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
 
@@ -154,6 +155,7 @@ pub fn ended_at_once(status: CallStatus) -> Option<Outcome> {
 
 /// Stores calls after the given position of their queue.
 pub async fn insert(tx: &mut Tx, owner: Owner, position: i64, new: &[NewCall], now: Millis) -> Result<()> {
+    let paths = recording_files::claim(tx, &recorded(new)).await?;
     let mut rows = Vec::with_capacity(new.len());
     for (call, position) in new.iter().zip(position + 1..) {
         let ended = ended_at_once(call.status);
@@ -168,7 +170,7 @@ pub async fn insert(tx: &mut Tx, owner: Owner, position: i64, new: &[NewCall], n
             outcome: ended.map(Outcome::code),
             attempts: 0,
             max_retries: call.max_retries,
-            plan: serde_json::to_string(&call.spec)?,
+            plan: plan(call, paths.get(&call.id))?,
             contact_number: call.contact_number,
             project: call.project.clone(),
             action_id: call.action_id.clone(),
@@ -182,6 +184,24 @@ pub async fn insert(tx: &mut Tx, owner: Owner, position: i64, new: &[NewCall], n
         });
     }
     bulk::insert(tx, "calls", Row::COLUMNS, &rows).await
+}
+
+/// Returns the paths that those of the calls record to which may be dialed.
+fn recorded(new: &[NewCall]) -> Vec<Wanted<'_>> {
+    fn wanted(call: &NewCall) -> Option<Wanted<'_>> {
+        let path = &call.spec.recording.as_ref()?.path;
+        Some(Wanted { call: call.id, server: &call.server_code, path })
+    }
+    new.iter().filter(|call| call.status.waits()).filter_map(wanted).collect()
+}
+
+/// Returns the spec of a call as JSON, which records to `path` if that is given.
+fn plan(call: &NewCall, path: Option<&String>) -> Result<String> {
+    let Some((path, recording)) = path.zip(call.spec.recording.clone()) else {
+        return Ok(serde_json::to_string(&call.spec)?);
+    };
+    let recording = Some(Recording { path: path.clone(), ..recording });
+    Ok(serde_json::to_string(&OriginateSpec { recording, ..call.spec.clone() })?)
 }
 
 /// Reads one call. With a `client_id`, reads it only if it belongs to that client.

@@ -30,6 +30,7 @@ pub mod notes;
 pub mod postgres;
 pub mod queue_rules;
 pub mod queues;
+pub mod recording_files;
 pub mod refusals;
 pub mod retries;
 mod rule_lock;

@@ -312,6 +312,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use crate::store::types::Uuid;
+
+    recording_files (server_code, path) {
+        server_code -> Text,
+        path -> Text,
+        call_id -> Uuid,
+    }
+}
+
+diesel::table! {
     item_streams (client_id, stream_id) {
         client_id -> BigInt,
         stream_id -> Text,
@@ -366,6 +377,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     nodes,
     queue_lanes,
     queues,
+    recording_files,
     servers,
     settings,
     webhooks,

@@ -24,6 +24,7 @@ mod lists;
 mod live_calls;
 mod numbers;
 mod plans;
+mod recordings;
 mod retries;
 mod rules;
 mod secrets;

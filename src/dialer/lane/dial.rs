@@ -15,6 +15,7 @@ use crate::dialer::tracker::Live;
 use crate::domain::attempt::Attempt;
 use crate::domain::commit::{Claim, Expiry, Group, Refusal};
 use crate::domain::ids::CallId;
+use crate::domain::recording_file::of_attempt;
 use crate::domain::retry::Tally;
 use crate::domain::status::Outcome;
 use crate::domain::time::Millis;
@@ -160,8 +161,9 @@ impl Running {
         permits.sent();
         let now = now();
         let timeout = Duration::from_millis(spec.timeout_ms.into());
+        let recording = of_attempt(spec.recording, claim.call.id, claim.number, Tally(ready.call.tally));
         let live = Live {
-            attempt: Attempt::begin(claim, timeout, spec.recording, now),
+            attempt: Attempt::begin(claim, timeout, recording, now),
             max_retries: ready.call.max_retries,
             retry_rules: spec.retry_rules,
             tally: Tally(ready.call.tally),

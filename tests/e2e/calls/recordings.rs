@@ -15,6 +15,7 @@ on_both_releases!(
     options_of_mix_monitor_are_honoured,
     a_recording_that_cannot_be_started_is_reported_and_the_call_continues,
     a_recording_that_is_stopped_is_reported_and_the_call_continues,
+    no_call_overwrites_the_recording_of_another,
 );
 
 /// The bytes of a WAV file before its first sample.
@@ -96,4 +97,53 @@ async fn a_recording_that_is_stopped_is_reported_and_the_call_continues(asterisk
     client.post(&format!("calls/{id}/hangup"), json!({})).await.data();
     let call = wait_for(&client, &id, "completed").await;
     assert_eq!(details(&call, "recording-stopped").len(), 1, "{call}");
+}
+
+/// Each of four calls names the same file. The last one was put into the store in another way.
+async fn no_call_overwrites_the_recording_of_another(asterisk: Asterisk) {
+    let mut server = Server::start();
+    let client = client_of_asterisk(&server, &asterisk, 10.0).await;
+    let named = |path: &str| {
+        let mut item = recorded("2");
+        item["recording_path"] = json!(format!("{RECORDINGS}/{path}"));
+        item
+    };
+    let ids = place(&client, vec![named("same.wav"), named("same.wav")]).await;
+    for id in &ids {
+        wait_for(&client, id, "completed").await;
+    }
+    server.restart();
+    let client = client.at(&server);
+    let mut command = recorded("2");
+    command["mix_monitor_command"] = json!(format!("MixMonitor {RECORDINGS}/same.wav,b"));
+    let queue = client.insert(2, vec![command]).await;
+    client.wait_until_completed(queue).await;
+    let later = super::ids(&client, queue).await.remove(0);
+    let first = format!("{RECORDINGS}/same.wav");
+    for (id, path) in [
+        (&ids[0], first.clone()),
+        (&ids[1], format!("{RECORDINGS}/same-{}.wav", ids[1])),
+        (&later, format!("{RECORDINGS}/same-{later}.wav")),
+    ] {
+        let call = wait_for(&client, id, "completed").await;
+        assert_eq!(call["recording_path"], json!(path));
+        assert_eq!(details(&call, "recording-started"), [path.as_str()], "{call}");
+    }
+    let written = asterisk.recordings_dir().join("same.wav");
+    let size = wait::until("the first recording is written", || {
+        fs::metadata(&written).ok().map(|file| file.len()).filter(|size| *size > 16_000)
+    });
+    // Put into the store by hand.
+    crate::dialing::set_kill_switch(&server, true);
+    crate::dialing::until_it_holds().await;
+    let queue = client.insert(3, vec![named("other.wav")]).await;
+    let sql = format!("UPDATE calls SET plan = replace(plan, 'other.wav', 'same.wav') WHERE queue_id = {queue}");
+    crate::dialing::change(&server, &sql);
+    crate::dialing::set_kill_switch(&server, false);
+    client.wait_until_completed(queue).await;
+    let forged = super::ids(&client, queue).await.remove(0);
+    let call = wait_for(&client, &forged, "completed").await;
+    let path = format!("{RECORDINGS}/same-{forged}.wav");
+    assert_eq!((&call["recording_path"], details(&call, "recording-started")), (&json!(path), vec![path.clone()]));
+    assert_eq!(fs::metadata(&written).expect("the first recording").len(), size, "it is as it was");
 }

@@ -21,20 +21,20 @@ use crate::support::wait;
 const FOREVER: &str = "PJSIP/1234567806@endpoint1";
 
 /// Changes the store of the running server, as another node would.
-fn change(server: &Server, sql: &str) {
+pub fn change(server: &Server, sql: &str) {
     let file = server.data_dir().join("trunkline.db");
     let mut store = SqliteConnection::establish(&file.to_string_lossy()).expect("the store");
     store.batch_execute(&format!("PRAGMA busy_timeout = 20000; {sql}")).expect("a change");
 }
 
 /// Waits until a change of the store is in effect: the lane may use what it has read for one second.
-async fn until_it_holds() {
+pub async fn until_it_holds() {
     let changed = Instant::now();
     let over = async || (changed.elapsed() >= Duration::from_secs(1)).then_some(());
     wait::until_async("one second has passed", over).await;
 }
 
-fn set_kill_switch(server: &Server, engaged: bool) {
+pub fn set_kill_switch(server: &Server, engaged: bool) {
     let value = json!({ "engaged": engaged, "reason": "a fire drill" }).to_string();
     change(
         server,
