@@ -82,6 +82,12 @@ struct LimitFlags {
     /// Seconds that a call may take
     #[arg(long, value_name = "SECONDS")]
     max_call_seconds: Option<i32>,
+    /// Legs called on one day (UTC)
+    #[arg(long, value_name = "N")]
+    max_calls_per_day: Option<i32>,
+    /// Minutes of answered calls on one day (UTC)
+    #[arg(long, value_name = "N")]
+    max_minutes_per_day: Option<i32>,
     /// Remove all limits that are not given in the same command
     #[arg(long)]
     unlimited: bool,
@@ -97,6 +103,8 @@ impl LimitFlags {
             max_queued_calls: self.max_queued_calls,
             max_calls_per_destination_per_day: self.max_calls_per_destination_per_day,
             max_call_seconds: self.max_call_seconds,
+            max_calls_per_day: self.max_calls_per_day,
+            max_minutes_per_day: self.max_minutes_per_day,
         };
         if self.unlimited {
             return Some(named);
@@ -114,6 +122,8 @@ impl LimitFlags {
                 .max_calls_per_destination_per_day
                 .or(now.max_calls_per_destination_per_day),
             max_call_seconds: named.max_call_seconds.or(now.max_call_seconds),
+            max_calls_per_day: named.max_calls_per_day.or(now.max_calls_per_day),
+            max_minutes_per_day: named.max_minutes_per_day.or(now.max_minutes_per_day),
         })
     }
 }
@@ -178,6 +188,8 @@ mod tests {
             max_queued_calls: None,
             max_calls_per_destination_per_day: None,
             max_call_seconds: None,
+            max_calls_per_day: None,
+            max_minutes_per_day: None,
             unlimited,
         }
     }

@@ -11,6 +11,7 @@ use crate::domain::dial::legs::{LegLimits, Legs};
 use crate::domain::limits::Limits;
 use crate::domain::number::Reached;
 use crate::domain::originate::OriginateSpec;
+use crate::domain::spend::SpendLimits;
 use crate::domain::status::Outcome;
 use crate::domain::time::Millis;
 use crate::store::calls::Call;
@@ -48,7 +49,7 @@ pub fn read(mut call: Call, rules: &Rules) -> Result<Ready> {
     rings.sort_unstable();
     rings.dedup();
     let numbers = reaches.into_iter().flat_map(|Reached { forms, .. }| forms).collect();
-    let checks = Checks { numbers, destinations: Vec::new() };
+    let checks = Checks { numbers, ..Checks::default() };
     let legs = Legs::of(&spec);
     Ok(Ready { call, spec, from, trunk: None, legs, rings, checks, generation: 0 })
 }
@@ -104,7 +105,10 @@ pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, queue: Limits, now: 
     let terms = client.terms(server);
     match client.policy.admit(&call.spec, terms) {
         // What goes out is written from what was understood, not what was stored.
-        Ok(dialed) => dialed.write(terms.reading, &mut call.spec),
+        Ok(dialed) => {
+            call.checks.legs = i32::try_from(1 + dialed.second_legs().len()).unwrap_or(i32::MAX);
+            dialed.write(terms.reading, &mut call.spec);
+        }
         Err(denied) => {
             let first =
                 denied.first().map_or_else(String::new, |first| format!(": {}: {}", first.field, first.fault.why()));
@@ -124,6 +128,7 @@ pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, queue: Limits, now: 
         let destination = |number: &String| Destination { number: number.clone(), day: lists.day, limit };
         call.checks.destinations = call.rings.iter().map(destination).collect();
     }
+    call.checks.spend = SpendLimits::of(&client.limits);
     call.generation = client.generation;
     Checked::Ready(Box::new(call))
 }

@@ -22,7 +22,7 @@ use crate::domain::wait_reasons::{LaneWaits, QueueWaits, Reason, WaitReason};
 #[derive(Debug)]
 pub enum Picked {
     /// A call that begins, with the permits that it holds from now on.
-    Begins(Box<Ready>, Permits),
+    Begins(Box<Ready>, Box<Permits>),
     /// A call whose deadline has passed.
     Overdue(Box<Ready>),
 }
@@ -120,7 +120,7 @@ impl Dispatch {
                 return Some(Picked::Overdue(Box::new(call)));
             }
             match self.limiters.begin(&call, now) {
-                Ok(permits) => return Some(Picked::Begins(Box::new(call), permits)),
+                Ok(permits) => return Some(Picked::Begins(Box::new(call), Box::new(permits))),
                 Err(_) => self.scheduler.put_back(call),
             }
         }
@@ -231,7 +231,7 @@ impl Dispatch {
         let trunk = call.trunk.as_ref().and_then(|trunk| self.limiters.in_the_way_of(trunk));
         trunk.or_else(|| {
             let busy = !is_free(call);
-            busy.then_some(WaitReason { reason: Reason::ChannelIdBusy, limit: None, trunk: None })
+            busy.then_some(WaitReason::new(Reason::ChannelIdBusy))
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::commit::{Deferral, Refusal};
 use crate::domain::end_request::Command;
 use crate::domain::ids::CallId;
 use crate::domain::time::Millis;
+use crate::domain::wait_reasons::WaitReason;
 use crate::store::calls::Call;
 use crate::store::queues::Queue;
 
@@ -42,6 +43,8 @@ pub struct Feed {
     pub server: Option<ServerSet>,
     /// Clients that may dial, with what they were granted and the generation of their policy.
     pub grants: HashMap<i64, (Limits, u64)>,
+    /// Clients that have spent as much today as they may, and why none of their calls begins.
+    pub spent: HashMap<i64, WaitReason>,
     /// Queues that may be dialed now.
     pub runnable: Vec<Runnable>,
     /// Further queues whose retry rules were asked for.

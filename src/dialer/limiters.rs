@@ -31,6 +31,8 @@ pub struct Limiters {
     next: Option<Instant>,
     /// True if permits may be kept for a call with several legs.
     some_reserved: bool,
+    /// The clients that have spent as much today as they may.
+    spent: HashMap<i64, WaitReason>,
 }
 
 impl Limiters {
@@ -48,6 +50,7 @@ impl Limiters {
             usual,
             next: None,
             some_reserved: false,
+            spent: HashMap::new(),
         }
     }
 
@@ -67,6 +70,7 @@ impl Limiters {
             }
             self.trunks.retain(|name, limiter| set.contains_key(&**name) || !limiter.is_idle(now));
         }
+        self.spent.clone_from(&feed.spent);
         for (client, (set, _)) in &feed.grants {
             limiter(&mut self.grants, client, self.usual, now).set(*set, now);
         }
@@ -87,6 +91,9 @@ impl Limiters {
 
     /// Returns true if a queue of a client takes another call now, whatever it dials.
     pub fn queue(&mut self, queue_id: i64, client_id: i64, now: Instant) -> bool {
+        if self.spent.contains_key(&client_id) {
+            return false;
+        }
         // All limiters are asked, so that `explain` can report the first of several reasons.
         let grant = self.grants.get_mut(&client_id).map_or(Ok(()), |limiter| limiter.check(now));
         let queue = self.queues.get_mut(&queue_id).map_or(Ok(()), |limiter| limiter.check(now));
@@ -250,6 +257,9 @@ impl Limiters {
     /// Returns why a queue as a whole was blocked since [`Limiters::forget_reached`]: the first of several reasons.
     #[must_use]
     pub fn in_the_way(&self, queue_id: i64, client_id: i64) -> Option<WaitReason> {
+        if let Some(spent) = self.spent.get(&client_id) {
+            return Some(spent.clone());
+        }
         let client = self.clients_reached.get(&client_id).copied();
         let grant = self.grants.get(&client_id).and_then(Limiter::reached);
         let queue = self.queues.get(&queue_id).and_then(Limiter::reached);
@@ -308,11 +318,11 @@ fn wait_reason(
     Some(match reached? {
         LimitReached::Live { most } => {
             let limit = Some(Limit { name: live_name.to_owned(), value: f64::from(most) });
-            WaitReason { reason: live, limit, trunk }
+            WaitReason { limit, trunk, ..WaitReason::new(live) }
         }
         LimitReached::Pace { per_second, slowed, .. } => {
             let limit = Some(Limit { name: "calls_per_second".to_owned(), value: per_second });
-            WaitReason { reason: if slowed { Reason::BackingOff } else { pace }, limit, trunk }
+            WaitReason { limit, trunk, ..WaitReason::new(if slowed { Reason::BackingOff } else { pace }) }
         }
     })
 }

@@ -9,12 +9,17 @@ use tracing::{error, warn};
 
 use super::clients::Clients;
 use super::limiter::Limits;
+use crate::domain::destination;
 use crate::domain::dial::called::Reading;
 use crate::domain::extension::Pattern;
 use crate::domain::limits::{ClientLimits, TrunkLimits};
 use crate::domain::number::Numbering;
 use crate::domain::policy::{Policy, Terms};
+use crate::domain::spend::SpendLimits;
+use crate::domain::time::Millis;
+use crate::domain::wait_reasons::WaitReason;
 use crate::domain::window::Windows;
+use crate::store::client_days;
 use crate::store::client_terms::ClientTerms;
 use crate::store::lanes::{self, LaneClient, LaneQueue, ServerLimits};
 use crate::store::settings::{self, KillSwitch, PlatformPolicy};
@@ -37,6 +42,8 @@ pub struct Rules {
     clients: HashMap<i64, ClientRules>,
     /// How many seconds calls of each client may take, also of one that is disabled: its live calls go on.
     pub longest_calls: Vec<(i64, Option<i32>)>,
+    /// The clients that have spent as much today as they may.
+    pub spent: HashMap<i64, WaitReason>,
     windows: HashMap<i64, (String, Arc<Windows>)>,
     generations: u64,
 }
@@ -123,8 +130,26 @@ impl Rules {
         for (id, client) in &self.clients {
             shared.set(*id, client.limits.limits(), now.into_std());
         }
+        self.read_spent(conn).await?;
         self.read_at = Some(now);
         Ok(other_days)
+    }
+
+    async fn read_spent(&mut self, conn: &mut Conn) -> Result<()> {
+        self.spent.clear();
+        let limited: HashMap<i64, SpendLimits> =
+            self.clients.iter().filter_map(|(id, client)| Some((*id, SpendLimits::of(&client.limits)?))).collect();
+        if limited.is_empty() {
+            return Ok(());
+        }
+        let (now, ids) = (Millis::now(), limited.keys().copied().collect::<Vec<i64>>());
+        let (day, next_day) = destination::day(now);
+        let spent = client_days::spent(conn, &ids, day, now).await?;
+        let reached = |(id, limits): (i64, SpendLimits)| {
+            Some((id, limits.reached(spent.get(&id).copied().unwrap_or_default(), next_day.0)?))
+        };
+        self.spent = limited.into_iter().filter_map(reached).collect();
+        Ok(())
     }
 
     fn set_server(&mut self, code: &str, limits: Option<ServerLimits>) {

@@ -15,6 +15,7 @@ use super::lane::Lane;
 use crate::ami;
 use crate::domain::destination;
 use crate::domain::time::Millis;
+use crate::store::client_days;
 use crate::store::destinations;
 use crate::store::leases::TTL;
 use crate::store::secrets::{Place, Sealer, SecretError};
@@ -154,6 +155,7 @@ impl Dialer {
         let forgotten = async {
             let mut tx = self.options.db.begin().await?;
             destinations::forget(&mut tx, today - 1).await?;
+            client_days::forget(&mut tx, today - 1).await?;
             tx.commit().await
         };
         match forgotten.await {

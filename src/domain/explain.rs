@@ -162,8 +162,8 @@ impl Split<'_> {
     fn lane_reason(&mut self, wait: &WaitReason, calls: i64) {
         let text = text(wait, &self.server.code);
         let server = self.server.code.clone();
-        let limit = wait.limit.clone();
-        self.push(Waiting { reason: wait.reason, calls, server, limit, until: None, text });
+        let (limit, until) = (wait.limit.clone(), wait.until.map(Millis));
+        self.push(Waiting { reason: wait.reason, calls, server, limit, until, text });
     }
 
     fn push(&mut self, waiting: Waiting) {
@@ -193,11 +193,21 @@ fn text(wait: &WaitReason, server: &str) -> String {
             let slowed = "ended in congestion, so it is dialed more slowly";
             return format!("several calls in a row through {way} {slowed}{}", limit(wait));
         }
+        Reason::ClientCallsPerDay => return per_day("has called as many legs today as it may", wait),
+        Reason::ClientMinutesPerDay => return per_day("has used as many minutes today as it may", wait),
         Reason::ChannelIdBusy => return "a live channel's id begins with the call's ChannelId".to_owned(),
         _ => return "waits".to_owned(),
     };
     let has = if live { "has as many live calls as it may have" } else { "begins calls as fast as it may" };
     format!("{what} {has}{}", limit(wait))
+}
+
+/// Returns a reason that ends with the day in words for a person.
+fn per_day(what: &str, wait: &WaitReason) -> String {
+    let used = wait.used.map_or_else(String::new, |used| format!("; {used} were used"));
+    let until =
+        wait.until.map_or_else(String::new, |until| format!("; it may go on at {}", Millis(until).to_rfc3339()));
+    format!("the client {what}{}{used}{until}", limit(wait))
 }
 
 /// Returns the value and the name of the limit that is reached, to be appended to a text; empty if it is no limit.
@@ -226,7 +236,8 @@ mod tests {
     }
 
     fn wait(reason: Reason) -> WaitReason {
-        WaitReason { reason, limit: Some(Limit { name: "max_live_calls".into(), value: 5.0 }), trunk: None }
+        let limit = Some(Limit { name: "max_live_calls".into(), value: 5.0 });
+        WaitReason { limit, ..WaitReason::new(reason) }
     }
 
     fn reasons(server: OnServer) -> Vec<(Reason, i64)> {

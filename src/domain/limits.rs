@@ -24,6 +24,12 @@ pub struct ClientLimits {
     /// How many seconds a call may take, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_call_seconds: Option<i32>,
+    /// How many legs may be called on one day (UTC), at least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_calls_per_day: Option<i32>,
+    /// How many minutes answered calls may take on one day (UTC), at least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_minutes_per_day: Option<i32>,
 }
 
 /// How many calls may be live at one time, and how many may begin per second. A limit that is None does not apply.

@@ -33,6 +33,7 @@ pub mod recording;
 pub mod recording_file;
 pub mod retry;
 pub mod scope;
+pub mod spend;
 pub mod status;
 pub mod time;
 pub mod transitions;

@@ -56,6 +56,10 @@ pub enum Reason {
     DestinationLimit = 22,
     /// The call was stored, and the server's lane has not read it yet.
     NotReadYet = 23,
+    /// The client has called as many legs today as its `max_calls_per_day` allows.
+    ClientCallsPerDay = 24,
+    /// The client's calls have taken as many minutes today as its `max_minutes_per_day` allows.
+    ClientMinutesPerDay = 25,
 }
 
 /// A limit that is reached, with its value.
@@ -78,6 +82,20 @@ pub struct WaitReason {
     /// The trunk that the reason is about; None if it is not about a trunk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trunk: Option<String>,
+    /// How much of the limit is used, if that is more than the limit's value tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<i64>,
+    /// When the reason ends by itself, in milliseconds since 1970-01-01T00:00:00Z; None if that is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+}
+
+impl WaitReason {
+    /// Makes a reason that names nothing else.
+    #[must_use]
+    pub const fn new(reason: Reason) -> Self {
+        Self { reason, limit: None, trunk: None, used: None, until: None }
+    }
 }
 
 /// Why the calls of one queue wait, as far as a lane has read them.
@@ -121,7 +139,7 @@ mod tests {
     #[test]
     fn wait_reasons_are_read_as_they_were_written() {
         let limit = Some(Limit { name: "max_channels".into(), value: 2.0 });
-        let trunk = WaitReason { reason: Reason::TrunkChannels, limit, trunk: Some("gw1".into()) };
+        let trunk = WaitReason { limit, trunk: Some("gw1".into()), ..WaitReason::new(Reason::TrunkChannels) };
         let queue = QueueWaits { some: vec![(trunk, 3)], due_retries: 1, some_open: true, ..QueueWaits::default() };
         let lane = LaneWaits { queues: [(7, queue), (8, QueueWaits::default())].into() };
         let text = serde_json::to_string(&lane).unwrap();

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::bulk::{self, Hex, row};
+use super::client_days;
 use super::commands;
 use super::counters::Moves;
 use super::db::{Db, Tx, with_conn};
@@ -189,8 +190,9 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
 
     destinations::count(&mut tx, &counted(&group.claims), 0).await?;
     let listed = listed(&mut tx, &group.claims).await?;
-    let used_up = used_up(&mut tx, &group.claims).await?;
-    let may_begin = |claim: &&Claim| !listed.contains(&claim.call.id) && !used_up.contains(&claim.call.id);
+    let mut held = used_up(&mut tx, &group.claims).await?;
+    held.extend(client_days::used_up(&mut tx, &group.claims, now).await?);
+    let may_begin = |claim: &&Claim| !listed.contains(&claim.call.id) && !held.contains(&claim.call.id);
     let claims = group.claims.iter().filter(may_begin);
     let claims: Vec<ClaimRow> = claims.map(claim_row).collect();
     let claimed = ids(bulk::execute_returning(&mut tx, &CLAIM, ClaimRow::COLUMNS, &claims).await?);
@@ -216,6 +218,11 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     refusals::refuse(&mut tx, server, &group.refusals, &mut moves, &mut events).await?;
     destinations::defer(&mut tx, &group.deferrals).await?;
     withdraw(&mut tx, lane, &group.withdrawn, &mut moves, &mut events).await?;
+    let mut counts = client_days::Counts::default();
+    granted().for_each(|claim| counts.claimed(claim, 1));
+    group.withdrawn.iter().for_each(|withdrawal| counts.claimed(&withdrawal.claim, -1));
+    group.changes.iter().for_each(|change| counts.changed(change));
+    counts.apply(&mut tx, server).await?;
 
     let mut changed = BTreeMap::new();
     for change in &group.changes {
@@ -315,7 +322,7 @@ async fn granted_before(tx: &mut Tx, claims: &[Claim]) -> Result<HashSet<CallId>
 fn fold(row: &mut ChangeRow, change: &Change) -> (Option<CallStatus>, CallStatus) {
     match &change.what {
         What::Told { status, .. } => (None, *status),
-        What::Billed { seconds } => {
+        What::Billed { seconds, .. } => {
             row.billable_seconds = Some(*seconds);
             (None, CallStatus::Completed)
         }

@@ -10,6 +10,7 @@ pub mod blocking;
 pub mod bulk;
 pub mod call_lists;
 pub mod calls;
+pub mod client_days;
 pub mod client_terms;
 pub mod clients;
 mod columns;

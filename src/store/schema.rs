@@ -323,6 +323,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    client_days (client_id, server_code, day) {
+        client_id -> BigInt,
+        server_code -> Text,
+        day -> Integer,
+        calls -> BigInt,
+        seconds -> BigInt,
+    }
+}
+
+diesel::table! {
     item_streams (client_id, stream_id) {
         client_id -> BigInt,
         stream_id -> Text,
@@ -367,6 +377,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     call_commands,
     call_events,
     calls,
+    client_days,
     clients,
     destination_days,
     do_not_call,

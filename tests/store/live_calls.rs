@@ -212,7 +212,7 @@ async fn a_late_record_corrects_what_is_billed_and_nothing_else(store: Store) {
     let changes = vec![change(&claims[0], answered), end];
     commit(&store.db, &lane, 2, &Group { changes, ..Group::default() }).await.unwrap();
     let (before, seen) = (call(&store, claims[0].call.id).await, kinds(&store).await.len());
-    let changes = vec![change(&claims[0], What::Billed { seconds: 8 })];
+    let changes = vec![change(&claims[0], What::Billed { seconds: 8, more: 1 })];
     commit(&store.db, &lane, 3, &Group { changes, ..Group::default() }).await.unwrap();
     let after = call(&store, claims[0].call.id).await;
     assert_eq!((before.billable_seconds, after.billable_seconds), (Some(7), Some(8)));

@@ -28,6 +28,7 @@ mod recordings;
 mod retries;
 mod rules;
 mod secrets;
+mod spend;
 mod store;
 mod streams;
 mod webhooks;

@@ -187,6 +187,8 @@ pub fn client(client: Client, servers: Vec<String>) -> Result<pb::Client, Error>
             max_queued_calls: limits.max_queued_calls,
             max_calls_per_destination_per_day: limits.max_calls_per_destination_per_day,
             max_call_seconds: limits.max_call_seconds,
+            max_calls_per_day: limits.max_calls_per_day,
+            max_minutes_per_day: limits.max_minutes_per_day,
         }),
         policy: Some(pb::DialPolicy {
             technologies: policy.technologies,

@@ -110,6 +110,8 @@ mod tests {
             (Reason::TrunkPace, pb::WaitReason::TrunkPace),
             (Reason::DestinationLimit, pb::WaitReason::DestinationLimit),
             (Reason::NotReadYet, pb::WaitReason::NotReadYet),
+            (Reason::ClientCallsPerDay, pb::WaitReason::ClientCallsPerDay),
+            (Reason::ClientMinutesPerDay, pb::WaitReason::ClientMinutesPerDay),
         ] {
             assert_eq!(i32::from(reason as u8), i32::from(code), "{reason:?}");
         }

@@ -46,7 +46,7 @@ impl Lane {
         while let Some(Picked::Begins(call, mut permits)) = self.dispatch.next(AT, self.now, |_| true) {
             permits.sent();
             begun.push(call.call.queue_id);
-            self.live.push((call.call.queue_id, permits));
+            self.live.push((call.call.queue_id, *permits));
             self.now += A_MOMENT;
         }
         begun

@@ -107,7 +107,7 @@ impl Running {
                 Some(Picked::Begins(ready, permits)) => {
                     let (call, from) = (ready.call_ref(), ready.from);
                     let shares_id = shares_id(tracker, unconfirmed, &ready);
-                    match claim(*ready, permits, shares_id, at, instant) {
+                    match claim(*ready, *permits, shares_id, at, instant) {
                         Ok(unconfirmed) => {
                             claims.push(unconfirmed.claim.clone());
                             self.unconfirmed.insert(call.id, unconfirmed);

@@ -148,7 +148,7 @@ fn told(out: &Output) -> Vec<(EventKind, &str)> {
 
 fn billed(out: &Output) -> Option<i32> {
     out.group.changes.iter().find_map(|change| match change.what {
-        What::Billed { seconds } => Some(seconds),
+        What::Billed { seconds, .. } => Some(seconds),
         _ => None,
     })
 }

@@ -32,10 +32,11 @@ impl Closed {
         let cdrs = self.cdrs.as_mut()?;
         cdrs.add(cdr);
         let seconds = cdrs.seconds()?;
-        if std::mem::replace(&mut self.billed, seconds) == seconds {
+        let more = seconds - std::mem::replace(&mut self.billed, seconds);
+        if more == 0 {
             return None;
         }
-        Some(self.change(at, What::Billed { seconds }))
+        Some(self.change(at, What::Billed { seconds, more }))
     }
 
     /// Takes in the answer to a MixMonitor that was received after the end: the recording's path if it was started, or

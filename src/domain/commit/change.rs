@@ -41,8 +41,9 @@ pub enum What {
         /// When the next attempt is due; None if this was the last one.
         next_try: Option<Millis>,
     },
-    /// A CDR that arrived after the end of an answered call counts other billed seconds than the lane did.
-    Billed { seconds: i32 },
+    /// A CDR that arrived after the end of an answered call counts other billed seconds than the lane did: `more` of
+    /// them, which may be below 0.
+    Billed { seconds: i32, more: i32 },
 }
 
 impl Change {

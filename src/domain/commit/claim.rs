@@ -3,6 +3,7 @@
 use super::call_ref::CallRef;
 use crate::domain::destination::Destination;
 use crate::domain::ids::AttemptId;
+use crate::domain::spend::SpendLimits;
 use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
 
@@ -34,4 +35,8 @@ pub struct Checks {
     pub numbers: Vec<String>,
     /// How often each number that will ring may be called on this day; empty if the client has no such limit.
     pub destinations: Vec<Destination>,
+    /// How many legs the attempt calls.
+    pub legs: i32,
+    /// How much the client may spend on a day; None if it has no such limit.
+    pub spend: Option<SpendLimits>,
 }

@@ -139,6 +139,14 @@ async fn explain_tells_each_reason_in_the_words_that_are_documented() {
             no_client_limit,
             "destination-limit",
         ),
+        // One call was begun today at least.
+        (r#"UPDATE clients SET limits = '{"max_calls_per_day":1}'"#, no_client_limit, "client-calls-per-day"),
+        (
+            r#"INSERT INTO client_days SELECT 1, 'server0', unixepoch() / 86400, 0, 60;
+               UPDATE clients SET limits = '{"max_minutes_per_day":1}'"#,
+            no_client_limit,
+            "client-minutes-per-day",
+        ),
     ] {
         set_kill_switch(&asked.server, true);
         change(&asked.server, sql);

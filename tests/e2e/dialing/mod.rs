@@ -5,6 +5,7 @@ mod grammar;
 mod legs;
 mod longest;
 mod pacing;
+mod spending;
 mod variables;
 
 use std::time::{Duration, Instant};
