@@ -29,6 +29,7 @@ pub mod pacing;
 pub mod policy;
 pub mod prefixes;
 pub mod queue_rules;
+pub mod reachable;
 pub mod recording;
 pub mod recording_file;
 pub mod retry;
