@@ -24,6 +24,8 @@ pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
 pub async fn until_async<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     let mut looks = tokio::time::interval(PAUSE);
+    // Without a pause after each call, calls that take longer than one would leave no time to the other tasks.
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
         if let Some(value) = probe().await {
