@@ -76,6 +76,12 @@ pub struct Config {
     /// between. Default: none.
     #[serde(default, deserialize_with = "networks")]
     pub trusted_proxies: Networks,
+    /// Whether webhooks may have URLs that begin with `http://`.
+    #[serde(default)]
+    pub webhook_http: Switch,
+    /// The networks besides public addresses that webhooks may post to. Default: none.
+    #[serde(default, deserialize_with = "networks")]
+    pub webhook_networks: Networks,
     /// The name of this node in leases. Default: the host's name.
     pub node_name: Option<String>,
     /// How many seconds a call may take, from 1. Default: 14400, which is 4 hours.
@@ -489,6 +495,18 @@ mod tests {
         let file = dir.path().join("keys");
         std::fs::write(&file, "a=\nb=\n").unwrap();
         assert_eq!(keys(&format!("previous_secret_keys_file = '{}'", file.display())), ["a=", "b="]);
+    }
+
+    #[test]
+    fn webhooks_are_opened_by_two_settings_that_are_closed_by_default() {
+        let config = load("").unwrap();
+        assert!(!config.webhook_http.0 && config.webhook_networks.is_empty());
+        let config = load("webhook_http = 'true'").unwrap();
+        assert!(config.webhook_http.0 && config.webhook_networks.is_empty());
+        let config = load("webhook_networks = '10.0.0.0/8, ::1'").unwrap();
+        assert!(!config.webhook_http.0 && config.webhook_networks.texts() == ["10.0.0.0/8", "::1/128"]);
+        let error = load("webhook_networks = ['10.0.0.7/8']").unwrap_err().to_string();
+        assert!(error.starts_with("webhook_networks in the file: `10.0.0.7/8` has bits after its prefix"), "{error}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ with_sandbox() {
     local dir server result=0
     dir=$(mktemp -d)
     "${CARGO_TARGET_DIR:-target}/debug/trunkline" serve --sandbox --sandbox-speed 100 --listen 127.0.0.1:0 \
-        --data-dir "$dir/data" --log-format text >"$dir/out" 2>"$dir/log" &
+        --data-dir "$dir/data" --webhook-networks 127.0.0.0/8 --log-format text >"$dir/out" 2>"$dir/log" &
     server=$!
     until grep -qs 'listening on' "$dir/log"; do
         kill -0 "$server" 2>/dev/null || { cat "$dir/log" >&2 && return 1; }

@@ -122,6 +122,8 @@ pub enum Reason {
     CallStatus,
     /// Calls wait for the server that is to be removed, or are live on it.
     ServerInUse,
+    /// The receiver of the webhook has answered 410, so that nothing is posted to it.
+    WebhookDisabled,
     /// A resource of that name or number exists with other content.
     ContentDiffers,
     /// A limit is reached; the metadata has its name.
@@ -135,11 +137,12 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::QueueCompleted,
         Self::QueueKind,
         Self::CallStatus,
         Self::ServerInUse,
+        Self::WebhookDisabled,
         Self::ContentDiffers,
         Self::LimitReached,
         Self::MethodNotAllowed,
@@ -155,6 +158,7 @@ impl Reason {
             Self::QueueKind => "QUEUE_KIND",
             Self::CallStatus => "CALL_STATUS",
             Self::ServerInUse => "SERVER_IN_USE",
+            Self::WebhookDisabled => "WEBHOOK_DISABLED",
             Self::ContentDiffers => "CONTENT_DIFFERS",
             Self::LimitReached => "LIMIT_REACHED",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
@@ -166,7 +170,9 @@ impl Reason {
     /// Returns the HTTP status of the reason, if the contract wants another one than that of the code.
     const fn http_status(self) -> Option<StatusCode> {
         match self {
-            Self::QueueCompleted | Self::QueueKind | Self::CallStatus | Self::ServerInUse => Some(StatusCode::CONFLICT),
+            Self::QueueCompleted | Self::QueueKind | Self::CallStatus | Self::ServerInUse | Self::WebhookDisabled => {
+                Some(StatusCode::CONFLICT)
+            }
             Self::MethodNotAllowed => Some(StatusCode::METHOD_NOT_ALLOWED),
             Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::UnsupportedMediaType => Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),

@@ -66,6 +66,14 @@ pub struct Flags {
     #[arg(long, value_name = "NETWORKS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trusted_proxies: Option<String>,
+    /// Allow webhooks to post to http:// URLs: events can be read and altered on the way
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub webhook_http: bool,
+    /// The networks besides public addresses that webhooks may post to, with commas in between [default: none]
+    #[arg(long, value_name = "NETWORKS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_networks: Option<String>,
     /// The name of this node [default: the host's name]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -188,6 +188,14 @@ pub async fn after(conn: &mut Conn, after: i64, limit: i64) -> Result<Vec<Event>
     })?)
 }
 
+/// Reads the events with these numbers, in order.
+pub async fn numbered(conn: &mut Conn, seqs: &[i64]) -> Result<Vec<Event>> {
+    Ok(with_conn!(conn, |c| {
+        let events = call_events::table.filter(call_events::seq.eq_any(seqs));
+        events.order(call_events::seq).select(Event::as_select()).load(c).await
+    })?)
+}
+
 /// Reads what happened to one call, in order: at most the first 1000 events. With a `client_id`, reads only events of
 /// that client.
 pub async fn of_call(conn: &mut Conn, client_id: Option<i64>, call: CallId) -> Result<Vec<Event>> {

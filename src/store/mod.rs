@@ -17,6 +17,7 @@ mod columns;
 pub mod commands;
 pub mod counters;
 pub mod db;
+pub mod dead_letters;
 pub mod destinations;
 pub mod do_not_call;
 pub mod error;

@@ -361,6 +361,22 @@ diesel::table! {
         lease_node -> Nullable<Text>,
         lease_epoch -> BigInt,
         lease_until -> BigInt,
+        old_secret -> Nullable<Binary>,
+        old_secret_until -> BigInt,
+        failing_seq -> Nullable<BigInt>,
+        failing_since -> Nullable<BigInt>,
+        replay_requests -> BigInt,
+    }
+}
+
+diesel::table! {
+    dead_letters (webhook_id, seq) {
+        webhook_id -> BigInt,
+        seq -> BigInt,
+        first_failed_at -> BigInt,
+        died_at -> BigInt,
+        last_error -> Text,
+        replaying -> Bool,
     }
 }
 
@@ -379,6 +395,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     calls,
     client_days,
     clients,
+    dead_letters,
     destination_days,
     do_not_call,
     grants,

@@ -16,31 +16,52 @@ use crate::domain::time::Millis;
 /// How many secrets are read, or sealed anew in one transaction, at a time.
 const PAGE: i64 = 100;
 
-/// Reads the sealed secrets after a row, those of servers first, and returns at most `limit` of them.
+/// Reads the sealed secrets after a row, those of servers first and those of webhooks before their last rotation last, and
+/// returns at most `limit` of them.
 async fn page(conn: &mut Conn, after: Option<&Place>, limit: i64) -> Result<Vec<(Place, Vec<u8>)>> {
-    let webhook = match after {
-        Some(Place::Webhook(id)) => *id,
-        None | Some(Place::Server(_)) => {
-            let code = if let Some(Place::Server(code)) = after { code.as_str() } else { "" };
-            let found: Vec<(String, Vec<u8>)> = with_conn!(conn, |c| {
-                servers::table
-                    // A removed server has no secret.
-                    .filter(servers::removed_at.is_null().and(servers::code.gt(code)))
-                    .order(servers::code)
-                    .limit(limit)
-                    .select((servers::code, servers::secret))
-                    .load(c)
-                    .await
-            })?;
-            if !found.is_empty() {
-                return Ok(found.into_iter().map(|(code, sealed)| (Place::Server(code), sealed)).collect());
-            }
-            0
-        }
+    let code = match after {
+        None => Some(""),
+        Some(Place::Server(code)) => Some(code.as_str()),
+        Some(Place::Webhook(_) | Place::EarlierWebhook(_)) => None,
     };
+    if let Some(code) = code {
+        let found = of_servers(conn, code, limit).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    let (webhook, earlier) = match after {
+        None | Some(Place::Server(_)) => (Some(0), 0),
+        Some(Place::Webhook(id)) => (Some(*id), 0),
+        Some(Place::EarlierWebhook(id)) => (None, *id),
+    };
+    if let Some(id) = webhook {
+        let found = of_webhooks(conn, id, limit).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    before_rotations(conn, earlier, limit).await
+}
+
+async fn of_servers(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<(Place, Vec<u8>)>> {
+    let found: Vec<(String, Vec<u8>)> = with_conn!(conn, |c| {
+        servers::table
+            // A removed server has no secret.
+            .filter(servers::removed_at.is_null().and(servers::code.gt(after)))
+            .order(servers::code)
+            .limit(limit)
+            .select((servers::code, servers::secret))
+            .load(c)
+            .await
+    })?;
+    Ok(found.into_iter().map(|(code, sealed)| (Place::Server(code), sealed)).collect())
+}
+
+async fn of_webhooks(conn: &mut Conn, after: i64, limit: i64) -> Result<Vec<(Place, Vec<u8>)>> {
     let found: Vec<(i64, Vec<u8>)> = with_conn!(conn, |c| {
         webhooks::table
-            .filter(webhooks::id.gt(webhook))
+            .filter(webhooks::id.gt(after))
             .order(webhooks::id)
             .limit(limit)
             .select((webhooks::id, webhooks::secret))
@@ -48,6 +69,22 @@ async fn page(conn: &mut Conn, after: Option<&Place>, limit: i64) -> Result<Vec<
             .await
     })?;
     Ok(found.into_iter().map(|(id, sealed)| (Place::Webhook(id), sealed)).collect())
+}
+
+/// Reads the secrets that a rotation has replaced and that still sign.
+async fn before_rotations(conn: &mut Conn, after: i64, limit: i64) -> Result<Vec<(Place, Vec<u8>)>> {
+    let now = Millis::now().0;
+    let found: Vec<(i64, Option<Vec<u8>>)> = with_conn!(conn, |c| {
+        webhooks::table
+            .filter(webhooks::id.gt(after).and(webhooks::old_secret.is_not_null()))
+            .filter(webhooks::old_secret_until.gt(now))
+            .order(webhooks::id)
+            .limit(limit)
+            .select((webhooks::id, webhooks::old_secret))
+            .load(c)
+            .await
+    })?;
+    Ok(found.into_iter().filter_map(|(id, sealed)| Some((Place::EarlierWebhook(id), sealed?))).collect())
 }
 
 /// Replaces the sealed secret of a row.
@@ -58,6 +95,9 @@ pub async fn replace(tx: &mut Tx, place: &Place, sealed: &[u8]) -> Result<()> {
         }
         Place::Webhook(id) => {
             diesel::update(webhooks::table.find(id)).set(webhooks::secret.eq(sealed)).execute(c).await
+        }
+        Place::EarlierWebhook(id) => {
+            diesel::update(webhooks::table.find(id)).set(webhooks::old_secret.eq(sealed)).execute(c).await
         }
     })?;
     Ok(())
@@ -96,7 +136,7 @@ pub async fn by_key(conn: &mut Conn) -> Result<BTreeMap<Option<KeyId>, Count>> {
             let count: &mut Count = counts.entry(secrets::key_of(sealed)).or_default();
             match place {
                 Place::Server(_) => count.servers += 1,
-                Place::Webhook(_) => count.webhooks += 1,
+                Place::Webhook(_) | Place::EarlierWebhook(_) => count.webhooks += 1,
             }
         }
         after = Some(last.clone());

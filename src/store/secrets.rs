@@ -54,6 +54,8 @@ pub enum Place {
     Server(String),
     /// The signing secret of a webhook, by its id.
     Webhook(i64),
+    /// The signing secret of a webhook before its last rotation.
+    EarlierWebhook(i64),
 }
 
 /// The keys that secrets are opened with. The first is the current one, which also seals.
@@ -254,7 +256,8 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server(code) => write!(f, "servers/{code}"),
-            Self::Webhook(id) => write!(f, "webhooks/{id}"),
+            // The same, because a rotation moves the sealed secret as it is.
+            Self::Webhook(id) | Self::EarlierWebhook(id) => write!(f, "webhooks/{id}"),
         }
     }
 }

@@ -36,6 +36,12 @@ pub struct Webhook {
     pub lease_epoch: i64,
     /// When another node may take the webhook, in milliseconds since 1970.
     pub lease_until: i64,
+    /// The secret before the last rotation, sealed.
+    pub old_secret: Option<Vec<u8>>,
+    /// Until when the secret before the last rotation signs as well, in milliseconds since 1970.
+    pub old_secret_until: i64,
+    /// How often a replay of dead letters was requested.
+    pub replay_requests: i64,
 }
 
 /// The state of a webhook's delivery.
@@ -54,6 +60,10 @@ pub struct Delivery {
     pub last_error: Option<String>,
     /// True if the receiver is gone for good, so that nothing more is posted.
     pub disabled: bool,
+    /// The `seq` of the event that is being tried again.
+    pub failing_seq: Option<i64>,
+    /// When the first try of that event failed, in milliseconds since 1970.
+    pub failing_since: Option<i64>,
 }
 
 /// A webhook that is about to be stored.
@@ -86,6 +96,9 @@ macro_rules! columns {
             webhooks::lease_node,
             webhooks::lease_epoch,
             webhooks::lease_until,
+            webhooks::old_secret,
+            webhooks::old_secret_until,
+            webhooks::replay_requests,
         )
     };
 }
@@ -132,7 +145,37 @@ pub async fn get(conn: &mut Conn, id: i64) -> Result<Option<Webhook>> {
     Ok(with_conn!(conn, |c| webhooks::table.find(id).select(columns!()).first(c).await.optional())?)
 }
 
-/// Deletes a webhook. Returns false if there is no such webhook.
+/// Replaces the signing secret, and keeps the one before it until `old_until`. Returns None if there is no such
+/// webhook.
+pub async fn rotate(tx: &mut Tx, id: i64, secret: &[u8], old_until: Millis) -> Result<Option<Webhook>> {
+    // The right-hand side of an assignment is the row before the update.
+    Ok(with_conn!(&mut **tx, |c| {
+        diesel::update(webhooks::table.find(id))
+            .set((
+                webhooks::old_secret.eq(webhooks::secret.nullable()),
+                webhooks::old_secret_until.eq(old_until.0),
+                webhooks::secret.eq(secret),
+            ))
+            .returning(columns!())
+            .get_result(c)
+            .await
+            .optional()
+    })?)
+}
+
+/// Erases the secret before the last rotation if it has expired.
+pub async fn forget_old_secret(tx: &mut Tx, id: i64, now: Millis) -> Result<()> {
+    with_conn!(&mut **tx, |c| {
+        diesel::update(webhooks::table.find(id))
+            .filter(webhooks::old_secret_until.le(now.0))
+            .set(webhooks::old_secret.eq(None::<Vec<u8>>))
+            .execute(c)
+            .await
+    })?;
+    Ok(())
+}
+
+/// Deletes a webhook with its dead letters. Returns false if there is no such webhook.
 pub async fn delete(tx: &mut Tx, id: i64) -> Result<bool> {
     let deleted = with_conn!(&mut **tx, |c| diesel::delete(webhooks::table.find(id)).execute(c).await)?;
     Ok(deleted == 1)

@@ -6,6 +6,7 @@
 
 pub mod post;
 mod render;
+mod retry;
 pub mod route;
 mod sender;
 mod service;

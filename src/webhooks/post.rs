@@ -2,7 +2,9 @@
 
 use std::error::Error as _;
 use std::fmt::Write as _;
+use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,10 +17,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::rustls::{self, RootCertStore};
-use tower::util::{ServiceFn, service_fn};
+use tower::Service;
 
 use super::sign::Signer;
-use super::target;
+use super::target::Permitted;
 use crate::domain::time::Millis;
 use crate::tls;
 
@@ -38,12 +40,30 @@ const REASON: usize = 300;
 /// The user agent in each POST.
 const USER_AGENT: &str = concat!("trunkline/", env!("CARGO_PKG_VERSION"));
 
-type Connect = ServiceFn<fn(Uri) -> BoxFuture<'static, std::io::Result<TokioIo<TcpStream>>>>;
+/// Connects to the hosts of URLs, as far as that is permitted.
+#[derive(Clone)]
+struct Connector(Arc<Permitted>);
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let permitted = Arc::clone(&self.0);
+        Box::pin(async move { permitted.connect(&uri).await.map(TokioIo::new) })
+    }
+}
 
 /// Posts to any number of receivers at once. Redirects are not followed, and no proxy is used.
 #[derive(Clone)]
 pub struct Poster {
-    client: Client<HttpsConnector<Connect>, Full<Bytes>>,
+    client: Client<HttpsConnector<Connector>, Full<Bytes>>,
+    permitted: Arc<Permitted>,
 }
 
 /// A message to be posted.
@@ -97,24 +117,29 @@ impl Answer {
 }
 
 impl Poster {
-    /// Builds a poster that trusts the root certificates of this machine.
+    /// Builds a poster that trusts the root certificates of this machine and connects where that is permitted.
     ///
     /// # Errors
     /// Returns an error if TLS cannot be set up.
-    pub fn new() -> Result<Self, rustls::Error> {
-        Self::trusting(tls::system_roots())
+    pub fn new(permitted: Permitted) -> Result<Self, rustls::Error> {
+        Self::trusting(tls::system_roots(), permitted)
     }
 
-    fn trusting(roots: RootCertStore) -> Result<Self, rustls::Error> {
-        let connect: fn(Uri) -> BoxFuture<'static, std::io::Result<TokioIo<TcpStream>>> =
-            |uri| Box::pin(async { target::connect(uri).await.map(TokioIo::new) });
-        let https = HttpsConnector::from((service_fn(connect), Arc::new(tls::client(roots)?)));
+    fn trusting(roots: RootCertStore, permitted: Permitted) -> Result<Self, rustls::Error> {
+        let permitted = Arc::new(permitted);
+        let https = HttpsConnector::from((Connector(Arc::clone(&permitted)), Arc::new(tls::client(roots)?)));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(4)
             .build(https);
-        Ok(Self { client })
+        Ok(Self { client, permitted })
+    }
+
+    /// Returns what URLs and addresses are permitted.
+    #[must_use]
+    pub fn permitted(&self) -> &Permitted {
+        &self.permitted
     }
 
     /// Signs and posts a message, and waits for the response for at most [`TIMEOUT`].
@@ -171,10 +196,15 @@ mod tests {
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
+    use crate::domain::networks::Networks;
     use crate::webhooks::sign;
 
     const CERTIFICATE: &[u8] = include_bytes!("../../tests/data/tls/localhost.pem");
     const KEY: &[u8] = include_bytes!("../../tests/data/tls/localhost.key");
+
+    fn loopback() -> Permitted {
+        Permitted { http: true, networks: Networks::parse(["127.0.0.1", "::1"]).unwrap() }
+    }
 
     async fn posted(poster: &Poster, url: &str) -> Answer {
         let signer = Signer::new(&sign::new_secret()).unwrap();
@@ -202,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_status_decides_and_not_the_body() {
-        let poster = Poster::new().unwrap();
+        let poster = Poster::new(loopback()).unwrap();
         for (head, expected) in [
             ("HTTP/1.1 204 No Content\r\n\r\n", Answer::Taken(StatusCode::NO_CONTENT)),
             ("HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n", Answer::Gone),
@@ -216,11 +246,25 @@ mod tests {
         assert!(matches!(no_http, Answer::Nothing(_)), "{no_http:?}");
     }
 
+    #[tokio::test]
+    async fn an_address_that_is_not_permitted_gets_no_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let poster = Poster::new(Permitted { http: true, networks: Networks::default() }).unwrap();
+        for host in ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]", "[64:ff9b::127.0.0.1]"] {
+            let answer = posted(&poster, &format!("http://{host}:{port}/?token=t0ken")).await;
+            let Answer::Nothing(why) = answer else { panic!("{host}: {answer:?}") };
+            assert!(why.contains("must reach a public address") && !why.contains("t0ken"), "{host}: {why}");
+        }
+        let accepted = listener.into_std().unwrap().accept();
+        assert!(matches!(&accepted, Err(error) if error.kind() == io::ErrorKind::WouldBlock), "{accepted:?}");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_receiver_that_is_silent_is_not_waited_for_longer_than_10_seconds() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/?token=t0ken", listener.local_addr().unwrap());
-        let answer = posted(&Poster::new().unwrap(), &url).await;
+        let answer = posted(&Poster::new(loopback()).unwrap(), &url).await;
         assert_eq!(answer, Answer::Nothing("no answer within 10 seconds".to_owned()));
     }
 
@@ -246,8 +290,8 @@ mod tests {
         let mut roots = RootCertStore::empty();
         roots.add(certificate).unwrap();
         let url = format!("https://localhost:{port}/?token=t0ken");
-        assert_eq!(posted(&Poster::trusting(roots).unwrap(), &url).await, Answer::Taken(StatusCode::OK));
-        let stranger = posted(&Poster::new().unwrap(), &url).await;
+        assert_eq!(posted(&Poster::trusting(roots, loopback()).unwrap(), &url).await, Answer::Taken(StatusCode::OK));
+        let stranger = posted(&Poster::new(loopback()).unwrap(), &url).await;
         assert!(
             matches!(&stranger, Answer::Nothing(why) if why.contains("certificate") && !why.contains("t0ken")),
             "{stranger:?}"

@@ -3,7 +3,8 @@
 use http::Uri;
 
 use super::sign::{NoSecret, Signer};
-use super::target::{self, UrlError};
+use super::target::{Permitted, UrlError};
+use crate::domain::time::Millis;
 use crate::store::StoreError;
 use crate::store::events::Event;
 use crate::store::secrets::{Place, Sealer, SecretError};
@@ -21,7 +22,7 @@ pub struct Route {
 /// Why nothing can be posted for a webhook.
 #[derive(Debug, thiserror::Error)]
 pub enum RouteError {
-    /// The URL was accepted by an earlier version and is not by this one.
+    /// The URL was accepted once, and the settings of this server or this version do not permit it.
     #[error("its URL {0}")]
     Url(#[from] UrlError),
     /// The secret was sealed with another key than that of this node.
@@ -40,9 +41,13 @@ impl Route {
     ///
     /// # Errors
     /// Returns the first part of the row that cannot be used.
-    pub fn of(webhook: &Webhook, sealer: &Sealer) -> Result<Self, RouteError> {
-        let url = target::parse(&webhook.url)?;
-        let signer = Signer::new(&sealer.open(&webhook.secret, &Place::Webhook(webhook.id))?)?;
+    pub fn of(webhook: &Webhook, permitted: &Permitted, sealer: &Sealer) -> Result<Self, RouteError> {
+        let url = permitted.parse(&webhook.url)?;
+        let mut signer = Signer::new(&sealer.open(&webhook.secret, &Place::Webhook(webhook.id))?)?;
+        let until = Millis(webhook.old_secret_until);
+        if let Some(old) = webhook.old_secret.as_ref().filter(|_| until > Millis::now()) {
+            signer = signer.and_until(&sealer.open(old, &Place::EarlierWebhook(webhook.id))?, until)?;
+        }
         Ok(Self { url, signer, kinds: webhook.kinds()? })
     }
 

@@ -1,5 +1,7 @@
 //! Delivers the events of one webhook, as long as this node has its lease.
 
+mod replay;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +12,11 @@ use tracing::{error, info, warn};
 
 use super::post::{Answer, Message, Poster, TIMEOUT};
 use super::render::Render;
-use super::route::Route;
-use crate::domain::backoff;
+use super::retry::{self, LONGEST_PAUSE, Next};
+use super::route::{Route, RouteError};
 use crate::domain::time::Millis;
 use crate::progress::{Hub, Subscription};
+use crate::store::dead_letters::{self, DeadLetter};
 use crate::store::events::{Event, Filter};
 use crate::store::secrets::Sealer;
 use crate::store::webhooks::{self, Delivery, Webhook};
@@ -30,12 +33,6 @@ const SAVE_AFTER: Duration = Duration::from_millis(250);
 
 /// How long the stored cursor may stay behind when the webhook wants none of the new events.
 const SAVE_PASSED_OVER: Duration = Duration::from_secs(10);
-
-/// The longest pause after a first failure. It doubles with every further failure.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-
-/// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// The pause before the store is tried again when it cannot be reached.
 const STORE_AWAY: Duration = Duration::from_secs(1);
@@ -55,10 +52,23 @@ pub(super) struct Shared {
     pub lease: watch::Receiver<Instant>,
 }
 
+/// What is changed of a webhook while it is delivered.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Settings {
+    secret: Vec<u8>,
+    old_secret: Option<Vec<u8>>,
+    old_secret_until: i64,
+    replay_requests: i64,
+}
+
 /// The delivery of one webhook.
 pub(super) struct Sender {
     shared: Shared,
     webhook: Webhook,
+    /// The settings in the webhook's row, which are newer than those in `webhook` after a change.
+    settings: watch::Receiver<Settings>,
+    /// True if there may be dead letters that are to be posted once more.
+    may_replay: bool,
     /// The progress of the delivery, which is ahead of the stored one by at most [`SAVE_EVERY`] events.
     delivery: Delivery,
     /// How many events were delivered since the progress was stored.
@@ -74,31 +84,63 @@ enum End {
     Stopped,
     /// The webhook was leased by another node or deleted, so that the progress known here must not be stored.
     NotOurs,
-    /// An event was refused or could not be posted, for this reason.
-    Failed(String),
+    /// A setting was changed, or dead letters are to be posted once more.
+    Changed,
+    /// Nothing can be posted, for this reason, and no event was tried.
+    NoRoute(RouteError),
+    /// The event with this `seq` was refused or could not be posted, for this reason.
+    Failed(i64, String),
     /// The receiver never wants an event again, as this text says.
     Gone(String),
 }
 
+/// Why an event was not posted.
+enum NotPosted {
+    /// The sender was asked to stop.
+    Stopped,
+    /// The event cannot be written as JSON.
+    Unreadable,
+}
+
+impl Settings {
+    /// Returns the settings in the webhook's row.
+    pub(super) fn of(webhook: &Webhook) -> Self {
+        Self {
+            secret: webhook.secret.clone(),
+            old_secret: webhook.old_secret.clone(),
+            old_secret_until: webhook.old_secret_until,
+            replay_requests: webhook.replay_requests,
+        }
+    }
+}
+
 impl Sender {
     /// Builds a sender that begins at the stored progress of the webhook.
-    pub(super) fn new(shared: Shared, webhook: Webhook, stop: CancellationToken) -> Self {
+    pub(super) fn new(
+        shared: Shared,
+        webhook: Webhook,
+        settings: watch::Receiver<Settings>,
+        stop: CancellationToken,
+    ) -> Self {
         let delivery = webhook.delivery.clone();
-        Self { shared, webhook, delivery, unsaved: 0, save_at: None, stop }
+        // A node that had the webhook before may have ended in the middle of a replay.
+        Self { shared, webhook, settings, may_replay: true, delivery, unsaved: 0, save_at: None, stop }
     }
 
     /// Delivers until it is stopped, the receiver is gone, or the lease is lost. Stores its progress at the end, except
     /// in the last case.
     pub(super) async fn run(mut self) {
-        while self.wait_out_the_pause().await {
-            match self.deliver().await {
+        loop {
+            let end = match self.wait_out_the_pause().await {
+                Some(end) => end,
+                None => self.deliver().await,
+            };
+            let lost = match end {
+                End::Changed => None,
                 End::Stopped => break,
                 End::NotOurs => return,
-                End::Failed(why) => {
-                    if self.note_failure(why).await.is_some() {
-                        return;
-                    }
-                }
+                End::NoRoute(error) => self.note_no_route(&error).await,
+                End::Failed(seq, why) => self.note_failure(seq, why).await,
                 End::Gone(why) => {
                     info!(webhook = self.webhook.id, "the receiver answered 410; nothing more is posted to it");
                     self.delivery.last_error = Some(why);
@@ -106,6 +148,9 @@ impl Sender {
                     self.save_at = Some(Instant::now());
                     break;
                 }
+            };
+            if lost.is_some() {
+                return;
             }
         }
         if self.save_at.is_some() {
@@ -113,22 +158,61 @@ impl Sender {
         }
     }
 
-    /// Waits until the next try is due. Returns false if the sender is stopped before.
-    async fn wait_out_the_pause(&self) -> bool {
-        let pause = Millis(self.delivery.next_try_at).since(Millis::now()).min(LONGEST_PAUSE);
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => false,
-            () = sleep(pause) => true,
+    /// Waits until the next event may be posted, and replays dead letters in the meantime. Returns None when it may.
+    async fn wait_out_the_pause(&mut self) -> Option<End> {
+        loop {
+            self.take_settings();
+            if self.may_replay
+                && let Some(end) = self.replay_some().await
+            {
+                return Some(end);
+            }
+            let pause = Millis(self.delivery.next_try_at).since(Millis::now()).min(LONGEST_PAUSE);
+            if pause.is_zero() {
+                return None;
+            }
+            if self.may_replay {
+                continue;
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Some(End::Stopped),
+                changed = self.settings.changed() => {
+                    if changed.is_err() {
+                        return Some(End::Stopped);
+                    }
+                }
+                () = sleep(pause) => return None,
+            }
         }
+    }
+
+    /// Takes over what was changed in the webhook's row.
+    fn take_settings(&mut self) {
+        let settings = self.settings.borrow_and_update().clone();
+        self.may_replay |= settings.replay_requests != self.webhook.replay_requests;
+        let Settings { secret, old_secret, old_secret_until, replay_requests } = settings;
+        self.webhook = Webhook { secret, old_secret, old_secret_until, replay_requests, ..self.webhook.clone() };
+    }
+
+    /// Returns why the next event has to wait for a change of the settings, or None if it need not.
+    fn interruption(&self) -> Option<End> {
+        match self.settings.has_changed() {
+            Ok(changed) => changed.then_some(End::Changed),
+            Err(_) => Some(End::Stopped),
+        }
+    }
+
+    fn route(&self) -> std::result::Result<Route, RouteError> {
+        Route::of(&self.webhook, self.shared.poster.permitted(), &self.shared.sealer)
     }
 
     /// Posts event after event from the cursor on. Events that were read and not posted are dropped at the end, so that
     /// a webhook that fails uses no memory while it waits.
     async fn deliver(&mut self) -> End {
-        let route = match Route::of(&self.webhook, &self.shared.sealer) {
+        let route = match self.route() {
             Ok(route) => route,
-            Err(error) => return End::Failed(error.to_string()),
+            Err(error) => return End::NoRoute(error),
         };
         let filter = Filter { client_id: Some(self.webhook.client_id), ..Filter::default() };
         let mut log = self.shared.hub.subscribe(filter, self.delivery.delivered_seq);
@@ -149,6 +233,9 @@ impl Sender {
                 }
             }
             self.pass_over(log.cursor());
+            if self.may_replay {
+                return End::Changed;
+            }
             if events.is_empty()
                 && let Some(end) = self.wait_for_more(&mut log).await
             {
@@ -159,25 +246,38 @@ impl Sender {
 
     /// Posts an event. Returns None if the next event can follow.
     async fn deliver_one(&mut self, route: &Route, event: &Event) -> Option<End> {
-        if !self.may_post().await {
-            return Some(End::Stopped);
+        if let Some(end) = self.interruption() {
+            return Some(end);
         }
-        let body = match (self.shared.render)(event) {
-            Ok(body) => body,
-            Err(error) => {
-                // A retry would block all later events for ever.
-                error!(webhook = self.webhook.id, seq = event.seq, %error, "cannot render an event; it is skipped");
-                return None;
-            }
-        };
-        let id = format!("wh_{}_{}", self.webhook.id, event.seq);
-        let Some(answer) = self.post(route, Message { url: &route.url, id: &id, body: body.into() }).await else {
-            return Some(End::Stopped);
+        let answer = match self.post(route, event).await {
+            Ok(answer) => answer,
+            Err(NotPosted::Stopped) => return Some(End::Stopped),
+            // Another try would block all later events for ever.
+            Err(NotPosted::Unreadable) => return None,
         };
         match answer.failure() {
             None => self.note_taken(event.seq).await,
             Some(why) if answer == Answer::Gone => Some(End::Gone(why)),
-            Some(why) => Some(End::Failed(why)),
+            Some(why) => Some(End::Failed(event.seq, why)),
+        }
+    }
+
+    /// Posts an event or a dead letter, which has the same id, as soon as the lease lasts long enough. If the sender is
+    /// stopped, a response is waited for at most [`LAST_POST`].
+    async fn post(&mut self, route: &Route, event: &Event) -> std::result::Result<Answer, NotPosted> {
+        if !self.may_post().await {
+            return Err(NotPosted::Stopped);
+        }
+        let body = (self.shared.render)(event).map_err(|error| {
+            error!(webhook = self.webhook.id, seq = event.seq, %error, "cannot render an event; it is skipped");
+            NotPosted::Unreadable
+        })?;
+        let id = format!("wh_{}_{}", self.webhook.id, event.seq);
+        let message = Message { url: &route.url, id: &id, body: body.into() };
+        let mut posting = std::pin::pin!(self.shared.poster.post(&route.signer, message));
+        tokio::select! {
+            answer = &mut posting => Ok(answer),
+            () = self.stop.cancelled() => timeout(LAST_POST, posting).await.map_err(|_| NotPosted::Stopped),
         }
     }
 
@@ -187,15 +287,6 @@ impl Sender {
             biased;
             () = self.stop.cancelled() => false,
             lasts = self.shared.lease.wait_for(|until| *until >= Instant::now() + TIMEOUT) => lasts.is_ok(),
-        }
-    }
-
-    /// Posts a message. Returns None if the sender was stopped and there was no response within [`LAST_POST`].
-    async fn post(&self, route: &Route, message: Message<'_>) -> Option<Answer> {
-        let mut posting = std::pin::pin!(self.shared.poster.post(&route.signer, message));
-        tokio::select! {
-            answer = &mut posting => Some(answer),
-            () = self.stop.cancelled() => timeout(LAST_POST, posting).await.ok(),
         }
     }
 
@@ -210,6 +301,7 @@ impl Sender {
         };
         tokio::select! {
             () = self.stop.cancelled() => Some(End::Stopped),
+            changed = self.settings.changed() => Some(if changed.is_ok() { End::Changed } else { End::Stopped }),
             () = log.news() => None,
             () = time_to_save => self.save().await,
         }
@@ -227,17 +319,58 @@ impl Sender {
         if self.unsaved >= SAVE_EVERY || save_at <= Instant::now() { self.save().await } else { None }
     }
 
-    async fn note_failure(&mut self, why: String) -> Option<End> {
+    async fn note_no_route(&mut self, error: &RouteError) -> Option<End> {
+        if self.delivery.failures == 0 {
+            warn!(webhook = self.webhook.id, %error, "nothing can be posted to a webhook; trying again");
+        }
+        self.delivery = retry::without_event(&self.delivery, error.to_string(), Millis::now(), rand::random());
+        self.save().await
+    }
+
+    async fn note_failure(&mut self, seq: i64, why: String) -> Option<End> {
         if self.delivery.failures == 0 {
             warn!(webhook = self.webhook.id, %why, "the receiver did not accept an event; posting it again");
         }
-        let failures = self.delivery.failures.saturating_add(1);
-        let in_a_row = u32::try_from(failures).unwrap_or(u32::MAX);
-        let pause = backoff::pause(in_a_row, FIRST_PAUSE, LONGEST_PAUSE, rand::random());
-        self.delivery.failures = failures;
-        self.delivery.next_try_at = Millis::now().plus(pause).0;
-        self.delivery.last_error = Some(why);
-        self.save().await
+        let now = Millis::now();
+        match retry::after_failure(&self.delivery, seq, why.clone(), now, rand::random()) {
+            Next::Again(delivery) => {
+                self.delivery = delivery;
+                self.save().await
+            }
+            Next::Dead { after, first_failed_at } => {
+                let webhook_id = self.webhook.id;
+                let (first_failed_at, died_at) = (first_failed_at.0, now.0);
+                let letter =
+                    DeadLetter { webhook_id, seq, first_failed_at, died_at, last_error: why, replaying: false };
+                self.bury(&letter, after).await
+            }
+        }
+    }
+
+    /// Stores a dead letter and goes on after it. If the store cannot be reached, the event is tried again.
+    async fn bury(&mut self, letter: &DeadLetter, after: Delivery) -> Option<End> {
+        match self.try_bury(letter, &after).await {
+            Ok(true) => {
+                let (webhook, seq, why) = (self.webhook.id, letter.seq, &letter.last_error);
+                warn!(webhook, seq, %why, "the receiver did not accept an event for 24 hours: it is a dead letter");
+                self.delivery = after;
+                (self.unsaved, self.save_at) = (0, None);
+                None
+            }
+            Ok(false) => Some(End::NotOurs),
+            Err(error) => {
+                warn!(webhook = self.webhook.id, %error, "cannot store a dead letter; trying again");
+                self.delivery.next_try_at = Millis::now().plus(STORE_AWAY).0;
+                None
+            }
+        }
+    }
+
+    async fn try_bury(&self, letter: &DeadLetter, after: &Delivery) -> Result<bool> {
+        let mut tx = self.shared.db.begin().await?;
+        let stored = dead_letters::bury(&mut tx, self.webhook.lease_epoch, letter, after).await?;
+        tx.commit().await?;
+        Ok(stored)
     }
 
     /// Records that no event up to `cursor` is left to post.

@@ -13,7 +13,7 @@ use tracing::{debug, error, warn};
 
 use super::post::Poster;
 use super::render::Render;
-use super::sender::{Sender, Shared};
+use super::sender::{Sender, Settings, Shared};
 use crate::domain::time::Millis;
 use crate::progress::Hub;
 use crate::store::secrets::Sealer;
@@ -64,6 +64,7 @@ pub struct Service {
 
 struct Running {
     epoch: i64,
+    settings: watch::Sender<Settings>,
     stop: CancellationToken,
     task: AbortHandle,
 }
@@ -139,6 +140,14 @@ impl Service {
             if !goes_on {
                 running.stop.cancel();
             }
+            if let Some(row) = row {
+                running.settings.send_if_modified(|settings| {
+                    let now = Settings::of(row);
+                    let changed = *settings != now;
+                    *settings = now;
+                    changed
+                });
+            }
             goes_on
         });
         let now = Millis::now();
@@ -149,6 +158,14 @@ impl Service {
         let free: Vec<i64> = webhooks.iter().filter(|webhook| free(webhook)).map(|webhook| webhook.id).collect();
         if !free.is_empty() || (!self.running.is_empty() && Instant::now() >= self.renew_at) {
             self.take_and_keep(&free).await?;
+        }
+        let expired = |webhook: &&Webhook| webhook.old_secret.is_some() && webhook.old_secret_until <= now.0;
+        if webhooks.iter().any(|webhook| expired(&webhook)) {
+            let mut tx = self.shared.db.begin().await?;
+            for webhook in webhooks.iter().filter(expired) {
+                webhooks::forget_old_secret(&mut tx, webhook.id, now).await?;
+            }
+            tx.commit().await?;
         }
         Ok(())
     }
@@ -183,10 +200,11 @@ impl Service {
 
     fn start(&mut self, webhook: Webhook) {
         let (id, epoch, stop) = (webhook.id, webhook.lease_epoch, CancellationToken::new());
-        let sender = Sender::new(self.shared.clone(), webhook, stop.clone());
+        let (settings, changes) = watch::channel(Settings::of(&webhook));
+        let sender = Sender::new(self.shared.clone(), webhook, changes, stop.clone());
         let task = self.tasks.spawn(sender.run());
         self.webhook_of.insert(task.id(), id);
-        self.running.insert(id, Running { epoch, stop, task });
+        self.running.insert(id, Running { epoch, settings, stop, task });
     }
 
     async fn release(&self) -> store::Result<()> {

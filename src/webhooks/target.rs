@@ -1,27 +1,40 @@
 //! Decides which URLs and addresses a webhook may post to.
 //!
-//! Anyone who sets a webhook's URL makes this server send requests from its own network. Webhooks are for applications
-//! on private networks, so private addresses are allowed. The addresses at which clouds give credentials to any caller
-//! are not. Names are looked up for each connection, and the address that is connected to is checked, not the name.
+//! Anyone who sets a webhook's URL makes this server send requests from its own network. Therefore a URL is `https://`
+//! and reaches a public address, unless the settings of the server permit more ([`Permitted`]). The addresses are
+//! judged when the webhook is created, and again for each connection, which is made to the address that was judged: a
+//! name may have another address at every look-up.
 
+use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use http::Uri;
 use http::uri::Scheme;
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use crate::domain::networks::Networks;
+use crate::domain::reachable::{self, Refusal};
 
 /// The maximum length of a URL, in characters.
 pub const LONGEST: usize = crate::domain::bounds::CREATE_WEBHOOK_REQUEST_URL_MAX_LENGTH;
 
-/// Metadata services that are not at link-local addresses: AWS over IPv6, Alibaba Cloud, Oracle Cloud.
-const METADATA: [IpAddr; 3] = [
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254)),
-    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
-    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
-];
+/// How long the creation of a webhook waits for the addresses of its host.
+const LOOK_UP: Duration = Duration::from_secs(3);
 
-/// Why a URL is refused. The text continues a sentence that begins with the name of the field.
+/// What the settings of the server permit besides HTTPS and public addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Permitted {
+    /// True if URLs may begin with `http://` (setting `webhook_http`).
+    pub http: bool,
+    /// Networks that are not public and may be posted to (setting `webhook_networks`).
+    pub networks: Networks,
+}
+
+/// Why a URL is refused. The text continues a sentence that begins with the name of the field. It contains no part of
+/// the URL besides an address.
 #[derive(Debug, thiserror::Error)]
 pub enum UrlError {
     /// The URL is too long.
@@ -30,82 +43,128 @@ pub enum UrlError {
     /// The text is not a URL, or has characters that a URL has only in percent-encoding.
     #[error("must be a URL such as `https://host/path`")]
     NoUrl,
-    /// The scheme is not HTTP or HTTPS.
-    #[error("must begin with http:// or https://")]
+    /// The scheme is not HTTPS.
+    #[error("must begin with https://")]
     Scheme,
-    /// The URL contains credentials, which would be listed and logged.
+    /// The scheme is HTTP, which this server does not permit.
+    #[error("must begin with https://; only the server's setting `webhook_http` permits http://")]
+    PlainHttp,
+    /// The URL contains credentials, which would be listed.
     #[error("must not contain a user name or a password")]
     Credentials,
     /// The URL has a fragment, which is never sent.
     #[error("must not contain `#`")]
     Fragment,
-    /// The address is refused by [`may_connect`].
-    #[error("{0} is an address that webhooks may not post to")]
-    Address(IpAddr),
+    /// The address is not public, and this server does not permit it.
+    #[error("must reach a public address: {0}{hint}", hint = hint(.0))]
+    Address(Refusal),
 }
 
-/// Parses a URL and checks that it may be posted to. A host name is not looked up yet.
-///
-/// # Errors
-/// Returns the first reason to refuse the URL.
-pub fn parse(url: &str) -> Result<Uri, UrlError> {
-    if url.chars().count() > LONGEST {
-        return Err(UrlError::TooLong);
+/// Says how an address can be permitted, if it can be.
+fn hint(refusal: &Refusal) -> &'static str {
+    if refusal.range.can_be_opened { "; only the server's setting `webhook_networks` permits others" } else { "" }
+}
+
+impl Permitted {
+    /// Parses a URL and checks that it may be posted to. A host name is not looked up yet.
+    ///
+    /// # Errors
+    /// Returns the first reason to refuse the URL.
+    pub fn parse(&self, url: &str) -> Result<Uri, UrlError> {
+        if url.chars().count() > LONGEST {
+            return Err(UrlError::TooLong);
+        }
+        if url.contains('#') {
+            return Err(UrlError::Fragment);
+        }
+        let uri: Uri = url.parse().map_err(|_| UrlError::NoUrl)?;
+        match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => {}
+            Some(scheme) if *scheme == Scheme::HTTP && self.http => {}
+            Some(scheme) if *scheme == Scheme::HTTP => return Err(UrlError::PlainHttp),
+            Some(_) | None => return Err(UrlError::Scheme),
+        }
+        let authority = uri.authority().ok_or(UrlError::NoUrl)?;
+        if authority.as_str().contains('@') {
+            return Err(UrlError::Credentials);
+        }
+        // This parser reports no port if the port is not a number.
+        let host = authority.host();
+        let port_is_read = authority.port_u16().is_some_and(|port| port > 0) || authority.as_str() == host;
+        if host.is_empty() || !port_is_read {
+            return Err(UrlError::NoUrl);
+        }
+        if let Ok(address) = bare(host).parse() {
+            self.check(address)?;
+        }
+        Ok(uri)
     }
-    if url.contains('#') {
-        return Err(UrlError::Fragment);
+
+    /// Looks up the host of a URL and checks that at least one of its addresses may be posted to. A host whose
+    /// addresses cannot be found within three seconds passes, because its name may be entered later: each connection is
+    /// checked again.
+    ///
+    /// # Errors
+    /// Returns the reason to refuse the first address if there are addresses and all of them are refused.
+    pub async fn check_host(&self, uri: &Uri) -> Result<(), UrlError> {
+        match timeout(LOOK_UP, self.addresses(uri)).await {
+            Ok(Ok((allowed, Some(refused)))) if allowed.is_empty() => Err(refused),
+            Ok(Ok(_) | Err(_)) | Err(_) => Ok(()),
+        }
     }
-    let uri: Uri = url.parse().map_err(|_| UrlError::NoUrl)?;
-    if uri.scheme().is_none_or(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
-        return Err(UrlError::Scheme);
+
+    /// Connects to the host of a URL, at one of its addresses that may be posted to.
+    ///
+    /// # Errors
+    /// Returns an error if the name cannot be looked up, or if no address of the host may be connected to or accepts
+    /// the connection.
+    pub async fn connect(&self, uri: &Uri) -> io::Result<TcpStream> {
+        let (allowed, refused) = self.addresses(uri).await?;
+        if allowed.is_empty() {
+            let why = refused.map_or_else(
+                || "the host name has no address".to_owned(),
+                |refused| format!("the host of the URL {refused}"),
+            );
+            return Err(io::Error::other(why));
+        }
+        // The addresses that were checked are connected to: the name is not looked up again.
+        let stream = TcpStream::connect(allowed.as_slice()).await?;
+        // An event is one small write, and the next one waits for its answer.
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
-    let authority = uri.authority().ok_or(UrlError::NoUrl)?;
-    if authority.as_str().contains('@') {
-        return Err(UrlError::Credentials);
+
+    /// Returns the addresses of a URL's host that may be posted to, and why the first of the others may not.
+    async fn addresses(&self, uri: &Uri) -> io::Result<(Vec<SocketAddr>, Option<UrlError>)> {
+        let host = uri.host().ok_or_else(|| io::Error::other("the URL names no host"))?;
+        let default = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+        let (mut allowed, mut refused) = (Vec::new(), None);
+        for found in lookup_host((bare(host), uri.port_u16().unwrap_or(default))).await? {
+            match self.check(found.ip()) {
+                Ok(()) => allowed.push(found),
+                Err(why) => refused = refused.or(Some(why)),
+            }
+        }
+        Ok((allowed, refused))
     }
-    // This parser reports no port if the port is not a number.
-    let host = authority.host();
-    let port_is_read = authority.port_u16().is_some_and(|port| port > 0) || authority.as_str() == host;
-    if host.is_empty() || !port_is_read {
-        return Err(UrlError::NoUrl);
-    }
-    match bare(host).parse() {
-        Ok(address) if !may_connect(address) => Err(UrlError::Address(address)),
-        Ok(_) | Err(_) => Ok(uri),
+
+    fn check(&self, address: IpAddr) -> Result<(), UrlError> {
+        reachable::check(address, &self.networks).map_err(UrlError::Address)
     }
 }
 
-/// Returns true if the address may be posted to. Link-local addresses, which most metadata services have, and the
-/// addresses of the other metadata services may not.
-#[must_use]
-pub fn may_connect(address: IpAddr) -> bool {
-    // `::ffff:169.254.169.254` is reached over IPv4.
-    let address = address.to_canonical();
-    let link_local = match address {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    };
-    !link_local && !METADATA.contains(&address)
-}
+/// A URL for the audit and for logs: its scheme, its host and its port. What follows may be a token.
+pub struct WithoutTokens<'a>(pub &'a str);
 
-/// Connects to the host of a URL.
-///
-/// # Errors
-/// Returns an error if the name cannot be looked up, or if no address of the host may be connected to or accepts the
-/// connection.
-pub async fn connect(uri: Uri) -> io::Result<TcpStream> {
-    let host = uri.host().ok_or_else(|| io::Error::other("the URL names no host"))?;
-    let default = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
-    let found = lookup_host((bare(host), uri.port_u16().unwrap_or(default))).await?;
-    let (allowed, refused): (Vec<SocketAddr>, Vec<SocketAddr>) = found.partition(|found| may_connect(found.ip()));
-    if allowed.is_empty() {
-        let refused = refused.first().map(|found| UrlError::Address(found.ip()).to_string());
-        return Err(io::Error::other(refused.unwrap_or_else(|| "the host name has no address".to_owned())));
+impl fmt::Display for WithoutTokens<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uri: Option<Uri> = self.0.parse().ok();
+        let parts = uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.authority()?)));
+        let Some((scheme, authority)) = parts else { return formatter.write_str("…") };
+        // What is before the last `@` is a user name and a password.
+        let (_, place) = authority.as_str().rsplit_once('@').unwrap_or(("", authority.as_str()));
+        write!(formatter, "{scheme}://{place}/…")
     }
-    let stream = TcpStream::connect(allowed.as_slice()).await?;
-    // An event is one small write, and the next one waits for its answer.
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 /// Returns a host without the brackets around an IPv6 address.
@@ -117,21 +176,52 @@ fn bare(host: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn opened() -> Permitted {
+        let networks = Networks::parse(["127.0.0.0/8", "10.0.0.0/8", "fd12::/16", "::1"]).unwrap();
+        Permitted { http: true, networks }
+    }
+
+    fn refused(permitted: &Permitted, url: &str) -> String {
+        permitted.parse(url).map(|_| ()).expect_err(url).to_string()
+    }
+
     #[test]
-    fn urls_of_internal_applications_are_accepted() {
-        for url in [
-            "https://crm.example/hooks/trunkline?team=4",
-            "http://127.0.0.1:9000",
-            "http://10.0.0.7/",
-            "https://[fd12:3456::1]:8443/x",
-            "http://localhost:1/",
+    fn https_to_public_addresses_is_accepted_and_the_rest_needs_a_setting() {
+        let (closed, opened) = (Permitted::default(), opened());
+        for url in
+            ["https://crm.example/hooks/trunkline?team=4", "https://8.8.8.8:8443/", "https://[64:ff9b::808:808]/"]
+        {
+            assert!(closed.parse(url).is_ok() && opened.parse(url).is_ok(), "{url}");
+        }
+        for (url, why) in [
+            ("http://crm.example/hooks", "must begin with https://; only the server's setting `webhook_http`"),
+            ("http://127.0.0.1:9000", "must begin with https://; only"),
+            (
+                "https://10.0.0.7/",
+                "must reach a public address: 10.0.0.7 is a private address (RFC 1918); only the server's",
+            ),
+            ("https://[fd12:3456::1]:8443/x", "must reach a public address: fd12:3456::1 is a unique local"),
+            ("https://[::ffff:10.0.0.7]/", "must reach a public address: ::ffff:10.0.0.7 reaches 10.0.0.7"),
+            ("https://[64:ff9b::10.0.0.7]/", "must reach a public address: 64:ff9b::a00:7 reaches 10.0.0.7"),
         ] {
-            assert!(parse(url).is_ok(), "{url}");
+            let error = refused(&closed, url);
+            assert!(error.starts_with(why), "{url}: {error}");
+            assert!(opened.parse(url).is_ok(), "{url}");
         }
     }
 
     #[test]
-    fn each_refused_url_gets_its_reason() {
+    fn each_setting_opens_its_own_door_only() {
+        let http = Permitted { http: true, networks: Networks::default() };
+        assert!(http.parse("http://crm.example/").is_ok());
+        assert!(matches!(http.parse("http://10.0.0.7/"), Err(UrlError::Address(_))));
+        let private = Permitted { http: false, networks: opened().networks };
+        assert!(private.parse("https://10.0.0.7/").is_ok());
+        assert!(matches!(private.parse("http://10.0.0.7/"), Err(UrlError::PlainHttp)));
+    }
+
+    #[test]
+    fn each_refused_url_gets_its_reason_whatever_is_permitted() {
         for (url, wrong) in [
             ("", "must be a URL"),
             ("crm.example/hooks", "must be a URL"),
@@ -143,36 +233,47 @@ mod tests {
             ("http://crm.example:/", "must be a URL"),
             ("http://:80/", "must be a URL"),
             ("http://crm example/", "must be a URL"),
-            ("http://169.254.169.254/latest", "169.254.169.254 is an address"),
-            ("http://[fe80::1]/", "fe80::1 is an address"),
-            ("http://[::ffff:169.254.169.254]/", "is an address"),
+            ("http://169.254.169.254/latest", "must reach a public address: 169.254.169.254 is a link-local address"),
+            ("http://[fe80::1]/", "must reach a public address: fe80::1 is a link-local address"),
+            ("http://[::ffff:169.254.169.254]/", "must reach a public address"),
         ] {
-            let error = parse(url).map(|_| ()).unwrap_err().to_string();
-            assert!(
-                error.starts_with(wrong) || error.contains("is an address") && wrong.contains("address"),
-                "{url}: {error}"
-            );
+            let error = refused(&opened(), url);
+            assert!(error.starts_with(wrong), "{url}: {error}");
+            assert!(!error.contains("secret"), "{error}");
         }
         let long = format!("http://crm.example/{}", "x".repeat(LONGEST));
-        assert!(matches!(parse(&long), Err(UrlError::TooLong)));
+        assert!(matches!(opened().parse(&long), Err(UrlError::TooLong)));
+    }
+
+    /// The resolver reads these as addresses, which a check of the URL's text would not notice.
+    #[tokio::test]
+    async fn the_address_that_is_connected_to_is_checked() {
+        for (url, address) in [
+            ("http://2852039166/", "169.254.169.254"),
+            ("http://0x7f.1/", "127.0.0.1"),
+            ("http://localhost/", "127.0.0.1"),
+        ] {
+            let permitted = Permitted { http: true, networks: Networks::default() };
+            let uri = permitted.parse(url).unwrap();
+            let error = permitted.connect(&uri).await.unwrap_err().to_string();
+            assert!(error.starts_with("the host of the URL must reach a public address"), "{url}: {error}");
+            let error = permitted.check_host(&uri).await.unwrap_err().to_string();
+            assert!(error.contains(address) || url.contains("localhost"), "{url}: {error}");
+        }
+        let unknown = "https://no-such-host.invalid/".parse().unwrap();
+        assert!(Permitted::default().check_host(&unknown).await.is_ok(), "a name may be entered later");
     }
 
     #[test]
-    fn metadata_services_are_out_of_reach_and_private_networks_are_not() {
-        for address in
-            ["169.254.169.254", "169.254.0.1", "fe80::1", "::ffff:169.254.169.254", "fd00:ec2::254", "100.100.100.200"]
-        {
-            assert!(!may_connect(address.parse().unwrap()), "{address}");
+    fn what_may_be_a_token_is_left_out_of_a_shown_url() {
+        for (url, shown) in [
+            ("https://crm.example/hooks/t0ken?key=t0ken", "https://crm.example/…"),
+            ("http://me:t0ken@[fd12::1]:8443?t0ken", "http://[fd12::1]:8443/…"),
+            ("https://crm.example", "https://crm.example/…"),
+            ("t0ken", "…"),
+            ("no url: t0ken", "…"),
+        ] {
+            assert_eq!(WithoutTokens(url).to_string(), shown);
         }
-        for address in ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "::1", "fd00::1", "100.64.0.1"] {
-            assert!(may_connect(address.parse().unwrap()), "{address}");
-        }
-    }
-
-    #[tokio::test]
-    async fn the_address_that_is_connected_to_is_checked() {
-        // The resolver reads this number as 169.254.169.254, which a check of the URL's text would not notice.
-        let error = connect("http://2852039166/".parse().unwrap()).await.unwrap_err();
-        assert_eq!(error.to_string(), "169.254.169.254 is an address that webhooks may not post to");
     }
 }

@@ -275,6 +275,9 @@ unused! {
     list_webhooks(ListWebhooksRequest) -> ListWebhooksResponse;
     delete_webhook(DeleteWebhookRequest) -> DeleteWebhookResponse;
     test_webhook(TestWebhookRequest) -> TestWebhookResponse;
+    rotate_webhook_secret(RotateWebhookSecretRequest) -> RotateWebhookSecretResponse;
+    list_dead_letters(ListDeadLettersRequest) -> ListDeadLettersResponse;
+    replay_dead_letters(ReplayDeadLettersRequest) -> ReplayDeadLettersResponse;
 }
 
 /// A key store in memory.

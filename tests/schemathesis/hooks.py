@@ -9,7 +9,7 @@ from schemathesis.generation import GenerationMode
 
 # Hosts and URLs as in the schema. Values that it forbids are not changed, so that the server refuses them.
 HOST = re.compile(r"(?:[^$\r\n\0]|\$+[^${\[\r\n\0])+\$*|\$+")
-URL = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]*)?([?][A-Za-z0-9._~=&-]*)?")
+URL = re.compile(r"https://[a-z0-9][a-z0-9.-]*(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]*)?([?][A-Za-z0-9._~=&-]*)?")
 NETWORK = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?")
 # All fields that a mask may name.
 FIELD = re.compile(
@@ -57,7 +57,7 @@ def granted(name, text):
     if name == "networks" and NETWORK.fullmatch(text):
         return "127.0.0.0/8"
     if name == "url" and len(text) <= 2000 and URL.fullmatch(text):
-        return "http://127.0.0.1:9/"
+        return "https://127.0.0.1:9/"
     return text
 
 

@@ -16,6 +16,7 @@ mod support;
 mod audit;
 mod compiled;
 mod conformance;
+mod dead_letters;
 mod dialing;
 mod engines;
 mod governing;

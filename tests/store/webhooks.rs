@@ -107,6 +107,8 @@ async fn a_late_owner_moves_no_cursor(store: Store) {
         next_try_at: NOW.0 + 1,
         last_error: Some("the receiver answered 500".into()),
         disabled: false,
+        failing_seq: Some(51),
+        failing_since: Some(NOW.0),
     };
     assert!(save(&store, &owner, &failed).await);
     assert!(!save(&store, &late, &Delivery { delivered_seq: 43, ..Delivery::default() }).await);

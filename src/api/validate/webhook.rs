@@ -2,19 +2,28 @@
 
 use crate::api::{At, Error, Violations};
 use crate::pb::{CallEventType, CreateWebhookRequest};
-use crate::webhooks::target;
+use crate::webhooks::target::Permitted;
 
 /// Checks a new webhook, and returns the codes of the kinds of events that are posted: sorted, each once. `violations`
-/// are those of the request's fields.
+/// are those of the request's fields. The host of the URL is looked up, so that it is refused at once if no event could
+/// be posted to its addresses.
 ///
 /// # Errors
 /// Returns every broken rule.
-pub fn webhook(request: &CreateWebhookRequest, mut violations: Violations) -> Result<Vec<i16>, Error> {
+pub async fn webhook(
+    request: &CreateWebhookRequest,
+    permitted: &Permitted,
+    mut violations: Violations,
+) -> Result<Vec<i16>, Error> {
     let at_url = At::field("url");
-    if !request.url.is_empty()
-        && let Err(error) = target::parse(&request.url)
-    {
-        violations.invalid_if_new(&at_url, error);
+    if !request.url.is_empty() {
+        let checked = match permitted.parse(&request.url) {
+            Ok(uri) => permitted.check_host(&uri).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = checked {
+            violations.invalid_if_new(&at_url, error);
+        }
     }
     let at_events = At::field("events");
     let mut kinds = Vec::with_capacity(request.events.len());
@@ -36,28 +45,28 @@ mod tests {
     use super::*;
     use crate::api::fields;
 
-    fn checked(request: &CreateWebhookRequest) -> Result<Vec<i16>, Error> {
-        webhook(request, fields::violations(request))
+    async fn checked(request: &CreateWebhookRequest) -> Result<Vec<i16>, Error> {
+        webhook(request, &Permitted::default(), fields::violations(request)).await
     }
 
     fn request(events: Vec<CallEventType>) -> CreateWebhookRequest {
         let events = events.into_iter().map(Into::into).collect();
-        CreateWebhookRequest { client_id: 1, url: "https://crm.example/hook".to_owned(), events }
+        CreateWebhookRequest { client_id: 1, url: "https://8.8.8.8/hook".to_owned(), events }
     }
 
-    #[test]
-    fn kinds_are_sorted_and_named_once() {
+    #[tokio::test]
+    async fn kinds_are_sorted_and_named_once() {
         let kinds = [CallEventType::Ended, CallEventType::Answered, CallEventType::Ended];
-        assert_eq!(checked(&request(kinds.to_vec())).unwrap(), [5, 11]);
-        assert!(checked(&request(Vec::new())).unwrap().is_empty());
+        assert_eq!(checked(&request(kinds.to_vec())).await.unwrap(), [5, 11]);
+        assert!(checked(&request(Vec::new())).await.unwrap().is_empty());
     }
 
-    #[test]
-    fn every_broken_rule_is_told_at_its_field() {
+    #[tokio::test]
+    async fn every_broken_rule_is_told_at_its_field() {
         let mut wrong = request(vec![CallEventType::Ended, CallEventType::Snapshot]);
         wrong.events.push(999);
         (wrong.client_id, wrong.url) = (0, "ftp://crm.example/".to_owned());
-        let Err(Error::InvalidArgument(broken)) = checked(&wrong) else { panic!("it is refused") };
+        let Err(Error::InvalidArgument(broken)) = checked(&wrong).await else { panic!("it is refused") };
         let fields: Vec<&str> = broken.iter().map(|broken| broken.field.as_str()).collect();
         assert_eq!(fields, ["client_id", "url", "events[1]", "events[2]"]);
     }

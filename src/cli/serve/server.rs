@@ -24,6 +24,7 @@ use crate::store::secrets::Sealer;
 use crate::store::wal::WalUpkeep;
 use crate::telemetry::Log;
 use crate::webhooks;
+use crate::webhooks::target::Permitted;
 
 /// What a server is built from.
 pub struct Parts {
@@ -78,8 +79,9 @@ impl Server {
         }
         let hub = Hub::new(db.clone()).await?;
         supervisor.spawn("event hub", &shutdown.events, |stop| Arc::clone(&hub).run(stop));
+        let permitted = Permitted { http: config.webhook_http.0, networks: config.webhook_networks };
         let webhooks = webhooks::Handle {
-            poster: webhooks::Poster::new().context("cannot set up TLS for webhooks")?,
+            poster: webhooks::Poster::new(permitted).context("cannot set up TLS for webhooks")?,
             changed: Arc::default(),
         };
         let app = App {

@@ -1,13 +1,13 @@
 //! What a change did, for the audit: the changed fields of an object before and after, without secrets and of bounded
 //! length.
 
-use http::Uri;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::api::Error;
 use crate::api::rest::Answer;
+use crate::webhooks::target::WithoutTokens;
 
 /// The longest JSON text that is stored of a request, or of an object before or after a change, in bytes.
 const MAX_BYTES: usize = 16 * 1024;
@@ -22,10 +22,12 @@ const SECRET: [&str; 2] = ["secret", "api_key"];
 const URL: &str = "url";
 
 /// The fields that change by themselves, and that no administrator changes.
-const VOLATILE: [&str; 12] = [
+const VOLATILE: [&str; 14] = [
     "asterisk_version",
+    "dead_letters",
     "delivered_at",
     "delivered_seq",
+    "failing_since",
     "failures",
     "last_error",
     "last_used_at",
@@ -121,16 +123,8 @@ fn fields(object: &impl Serialize) -> Result<Map<String, Value>, Error> {
 fn hide_secrets(fields: &mut Map<String, Value>) {
     fields.retain(|name, _| !SECRET.contains(&name.as_str()));
     if let Some(Value::String(url)) = fields.get_mut(URL) {
-        *url = without_token(url);
+        *url = WithoutTokens(url).to_string();
     }
-}
-
-/// Returns a URL without what may be a token: its user, its path and its query.
-fn without_token(url: &str) -> String {
-    let Ok(url) = url.parse::<Uri>() else { return "…".to_owned() };
-    let (scheme, host) = (url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default());
-    let port = url.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{scheme}://{host}{port}/…")
 }
 
 /// Writes the fields as JSON. If it is too long, the longest fields are replaced by their length and their hash.

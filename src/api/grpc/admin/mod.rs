@@ -130,4 +130,7 @@ methods! {
     read list_webhooks(ListWebhooksRequest) -> ListWebhooksResponse = webhooks::list;
     change delete_webhook(DeleteWebhookRequest) -> DeleteWebhookResponse = webhooks::delete;
     read test_webhook(TestWebhookRequest) -> TestWebhookResponse = webhooks::test;
+    change rotate_webhook_secret(RotateWebhookSecretRequest) -> RotateWebhookSecretResponse = webhooks::rotate_secret;
+    read list_dead_letters(ListDeadLettersRequest) -> ListDeadLettersResponse = webhooks::list_dead_letters;
+    change replay_dead_letters(ReplayDeadLettersRequest) -> ReplayDeadLettersResponse = webhooks::replay_dead_letters;
 }
