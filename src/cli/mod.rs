@@ -32,6 +32,7 @@ mod serve;
 mod servers;
 mod signals;
 mod watch;
+mod webhooks;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -73,6 +74,8 @@ enum Command {
     Policies(policies::Args),
     /// Manage the nodes, which are the processes that share the store
     Nodes(nodes::Args),
+    /// Manage the webhooks that a client's events are posted to, and their dead letters
+    Webhooks(webhooks::Args),
     /// List the audit log: who changed what, and when
     Audit(audit::Args),
     /// Show and rotate the keys that the stored secrets are sealed with
@@ -131,6 +134,7 @@ pub fn main() -> ExitCode {
             Command::Grants(args) => grants::run(args).await,
             Command::Policies(args) => policies::run(args).await,
             Command::Nodes(args) => nodes::run(args).await,
+            Command::Webhooks(args) => webhooks::run(args).await,
             Command::Audit(args) => audit::run(args).await,
             Command::Secrets(args) => secrets::run(args).await,
             Command::KillSwitch(args) => kill_switch::run(args).await,
