@@ -1,8 +1,11 @@
 //! Tests the rotation of the secret key, over all secrets in the store.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
+use trunkline::domain::time::Millis;
 use trunkline::store::sealed::{self, Count};
 use trunkline::store::secrets::{Keyring, Place, Sealer, SecretError};
 use trunkline::store::servers::{self, Server};
@@ -29,7 +32,8 @@ fn old_key() -> SecretString {
     BASE64_STANDARD.encode([7; 32]).into()
 }
 
-/// Stores 130 servers and 3 webhooks with secrets under the old key. Half of the servers have no key id.
+/// Stores 130 servers and 3 webhooks with secrets under the old key. Half of the servers have no key id, and the secret of
+/// one webhook was rotated a moment ago.
 async fn fill(store: &Store) {
     let sealer = sealer(&old_key(), &[]);
     let mut tx = store.tx().await;
@@ -47,7 +51,12 @@ async fn fill(store: &Store) {
         let url = "https://crm.example/".to_owned();
         let new = NewWebhook { client_id: store.client, url, secret: Vec::new(), events: Vec::new(), after: 0 };
         let place = Place::Webhook(webhooks::insert(&mut tx, &new, NOW).await.unwrap().id);
-        sealed::replace(&mut tx, &place, &sealer.seal(&"dialer-secret".into(), &place).unwrap()).await.unwrap();
+        let secret = sealer.seal(&"dialer-secret".into(), &place).unwrap();
+        sealed::replace(&mut tx, &place, &secret).await.unwrap();
+        if place == Place::Webhook(1) {
+            let until = Millis::now().plus(Duration::from_hours(1));
+            webhooks::rotate(&mut tx, 1, &secret, until).await.unwrap().unwrap();
+        }
     }
     tx.commit().await.unwrap();
 }
@@ -57,14 +66,16 @@ async fn all_open(db: &Db, sealer: &Sealer) {
     let servers = servers::list(&mut conn).await.unwrap();
     let servers = servers.into_iter().map(|server| (Place::Server(server.code), server.secret));
     let webhooks = webhooks::list(&mut conn, None).await.unwrap();
+    let earlier = webhooks.iter().filter_map(|it| Some((Place::EarlierWebhook(it.id), it.old_secret.clone()?)));
+    let earlier: Vec<_> = earlier.collect();
     let webhooks = webhooks.into_iter().map(|webhook| (Place::Webhook(webhook.id), webhook.secret));
     let mut opened = 0;
-    for (place, sealed) in servers.chain(webhooks) {
+    for (place, sealed) in servers.chain(webhooks).chain(earlier) {
         let secret = sealer.open(&sealed, &place).unwrap_or_else(|error| panic!("{place}: {error}"));
         assert_eq!(secret.expose_secret(), "dialer-secret");
         opened += 1;
     }
-    assert_eq!(opened, 134);
+    assert_eq!(opened, 135);
 }
 
 async fn rotate(db: &Db, sealer: &Sealer) -> (u64, u64) {
@@ -88,21 +99,21 @@ async fn a_rotation_that_was_interrupted_is_continued(store: Store) {
     let (new_id, old_id) = (sealer_of_both.keys().current(), sealer(&old, &[]).keys().current());
     let before = counts().await;
     assert_eq!(before[&None], Count { servers: 66, webhooks: 0 });
-    assert_eq!(before[&old_id], Count { servers: 65, webhooks: 3 });
+    assert_eq!(before[&old_id], Count { servers: 65, webhooks: 4 });
     let first = sealed::reseal_page(&store.db, &sealer_of_both, None, "test").await.unwrap();
     assert_eq!((first.changed, first.unchanged, first.failed), (100, 0, vec![]));
     all_open(&store.db, &sealer_of_both).await;
     assert_eq!(counts().await[&new_id], Count { servers: 100, webhooks: 0 });
-    assert_eq!(rotate(&store.db, &sealer_of_both).await, (34, 100));
-    assert_eq!(rotate(&store.db, &sealer_of_both).await, (0, 134), "a finished rotation changed something again");
+    assert_eq!(rotate(&store.db, &sealer_of_both).await, (35, 100));
+    assert_eq!(rotate(&store.db, &sealer_of_both).await, (0, 135), "a finished rotation changed something again");
     let after = counts().await;
-    assert_eq!(after.into_iter().collect::<Vec<_>>(), [(new_id, Count { servers: 131, webhooks: 3 })]);
+    assert_eq!(after.into_iter().collect::<Vec<_>>(), [(new_id, Count { servers: 131, webhooks: 4 })]);
     all_open(&store.db, &sealer(&new, &[])).await;
     let noted = audit::list_after(&mut store.db.read().await.unwrap(), 0, None, 9).await.unwrap();
     let noted: Vec<_> = noted.iter().map(|entry| (entry.action.as_str(), entry.after.clone().unwrap())).collect();
     let key = new_id.unwrap();
     let entry = |secrets: u64| ("RotateSecrets", format!(r#"{{"key_id":"{key}","secrets":{secrets}}}"#));
-    assert_eq!(noted, [entry(100), entry(31), entry(3)]);
+    assert_eq!(noted, [entry(100), entry(31), entry(3), entry(1)]);
 }
 
 async fn a_secret_whose_key_is_missing_stays_as_it_is(store: Store) {

@@ -79,7 +79,10 @@ async fn every_method_that_changes_something_writes_an_entry_with_what_it_change
     ask("AdminService/RevokeAdminKey", &key, Value::Null).await;
     let hook = json!({ "client_id": made["client_id"], "url": "https://crm.example/s3cret?token=s3cret" });
     let hook = ask("AdminService/CreateWebhook", "admin/webhooks", hook).await;
-    ask("AdminService/DeleteWebhook", &format!("admin/webhooks/{}", hook["webhook_id"]), Value::Null).await;
+    let hook = format!("admin/webhooks/{}", hook["webhook_id"]);
+    ask("AdminService/RotateWebhookSecret", &format!("{hook}/rotate-secret"), json!({})).await;
+    ask("AdminService/ReplayDeadLetters", &format!("{hook}/dead-letters/replay"), json!({})).await;
+    ask("AdminService/DeleteWebhook", &hook, Value::Null).await;
     let node = format!("admin/nodes/{}", node_name(admin).await);
     ask("AdminService/DrainNode", &format!("{node}/drain"), json!({})).await;
     ask("AdminService/ResumeNode", &format!("{node}/resume"), json!({})).await;
