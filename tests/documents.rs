@@ -1,5 +1,5 @@
-//! Checks that every relative link in the README and in `docs/` leads to a file, and every anchor to a heading. Tests the
-//! script that counts short doc comments, too.
+//! Checks that every relative link in the README and in `docs/` leads to a file, every anchor to a heading, and every name
+//! of a test to a test. Tests the script that counts short doc comments, too.
 
 #![allow(clippy::expect_used, clippy::print_stderr, reason = "a test fails by panicking, and says what it skips")]
 
@@ -108,12 +108,35 @@ fn pages(dir: &Path) -> Vec<PathBuf> {
 fn every_relative_link_in_the_documents_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut all = pages(&root.join("docs"));
-    all.extend([root.join("README.md"), root.join("migrations/README.md")]);
+    all.extend([root.join("README.md"), root.join("SECURITY.md"), root.join("migrations/README.md")]);
     let links_of = |page: &PathBuf| links(&fs::read_to_string(page).expect("a readable page")).len();
     let count: usize = all.iter().map(links_of).sum();
     assert!(all.len() > 15 && count > 25, "only {} pages with {count} links were found", all.len());
     let broken: Vec<String> = all.iter().flat_map(|page| faults(page)).collect();
     assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
+}
+
+/// Returns the tests that a page names as `file.rs::function`, but that do not exist.
+fn missing_tests(root: &Path, page: &str) -> (usize, Vec<String>) {
+    let names = page.split('`').skip(1).step_by(2).filter(|code| code.contains(".rs::"));
+    let is_missing = |name: &&str| {
+        let (file, function) = name.split_once("::").expect("a file and a function");
+        let text = fs::read_to_string(root.join(file)).unwrap_or_default();
+        !text.contains(&format!("fn {function}("))
+    };
+    (names.clone().count(), names.filter(is_missing).map(str::to_owned).collect())
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/security.md")).expect("a readable page");
+    let (count, missing) = missing_tests(root, &page);
+    assert!(count > 20, "only {count} tests are named");
+    assert!(missing.is_empty(), "these tests do not exist: {missing:#?}");
+    let renamed = "| a | `tests/documents.rs::renamed_long_ago`, `tests/gone.rs::a`, `tests/documents.rs::links` |";
+    let expected = ["tests/documents.rs::renamed_long_ago", "tests/gone.rs::a"].map(str::to_owned).to_vec();
+    assert_eq!(missing_tests(root, renamed), (3, expected));
 }
 
 #[test]
