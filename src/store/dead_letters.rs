@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 
+use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 
 use super::db::{Conn, Tx, with_conn};
@@ -61,20 +63,25 @@ pub async fn bury(tx: &mut Tx, epoch: i64, letter: &DeadLetter, after: &Delivery
 
 /// Reads a page of a webhook's dead letters, oldest event first, and how many there are.
 pub async fn list(conn: &mut Conn, webhook_id: i64, offset: i64, limit: i64) -> Result<(Vec<DeadLetter>, i64)> {
-    let page = with_conn!(conn, |c| {
+    // Counted by the same query, because letters are removed while they are listed.
+    let page: Vec<(DeadLetter, i64)> = with_conn!(conn, |c| {
         dead_letters::table
             .filter(dead_letters::webhook_id.eq(webhook_id))
             .order(dead_letters::seq)
             .offset(offset)
             .limit(limit)
-            .select(DeadLetter::as_select())
+            .select((DeadLetter::as_select(), sql::<BigInt>("COUNT(*) OVER ()")))
             .load(c)
             .await
     })?;
-    let count = with_conn!(conn, |c| {
-        dead_letters::table.filter(dead_letters::webhook_id.eq(webhook_id)).count().get_result(c).await
-    })?;
-    Ok((page, count))
+    let count = match page.as_slice() {
+        [(_, count), ..] => *count,
+        [] if offset == 0 => 0,
+        [] => with_conn!(conn, |c| {
+            dead_letters::table.filter(dead_letters::webhook_id.eq(webhook_id)).count().get_result(c).await
+        })?,
+    };
+    Ok((page.into_iter().map(|(letter, _)| letter).collect(), count))
 }
 
 /// Counts the dead letters of each webhook that has any.
@@ -82,7 +89,7 @@ pub async fn counts(conn: &mut Conn) -> Result<HashMap<i64, i64>> {
     let counts: Vec<(i64, i64)> = with_conn!(conn, |c| {
         dead_letters::table
             .group_by(dead_letters::webhook_id)
-            .select((dead_letters::webhook_id, diesel::dsl::count_star()))
+            .select((dead_letters::webhook_id, count_star()))
             .load(c)
             .await
     })?;

@@ -1,6 +1,9 @@
 //! Tests how fast calls begin and how many are live at one time.
 
 use serde_json::{Value, json};
+use trunkline::store;
+use trunkline::store::secrets::{Keyring, Place, Sealer};
+use trunkline::store::{sealed, servers};
 
 use super::{FOREVER, begun, change, set_kill_switch, set_status, until_it_holds};
 use crate::support::api::{Api, item};
@@ -132,6 +135,7 @@ async fn a_lane_that_restarts_releases_no_permit_of_a_live_call() {
            INSERT INTO grants (client_id, server_code) SELECT client_id, 'server2' FROM grants;
            UPDATE clients SET limits = '{"max_live_calls":2}'"#,
     );
+    seal_anew(&server, "server1", "server2").await;
     let held = client.insert(1, vec![item("server2", FOREVER, "1000")]).await;
     wait::until_async("one call is live on the other server", async || {
         (client.queue(held).await["counts"]["answered"] == 1).then_some(())
@@ -147,6 +151,19 @@ async fn a_lane_that_restarts_releases_no_permit_of_a_live_call() {
     client.wait_until_completed(queue).await;
     assert_eq!(client.queue(held).await["counts"]["answered"], 1, "the first call was live all the time");
     assert_eq!(most_at_once(&client.calls(queue).await), 1, "the call on the other server holds the second permit");
+}
+
+/// Gives a server the secret of another one. It is sealed for the row that it is in.
+async fn seal_anew(server: &Server, from: &str, to: &str) {
+    let key = std::fs::read_to_string(server.data_dir().join("secret.key")).expect("a key");
+    let sealer = Sealer::new(Keyring::from_base64(&key.trim().into(), &[]).expect("a key"));
+    let db = store::open(&format!("sqlite://{}", server.data_dir().join("trunkline.db").display())).expect("a store");
+    let mut tx = db.begin().await.expect("a transaction");
+    let found = servers::list(&mut tx).await.expect("servers").into_iter().find(|it| it.code == from);
+    let secret = sealer.open(&found.expect("the server").secret, &Place::Server(from.to_owned())).expect("a secret");
+    let to = Place::Server(to.to_owned());
+    sealed::replace(&mut tx, &to, &sealer.seal(&secret, &to).expect("a sealed secret")).await.expect("an update");
+    tx.commit().await.expect("a commit");
 }
 
 /// Returns the largest number of calls that were live at one time. A call that ends at the moment at which another
