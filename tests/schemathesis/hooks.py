@@ -92,6 +92,9 @@ def agreeing(item):
 @schemathesis.hook
 def before_call(context, case, kwargs):
     right = case.meta is not None and case.meta.generation.mode == GenerationMode.POSITIVE
+    if case.method == "DELETE" and (case.path_parameters or {}).get("code") == "server1":
+        # Everything else needs this server.
+        case.path_parameters["code"] = "server2"
     for item in objects(case.body):
         for name, value in item.items():
             if isinstance(value, str):
