@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::message::Check;
 use crate::ami::{HeaderValue, InvalidValue};
 use crate::api::{At, Violations};
-use crate::domain::dial::text;
+use crate::domain::dial::text::{EVALUATED, is_evaluated};
 use crate::domain::number::{NumberError, Numbering, read_field};
 use crate::pb::Timestamp;
 
@@ -165,10 +165,8 @@ pub fn text(text: Option<&str>, rule: &Text, at: &At<'_>, violations: &mut Viola
         if !(length_is_told && matches!(error, InvalidValue::TooLong(_))) {
             violations.invalid(at, error);
         }
-    } else if rule.plain
-        && let Some(why) = text::fault(text)
-    {
-        violations.invalid(at, why);
+    } else if rule.plain && is_evaluated(text) {
+        violations.invalid(at, EVALUATED);
     }
     if !rule.only.texts.is_empty() && !rule.only.texts.contains(&text) {
         violations.invalid(at, format_args!("must be {}", rule.only.words));

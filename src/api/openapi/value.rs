@@ -8,8 +8,8 @@ use crate::api::openapi::way::Way;
 use crate::api::rest::json_form::enum_names;
 use crate::pb::FieldRule;
 
-/// Matches a text that Asterisk takes literally: one without control characters, `${` and `$[`.
-const PLAIN: &str = r"^([^$\u0000-\u001f\u007f-\u009f]|\$+[^${\[\u0000-\u001f\u007f-\u009f])*\$*$";
+/// Matches a text that Asterisk takes literally: one without line ends, NUL, `${` and `$[`.
+const PLAIN: &str = r"^([^$\r\n\u0000]|\$+[^${\[\r\n\u0000])*\$*$";
 
 /// Returns the schema of values of a kind under a rule. The only kind of message that it takes is `Timestamp`.
 pub fn schema(kind: &Kind, rule: &FieldRule, way: Way) -> Object {

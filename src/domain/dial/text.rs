@@ -16,5 +16,5 @@ pub fn fault(text: &str) -> Option<&'static str> {
         return Some(EVALUATED);
     }
     // An ESC could move the cursor of the terminal in which someone reads Asterisk's console.
-    text.contains(char::is_control).then_some("must not contain control characters")
+    text.contains(|c: char| c.is_ascii_control()).then_some("must not contain ASCII control characters")
 }
