@@ -3,7 +3,7 @@
 //! Each lane counts in rows of its own, so that lanes do not wait for one another. Only the claims of clients with a limit
 //! are decided one group after the other, under a lock on a row of the client's.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -81,8 +81,7 @@ impl Counts {
 /// commit, no other lane decides about a claim of these clients.
 pub(super) async fn used_up(tx: &mut Tx, claims: &[Claim], now: Millis) -> Result<HashSet<CallId>> {
     let limited = || claims.iter().filter_map(|claim| Some((claim, claim.checks.spend?)));
-    let days: BTreeMap<(i64, i32), ()> =
-        limited().map(|(claim, _)| ((claim.call.client_id, day(claim.at).0), ())).collect();
+    let days: BTreeSet<(i64, i32)> = limited().map(|(claim, _)| (claim.call.client_id, day(claim.at).0)).collect();
     if days.is_empty() {
         return Ok(HashSet::new());
     }
@@ -90,10 +89,10 @@ pub(super) async fn used_up(tx: &mut Tx, claims: &[Claim], now: Millis) -> Resul
         let server_code = LOCK.to_owned();
         DayRow { client_id: *client_id, server_code, day: *day, calls: 0, seconds: 0 }
     };
-    let locks: Vec<DayRow> = days.keys().map(lock).collect();
+    let locks: Vec<DayRow> = days.iter().map(lock).collect();
     bulk::execute(tx, COUNT, DayRow::COLUMNS, &locks).await?;
     let mut spent: HashMap<(i64, i32), Spent> = HashMap::new();
-    for (client_id, day) in days.keys().copied() {
+    for (client_id, day) in days.iter().copied() {
         let of_client = self::spent(tx, &[client_id], day, now).await?;
         spent.insert((client_id, day), of_client.get(&client_id).copied().unwrap_or_default());
     }

@@ -68,13 +68,13 @@ pub async fn delete(change: Change, request: pb::DeleteWebhookRequest) -> Result
     let mut tx = change.begin().await?;
     let id = request.webhook_id;
     let before = webhooks::get(&mut tx, id).await?;
-    let (_, dead) = dead_letters::list(&mut tx, id, 0, 1).await?;
     let deleted = webhooks::delete(&mut tx, id).await?;
     let Some(before) = before.filter(|_| deleted) else {
         tx.rollback().await?;
         return Err(unknown(id));
     };
-    let changed = Changed::deleted(&shown(before, dead, change.now)?)?;
+    // The audit does not keep the number of dead letters.
+    let changed = Changed::deleted(&shown(before, 0, change.now)?)?;
     tx.commit(format!("webhooks/{id}"), changed).await?;
     change.app.webhooks.changed.notify_one();
     Ok(pb::DeleteWebhookResponse {})
