@@ -14,6 +14,7 @@ use toml::{Table, Value};
 pub use self::doors::{ClientAuth, ConnectionLimits, Doors, Origins, Switch, Timeouts, is_public};
 use self::doors::{Count, Seconds};
 pub use self::flags::{Flags, LogFormat};
+use crate::domain::brake;
 use crate::domain::longest_call;
 use crate::domain::networks::Networks;
 
@@ -87,6 +88,10 @@ pub struct Config {
     /// How many seconds a call may take, from 1. Default: 14400, which is 4 hours.
     #[serde(default = "longest_call", deserialize_with = "seconds")]
     pub max_call_seconds: u32,
+    /// How many calls to new destinations a client may begin on one day that sets no limit of its own; 0 for any number.
+    /// Default: 100.
+    #[serde(default = "new_destination_calls", deserialize_with = "number")]
+    pub brake_new_destination_calls: i32,
     /// The filter for log lines, such as `info` or `trunkline=debug,info`.
     pub log: String,
     /// The format of log lines. Default: text on a terminal, else JSON.
@@ -286,19 +291,33 @@ fn longest_call() -> u32 {
     longest_call::DEFAULT_SECONDS
 }
 
+fn new_destination_calls() -> i32 {
+    brake::DEFAULT_LIMIT
+}
+
 /// Reads a number of seconds, at least 1, which is a text in a variable.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let seconds = whole(deserializer)?.filter(|seconds| *seconds > 0);
+    seconds.ok_or_else(|| serde::de::Error::custom("must be a whole number from 1"))
+}
+
+/// Reads a number from 0, which is a text in a variable.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    let number = whole(deserializer)?.and_then(|number| i32::try_from(number).ok());
+    number.ok_or_else(|| serde::de::Error::custom("must be a whole number from 0 to 2147483647"))
+}
+
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "a number of seconds")]
+    #[serde(untagged, expecting = "a whole number")]
     enum Given {
         Number(u32),
         Text(String),
     }
-    let seconds = match Given::deserialize(deserializer)? {
-        Given::Number(seconds) => Some(seconds),
+    Ok(match Given::deserialize(deserializer)? {
+        Given::Number(number) => Some(number),
         Given::Text(text) => text.parse().ok(),
-    };
-    seconds.filter(|seconds| *seconds > 0).ok_or_else(|| serde::de::Error::custom("must be a whole number from 1"))
+    })
 }
 
 /// Reads networks from a list of texts, or from one text with commas in between.

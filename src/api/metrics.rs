@@ -102,6 +102,7 @@ fn describe() {
     describe_counter!("trunkline_attempts_total", "Attempts whose Originate was sent.");
     describe_counter!("trunkline_attempts_ended_total", "Attempts that ended, by outcome.");
     describe_counter!("trunkline_calls_ended_total", "Calls that ended in a lane, by outcome.");
+    describe_counter!("trunkline_clients_braked_total", "Clients that were braked, as they called new destinations.");
     describe_histogram!("trunkline_journal_commit_seconds", "Time of a lane's group commit.");
     describe_histogram!("trunkline_journal_group_size", "Entries of a lane's group commit.");
 }

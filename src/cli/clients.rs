@@ -55,6 +55,8 @@ enum Action {
         #[command(flatten)]
         limits: LimitFlags,
     },
+    /// Let a braked client call the destinations that are new to it
+    ReleaseBrake(ClientRef),
     /// Refuse a client's keys and stop dialing its calls
     Disable(ClientRef),
     /// Enable a disabled client again
@@ -88,6 +90,9 @@ struct LimitFlags {
     /// Minutes of answered calls on one day (UTC)
     #[arg(long, value_name = "N")]
     max_minutes_per_day: Option<i32>,
+    /// Calls to new destinations on one day (UTC); 0 for any number
+    #[arg(long, value_name = "N")]
+    brake_new_destination_calls: Option<i32>,
     /// Remove all limits that are not given in the same command
     #[arg(long)]
     unlimited: bool,
@@ -105,6 +110,7 @@ impl LimitFlags {
             max_call_seconds: self.max_call_seconds,
             max_calls_per_day: self.max_calls_per_day,
             max_minutes_per_day: self.max_minutes_per_day,
+            brake_new_destination_calls: self.brake_new_destination_calls,
         };
         if self.unlimited {
             return Some(named);
@@ -124,6 +130,7 @@ impl LimitFlags {
             max_call_seconds: named.max_call_seconds.or(now.max_call_seconds),
             max_calls_per_day: named.max_calls_per_day.or(now.max_calls_per_day),
             max_minutes_per_day: named.max_minutes_per_day.or(now.max_minutes_per_day),
+            brake_new_destination_calls: named.brake_new_destination_calls.or(now.brake_new_destination_calls),
         })
     }
 }
@@ -159,6 +166,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             };
             session.out.one(&session.admin().update_client(request).await?.into_inner().client)
         }
+        Action::ReleaseBrake(client) => release_brake(&session, &client).await,
         Action::Disable(client) => set_disabled(&session, &client, true).await,
         Action::Enable(client) => set_disabled(&session, &client, false).await,
     }
@@ -176,6 +184,16 @@ async fn set_disabled(session: &Session, client: &ClientRef, disabled: bool) -> 
     session.out.say(&client, sentence)
 }
 
+async fn release_brake(session: &Session, client: &ClientRef) -> anyhow::Result<()> {
+    let client = client.get(session).await?;
+    let request = pb::ReleaseBrakeRequest { client_id: client.client_id };
+    let released = session.admin().release_brake(request).await?.into_inner();
+    let was = if released.braked_at.is_some() { "is released" } else { "was not braked" };
+    let named: Vec<String> = released.destinations.iter().map(|code| format!("+{code}")).collect();
+    let known = if named.is_empty() { String::new() } else { format!("; no longer new to it: {}", named.join(", ")) };
+    session.out.say(&released, format!("client {} {was}{known}", client.name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +208,7 @@ mod tests {
             max_call_seconds: None,
             max_calls_per_day: None,
             max_minutes_per_day: None,
+            brake_new_destination_calls: None,
             unlimited,
         }
     }

@@ -82,6 +82,10 @@ pub struct Flags {
     #[arg(long, value_name = "SECONDS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_call_seconds: Option<u32>,
+    /// The calls to new destinations of a client on one day (UTC), 0 for any number [default: 100]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brake_new_destination_calls: Option<u32>,
     /// The filter for log lines [default: info]
     #[arg(long, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]

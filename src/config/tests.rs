@@ -62,6 +62,15 @@ fn the_longest_call_is_a_number_or_a_text_of_seconds() {
 }
 
 #[test]
+fn the_calls_to_new_destinations_are_a_number_from_0() {
+    for (text, calls) in [("", 100), ("brake_new_destination_calls = 0", 0), ("brake_new_destination_calls = '7'", 7)] {
+        assert_eq!(load(text).unwrap().brake_new_destination_calls, calls, "{text}");
+    }
+    let error = load("brake_new_destination_calls = -1").unwrap_err().to_string();
+    assert!(error.starts_with("brake_new_destination_calls in the file"), "{error}");
+}
+
+#[test]
 fn a_certificate_needs_its_key() {
     assert!(load("tls_cert = 'a.pem'").unwrap_err().to_string().contains("tls_key"));
     let files = load("tls_cert = 'a.pem'\ntls_key = 'a.key'").unwrap().tls().unwrap().unwrap();

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::brakes::Verdict;
 use super::ready::{Ready, call_ref};
 use super::rules::Rules;
-use crate::domain::commit::{Checks, Deferral, Refusal};
+use crate::domain::commit::{Checks, Deferral, Hold, Refusal};
 use crate::domain::destination::{self, Destination};
 use crate::domain::dial::dialed::Dialed;
 use crate::domain::dial::legs::{LegLimits, Legs};
@@ -26,6 +27,8 @@ pub enum Checked {
     Refused(Refusal),
     /// The call may not be dialed today.
     Deferred(Deferral),
+    /// The call may not be dialed before the brake on its client is released.
+    Held(Hold),
     /// The call's client may not dial through the server now. That may change, so the call waits.
     Foreign,
 }
@@ -127,6 +130,13 @@ pub fn check(mut call: Ready, rules: &Rules, lists: &Lists, queue: Limits, now: 
         }
         let destination = |number: &String| Destination { number: number.clone(), day: lists.day, limit };
         call.checks.destinations = call.rings.iter().map(destination).collect();
+    }
+    match rules.judge(client, &call.rings, now) {
+        Verdict::Known => {}
+        Verdict::Unsure(check) => call.checks.brake = Some(check),
+        Verdict::Held(destinations) => {
+            return Checked::Held(Hold { call: call_ref(&call.call), at: now, until: lists.next_day, destinations });
+        }
     }
     call.checks.spend = SpendLimits::of(&client.limits);
     call.generation = client.generation;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::limiter::Limits;
 use super::ready::Ready;
 use super::rules::ServerSet;
-use crate::domain::commit::{Deferral, Refusal};
+use crate::domain::commit::{Deferral, Hold, Refusal};
 use crate::domain::end_request::Command;
 use crate::domain::ids::CallId;
 use crate::domain::time::Millis;
@@ -67,6 +67,8 @@ pub struct Feed {
     pub refusals: Vec<Refusal>,
     /// Calls that must wait for another day.
     pub deferrals: Vec<Deferral>,
+    /// Calls that are held, because their client is braked.
+    pub holds: Vec<Hold>,
     /// Requests of clients to end calls that were live at the time.
     pub commands: Vec<Command>,
     /// How many seconds calls of each client may take, if the client limits that.

@@ -13,12 +13,14 @@ use super::check::{self, Checked};
 use super::clients::Clients;
 use super::feed::{Ask, Due, Feed, Runnable};
 use super::limiter::Limits;
+use super::metrics;
 use super::ready::Ready;
-use super::rules::Rules;
+use super::rules::{Changes, Rules};
 use crate::domain::dial::dial_string;
 use crate::domain::ids::CallId;
 use crate::domain::time::Millis;
 use crate::domain::window::Windows;
+use crate::store::brakes;
 use crate::store::calls::Call;
 use crate::store::commands;
 use crate::store::destinations;
@@ -44,12 +46,14 @@ const REST: Duration = Duration::from_millis(500);
 /// out.
 const COMMANDS: usize = 10_000;
 
-/// Starts the feeder of a server's lane. It answers each [`Ask`] with one [`Feed`]; None if the store could not be
+/// Starts the feeder of a server's lane. A client that sets no limit may begin `new_destination_calls` to new destinations
+/// on one day; with 0, any number. The feeder answers each [`Ask`] with one [`Feed`]; None if the store could not be
 /// read.
 pub fn start(
     db: Db,
     server: String,
     clients: Clients,
+    new_destination_calls: i32,
     stop: CancellationToken,
 ) -> (mpsc::UnboundedSender<Ask>, mpsc::UnboundedReceiver<Option<Feed>>) {
     let (ask, mut asks) = mpsc::unbounded_channel::<Ask>();
@@ -58,7 +62,7 @@ pub fn start(
         db,
         server,
         clients,
-        rules: Rules::default(),
+        rules: Rules::new(new_destination_calls),
         trunks: HashMap::new(),
         unreadable: HashSet::new(),
         head_of_line_blocks: HashMap::new(),
@@ -110,13 +114,8 @@ impl Feeder {
     async fn read(&mut self, asked: &Ask) -> Result<Feed> {
         let now = Millis::now();
         let mut conn = self.db.read().await?;
-        let other_days = self.rules.read(&mut conn, &self.server, &self.clients, asked.anew).await?;
-        if !other_days.is_empty() {
-            let mut tx = self.db.begin().await?;
-            if destinations::release(&mut tx, &self.server, &other_days, now).await? > 0 {
-                tx.commit().await?;
-            }
-        }
+        let changes = self.rules.read(&mut conn, &self.server, &self.clients, asked.anew).await?;
+        self.follow(&mut conn, changes, now).await?;
         let mut feed = Feed { stopped: self.rules.stopped, server: self.rules.server.clone(), ..Feed::default() };
         feed.grants = self.rules.clients().map(|(id, client)| (id, (client.grant, client.generation))).collect();
         feed.longest_calls = self.rules.longest_calls.clone();
@@ -142,6 +141,35 @@ impl Feeder {
             feed.runnable.push(runnable);
         }
         Ok(feed)
+    }
+
+    /// Makes calls due that waited for a rule which has changed, and tells of clients that were braked.
+    async fn follow(&self, conn: &mut Conn, changes: Changes, now: Millis) -> Result<()> {
+        let Changes { other_days, brakes: tasks } = changes;
+        if !other_days.is_empty() {
+            let mut tx = self.db.begin().await?;
+            if destinations::release(&mut tx, &self.server, &other_days, now).await? > 0 {
+                tx.commit().await?;
+            }
+        }
+        if !tasks.resume.is_empty() && brakes::any_held(conn, &self.server, &tasks.resume).await? {
+            let mut tx = self.db.begin().await?;
+            brakes::resume(&mut tx, &self.server, &tasks.resume, now).await?;
+            tx.commit().await?;
+        }
+        for client in tasks.announce {
+            match brakes::announce(&self.db, client, now).await {
+                Ok(Some(braked)) => {
+                    metrics::client_braked();
+                    let (limit, destinations) = (braked.limit, braked.named());
+                    warn!(client, limit, %destinations, "the client is braked: it calls new destinations more often than it may");
+                }
+                Ok(None) => {}
+                // Calls are dialed nevertheless, and the next read tries again.
+                Err(error) => warn!(client, %error, "cannot write into the audit that the client is braked"),
+            }
+        }
+        Ok(())
     }
 
     async fn read_quick(&mut self, conn: &mut Conn, asked: &Ask, now: Millis, feed: &mut Feed) -> Result<()> {
@@ -337,6 +365,7 @@ impl Feeder {
                 Checked::Ready(call) => ready.push(*call),
                 Checked::Refused(refusal) => feed.refusals.push(refusal),
                 Checked::Deferred(deferral) => feed.deferrals.push(deferral),
+                Checked::Held(hold) => feed.holds.push(hold),
                 Checked::Foreign => {}
             }
         }

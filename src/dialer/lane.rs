@@ -60,6 +60,8 @@ pub struct Lane {
     pub clients: Clients,
     /// How many seconds a call may take in this installation.
     pub max_call_seconds: u32,
+    /// How many calls to new destinations a client may begin on one day that sets no limit of its own; 0 if any number.
+    pub new_destination_calls: i32,
     /// Notified when there may be something new to dial.
     pub wake: Arc<Notify>,
     /// Stops the lane: it dials nothing new, commits what it knows, and leaves live calls alone.
@@ -116,8 +118,8 @@ impl Lane {
         let may_dial_until = lease::start(self.db.clone(), lane.clone(), statuses, waits_of_lane, lost.clone());
         let (link, incoming) = Link::start(self.ami.clone(), tasks.clone());
         let (journal, committed) = journal::start(self.db.clone(), lane);
-        let (asks, feeds) =
-            feeder::start(self.db.clone(), self.server.code.clone(), self.clients.clone(), tasks.clone());
+        let (db, code, clients) = (self.db.clone(), self.server.code.clone(), self.clients.clone());
+        let (asks, feeds) = feeder::start(db, code, clients, self.new_destination_calls, tasks.clone());
         let set = Limits { max_live: Some(self.server.max_channels), per_second: Some(self.server.calls_per_second) };
         let dispatch = Dispatch::new(set, self.clients.clone(), Instant::now().into_std());
         let freed = self.clients.freed();

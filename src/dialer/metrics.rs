@@ -19,6 +19,14 @@ pub const COMMIT_SECONDS: &str = "trunkline_journal_commit_seconds";
 /// How many entries the group had.
 pub const GROUP_SIZE: &str = "trunkline_journal_group_size";
 
+/// The number of times that a client was braked because it called new destinations.
+pub const CLIENTS_BRAKED: &str = "trunkline_clients_braked_total";
+
+/// Counts a client that was braked.
+pub fn client_braked() {
+    counter!(CLIENTS_BRAKED).increment(1);
+}
+
 /// Counts a group that is durable, of which so many claims were granted.
 pub fn committed(server: &str, group: &Group, granted: usize, took: Duration) {
     let server = server.to_owned();

@@ -10,6 +10,7 @@
 //! feeder checks what it reads against the present [`rules`] ([`check`]), so that the lane receives only calls that are
 //! [`ready`].
 
+mod brakes;
 pub mod check;
 pub mod claim;
 pub mod clients;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
+use super::brakes::{Brakes, Tasks, Verdict};
 use super::clients::Clients;
 use super::limiter::Limits;
 use crate::domain::destination;
@@ -45,7 +46,19 @@ pub struct Rules {
     /// The clients that have spent as much today as they may.
     pub spent: HashMap<i64, WaitReason>,
     windows: HashMap<i64, (String, Arc<Windows>)>,
+    brakes: Brakes,
+    /// How many calls to new destinations a client may begin on one day that sets no limit of its own; 0 if any number.
+    new_destination_calls: i32,
     generations: u64,
+}
+
+/// What there is to do after the rules were read.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// The clients whose limit on calls to one number on one day changed.
+    pub other_days: Vec<i64>,
+    /// What the brakes of clients ask for.
+    pub brakes: Tasks,
 }
 
 /// The limits of a server and of its trunks.
@@ -106,12 +119,18 @@ impl ServerSet {
 }
 
 impl Rules {
-    /// Reads what may have changed, unless it was read recently and `anew` is false. Returns the clients whose daily
-    /// limit changed.
-    pub async fn read(&mut self, conn: &mut Conn, server: &str, shared: &Clients, anew: bool) -> Result<Vec<i64>> {
+    /// Returns rules of which nothing is read. A client that sets no limit may begin this many calls to new destinations
+    /// on one day; with 0, any number.
+    #[must_use]
+    pub fn new(new_destination_calls: i32) -> Self {
+        Self { new_destination_calls, ..Self::default() }
+    }
+
+    /// Reads what may have changed, unless it was read recently and `anew` is false. Returns what there is to do then.
+    pub async fn read(&mut self, conn: &mut Conn, server: &str, shared: &Clients, anew: bool) -> Result<Changes> {
         let now = Instant::now();
         if !anew && self.read_at.is_some_and(|at| now - at < RULES_MAX_AGE) {
-            return Ok(Vec::new());
+            return Ok(Changes::default());
         }
         self.stopped = settings::get::<KillSwitch>(conn).await?.0.engaged;
         let platform = settings::get::<PlatformPolicy>(conn).await?.0;
@@ -131,8 +150,21 @@ impl Rules {
             shared.set(*id, client.limits.limits(), now.into_std());
         }
         self.read_spent(conn).await?;
+        let braking: Vec<(i64, i32)> =
+            self.clients.iter().map(|(id, client)| (*id, self.new_destination_calls(client))).collect();
+        let brakes = self.brakes.read(conn, &braking).await?;
         self.read_at = Some(now);
-        Ok(other_days)
+        Ok(Changes { other_days, brakes })
+    }
+
+    /// Decides whether the brake on a client lets a call to these numbers begin.
+    #[must_use]
+    pub fn judge(&self, client: &ClientRules, rings: &[String], now: Millis) -> Verdict {
+        self.brakes.judge(client.row.id, rings, self.new_destination_calls(client), now)
+    }
+
+    fn new_destination_calls(&self, client: &ClientRules) -> i32 {
+        client.limits.brake_new_destination_calls.unwrap_or(self.new_destination_calls)
     }
 
     async fn read_spent(&mut self, conn: &mut Conn) -> Result<()> {

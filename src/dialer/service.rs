@@ -35,6 +35,8 @@ pub struct Options {
     pub node: String,
     /// How many seconds a call may take.
     pub max_call_seconds: u32,
+    /// How many calls to new destinations a client may begin on one day that sets no limit of its own; 0 if any number.
+    pub new_destination_calls: i32,
     /// Notified when there may be something new to dial, on any server.
     pub wake: Arc<Notify>,
     /// Notified when a server was added or changed.
@@ -192,6 +194,7 @@ impl Dialer {
             epoch,
             clients: self.clients.clone(),
             max_call_seconds: self.options.max_call_seconds,
+            new_destination_calls: self.options.new_destination_calls,
             wake: Arc::clone(&wake),
             stop: stop.clone(),
         };

@@ -1,5 +1,6 @@
 //! Explains why the calls of a queue wait. Each call is counted once, under the first reason that applies to it.
 
+use super::brake::Braked;
 use super::status::QueueStatus;
 use super::time::Millis;
 use super::wait_reasons::{Limit, QueueWaits, Reason, WaitReason};
@@ -46,6 +47,8 @@ pub struct OnServer {
     /// The number of calls that wait for another day, because their number has reached the client's limit for today,
     /// and when that day begins.
     pub another_day: Option<(i64, Millis)>,
+    /// The number of calls that are held because their client is braked, and why it is.
+    pub braked: Option<(i64, Braked)>,
     /// The number of due calls in time zones in which the window is closed. It is read only if the window is open in
     /// other time zones.
     pub outside_window: i64,
@@ -96,6 +99,9 @@ fn on_server(queue: &QueueState, server: &OnServer) -> Vec<Waiting> {
         let text = "its number was called today as often as the client's limit allows".to_owned();
         let name = "max_calls_per_destination_per_day".to_owned();
         split.part(Reason::DestinationLimit, calls, Some(until), Some(name), text);
+    }
+    if let Some((calls, braked)) = &server.braked {
+        split.braked(*calls, braked);
     }
     // If the rest waits for a reason that comes before a closed window, that reason applies to these calls too.
     if waits.rest.as_ref().is_none_or(|rest| rest.reason > Reason::OutsideWindow) && !waits.closed.is_empty() {
@@ -153,6 +159,20 @@ impl Split<'_> {
             None => text,
         };
         self.push(Waiting { reason, calls, server: self.server.code.clone(), limit: None, until, text });
+    }
+
+    fn braked(&mut self, calls: i64, braked: &Braked) {
+        let limit = Limit { name: "brake_new_destination_calls".to_owned(), value: braked.limit.into() };
+        let text = format!(
+            "the client calls new destinations more often than it may; such calls wait until an administrator releases the \
+             brake: {} ({}); {} were called; new to it are {}",
+            limit.value,
+            limit.name,
+            braked.calls,
+            braked.named()
+        );
+        let (reason, server, limit) = (Reason::NewDestinations, self.server.code.clone(), Some(limit));
+        self.push(Waiting { reason, calls, server, limit, until: None, text });
     }
 
     fn rest(&mut self, reason: Reason, text: String) {
@@ -230,6 +250,7 @@ mod tests {
             retrying,
             next_due: None,
             another_day: None,
+            braked: None,
             outside_window: 0,
             held,
         }
@@ -274,18 +295,23 @@ mod tests {
         let mut lane = server(100, 11, Some(queue));
         lane.outside_window = 20;
         lane.another_day = Some((2, Millis(9)));
+        lane.braked = Some((4, Braked { limit: 3, calls: 3, destinations: vec!["44".into(), "1242".into()] }));
         let explained = explain(&RUNS, &[lane]);
         let counts: Vec<(Reason, i64)> = explained.iter().map(|waiting| (waiting.reason, waiting.calls)).collect();
         let expected = [
-            (Reason::QueueLiveCalls, 65),
+            (Reason::QueueLiveCalls, 61),
             (Reason::OutsideWindow, 20),
             (Reason::RetryLater, 10),
+            (Reason::NewDestinations, 4),
             (Reason::TrunkChannels, 3),
             (Reason::DestinationLimit, 2),
         ];
         assert_eq!(counts, expected);
         assert_eq!(explained[0].text, "the queue on server1 has as many live calls as it may have: 5 (max_live_calls)");
         assert_eq!(explained[1].until, Some(Millis(500)));
+        assert!(
+            explained[3].text.ends_with("3 (brake_new_destination_calls); 3 were called; new to it are +44, +1242")
+        );
     }
 
     #[test]
@@ -301,6 +327,7 @@ mod tests {
         fn the_counts_add_up_to_the_number_of_waiting_calls(
             (waiting, retrying, due_retries) in (0_i64..1000, 0_i64..2000, 0_i64..2000),
             (outside_window, another_day, some) in (0_i64..2000, 0_i64..2000, 0_i64..2000),
+            braked in 0_i64..2000,
             (some_open, has_rest, is_read) in any::<(bool, bool, bool)>(),
         ) {
             let queue = QueueWaits {
@@ -313,6 +340,7 @@ mod tests {
             let mut lane = server(waiting, retrying, is_read.then_some(queue));
             lane.outside_window = outside_window;
             lane.another_day = Some((another_day, Millis(1)));
+            lane.braked = Some((braked, Braked { limit: 1, calls: 1, destinations: Vec::new() }));
             let explained = explain(&RUNS, &[lane]);
             prop_assert_eq!(explained.iter().map(|waiting| waiting.calls).sum::<i64>(), waiting);
             prop_assert!(explained.iter().all(|waiting| waiting.calls > 0 && !waiting.text.is_empty()));

@@ -30,6 +30,10 @@ pub struct ClientLimits {
     /// How many minutes answered calls may take on one day (UTC), at least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_minutes_per_day: Option<i32>,
+    /// How many calls to new destinations may begin on one day (UTC); 0 if any number may. None stands for the setting of
+    /// the installation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brake_new_destination_calls: Option<i32>,
 }
 
 /// How many calls may be live at one time, and how many may begin per second. A limit that is None does not apply.

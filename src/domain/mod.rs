@@ -5,6 +5,7 @@ pub mod audit_chain;
 pub mod audit_verifier;
 pub mod backoff;
 pub mod bounds;
+pub mod brake;
 pub mod cause;
 pub mod cdr;
 pub mod commit;

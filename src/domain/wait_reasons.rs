@@ -60,6 +60,8 @@ pub enum Reason {
     ClientCallsPerDay = 24,
     /// The client's calls have taken as many minutes today as its `max_minutes_per_day` allows.
     ClientMinutesPerDay = 25,
+    /// The client is braked, and the destination of the call is new to it.
+    NewDestinations = 26,
 }
 
 /// A limit that is reached, with its value.

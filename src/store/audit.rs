@@ -15,7 +15,7 @@ use crate::domain::time::Millis;
 const PAGE: i64 = 1000;
 
 /// The actor of the entries that no administrator causes.
-const SELF: &str = "trunkline";
+pub(super) const SELF: &str = "trunkline";
 
 /// The columns of the end of the chain.
 macro_rules! head_columns {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::brakes;
 use super::bulk::{self, Hex, row};
 use super::client_days;
 use super::commands;
@@ -112,7 +113,8 @@ row! {
 static CLAIM: LazyLock<String> = LazyLock::new(|| {
     format!(
         "UPDATE calls SET status = {dialing}, attempts = u.number, channel_id = u.channel_id, \
-         started_at = u.at, answered_at = NULL, ended_at = NULL, billable_seconds = NULL, another_day = FALSE \
+         started_at = u.at, answered_at = NULL, ended_at = NULL, billable_seconds = NULL, another_day = FALSE, \
+         braked = FALSE \
          FROM {{rows}} AS u WHERE calls.id = u.id AND {waits} AND calls.attempts = u.number - 1 \
          AND (SELECT queues.status FROM queues WHERE queues.id = calls.queue_id) = {in_progress} \
          AND NOT EXISTS (SELECT 1 FROM settings WHERE settings.name = 'kill_switch' \
@@ -192,6 +194,8 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     let listed = listed(&mut tx, &group.claims).await?;
     let mut held = used_up(&mut tx, &group.claims).await?;
     held.extend(client_days::used_up(&mut tx, &group.claims, now).await?);
+    let brakes = brakes::decide(&mut tx, group).await?;
+    held.extend(brakes.held());
     let may_begin = |claim: &&Claim| !listed.contains(&claim.call.id) && !held.contains(&claim.call.id);
     let claims = group.claims.iter().filter(may_begin);
     let claims: Vec<ClaimRow> = claims.map(claim_row).collect();
@@ -217,6 +221,7 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
 
     refusals::refuse(&mut tx, server, &group.refusals, &mut moves, &mut events).await?;
     destinations::defer(&mut tx, &group.deferrals).await?;
+    brakes.apply(&mut tx, group, &claimed, &mut events).await?;
     withdraw(&mut tx, lane, &group.withdrawn, &mut moves, &mut events).await?;
     let mut counts = client_days::Counts::default();
     granted().for_each(|claim| counts.claimed(claim, 1));

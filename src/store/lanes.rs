@@ -211,8 +211,8 @@ pub async fn next_due(conn: &mut Conn, place: Place<'_>, now: Millis) -> Result<
         calls::table
             .filter(calls::server_code.eq(place.server).and(calls::queue_id.eq(place.queue_id)))
             .filter(calls::time_zone.eq(place.time_zone).and(waits()))
-            // Calls that wait for another day are reported separately.
-            .filter(calls::due_at.gt(now.0).and(calls::another_day.eq(false)))
+            // Calls that wait for another day and those that are held are reported separately.
+            .filter(calls::due_at.gt(now.0).and(calls::another_day.eq(false)).and(calls::braked.eq(false)))
             .order(calls::due_at)
             .select(calls::due_at)
             .first(c)

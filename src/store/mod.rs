@@ -7,6 +7,7 @@ pub mod admin_keys;
 pub mod audit;
 pub mod batches;
 pub mod blocking;
+pub mod brakes;
 pub mod bulk;
 pub mod call_lists;
 pub mod calls;

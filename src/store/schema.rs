@@ -191,6 +191,7 @@ diesel::table! {
         time_zone -> Text,
         another_day -> Bool,
         tally -> BigInt,
+        braked -> Bool,
     }
 }
 
@@ -333,6 +334,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    client_brakes (client_id) {
+        client_id -> BigInt,
+        learns_from -> BigInt,
+        braked_at -> Nullable<BigInt>,
+        announced -> Bool,
+        day -> Integer,
+        calls -> BigInt,
+        day_limit -> Integer,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    client_destinations (client_id, destination) {
+        client_id -> BigInt,
+        destination -> Text,
+        first_at -> BigInt,
+        released -> Bool,
+    }
+}
+
+diesel::table! {
     item_streams (client_id, stream_id) {
         client_id -> BigInt,
         stream_id -> Text,
@@ -393,7 +416,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     call_commands,
     call_events,
     calls,
+    client_brakes,
     client_days,
+    client_destinations,
     clients,
     dead_letters,
     destination_days,

@@ -254,6 +254,7 @@ unused! {
     list_servers(ListServersRequest) -> ListServersResponse;
     get_server(GetServerRequest) -> GetServerResponse;
     update_client(UpdateClientRequest) -> UpdateClientResponse;
+    release_brake(ReleaseBrakeRequest) -> ReleaseBrakeResponse;
     set_grant(SetGrantRequest) -> SetGrantResponse;
     list_grants(ListGrantsRequest) -> ListGrantsResponse;
     delete_grant(DeleteGrantRequest) -> DeleteGrantResponse;

@@ -14,6 +14,7 @@
 mod support;
 
 mod audit;
+mod brakes;
 mod compiled;
 mod conformance;
 mod dead_letters;

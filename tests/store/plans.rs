@@ -17,7 +17,8 @@ static SENT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 const GROWING: [&str; 7] = ["attempts", "batches", "call_events", "calls", "destination_days", "queue_lanes", "queues"];
 
 /// Partial indexes that may be scanned, because they are small or read rarely.
-const FEW: [&str; 4] = ["attempts_live", "queue_lanes_with_work", "queue_lanes_live", "calls_of_another_day"];
+const FEW: [&str; 5] =
+    ["attempts_live", "queue_lanes_with_work", "queue_lanes_live", "calls_of_another_day", "calls_braked"];
 
 /// A statement that is sent only when a server is removed.
 const RARE: &str = "WHERE (`queue_lanes`.`server_code` = ?) LIMIT ?";

@@ -189,6 +189,7 @@ pub fn client(client: Client, servers: Vec<String>) -> Result<pb::Client, Error>
             max_call_seconds: limits.max_call_seconds,
             max_calls_per_day: limits.max_calls_per_day,
             max_minutes_per_day: limits.max_minutes_per_day,
+            brake_new_destination_calls: limits.brake_new_destination_calls,
         }),
         policy: Some(pb::DialPolicy {
             technologies: policy.technologies,

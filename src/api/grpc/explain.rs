@@ -10,7 +10,7 @@ use crate::domain::wait_reasons::{LaneWaits, QueueWaits};
 use crate::pb;
 use crate::store::queues::Queue;
 use crate::store::settings::{self, KillSwitch};
-use crate::store::{Conn, clients, destinations, wait_reasons};
+use crate::store::{Conn, brakes, clients, destinations, wait_reasons};
 
 /// Returns why the calls of a queue wait.
 pub async fn queue(app: &App, queue: &Queue) -> Result<pb::ExplainQueueResponse, Error> {
@@ -27,7 +27,7 @@ pub async fn queue(app: &App, queue: &Queue) -> Result<pb::ExplainQueueResponse,
     let (waiting, live) = rows.iter().fold((0, 0), |(waiting, live), row| (waiting + row.waiting, live + row.live));
     let mut servers = Vec::with_capacity(rows.len());
     for row in rows.into_iter().filter(|row| row.waiting > 0) {
-        servers.push(on_server(&mut conn, queue.id, row, now).await?);
+        servers.push(on_server(&mut conn, queue, row, now).await?);
     }
     let reasons = explain(&state, &servers).into_iter().map(reason).collect();
     Ok(pb::ExplainQueueResponse { queue_id: queue.id, queue_status: queue.status.into(), waiting, live, reasons })
@@ -35,11 +35,11 @@ pub async fn queue(app: &App, queue: &Queue) -> Result<pb::ExplainQueueResponse,
 
 async fn on_server(
     conn: &mut Conn,
-    queue_id: i64,
+    queue: &Queue,
     row: wait_reasons::OnServer,
     now: Millis,
 ) -> Result<OnServer, Error> {
-    let server = row.server_code.as_str();
+    let (server, queue_id) = (row.server_code.as_str(), queue.id);
     let published = published(&row, queue_id)?;
     let (mut outside_window, mut next_due) = (0, None);
     if let Some(waits) = published.as_ref().filter(|waits| waits.some_open && !waits.closed.is_empty()) {
@@ -50,6 +50,8 @@ async fn on_server(
         next_due = wait_reasons::first_due(conn, server, queue_id, now).await?;
     }
     let another_day = destinations::waiting(conn, server, queue_id, now).await?;
+    let held = brakes::held(conn, server, queue_id, now).await?;
+    let braked = if held > 0 { brakes::braked(conn, queue.client_id, now).await? } else { None };
     Ok(OnServer {
         state: state(&row, now),
         code: row.server_code,
@@ -57,6 +59,7 @@ async fn on_server(
         retrying: row.retrying,
         next_due,
         another_day,
+        braked: braked.map(|braked| (held, braked)),
         outside_window,
         held: published,
     })
@@ -112,6 +115,7 @@ mod tests {
             (Reason::NotReadYet, pb::WaitReason::NotReadYet),
             (Reason::ClientCallsPerDay, pb::WaitReason::ClientCallsPerDay),
             (Reason::ClientMinutesPerDay, pb::WaitReason::ClientMinutesPerDay),
+            (Reason::NewDestinations, pb::WaitReason::NewDestinations),
         ] {
             assert_eq!(i32::from(reason as u8), i32::from(code), "{reason:?}");
         }

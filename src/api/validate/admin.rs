@@ -61,6 +61,7 @@ fn domain_limits(limits: &ClientLimits) -> limits::ClientLimits {
         max_call_seconds: limits.max_call_seconds,
         max_calls_per_day: limits.max_calls_per_day,
         max_minutes_per_day: limits.max_minutes_per_day,
+        brake_new_destination_calls: limits.brake_new_destination_calls,
     }
 }
 

@@ -126,6 +126,7 @@ impl Server {
             sealer,
             node,
             max_call_seconds: config.max_call_seconds,
+            new_destination_calls: config.brake_new_destination_calls,
             wake,
             servers_changed: app.servers_changed,
         });

@@ -62,11 +62,12 @@ impl Running {
         let unconfirmed = &self.unconfirmed;
         self.dispatch.take_feed(&mut feed, |id| unconfirmed.contains_key(&id), Instant::now().into_std());
         // Calls that may not be dialed make room for those after them.
-        let makes_room = !(feed.refusals.is_empty() && feed.deferrals.is_empty());
+        let makes_room = !(feed.refusals.is_empty() && feed.deferrals.is_empty() && feed.holds.is_empty());
         self.needs_feed |= feed.more || (makes_room && self.dispatch.runs_low());
-        self.expire(feed.overdue);
-        self.commit(Group { refusals: feed.refusals, deferrals: feed.deferrals, ..Group::default() });
-        self.take_commands(feed.commands);
+        let Feed { refusals, deferrals, holds, overdue, commands, .. } = feed;
+        self.expire(overdue);
+        self.commit(Group { refusals, deferrals, holds, ..Group::default() });
+        self.take_commands(commands);
     }
 
     /// Asks the journal to expire calls whose deadline has passed.

@@ -1,6 +1,7 @@
 //! Claims: a lane's requests to begin an attempt of a waiting call.
 
 use super::call_ref::CallRef;
+use crate::domain::brake::BrakeCheck;
 use crate::domain::destination::Destination;
 use crate::domain::ids::AttemptId;
 use crate::domain::spend::SpendLimits;
@@ -39,4 +40,6 @@ pub struct Checks {
     pub legs: i32,
     /// How much the client may spend on a day; None if it has no such limit.
     pub spend: Option<SpendLimits>,
+    /// The destinations that the call rings; None if all of them are known to be known.
+    pub brake: Option<BrakeCheck>,
 }

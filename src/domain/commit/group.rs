@@ -5,6 +5,7 @@ use super::change::Change;
 use super::claim::Claim;
 use super::deferral::Deferral;
 use super::expiry::Expiry;
+use super::hold::Hold;
 use super::refusal::Refusal;
 use super::withdrawal::Withdrawal;
 use crate::domain::ids::CallId;
@@ -23,6 +24,8 @@ pub struct Group {
     pub refusals: Vec<Refusal>,
     /// Waiting calls that are put off to another day.
     pub deferrals: Vec<Deferral>,
+    /// Waiting calls that are held, because their client is braked.
+    pub holds: Vec<Hold>,
     /// Granted claims that are taken back.
     pub withdrawn: Vec<Withdrawal>,
     /// What happened to live calls, in the order in which it happened.
@@ -38,6 +41,7 @@ impl Group {
     #[must_use]
     pub fn len(&self) -> usize {
         let waiting = self.claims.len() + self.expiries.len() + self.refusals.len() + self.deferrals.len();
+        let waiting = waiting + self.holds.len();
         waiting + self.withdrawn.len() + self.changes.len() + self.notes.len() + self.settled.len()
     }
 
@@ -53,6 +57,7 @@ impl Group {
         self.expiries.append(&mut later.expiries);
         self.refusals.append(&mut later.refusals);
         self.deferrals.append(&mut later.deferrals);
+        self.holds.append(&mut later.holds);
         self.withdrawn.append(&mut later.withdrawn);
         self.changes.append(&mut later.changes);
         self.notes.append(&mut later.notes);

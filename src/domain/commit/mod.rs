@@ -6,6 +6,7 @@ mod claim;
 mod deferral;
 mod expiry;
 mod group;
+mod hold;
 mod refusal;
 mod withdrawal;
 
@@ -15,5 +16,6 @@ pub use claim::{Checks, Claim};
 pub use deferral::Deferral;
 pub use expiry::Expiry;
 pub use group::Group;
+pub use hold::Hold;
 pub use refusal::Refusal;
 pub use withdrawal::Withdrawal;

@@ -67,6 +67,7 @@ async fn every_method_that_changes_something_writes_an_entry_with_what_it_change
     let client = json!({ "name": "acme", "account_code": "a" });
     let made = ask("AdminService/CreateClient", "admin/clients", client).await;
     let client = format!("admin/clients/{}", made["client_id"]);
+    ask("AdminService/ReleaseBrake", &format!("{client}/release-brake"), json!({})).await;
     ask("AdminService/UpdateClient", &client, json!({ "disabled": true })).await;
     let grant = format!("{client}/grants/far");
     ask("AdminService/SetGrant", &grant, json!({ "max_live_calls": 2 })).await;

@@ -147,6 +147,12 @@ async fn explain_tells_each_reason_in_the_words_that_are_documented() {
             no_client_limit,
             "client-minutes-per-day",
         ),
+        // What the client has called today is new to it as long as it is braked.
+        (
+            "UPDATE client_brakes SET learns_from = 1, braked_at = unixepoch() * 1000, version = version + 1",
+            "UPDATE client_brakes SET learns_from = unixepoch() * 1000, braked_at = NULL, version = version + 1",
+            "new-destinations",
+        ),
     ] {
         set_kill_switch(&asked.server, true);
         change(&asked.server, sql);

@@ -1,5 +1,6 @@
 //! Tests when calls are dialed: pauses, the kill switch, limits and fairness, and the reasons that explain gives.
 
+mod braking;
 mod explaining;
 mod grammar;
 mod legs;

@@ -5,6 +5,7 @@
 
 mod admin_keys;
 mod audit;
+mod brakes;
 mod changed;
 mod clients;
 mod do_not_call;
@@ -100,6 +101,7 @@ methods! {
     read list_clients(ListClientsRequest) -> ListClientsResponse = clients::list;
     read get_client(GetClientRequest) -> GetClientResponse = clients::get;
     change update_client(UpdateClientRequest) -> UpdateClientResponse = clients::update;
+    change release_brake(ReleaseBrakeRequest) -> ReleaseBrakeResponse = brakes::release;
     change set_grant(SetGrantRequest) -> SetGrantResponse = grants::set;
     read list_grants(ListGrantsRequest) -> ListGrantsResponse = grants::list;
     change delete_grant(DeleteGrantRequest) -> DeleteGrantResponse = grants::delete;
