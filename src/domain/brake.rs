@@ -20,6 +20,13 @@ const TWO_DIGITS: [&str; 44] = [
     "91", "92", "93", "94", "95", "98",
 ];
 
+/// The area codes of the countries and territories that share the code 1 with the United States and Canada, by the list
+/// of the North American Numbering Plan Administrator. Calls to many of them cost far more.
+const SHARE_CODE_1: [&str; 27] = [
+    "1242", "1246", "1264", "1268", "1284", "1340", "1345", "1441", "1473", "1649", "1658", "1664", "1670", "1671",
+    "1684", "1721", "1758", "1767", "1784", "1787", "1809", "1829", "1849", "1868", "1869", "1876", "1939",
+];
+
 /// What of a client decides which destinations are new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brake {
@@ -94,9 +101,8 @@ impl Braked {
     }
 }
 
-/// Returns the destination of a number in its canonical form: its country code, or for a number of North America, where
-/// many countries share a code, the first four digits. None if the number has no country code, as a national number of
-/// an unknown country and an extension.
+/// Returns the destination of a number in its canonical form: its country code, or the first four digits if that country
+/// shares the code 1. None if the number has no country code, as a national number of an unknown country and an extension.
 #[must_use]
 pub fn destination(canonical: &str) -> Option<&str> {
     let is_plain = canonical.len() >= LEAST_DIGITS && canonical.bytes().all(|byte| byte.is_ascii_digit());
@@ -104,8 +110,8 @@ pub fn destination(canonical: &str) -> Option<&str> {
         return None;
     }
     let digits = match canonical.as_bytes()[0] {
-        b'1' => 4,
-        b'7' => 1,
+        b'1' if SHARE_CODE_1.contains(&&canonical[..4]) => 4,
+        b'1' | b'7' => 1,
         _ if TWO_DIGITS.contains(&&canonical[..2]) => 2,
         _ => 3,
     };
@@ -117,11 +123,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_destination_is_a_country_code_or_four_digits_of_north_america() {
+    fn a_destination_is_a_country_code_or_the_area_code_of_a_country_that_shares_code_1() {
         for (number, expected) in [
             ("493023125018", Some("49")),
             ("442079460000", Some("44")),
-            ("12025550143", Some("1202")),
+            ("12025550143", Some("1")),
+            ("14165550143", Some("1")),
             ("12425550143", Some("1242")),
             ("74955550143", Some("7")),
             ("77005550143", Some("7")),

@@ -93,7 +93,7 @@ impl Lane {
 async fn a_client_is_braked_beyond_its_limit_until_it_is_released(store: Store) {
     let mut lane = Lane::new(store, 14).await;
     for at in [NOW, Millis(NOW.0 + DAY - 1)] {
-        assert!(lane.begins(at, &["49"], 2).await && lane.begins(at, &["1202"], 2).await, "the client learns");
+        assert!(lane.begins(at, &["49"], 2).await && lane.begins(at, &["1"], 2).await, "the client learns");
     }
     assert!(lane.begins(LATER, &["44"], 2).await);
     assert!(lane.begins(LATER, &["353", "49"], 2).await);
@@ -101,7 +101,7 @@ async fn a_client_is_braked_beyond_its_limit_until_it_is_released(store: Store) 
     assert!(!lane.begins(LATER, &["49", "44"], 2).await);
     let braked = Braked { limit: 2, calls: 2, destinations: vec!["353".into(), "44".into()] };
     assert_eq!(lane.braked(LATER).await, Some(braked));
-    assert!(lane.begins(LATER, &["1202"], 2).await, "what is known goes on");
+    assert!(lane.begins(LATER, &["1"], 2).await, "what is known goes on");
     let much_later = Millis(LATER.0 + 30 * DAY);
     assert!(!lane.begins(much_later, &["44"], 2).await, "time does not release the brake");
     assert!(!lane.begins(much_later, &["1242"], 2).await);
