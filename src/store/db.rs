@@ -4,6 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use diesel::connection::AnsiTransactionManager;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::{AsyncConnection, AsyncPgConnection, TransactionManager};
 use tokio::sync::Notify;
@@ -117,14 +118,22 @@ impl Db {
         }
     }
 
-    /// Begins a transaction to write in. Nothing of it is kept without [`Tx::commit`].
+    /// Begins a transaction to write in. Nothing of it is kept without [`Tx::commit`]. It waits for the writer of another
+    /// process: SQLite does not wait if a transaction that has read becomes one that writes.
     pub async fn begin(&self) -> Result<Tx> {
-        let mut conn = match &self.engine {
+        let conn = match &self.engine {
             Engine::Sqlite { writer, .. } => Conn::Sqlite(writer.get().await?),
             Engine::Postgres { pool, .. } => Conn::Postgres(pool.get().await?),
         };
-        with_conn!(&mut conn, |c| begin(c).await)?;
-        Ok(Tx { conn: Some(conn), has_events: false, events: self.events_appended() })
+        // If its begin is given up, the connection does not return to the pool.
+        let mut tx = Tx { conn: Some(conn), has_events: false, events: self.events_appended() };
+        match &mut *tx {
+            Conn::Sqlite(conn) => {
+                conn.spawn_blocking(|conn| AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")).await?;
+            }
+            Conn::Postgres(conn) => begin(&mut **conn).await?,
+        }
+        Ok(tx)
     }
 }
 
@@ -199,4 +208,36 @@ async fn commit<C: AsyncConnection>(conn: &mut C) -> Result<()> {
 
 async fn rollback<C: AsyncConnection>(conn: &mut C) -> Result<()> {
     Ok(C::TransactionManager::rollback_transaction(conn).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::time::Millis;
+    use crate::store::clients::{self, NewClient};
+    use crate::store::{migrate, open};
+
+    /// The other connection is what a command beside the running server has.
+    #[tokio::test]
+    async fn a_transaction_that_has_read_waits_for_the_writer_of_another_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("store.db").display());
+        let (server, command) = (open(&url).unwrap(), open(&url).unwrap());
+        migrate::run(&server).await.unwrap();
+        let writes = [(&server, "a"), (&command, "b")].map(|(db, name)| async move {
+            for number in 0..20 {
+                let mut tx = db.begin().await?;
+                clients::list(&mut tx, 0, 10).await?;
+                tokio::task::yield_now().await;
+                let (name, text) = (format!("{name}{number}"), || "{}".to_owned());
+                let account_code = name.clone();
+                let new = NewClient { name, account_code, limits: text(), policy: text(), servers: Vec::new() };
+                clients::create(&mut tx, &new, Millis::now()).await?;
+                tx.commit().await?;
+            }
+            super::Result::Ok(())
+        });
+        for written in futures_util::future::join_all(writes).await {
+            written.unwrap();
+        }
+    }
 }
