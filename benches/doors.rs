@@ -1,8 +1,9 @@
 //! Measures what the requests of one client take while another one, or someone without a key, attacks the server.
 //!
 //! Run `cargo bench --bench doors`, with `-- ATTACK…` for some of the attacks and with `-- SECONDS` for another time than
-//! 20 s without and 20 s during each attack. Each attack has a server of its own. The files that a process may open
-//! (`ulimit -Hn`) must be at least 12,000.
+//! 20 s without and 20 s during each attack. Each attack has a server of its own. The attacker's threads have the lowest
+//! priority, because a real attacker does not take the server's cores. The files that a process may open (`ulimit -Hn`)
+//! must be at least 12,000.
 
 #![allow(
     clippy::unwrap_used,
@@ -31,6 +32,7 @@ use std::time::Duration;
 use support::api::{Api, item};
 use support::server::{Options, Server};
 use support::wire;
+use tokio::runtime::{self, Runtime};
 use tokio::time::sleep;
 use trunkline::domain::event_kind::EventKind;
 use trunkline::domain::time::Millis;
@@ -45,8 +47,7 @@ const EVENTS: usize = 50_000;
 /// The address that the other client uses.
 const VICTIM: u8 = 3;
 
-#[tokio::main]
-async fn main() {
+fn main() {
     // `cargo test --benches` only checks that it builds.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if !arguments.iter().any(|argument| argument == "--bench") {
@@ -56,16 +57,23 @@ async fn main() {
     let seconds = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(20);
     let wanted = |attack: &Attack| arguments.iter().any(|argument| argument == attack.name());
     let some = Attack::ALL.iter().any(wanted);
+    let (clients, attackers) = (Runtime::new().expect("threads"), attackers());
     for attack in Attack::ALL.iter().filter(|attack| !some || wanted(attack)) {
-        measure(*attack, Duration::from_secs(seconds)).await;
+        clients.block_on(measure(*attack, Duration::from_secs(seconds), &attackers));
     }
+}
+
+/// Returns the threads of the attacker.
+fn attackers() -> Runtime {
+    let lowest = || rustix::process::setpriority_process(None, 19).expect("a lower priority");
+    runtime::Builder::new_multi_thread().enable_all().on_thread_start(lowest).build().expect("threads")
 }
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls").join(name)
 }
 
-async fn measure(attack: Attack, time: Duration) {
+async fn measure(attack: Attack, time: Duration, attackers: &Runtime) {
     let mut options = Options::default().arg("--sandbox");
     if attack == Attack::Tls {
         options = options
@@ -81,7 +89,10 @@ async fn measure(attack: Attack, time: Duration) {
     let victim = Victim::new(&server, VICTIM, attack == Attack::Tls).await;
     let quiet = victim.measure(time).await;
     let resident = memory(server.pid(), "VmRSS:");
-    let running = attack.start(&server, &attacker);
+    let running = {
+        let _threads = attackers.enter();
+        attack.start(&server, &attacker)
+    };
     // The attack is in full course by then.
     sleep(Duration::from_secs(2)).await;
     let attacked = victim.measure(time).await;
