@@ -120,6 +120,8 @@ pub enum Reason {
     QueueKind,
     /// The status of the call does not allow the request.
     CallStatus,
+    /// The client that an administrator names is disabled.
+    ClientDisabled,
     /// Calls wait for the server that is to be removed, or are live on it.
     ServerInUse,
     /// The receiver of the webhook has answered 410, so that nothing is posted to it.
@@ -137,10 +139,11 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::QueueCompleted,
         Self::QueueKind,
         Self::CallStatus,
+        Self::ClientDisabled,
         Self::ServerInUse,
         Self::WebhookDisabled,
         Self::ContentDiffers,
@@ -157,6 +160,7 @@ impl Reason {
             Self::QueueCompleted => "QUEUE_COMPLETED",
             Self::QueueKind => "QUEUE_KIND",
             Self::CallStatus => "CALL_STATUS",
+            Self::ClientDisabled => "CLIENT_DISABLED",
             Self::ServerInUse => "SERVER_IN_USE",
             Self::WebhookDisabled => "WEBHOOK_DISABLED",
             Self::ContentDiffers => "CONTENT_DIFFERS",
@@ -170,7 +174,12 @@ impl Reason {
     /// Returns the HTTP status of the reason, if the contract wants another one than that of the code.
     const fn http_status(self) -> Option<StatusCode> {
         match self {
-            Self::QueueCompleted | Self::QueueKind | Self::CallStatus | Self::ServerInUse | Self::WebhookDisabled => {
+            Self::QueueCompleted
+            | Self::QueueKind
+            | Self::CallStatus
+            | Self::ClientDisabled
+            | Self::ServerInUse
+            | Self::WebhookDisabled => {
                 Some(StatusCode::CONFLICT)
             }
             Self::MethodNotAllowed => Some(StatusCode::METHOD_NOT_ALLOWED),

@@ -27,33 +27,32 @@ struct Row {
     max_call_seconds: Option<i32>,
 }
 
-/// Reads the rules of a client's queue. Returns None if the client has no such queue.
-pub async fn get(conn: &mut Conn, client_id: i64, id: i64) -> Result<Option<QueueRules>> {
-    let row: Option<Row> = with_conn!(conn, |c| {
-        queues::table
-            .find(id)
-            .filter(queues::client_id.eq(client_id))
-            .select(Row::as_select())
-            .first(c)
-            .await
-            .optional()
+/// Reads the rules of a queue: of this client, or of any if it is None. Returns None if there is no such queue.
+pub async fn get(conn: &mut Conn, client_id: impl Into<Option<i64>>, id: i64) -> Result<Option<QueueRules>> {
+    let found: Option<(i64, Row)> = with_conn!(conn, |c| {
+        queues::table.find(id).select((queues::client_id, Row::as_select())).first(c).await.optional()
     })?;
-    row.map(read).transpose()
+    let client_id = client_id.into();
+    let own = found.filter(|(of, _)| client_id.is_none_or(|client_id| *of == client_id));
+    own.map(|(_, row)| read(row)).transpose()
 }
 
-/// Replaces the rules of a client's queue, and returns the event that reports it. Returns None if the client has no
-/// such queue.
-pub async fn set(tx: &mut Tx, client_id: i64, id: i64, rules: &QueueRules, now: Millis) -> Result<Option<NewEvent>> {
+/// Replaces the rules of a queue, of this client or of any if it is None, and returns the event that reports it. Returns
+/// None if there is no such queue.
+pub async fn set(
+    tx: &mut Tx,
+    client_id: impl Into<Option<i64>>,
+    id: i64,
+    rules: &QueueRules,
+    now: Millis,
+) -> Result<Option<NewEvent>> {
+    let Some(queue) = super::queues::get(tx, client_id, id).await? else { return Ok(None) };
     let row = written(rules)?;
-    let changed = with_conn!(&mut **tx, |c| {
-        diesel::update(queues::table.find(id))
-            .filter(queues::client_id.eq(client_id))
-            .set((&row, queues::updated_at.eq(now.0)))
-            .execute(c)
-            .await
+    with_conn!(&mut **tx, |c| {
+        diesel::update(queues::table.find(id)).set((&row, queues::updated_at.eq(now.0))).execute(c).await
     })?;
-    let event = NewEvent::of_queue(EventKind::QueueUpdated, client_id, id, now);
-    Ok((changed > 0).then(|| NewEvent { detail: Some("rules".to_owned()), ..event }))
+    let event = NewEvent::of_queue(EventKind::QueueUpdated, queue.client_id, id, now);
+    Ok(Some(NewEvent { detail: Some("rules".to_owned()), ..event }))
 }
 
 fn read(row: Row) -> Result<QueueRules> {

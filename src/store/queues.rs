@@ -186,17 +186,41 @@ pub async fn number_from(tx: &mut Tx, first: i64) -> Result<()> {
     Ok(())
 }
 
-/// Reads one queue of a client.
-pub async fn get(conn: &mut Conn, client_id: i64, id: i64) -> Result<Option<Queue>> {
-    Ok(with_conn!(conn, |c| {
-        queues::table
-            .find(id)
-            .filter(queues::client_id.eq(client_id))
-            .select(Queue::as_select())
-            .first(c)
-            .await
-            .optional()
-    })?)
+/// Reads one queue: of this client, or of any if it is None.
+pub async fn get(conn: &mut Conn, client_id: impl Into<Option<i64>>, id: i64) -> Result<Option<Queue>> {
+    let found: Option<Queue> = with_conn!(conn, |c| {
+        queues::table.find(id).select(Queue::as_select()).first(c).await.optional()
+    })?;
+    let client_id = client_id.into();
+    Ok(found.filter(|queue| client_id.is_none_or(|client_id| queue.client_id == client_id)))
+}
+
+/// Reads a page of the queues of all clients, newest first, and the number of queues on all pages.
+pub async fn list_all(conn: &mut Conn, filter: QueueFilter, offset: i64, limit: i64) -> Result<(Vec<Queue>, i64)> {
+    /// The queues that pass the filter, as a query of either engine. They are searched by id, so that a page is read in
+    /// the order of the primary key.
+    macro_rules! queues {
+        () => {{
+            let mut query = queues::table.filter(queues::id.le(i64::MAX)).into_boxed();
+            if let Some(kind) = filter.kind {
+                query = query.filter(queues::kind.eq(kind.code()));
+            }
+            if let Some(status) = filter.status {
+                query = query.filter(queues::status.eq(status.code()));
+            }
+            query
+        }};
+    }
+    let page = with_conn!(conn, |c| {
+        queues!().order(queues::id.desc()).offset(offset).limit(limit).select(Queue::as_select()).load(c).await
+    })?;
+    let count = if filter == QueueFilter::default() {
+        let all = diesel::dsl::sql::<BigInt>("CAST(COALESCE(SUM(queues), 0) AS BIGINT)");
+        with_conn!(conn, |c| clients::table.select(all).first(c).await)?
+    } else {
+        with_conn!(conn, |c| queues!().count().get_result(c).await)?
+    };
+    Ok((page, count))
 }
 
 /// Reads a page of a client's queues, newest first, and the number of queues on all pages.
@@ -260,14 +284,22 @@ pub async fn batches_of(conn: &mut Conn, ids: &[i64], limit: usize) -> Result<Ve
     Ok(of_queues)
 }
 
-/// Changes one queue of a client. Returns None if the client has no such queue. It must be the transaction's first
+/// Changes one queue, of this client or of any if it is None. Returns None if there is no such queue. It must be the transaction's first
 /// write: the change holds from the commit on, so no lane may be in the middle of a commit.
-pub async fn update(tx: &mut Tx, client_id: i64, id: i64, update: QueueUpdate, now: Millis) -> Result<Option<Queue>> {
+pub async fn update(
+    tx: &mut Tx,
+    client_id: impl Into<Option<i64>>,
+    id: i64,
+    update: QueueUpdate,
+    now: Millis,
+) -> Result<Option<Queue>> {
     rule_lock::change(tx).await?;
+    if get(tx, client_id, id).await?.is_none() {
+        return Ok(None);
+    }
     let by_client = update.status.map(|status| status == QueueStatus::Completed);
     Ok(with_conn!(&mut **tx, |c| {
         diesel::update(queues::table.find(id))
-            .filter(queues::client_id.eq(client_id))
             .set((
                 update.status.map(|status| queues::status.eq(status.code())),
                 by_client.map(|by_client| queues::completed_by_client.eq(by_client)),

@@ -3,6 +3,10 @@
 use tonic::{Request, Status};
 
 use crate::api::Error;
+use crate::api::field_violation::FieldViolation;
+
+/// The field with which an administrator names the client that a request is for.
+const CLIENT_ID: &str = "client_id";
 
 /// The name under which the audit notes what the holder of the configured admin key does.
 pub const BOOTSTRAP: &str = "bootstrap";
@@ -40,15 +44,38 @@ impl Caller {
         request.extensions().get().ok_or_else(|| Error::Unauthenticated.into())
     }
 
-    /// Returns the id of the caller's client.
+    /// Returns the client whose queues and calls the caller has access to; None for an administrator, who has access to
+    /// those of all clients.
+    #[must_use]
+    pub const fn access(&self) -> Option<i64> {
+        match self.kind {
+            CallerKind::Client { client_id } => Some(client_id),
+            CallerKind::Admin => None,
+        }
+    }
+
+    /// Returns the client whose objects a request is limited to, which the request may name; None for those of all
+    /// clients.
     ///
     /// # Errors
-    /// Returns [`Error::Forbidden`] for an admin key, which belongs to no client.
-    pub fn client_id(&self) -> Result<i64, Error> {
-        match self.kind {
-            CallerKind::Client { client_id } => Ok(client_id),
-            CallerKind::Admin => Err(Error::Forbidden("needs a client's key, not an admin key".to_owned())),
+    /// Returns [`Error::PermissionDenied`] if a client names another one.
+    pub fn limited_to(&self, named: Option<i64>) -> Result<Option<i64>, Error> {
+        match (self.access(), named) {
+            (Some(own), Some(named)) if own != named => Err(Error::PermissionDenied(vec![FieldViolation {
+                field: CLIENT_ID.to_owned(),
+                message: "only an administrator may name another client".to_owned(),
+            }])),
+            (own, named) => Ok(own.or(named)),
         }
+    }
+
+    /// Returns the client that a request is for: the caller's own, or the one that an administrator names.
+    ///
+    /// # Errors
+    /// Returns [`Error::PermissionDenied`] if a client names another one, and [`Error::InvalidArgument`] if an
+    /// administrator names none.
+    pub fn acts_for(&self, named: Option<i64>) -> Result<i64, Error> {
+        self.limited_to(named)?.ok_or_else(|| Error::invalid(CLIENT_ID, "required with an administrator's key"))
     }
 
     /// Returns the name under which the audit notes what the caller does.

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::Error;
+use crate::api::{Error, Reason};
 use crate::api::auth::KeyKind;
 use crate::api::streams::Streams;
 use crate::api::validate::Rules;
 use crate::progress::Hub;
 use crate::store::secrets::Sealer;
 use crate::store::settings::{self, PlatformPolicy};
-use crate::store::{Conn, Db, clients};
+use crate::store::clients::{self, Client};
+use crate::store::{Conn, Db};
 use crate::webhooks::Handle;
 
 /// The state that all services share: the store, the event hub, and the links to the rest of the process.
@@ -37,11 +38,21 @@ pub struct App {
 }
 
 impl App {
-    /// Reads the rules that a client's requests are checked against.
+    /// Reads the rules that the requests of a client, or for it, are checked against. Nothing is dialed for a disabled
+    /// client, and an administrator cannot insert anything for it either.
     pub(super) async fn rules(&self, conn: &mut Conn, client_id: i64) -> Result<Rules, Error> {
-        let client = clients::get(conn, client_id).await?.ok_or(Error::Unauthenticated)?;
+        let client = self.client(conn, client_id).await?;
+        if client.disabled {
+            let message = format!("client {client_id} is disabled");
+            return Err(Error::FailedPrecondition { reason: Reason::ClientDisabled, message });
+        }
         let servers = clients::granted_servers(conn, client_id).await?;
         let (platform, _) = settings::get::<PlatformPolicy>(conn).await?;
         Rules::new(client, servers, &platform)
+    }
+
+    /// Reads a client, which an administrator may have named.
+    pub(super) async fn client(&self, conn: &mut Conn, client_id: i64) -> Result<Client, Error> {
+        clients::get(conn, client_id).await?.ok_or_else(|| Error::NotFound(format!("client {client_id}")))
     }
 }

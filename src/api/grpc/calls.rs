@@ -1,13 +1,16 @@
 //! Serves `CallService`: single calls, and the stream of events.
 
+use serde_json::json;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
 use super::app::App;
+use super::change::Change;
+use super::changed::Changed;
 use super::unary::run_to_completion;
 use super::watch::{self, Events};
 use super::{convert, insert};
-use crate::api::auth::{Caller, CallerKind};
+use crate::api::auth::Caller;
 use crate::api::validate::batch::content;
 use crate::api::validate::{Rules, do_not_call as rules_of_lists, quick};
 use crate::api::{Error, Reason, fields};
@@ -32,11 +35,15 @@ impl pb::call_service_server::CallService for Calls {
         &self,
         request: Request<pb::CreateQuickCallRequest>,
     ) -> Result<Response<pb::CreateQuickCallResponse>, Status> {
-        let client_id = Caller::of(&request)?.client_id()?;
+        let client_id = Caller::of(&request)?.acts_for(request.get_ref().client_id)?;
+        let change = Change::by_caller(self.0.clone(), "CreateQuickCall", &request)?;
         let key =
             request.metadata().get("idempotency-key").map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
-        let (app, request) = (self.0.clone(), request.into_inner());
+        let mut request = request.into_inner();
+        // The same call has the same content, whoever places it for the client.
+        request.client_id = None;
         let done = run_to_completion(async move {
+            let app = &change.app;
             let mut conn = app.db.read().await?;
             // A replay gets the first answer again, even if the client has lost the right to place such a call.
             if let Some(key) = &key
@@ -50,7 +57,7 @@ impl pb::call_service_server::CallService for Calls {
             let numbers = rules_of_lists::called(std::slice::from_ref(&new.call));
             quick::refuse_listed(&request, &new, &do_not_call::listed(&mut conn, client_id, &numbers).await?)?;
             drop(conn);
-            let (call, queue_id, replayed) = store(&app, &rules, &new).await?;
+            let (call, queue_id, replayed) = store(&change, &rules, &new).await?;
             Ok((pb::CreateQuickCallResponse { call_id: call.to_string(), queue_id }, replayed))
         });
         let (metadata, (answer, replayed), extensions) = done.await?.into_parts();
@@ -62,19 +69,19 @@ impl pb::call_service_server::CallService for Calls {
     }
 
     async fn get_call(&self, request: Request<pb::GetCallRequest>) -> Result<Response<pb::GetCallResponse>, Status> {
-        let client_id = whose(Caller::of(&request)?);
+        let access = Caller::of(&request)?.access();
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
             fields::check(&request)?;
             let id = call_id(&request.call_id)?;
             let mut conn = app.db.read().await?;
-            let call = calls::get(&mut conn, client_id, id).await?;
+            let call = calls::get(&mut conn, access, id).await?;
             let call = call.ok_or_else(|| Error::NotFound(format!("call {id}")))?;
             let attempts = calls::attempts_of(&mut conn, id).await?;
-            let timeline = events::of_call(&mut conn, client_id, id).await?;
-            let mut call = convert::call(call)?;
+            let timeline = events::of_call(&mut conn, access, id).await?;
+            let mut call = convert::call(call, access)?;
             call.attempt_history = attempts.into_iter().map(convert::attempt).collect();
-            call.timeline = timeline.iter().map(|event| convert::event(event, client_id.is_none())).collect();
+            call.timeline = timeline.iter().map(|event| convert::event(event, access.is_none())).collect();
             Ok(pb::GetCallResponse { call: Some(call) })
         })
         .await
@@ -85,13 +92,14 @@ impl pb::call_service_server::CallService for Calls {
         request: Request<pb::WatchCallsRequest>,
     ) -> Result<Response<Self::WatchCallsStream>, Status> {
         let caller = Caller::of(&request)?;
-        let (client_id, permit) = (whose(caller), self.0.streams.admit(caller)?);
+        let (access, client_id) = (caller.access(), caller.limited_to(request.get_ref().client_id)?);
+        let permit = self.0.streams.admit(caller)?;
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
             fields::check(&request)?;
             let call = request.call_id.as_deref().map(call_id).transpose()?;
             let filter = Filter { client_id, queue_id: request.queue_id, call };
-            watch::watch(&app, permit, filter, request.after).await
+            watch::watch(&app, permit, access, filter, request.after).await
         })
         .await
     }
@@ -100,11 +108,12 @@ impl pb::call_service_server::CallService for Calls {
         &self,
         request: Request<pb::CancelCallRequest>,
     ) -> Result<Response<pb::CancelCallResponse>, Status> {
-        let client_id = whose(Caller::of(&request)?);
-        let (app, request) = (self.0.clone(), request.into_inner());
+        let access = Caller::of(&request)?.access();
+        let change = Change::by_caller(self.0.clone(), "CancelCall", &request)?;
+        let request = request.into_inner();
         run_to_completion(async move {
             fields::check(&request)?;
-            let call = end(&app, client_id, &request.call_id, EndRequest::Cancel).await?;
+            let call = end(&change, access, &request.call_id, EndRequest::Cancel).await?;
             Ok(pb::CancelCallResponse { call: Some(call) })
         })
         .await
@@ -114,11 +123,12 @@ impl pb::call_service_server::CallService for Calls {
         &self,
         request: Request<pb::HangupCallRequest>,
     ) -> Result<Response<pb::HangupCallResponse>, Status> {
-        let client_id = whose(Caller::of(&request)?);
-        let (app, request) = (self.0.clone(), request.into_inner());
+        let access = Caller::of(&request)?.access();
+        let change = Change::by_caller(self.0.clone(), "HangupCall", &request)?;
+        let request = request.into_inner();
         run_to_completion(async move {
             fields::check(&request)?;
-            let call = end(&app, client_id, &request.call_id, EndRequest::HangUp).await?;
+            let call = end(&change, access, &request.call_id, EndRequest::HangUp).await?;
             Ok(pb::HangupCallResponse { call: Some(call) })
         })
         .await
@@ -126,10 +136,10 @@ impl pb::call_service_server::CallService for Calls {
 }
 
 /// Ends a call by cancel or hangup. Returns the call after the request, with the result of the request.
-async fn end(app: &App, client_id: Option<i64>, id: &str, request: EndRequest) -> Result<pb::Call, Error> {
+async fn end(change: &Change, access: Option<i64>, id: &str, request: EndRequest) -> Result<pb::Call, Error> {
     let id = call_id(id)?;
-    let mut tx = app.db.begin().await?;
-    let Some((answer, call)) = commands::request_end(&mut tx, client_id, id, request, Millis::now()).await? else {
+    let mut tx = change.begin().await?;
+    let Some((answer, call)) = commands::request_end(&mut tx, access, id, request, change.now).await? else {
         tx.rollback().await?;
         return Err(Error::NotFound(format!("call {id}")));
     };
@@ -143,8 +153,10 @@ async fn end(app: &App, client_id: Option<i64>, id: &str, request: EndRequest) -
             return Err(Error::FailedPrecondition { reason: Reason::CallStatus, message });
         }
     };
-    tx.commit().await?;
-    Ok(pb::Call { result: Some(result.into()), ..convert::call(call)? })
+    let call = pb::Call { result: Some(result.into()), ..convert::call(call, access)? };
+    let result = result.as_str_name().trim_start_matches("END_RESULT_").to_ascii_lowercase();
+    tx.commit(target(id), Changed::created(&json!({ "result": result }))?).await?;
+    Ok(call)
 }
 
 fn refusal(id: CallId, request: EndRequest, status: CallStatus) -> String {
@@ -155,16 +167,17 @@ fn refusal(id: CallId, request: EndRequest, status: CallStatus) -> String {
     }
 }
 
-async fn store(app: &App, rules: &Rules, new: &NewQuickCall) -> Result<(CallId, i64, bool), Error> {
+async fn store(change: &Change, rules: &Rules, new: &NewQuickCall) -> Result<(CallId, i64, bool), Error> {
     loop {
-        let mut tx = app.db.begin().await?;
+        let mut tx = change.begin().await?;
         match batches::insert_quick(&mut tx, new, Millis::now()).await? {
             Some(QuickResult::Stored { queue_id }) => {
                 if let Err(full) = insert::check_added(&mut tx, rules, std::slice::from_ref(&new.call)).await {
                     tx.rollback().await?;
                     return Err(full);
                 }
-                tx.commit().await?;
+                let placed = json!({ "call_id": new.call.id.to_string(), "queue_id": queue_id });
+                tx.commit(target(new.call.id), Changed::created(&placed)?).await?;
                 return Ok((new.call.id, queue_id, false));
             }
             Some(QuickResult::Replayed { call, queue_id }) => {
@@ -182,13 +195,9 @@ async fn store(app: &App, rules: &Rules, new: &NewQuickCall) -> Result<(CallId, 
     }
 }
 
-/// Returns the client whose calls a caller may see, or `None` for an administrator, who may see the calls of all
-/// clients.
-fn whose(caller: &Caller) -> Option<i64> {
-    match caller.kind {
-        CallerKind::Client { client_id } => Some(client_id),
-        CallerKind::Admin => None,
-    }
+/// Returns the name of a call in the audit.
+fn target(id: CallId) -> String {
+    format!("calls/{id}")
 }
 
 /// Reads the id of a call, which has been checked.

@@ -1,8 +1,11 @@
 //! Serves `ClientService`: what a client asks about itself, and its do-not-call list.
 
+use serde_json::json;
 use tonic::{Request, Response, Status};
 
 use super::app::App;
+use super::change::Change;
+use super::changed::Changed;
 use super::convert;
 use super::unary::run_to_completion;
 use crate::api::auth::{Caller, CallerKind};
@@ -45,12 +48,13 @@ impl pb::client_service_server::ClientService for Clients {
         &self,
         request: Request<pb::ListDoNotCallRequest>,
     ) -> Result<Response<pb::ListDoNotCallResponse>, Status> {
-        let client_id = Caller::of(&request)?.client_id()?;
+        let client_id = Caller::of(&request)?.acts_for(request.get_ref().client_id)?;
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
             fields::check(&request)?;
             let page = Page::new(request.page, request.page_size);
             let mut conn = app.db.read().await?;
+            app.client(&mut conn, client_id).await?;
             let (found, count) = do_not_call::list(&mut conn, client_id, page.offset(), page.limit()).await?;
             let results = found.into_iter().map(convert::do_not_call).collect();
             Ok(pb::ListDoNotCallResponse { results, count, page: page.number, page_size: page.size })
@@ -62,14 +66,16 @@ impl pb::client_service_server::ClientService for Clients {
         &self,
         request: Request<pb::AddDoNotCallRequest>,
     ) -> Result<Response<pb::AddDoNotCallResponse>, Status> {
-        let client_id = Caller::of(&request)?.client_id()?;
-        let (app, request) = (self.0.clone(), request.into_inner());
+        let client_id = Caller::of(&request)?.acts_for(request.get_ref().client_id)?;
+        let change = Change::by_caller(self.0.clone(), "AddDoNotCall", &request)?;
+        let request = request.into_inner();
         run_to_completion(async move {
             fields::check(&request)?;
             let numbers = rules::numbers(request.numbers);
-            let mut tx = app.db.begin().await?;
-            let added = do_not_call::add(&mut tx, client_id, &numbers, Millis::now()).await?;
-            tx.commit().await?;
+            let mut tx = change.begin().await?;
+            change.app.client(&mut tx, client_id).await?;
+            let added = do_not_call::add(&mut tx, client_id, &numbers, change.now).await?;
+            tx.commit(target(client_id), Changed::created(&json!({ "added_count": added }))?).await?;
             Ok(pb::AddDoNotCallResponse { added_count: i32::try_from(added).unwrap_or(i32::MAX) })
         })
         .await
@@ -79,19 +85,25 @@ impl pb::client_service_server::ClientService for Clients {
         &self,
         request: Request<pb::RemoveDoNotCallRequest>,
     ) -> Result<Response<pb::RemoveDoNotCallResponse>, Status> {
-        let client_id = Caller::of(&request)?.client_id()?;
-        let (app, request) = (self.0.clone(), request.into_inner());
+        let client_id = Caller::of(&request)?.acts_for(request.get_ref().client_id)?;
+        let change = Change::by_caller(self.0.clone(), "RemoveDoNotCall", &request)?;
+        let request = request.into_inner();
         run_to_completion(async move {
             fields::check(&request)?;
             let number = rules::canonical(&request.number);
-            let mut tx = app.db.begin().await?;
+            let mut tx = change.begin().await?;
             if !do_not_call::remove(&mut tx, client_id, &number).await? {
                 tx.rollback().await?;
                 return Err(rules::not_listed(&number));
             }
-            tx.commit().await?;
+            tx.commit(target(client_id), Changed::deleted(&json!({ "number": number }))?).await?;
             Ok(pb::RemoveDoNotCallResponse {})
         })
         .await
     }
+}
+
+/// Returns the name of a client's do-not-call list in the audit.
+fn target(client_id: i64) -> String {
+    format!("clients/{client_id}/do-not-call")
 }

@@ -28,7 +28,8 @@ pub fn time(millis: i64) -> Option<pb::Timestamp> {
     jiff::Timestamp::from_millisecond(millis).ok().map(Into::into)
 }
 
-pub fn queue(queue: &Queue, batches: Vec<i64>) -> pb::Queue {
+/// Converts a queue. `access` is the client that reads it; None for an administrator.
+pub fn queue(queue: &Queue, batches: Vec<i64>, access: Option<i64>) -> pb::Queue {
     let count = |status| queue.count(status);
     pb::Queue {
         queue_id: queue.id,
@@ -53,6 +54,7 @@ pub fn queue(queue: &Queue, batches: Vec<i64>) -> pb::Queue {
             canceled: count(CallStatus::Canceled),
             unknown: count(CallStatus::Unknown),
         }),
+        client_id: access.is_none().then_some(queue.client_id),
     }
 }
 
@@ -91,7 +93,8 @@ fn windows(windows: &Windows) -> pb::CallingWindows {
     pb::CallingWindows { time_zone: windows.time_zone.clone(), windows: windows.windows.iter().map(window).collect() }
 }
 
-pub fn call(call: Call) -> Result<pb::Call, Error> {
+/// Converts a call. `access` is the client that reads it; None for an administrator.
+pub fn call(call: Call, access: Option<i64>) -> Result<pb::Call, Error> {
     let spec = call.originate_spec()?;
     let cause = call.hangup_cause.and_then(|cause| u8::try_from(cause).ok());
     let seconds = |from: i64, to: i64| i32::try_from((to - from).max(0) / 1000).unwrap_or(i32::MAX);
@@ -124,6 +127,7 @@ pub fn call(call: Call) -> Result<pb::Call, Error> {
         attempt_history: Vec::new(),
         timeline: Vec::new(),
         result: None,
+        client_id: access.is_none().then_some(call.client_id),
     })
 }
 

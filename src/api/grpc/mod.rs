@@ -4,6 +4,8 @@
 mod admin;
 mod app;
 mod calls;
+mod change;
+mod changed;
 mod clients;
 mod convert;
 mod errors;

@@ -1,14 +1,16 @@
 //! Serves `QueueService`: queues and their batches.
 
+use serde_json::json;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
 use super::app::App;
+use super::change::Change;
+use super::changed::Changed;
 use super::errors::{no_queue, queue_completed, quick_queue};
 use super::unary::run_to_completion;
 use super::{convert, explain, insert, stream_items};
 use crate::api::auth::Caller;
-use crate::api::rest::ParseWarnings;
 use crate::api::validate::filters::CallQuery;
 use crate::api::validate::{Rules, batch, filters, rules};
 use crate::api::{At, Error, fields};
@@ -16,7 +18,7 @@ use crate::domain::status::QueueStatus;
 use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::batches::{self, BatchResult, NewBatch};
-use crate::store::queues::{self, QueueUpdate};
+use crate::store::queues::{self, Queue, QueueUpdate};
 use crate::store::{Conn, call_lists, clients, events, queue_rules, retries};
 
 /// The largest number of batch ids in a `Queue`.
@@ -31,10 +33,14 @@ impl pb::queue_service_server::QueueService for Queues {
         &self,
         request: Request<pb::InsertBatchRequest>,
     ) -> Result<Response<pb::InsertBatchResponse>, Status> {
-        let client_id = Caller::of(&request)?.client_id()?;
-        let warnings = request.extensions().get::<ParseWarnings>().cloned().unwrap_or_default().0;
-        let (app, request) = (self.0.clone(), request.into_inner());
+        let client_id = Caller::of(&request)?.acts_for(request.get_ref().client_id)?;
+        let mut change = Change::by_caller(self.0.clone(), "InsertBatch", &request)?;
+        let warnings = std::mem::take(&mut change.warnings);
+        let mut request = request.into_inner();
+        // The same batch has the same content, whoever inserts it for the client.
+        request.client_id = None;
         let done = run_to_completion(async move {
+            let app = &change.app;
             let mut conn = app.db.read().await?;
             // A replay gets the first answer again, even if the client has lost the right to insert such calls.
             if let Some(batch_id) = request.batch_id
@@ -51,7 +57,7 @@ impl pb::queue_service_server::QueueService for Queues {
                 app.cancel_listed(&mut conn, client_id, &mut new.calls, |index| format!("data[{index}]")).await?;
             new.warnings.extend(canceled);
             drop(conn);
-            let result = store(&app, &rules, &new, now).await?;
+            let result = store(&change, &rules, &new, now).await?;
             answer(new.batch_id, new.queue_id, new.calls.len(), new.warnings, result)
         });
         let (metadata, (answer, replayed), extensions) = done.await?.into_parts();
@@ -66,16 +72,23 @@ impl pb::queue_service_server::QueueService for Queues {
         &self,
         request: Request<pb::ListQueuesRequest>,
     ) -> Result<Response<pb::ListQueuesResponse>, Status> {
-        let client_id = Caller::of(&request)?.client_id()?;
+        let caller = Caller::of(&request)?;
+        let (access, client_id) = (caller.access(), caller.limited_to(request.get_ref().client_id)?);
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
             let (filter, page) = filters::queues(&request)?;
             let mut conn = app.db.read().await?;
-            let (found, count) = queues::list(&mut conn, client_id, filter, page.offset(), page.limit()).await?;
+            let (found, count) = match client_id {
+                Some(client_id) => {
+                    app.client(&mut conn, client_id).await?;
+                    queues::list(&mut conn, client_id, filter, page.offset(), page.limit()).await?
+                }
+                None => queues::list_all(&mut conn, filter, page.offset(), page.limit()).await?,
+            };
             let ids: Vec<i64> = found.iter().map(|queue| queue.id).collect();
             let batches = queues::batches_of(&mut conn, &ids, BATCHES).await?;
             let results =
-                found.iter().zip(batches).map(|(queue, (_, batches))| convert::queue(queue, batches)).collect();
+                found.iter().zip(batches).map(|(queue, (_, batches))| convert::queue(queue, batches, access)).collect();
             Ok(pb::ListQueuesResponse { results, count, page: page.number, page_size: page.size })
         })
         .await
@@ -85,20 +98,26 @@ impl pb::queue_service_server::QueueService for Queues {
         &self,
         request: Request<pb::ListQueueCallsRequest>,
     ) -> Result<Response<pb::ListQueueCallsResponse>, Status> {
-        let client_id = Caller::of(&request)?.client_id()?;
+        let access = Caller::of(&request)?.access();
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
             let mut conn = app.db.read().await?;
-            let numberings = match request.contact_number_national {
-                Some(true) => clients::numberings(&mut conn, client_id).await?,
+            let found = match request.master_queue_id {
+                Some(queue_id) => queues::get(&mut conn, access, queue_id).await?,
+                None => None,
+            };
+            let numberings = match &found {
+                Some(queue) if request.contact_number_national == Some(true) => {
+                    clients::numberings(&mut conn, queue.client_id).await?
+                }
                 _ => Vec::new(),
             };
             let query = CallQuery::new(&request, &numberings)?;
             let (queue_id, page) = (query.queue_id, query.page);
-            let queue = queues::get(&mut conn, client_id, queue_id).await?.ok_or_else(|| no_queue(queue_id))?;
+            let queue = found.ok_or_else(|| no_queue(queue_id))?;
             let (found, count) =
                 call_lists::page(&mut conn, &queue, query.filter(), page.offset(), page.limit()).await?;
-            let results = found.into_iter().map(convert::call).collect::<Result<_, _>>()?;
+            let results = found.into_iter().map(|call| convert::call(call, access)).collect::<Result<_, _>>()?;
             Ok(pb::ListQueueCallsResponse { results, count, page: page.number, page_size: page.size })
         })
         .await
@@ -108,13 +127,16 @@ impl pb::queue_service_server::QueueService for Queues {
         &self,
         request: Request<pb::UpdateQueueRequest>,
     ) -> Result<Response<pb::UpdateQueueResponse>, Status> {
-        let client_id = Caller::of(&request)?.client_id()?;
-        let (app, request) = (self.0.clone(), request.into_inner());
+        let access = Caller::of(&request)?.access();
+        let change = Change::by_caller(self.0.clone(), "UpdateQueue", &request)?;
+        let request = request.into_inner();
         run_to_completion(async move {
             let update = update(&request)?;
-            let now = Millis::now();
-            let mut tx = app.db.begin().await?;
-            let Some(queue) = queues::update(&mut tx, client_id, request.queue_id, update, now).await? else {
+            let (app, now) = (&change.app, change.now);
+            let mut tx = change.begin().await?;
+            let before = queues::get(&mut tx, access, request.queue_id).await?;
+            let updated = queues::update(&mut tx, access, request.queue_id, update, now).await?;
+            let Some((before, queue)) = before.zip(updated) else {
                 tx.rollback().await?;
                 return Err(no_queue(request.queue_id));
             };
@@ -125,11 +147,12 @@ impl pb::queue_service_server::QueueService for Queues {
                 events.extend(queues::complete_ended(&mut tx, &[queue.id], now).await?);
             }
             events::append(&mut tx, events).await?;
-            tx.commit().await?;
+            let shown = |queue: &Queue| convert::queue(queue, Vec::new(), access);
+            tx.commit(target(queue.id), Changed::from_to(&shown(&before), &shown(&queue))?).await?;
             if update.changes_tries() {
                 retries::apply(&app.db, &queue, now, rand::random).await?;
             }
-            let queue = read(&mut app.db.read().await?, client_id, queue.id).await?;
+            let queue = read(&mut app.db.read().await?, access, queue.id).await?;
             Ok(pb::UpdateQueueResponse { queue: Some(queue) })
         })
         .await
@@ -142,30 +165,31 @@ impl pb::queue_service_server::QueueService for Queues {
         request: Request<tonic::Streaming<pb::StreamItemsRequest>>,
     ) -> Result<Response<Self::StreamItemsStream>, Status> {
         let caller = Caller::of(&request)?.clone();
-        Ok(Response::new(stream_items::serve(self.0.clone(), &caller, request.into_inner())?))
+        let change = Change::by_stream(self.0.clone(), "StreamItems", &request)?;
+        Ok(Response::new(stream_items::serve(change, caller, request.into_inner())?))
     }
 
     async fn explain_queue(
         &self,
         request: Request<pb::ExplainQueueRequest>,
     ) -> Result<Response<pb::ExplainQueueResponse>, Status> {
-        let client_id = Caller::of(&request)?.client_id()?;
+        let access = Caller::of(&request)?.access();
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
             fields::check(&request)?;
             let queue_id = request.queue_id;
-            let queue = queues::get(&mut app.db.read().await?, client_id, queue_id).await?;
+            let queue = queues::get(&mut app.db.read().await?, access, queue_id).await?;
             explain::queue(&app, &queue.ok_or_else(|| no_queue(queue_id))?).await
         })
         .await
     }
 
     async fn get_queue(&self, request: Request<pb::GetQueueRequest>) -> Result<Response<pb::GetQueueResponse>, Status> {
-        let client_id = Caller::of(&request)?.client_id()?;
+        let access = Caller::of(&request)?.access();
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
             fields::check(&request)?;
-            let queue = read(&mut app.db.read().await?, client_id, request.queue_id).await?;
+            let queue = read(&mut app.db.read().await?, access, request.queue_id).await?;
             Ok(pb::GetQueueResponse { queue: Some(queue) })
         })
         .await
@@ -175,12 +199,12 @@ impl pb::queue_service_server::QueueService for Queues {
         &self,
         request: Request<pb::GetQueueRulesRequest>,
     ) -> Result<Response<pb::GetQueueRulesResponse>, Status> {
-        let client_id = Caller::of(&request)?.client_id()?;
+        let access = Caller::of(&request)?.access();
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
             fields::check(&request)?;
             let id = request.queue_id;
-            let rules = queue_rules::get(&mut app.db.read().await?, client_id, id).await?;
+            let rules = queue_rules::get(&mut app.db.read().await?, access, id).await?;
             let rules = rules.ok_or_else(|| no_queue(id))?;
             Ok(pb::GetQueueRulesResponse { rules: Some(convert::queue_rules(&rules)) })
         })
@@ -191,46 +215,51 @@ impl pb::queue_service_server::QueueService for Queues {
         &self,
         request: Request<pb::SetQueueRulesRequest>,
     ) -> Result<Response<pb::SetQueueRulesResponse>, Status> {
-        let client_id = Caller::of(&request)?.client_id()?;
-        let (app, request) = (self.0.clone(), request.into_inner());
+        let access = Caller::of(&request)?.access();
+        let change = Change::by_caller(self.0.clone(), "SetQueueRules", &request)?;
+        let request = request.into_inner();
         run_to_completion(async move {
             let (id, rules) = (request.queue_id, rules::queue_rules(&request)?);
-            let mut tx = app.db.begin().await?;
-            let Some(event) = queue_rules::set(&mut tx, client_id, id, &rules, Millis::now()).await? else {
+            let mut tx = change.begin().await?;
+            let before = queue_rules::get(&mut tx, access, id).await?;
+            let event = queue_rules::set(&mut tx, access, id, &rules, change.now).await?;
+            let Some((before, event)) = before.zip(event) else {
                 tx.rollback().await?;
                 return Err(no_queue(id));
             };
             events::append(&mut tx, vec![event]).await?;
-            tx.commit().await?;
+            let (before, after) = (convert::queue_rules(&before), convert::queue_rules(&rules));
+            tx.commit(target(id), Changed::from_to(&before, &after)?).await?;
             Ok(pb::SetQueueRulesResponse { rules: Some(convert::queue_rules(&rules)) })
         })
         .await
     }
 }
 
-/// Reads one queue of a client, with its batches.
-async fn read(conn: &mut Conn, client_id: i64, id: i64) -> Result<pb::Queue, Error> {
-    let queue = queues::get(conn, client_id, id).await?.ok_or_else(|| no_queue(id))?;
+/// Reads one queue to which there is access, with its batches.
+async fn read(conn: &mut Conn, access: Option<i64>, id: i64) -> Result<pb::Queue, Error> {
+    let queue = queues::get(conn, access, id).await?.ok_or_else(|| no_queue(id))?;
     let batches = queues::batches_of(conn, &[id], BATCHES).await?.pop();
-    Ok(convert::queue(&queue, batches.map(|(_, batches)| batches).unwrap_or_default()))
+    Ok(convert::queue(&queue, batches.map(|(_, batches)| batches).unwrap_or_default(), access))
 }
 
-async fn store(app: &App, rules: &Rules, new: &NewBatch, now: Millis) -> Result<BatchResult, Error> {
+async fn store(change: &Change, rules: &Rules, new: &NewBatch, now: Millis) -> Result<BatchResult, Error> {
     loop {
-        let mut conn = app.db.read().await?;
+        let mut conn = change.app.db.read().await?;
         if let Some(earlier) = batches::replay(&mut conn, new).await? {
             return Ok(earlier);
         }
         insert::check_room(&mut conn, rules, &new.calls).await?;
         drop(conn);
-        let mut tx = app.db.begin().await?;
+        let mut tx = change.begin().await?;
         match batches::insert(&mut tx, new, now).await? {
-            Some(result @ BatchResult::Stored { .. }) => {
+            Some(result @ BatchResult::Stored { queue_id }) => {
                 if let Err(full) = insert::check_added(&mut tx, rules, &new.calls).await {
                     tx.rollback().await?;
                     return Err(full);
                 }
-                tx.commit().await?;
+                let inserted = json!({ "batch_id": new.batch_id, "calls": new.calls.len() });
+                tx.commit(target(queue_id), Changed::created(&inserted)?).await?;
                 return Ok(result);
             }
             Some(refused) => {
@@ -241,6 +270,11 @@ async fn store(app: &App, rules: &Rules, new: &NewBatch, now: Millis) -> Result<
             None => tx.rollback().await?,
         }
     }
+}
+
+/// Returns the name of a queue in the audit.
+fn target(id: i64) -> String {
+    format!("queues/{id}")
 }
 
 /// Returns the answer to a batch of `calls` calls for the queue `queue_id`, and whether it is a replay.

@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::app::App;
+use super::change::Change;
+use super::changed::Changed;
 use super::errors::{no_queue, queue_completed, quick_queue};
 use super::insert;
 use crate::api::Error;
@@ -42,10 +44,10 @@ const LAST_ANSWER: Duration = Duration::from_secs(2);
 /// The largest number of warnings in one answer.
 const MAX_WARNINGS: usize = 1000;
 
-/// The client and the key that a stream belongs to.
+/// The client that a stream is for, and the client's key that it has come with; None if an administrator sends it.
 struct Holder {
     client_id: i64,
-    key_id: String,
+    key_id: Option<String>,
 }
 
 struct Running {
@@ -66,14 +68,13 @@ struct Running {
 
 /// Serves one stream in a task of its own. The task completes a transaction that it has begun even if the client is
 /// gone.
-pub fn serve(app: App, caller: &Caller, incoming: Streaming<StreamItemsRequest>) -> Result<Answers, Error> {
-    let holder = Holder { client_id: caller.client_id()?, key_id: caller.key_id.clone() };
-    let permit = app.streams.admit(caller)?;
+pub fn serve(change: Change, caller: Caller, incoming: Streaming<StreamItemsRequest>) -> Result<Answers, Error> {
+    let permit = change.app.streams.admit(&caller)?;
     let (answers, answered) = mpsc::channel(ANSWERS);
     tokio::spawn(async move {
         let _permit = permit;
-        let stop = app.stop.clone();
-        if let Err(status) = run(app, holder, incoming, answers.clone()).await {
+        let stop = change.app.stop.clone();
+        if let Err(status) = run(change, &caller, incoming, answers.clone()).await {
             send_last(&answers, Err(status), &stop).await;
         }
     });
@@ -81,18 +82,21 @@ pub fn serve(app: App, caller: &Caller, incoming: Streaming<StreamItemsRequest>)
 }
 
 async fn run(
-    app: App,
-    holder: Holder,
+    change: Change,
+    caller: &Caller,
     mut incoming: Streaming<StreamItemsRequest>,
     answers: mpsc::Sender<Result<StreamItemsResponse, Status>>,
 ) -> Result<(), Status> {
+    let app = change.app.clone();
     let Some(first) = next(&app, &mut incoming, &answers).await? else { return Ok(()) };
     let Some(Part::Begin(request)) = first.part else {
         return Err(Error::invalid("begin", "must be sent first").into());
     };
     check::begin(&request)?;
+    let client_id = caller.acts_for(request.client_id)?;
+    let holder = Holder { client_id, key_id: caller.access().map(|_| caller.key_id.clone()) };
     let rules = rules(&app, &holder).await?;
-    let stream = begin(&app, &holder, &request).await?;
+    let stream = begin(&change, &holder, &request).await?;
     let dids = request.dids;
     let (buffered, unsent, rules_read) = (None, None, Instant::now());
     let mut running = Running { app, holder, incoming, buffered, stream, dids, rules, rules_read, answers, unsent };
@@ -102,9 +106,9 @@ async fn run(
     ended
 }
 
-async fn begin(app: &App, holder: &Holder, request: &StreamBegin) -> Result<ItemStream, Error> {
+async fn begin(change: &Change, holder: &Holder, request: &StreamBegin) -> Result<ItemStream, Error> {
     loop {
-        let mut tx = app.db.begin().await?;
+        let mut tx = change.begin().await?;
         let (id, queue_id) = (&request.stream_id, request.queue_id);
         // `None` means that a stream with the same id was begun at the same time. The next round takes it over.
         match streams::begin(&mut tx, holder.client_id, id, queue_id, Millis::now()).await? {
@@ -117,7 +121,8 @@ async fn begin(app: &App, holder: &Holder, request: &StreamBegin) -> Result<Item
 /// Reads the current rights of the client and of its key.
 async fn rules(app: &App, holder: &Holder) -> Result<Rules, Error> {
     let mut conn = app.db.read().await?;
-    let (key, client) = keys::find(&mut conn, &holder.key_id).await?.ok_or(Error::Unauthenticated)?;
+    let Some(key_id) = &holder.key_id else { return app.rules(&mut conn, holder.client_id).await };
+    let (key, client) = keys::find(&mut conn, key_id).await?.ok_or(Error::Unauthenticated)?;
     let expired = key.expires_at.is_some_and(|end| end <= Millis::now().0);
     let ended = match (key.revoked_at, client.disabled) {
         (Some(_), _) => Some(Ended::Revoked),
@@ -273,13 +278,10 @@ fn items(message: StreamItemsRequest) -> Result<StreamedItems, Status> {
     }
 }
 
-/// Commits the change to a stream, or rolls it back if the store refused it.
-async fn open(tx: Tx, result: StreamResult, queue_id: i64) -> Result<ItemStream, Error> {
-    let refused = match result {
-        StreamResult::Open(stream) => {
-            tx.commit().await?;
-            return Ok(stream);
-        }
+/// Returns the stream, or the error for one that the store refused.
+fn opened(result: StreamResult, queue_id: i64) -> Result<ItemStream, Error> {
+    Err(match result {
+        StreamResult::Open(stream) => return Ok(stream),
         StreamResult::OtherQueue { queue_id } => {
             Error::invalid("begin.queue_id", format!("the stream began in queue {queue_id}"))
         }
@@ -287,7 +289,5 @@ async fn open(tx: Tx, result: StreamResult, queue_id: i64) -> Result<ItemStream,
         StreamResult::QueueCompleted => queue_completed(queue_id),
         StreamResult::QuickQueue => quick_queue(queue_id),
         StreamResult::TakenOver => Error::Aborted("a newer stream with this stream_id has taken over".to_owned()),
-    };
-    tx.rollback().await?;
-    Err(refused)
+    })
 }

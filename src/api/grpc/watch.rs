@@ -59,11 +59,21 @@ enum End {
     Failed(Error),
 }
 
-/// Starts a stream after the cursor `after`, or with a snapshot if there is no cursor.
-pub async fn watch(app: &App, permit: StreamPermit, filter: Filter, after: Option<i64>) -> Result<Events, Error> {
+/// Starts a stream after the cursor `after`, or with a snapshot if there is no cursor. `access` is the client that
+/// watches; None for an administrator.
+pub async fn watch(
+    app: &App,
+    permit: StreamPermit,
+    access: Option<i64>,
+    filter: Filter,
+    after: Option<i64>,
+) -> Result<Events, Error> {
     let mut conn = app.db.read().await?;
-    if let (Some(client_id), Some(queue_id)) = (filter.client_id, filter.queue_id) {
-        let known = queues::get(&mut conn, client_id, queue_id).await?;
+    if let Some(client_id) = filter.client_id {
+        app.client(&mut conn, client_id).await?;
+    }
+    if let Some(queue_id) = filter.queue_id {
+        let known = queues::get(&mut conn, filter.client_id, queue_id).await?;
         known.ok_or_else(|| Error::NotFound(format!("queue {queue_id}")))?;
     }
     if let Some(call) = filter.call {
@@ -93,7 +103,7 @@ pub async fn watch(app: &App, permit: StreamPermit, filter: Filter, after: Optio
         subscription,
         watcher,
         last: room,
-        is_admin: filter.client_id.is_none(),
+        is_admin: access.is_none(),
         write_timeout: app.streams.write_timeout(),
         stop: app.stop.clone(),
         _permit: permit,

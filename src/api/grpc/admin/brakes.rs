@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::audit::Change;
-use super::changed::Changed;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use super::clients;
 use crate::api::Error;
 use crate::api::grpc::convert;

@@ -2,8 +2,8 @@
 
 use secrecy::ExposeSecret;
 
-use super::audit::Change;
-use super::changed::Changed;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use super::new_key::{self, Terms};
 use crate::api::Error;
 use crate::api::grpc::app::App;

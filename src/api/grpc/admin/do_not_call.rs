@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::audit::Change;
-use super::changed::Changed;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::Error;
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;

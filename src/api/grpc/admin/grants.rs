@@ -1,7 +1,7 @@
 //! The methods of `AdminService` for grants, which allow clients to dial through servers.
 
-use super::audit::Change;
-use super::changed::Changed;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use super::{clients, servers};
 use crate::api::Error;
 use crate::api::grpc::app::App;

@@ -2,8 +2,8 @@
 
 use secrecy::ExposeSecret;
 
-use super::audit::Change;
-use super::changed::Changed;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use super::clients;
 use super::new_key::{Terms, make};
 use crate::api::Error;

@@ -6,7 +6,6 @@
 mod admin_keys;
 mod audit;
 mod brakes;
-mod changed;
 mod clients;
 mod do_not_call;
 mod grants;
@@ -22,8 +21,8 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use tonic::{Request, Response, Status};
 
-use self::audit::Change;
 use super::app::App;
+use super::change::Change;
 use super::unary::run_to_completion;
 use crate::api::fields::Check;
 use crate::api::{Error, fields};

@@ -1,6 +1,6 @@
 //! Creates API keys of clients, and writes the terms of a key as the store keeps them.
 
-use super::audit::{Audited, Change};
+use crate::api::grpc::change::{Audited, Change};
 use crate::api::Error;
 use crate::api::auth::{ApiKey, NewKey};
 use crate::domain::networks::Networks;

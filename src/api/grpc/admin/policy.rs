@@ -1,7 +1,7 @@
 //! The methods of `AdminService` for the dial policy that holds for all clients.
 
-use super::audit::Change;
-use super::changed::Changed;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::Error;
 use crate::api::grpc::app::App;
 use crate::pb;

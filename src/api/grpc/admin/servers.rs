@@ -1,7 +1,7 @@
 //! The methods of `AdminService` for Asterisk servers.
 
-use super::audit::Change;
-use super::changed::Changed;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::ami::{self, probe};
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;

@@ -6,8 +6,8 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::audit::Change;
-use super::changed::Changed;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::error::Reason;
 use crate::api::grpc::app::App;
 use crate::api::grpc::convert;
