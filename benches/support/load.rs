@@ -31,7 +31,12 @@ pub async fn stream(server: &Server, client: &Api, queue: i64, calls: i64, enoug
     let mut request = Request::new(ReceiverStream::new(messages));
     request.metadata_mut().insert("x-api-key", client.key().parse().expect("a key"));
     let mut answers = grpc.stream_items(request).await.expect("a stream").into_inner();
-    let begin = StreamBegin { stream_id: "load".into(), queue_id: Some(queue), dids: vec!["+1".into(), "+2".into()] };
+    let begin = StreamBegin {
+        stream_id: "load".into(),
+        queue_id: Some(queue),
+        dids: vec!["+1".into(), "+2".into()],
+        client_id: None,
+    };
     to.send(StreamItemsRequest { part: Some(Part::Begin(begin)) }).await.expect("a server");
     let mut stored = answers.message().await.expect("an answer").expect("an answer").stored;
     let from = stored;

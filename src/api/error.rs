@@ -179,9 +179,7 @@ impl Reason {
             | Self::CallStatus
             | Self::ClientDisabled
             | Self::ServerInUse
-            | Self::WebhookDisabled => {
-                Some(StatusCode::CONFLICT)
-            }
+            | Self::WebhookDisabled => Some(StatusCode::CONFLICT),
             Self::MethodNotAllowed => Some(StatusCode::METHOD_NOT_ALLOWED),
             Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::UnsupportedMediaType => Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),

@@ -71,6 +71,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         did: args.did,
         action: Some(action),
         create_recording: args.no_recording.then_some(false),
+        client_id: None,
     });
     if let Some(key) = args.idempotency_key {
         let wrong = |_| Fault::Usage("--idempotency-key must be printable ASCII".to_owned());

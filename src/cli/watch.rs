@@ -42,7 +42,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn watch(args: Args, session: &Session) -> anyhow::Result<()> {
-    let mut request = pb::WatchCallsRequest { queue_id: args.queue, call_id: args.call, after: args.after };
+    let mut request =
+        pb::WatchCallsRequest { queue_id: args.queue, call_id: args.call, after: args.after, ..Default::default() };
     if let Some(call_id) = request.call_id.clone() {
         let call =
             session.calls().get_call(pb::GetCallRequest { call_id }).await?.into_inner().call.unwrap_or_default();

@@ -129,7 +129,8 @@ impl Db {
         let mut tx = Tx { conn: Some(conn), has_events: false, events: self.events_appended() };
         match &mut *tx {
             Conn::Sqlite(conn) => {
-                conn.spawn_blocking(|conn| AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")).await?;
+                conn.spawn_blocking(|conn| AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"))
+                    .await?;
             }
             Conn::Postgres(conn) => begin(&mut **conn).await?,
         }
@@ -234,7 +235,7 @@ mod tests {
                 clients::create(&mut tx, &new, Millis::now()).await?;
                 tx.commit().await?;
             }
-            super::Result::Ok(())
+            crate::store::Result::<()>::Ok(())
         });
         for written in futures_util::future::join_all(writes).await {
             written.unwrap();

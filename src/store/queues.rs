@@ -188,9 +188,8 @@ pub async fn number_from(tx: &mut Tx, first: i64) -> Result<()> {
 
 /// Reads one queue: of this client, or of any if it is None.
 pub async fn get(conn: &mut Conn, client_id: impl Into<Option<i64>>, id: i64) -> Result<Option<Queue>> {
-    let found: Option<Queue> = with_conn!(conn, |c| {
-        queues::table.find(id).select(Queue::as_select()).first(c).await.optional()
-    })?;
+    let found: Option<Queue> =
+        with_conn!(conn, |c| queues::table.find(id).select(Queue::as_select()).first(c).await.optional())?;
     let client_id = client_id.into();
     Ok(found.filter(|queue| client_id.is_none_or(|client_id| queue.client_id == client_id)))
 }

@@ -268,7 +268,8 @@ async fn a_stream_of_items_finds_no_queue_server_or_stream_of_another_client() {
     let (setup, owner, stranger) = owner_and_stranger().await;
     let theirs = things_of(&owner, OWN, "4930777001").await;
     let queue_id = theirs["queue"].as_i64();
-    let begin = |stream_id: &str, queue_id| StreamBegin { stream_id: stream_id.to_owned(), queue_id, dids: vec![] };
+    let begin =
+        |stream_id: &str, queue_id| StreamBegin { stream_id: stream_id.to_owned(), queue_id, ..StreamBegin::default() };
     let stored = stream(&setup.server, &owner, begin("load", queue_id), OWN).await;
     assert_eq!(stored.expect("the owner's stream"), 1);
 

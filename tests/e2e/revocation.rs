@@ -109,7 +109,7 @@ async fn items_sent(server: &Server, client: &Api) -> BoxFuture<'static, End> {
     let (to, items) = mpsc::channel(4);
     let mut answers =
         grpc.stream_items(with_key(client, ReceiverStream::new(items))).await.expect("a stream").into_inner();
-    let begin = StreamBegin { stream_id: "load".to_owned(), queue_id: None, dids: vec![] };
+    let begin = StreamBegin { stream_id: "load".to_owned(), ..StreamBegin::default() };
     to.send(StreamItemsRequest { part: Some(Part::Begin(begin)) }).await.expect("a server");
     answers.message().await.expect("an answer").expect("an answer");
     async move {

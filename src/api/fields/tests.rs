@@ -133,7 +133,7 @@ fn a_text_of_few_values_characters_or_digits_is_told_which() {
         ("00123456789012345", vec![]),
         ("123x", vec!["number: must not contain letters, but contains `x`"]),
     ] {
-        assert_eq!(broken(&pb::RemoveDoNotCallRequest { number: number.into() }), told, "{number}");
+        assert_eq!(broken(&pb::RemoveDoNotCallRequest { number: number.into(), client_id: None }), told, "{number}");
     }
 }
 

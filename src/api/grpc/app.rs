@@ -5,14 +5,14 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Error, Reason};
 use crate::api::auth::KeyKind;
 use crate::api::streams::Streams;
 use crate::api::validate::Rules;
+use crate::api::{Error, Reason};
 use crate::progress::Hub;
+use crate::store::clients::{self, Client};
 use crate::store::secrets::Sealer;
 use crate::store::settings::{self, PlatformPolicy};
-use crate::store::clients::{self, Client};
 use crate::store::{Conn, Db};
 use crate::webhooks::Handle;
 

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,6 @@ use crate::domain::bounds::STREAMED_ITEMS_ITEMS_MAX_ITEMS as MAX_ITEMS;
 use crate::domain::time::Millis;
 use crate::pb::stream_items_request::Part;
 use crate::pb::{StreamBegin, StreamItemsRequest, StreamItemsResponse, StreamedItems};
-use crate::store::Tx;
 use crate::store::calls::NewCall;
 use crate::store::keys;
 use crate::store::streams::{self, ItemStream, StreamResult};
@@ -112,7 +112,17 @@ async fn begin(change: &Change, holder: &Holder, request: &StreamBegin) -> Resul
         let (id, queue_id) = (&request.stream_id, request.queue_id);
         // `None` means that a stream with the same id was begun at the same time. The next round takes it over.
         match streams::begin(&mut tx, holder.client_id, id, queue_id, Millis::now()).await? {
-            Some(begun) => return open(tx, begun, request.queue_id.unwrap_or_default()).await,
+            Some(begun) => match opened(begun, queue_id.unwrap_or_default()) {
+                Ok(stream) => {
+                    let begun = json!({ "stream_id": id, "stored": stream.stored });
+                    tx.commit(format!("queues/{}", stream.queue_id), Changed::created(&begun)?).await?;
+                    return Ok(stream);
+                }
+                Err(refused) => {
+                    tx.rollback().await?;
+                    return Err(refused);
+                }
+            },
             None => tx.rollback().await?,
         }
     }
@@ -228,8 +238,17 @@ impl Running {
             tx.rollback().await?;
             return Err(full);
         }
-        self.stream = open(tx, appended, self.stream.queue_id).await?;
-        Ok(())
+        match opened(appended, self.stream.queue_id) {
+            Ok(stream) => {
+                tx.commit().await?;
+                self.stream = stream;
+                Ok(())
+            }
+            Err(refused) => {
+                tx.rollback().await?;
+                Err(refused)
+            }
+        }
     }
 
     /// Answers how many items are durable. If the client does not read its answers, they are merged into one: waiting

@@ -84,7 +84,7 @@ fn a_quick_call_makes_its_caller_id_and_its_second_leg_of_its_own_fields() {
             application: Some("Dial".to_owned()),
             ..OriginateAction::default()
         }),
-        create_recording: None,
+        ..CreateQuickCallRequest::default()
     };
     let spec = quick::quick_call(&request, None, &rules()).unwrap().call.spec;
     let dial = Target::Application { name: "Dial".to_owned(), data: "PJSIP/456@endpoint1,30".to_owned() };
@@ -125,7 +125,7 @@ fn quick(number1: &str, number2: &str) -> CreateQuickCallRequest {
             application: Some("Dial".to_owned()),
             ..OriginateAction::default()
         }),
-        create_recording: None,
+        ..CreateQuickCallRequest::default()
     }
 }
 

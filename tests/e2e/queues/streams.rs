@@ -35,7 +35,7 @@ impl Stream {
     async fn begin(server: &Server, client: &Api, queue_id: i64) -> (Self, i64) {
         let mut stream = Self::open(server, client).await;
         let dids = DIDS.map(str::to_owned).to_vec();
-        let begin = StreamBegin { stream_id: "load-1".into(), queue_id: Some(queue_id), dids };
+        let begin = StreamBegin { stream_id: "load-1".into(), queue_id: Some(queue_id), dids, client_id: None };
         stream.to.send(StreamItemsRequest { part: Some(Part::Begin(begin)) }).await.expect("a server");
         let answer = stream.from.message().await.expect("an answer").expect("an answer");
         assert_eq!(answer.queue_id, queue_id);
@@ -201,7 +201,7 @@ async fn what_is_no_stream_is_refused() {
         assert_eq!(stream.refusal().await.code(), Code::InvalidArgument);
     }
     let mut elsewhere = Stream::open(&server, &client).await;
-    let begin = StreamBegin { stream_id: "other".into(), queue_id: Some(4711), dids: Vec::new() };
+    let begin = StreamBegin { stream_id: "other".into(), queue_id: Some(4711), ..StreamBegin::default() };
     elsewhere.to.send(StreamItemsRequest { part: Some(Part::Begin(begin)) }).await.expect("a server");
     assert_eq!(elsewhere.refusal().await.code(), Code::NotFound);
     assert_eq!(get(&client, queue).await["total_calls"], 1);

@@ -2,11 +2,11 @@
 
 use secrecy::ExposeSecret;
 
-use crate::api::grpc::change::Change;
-use crate::api::grpc::changed::Changed;
 use super::new_key;
 use crate::api::auth::{ApiKey, BOOTSTRAP, KeyKind};
 use crate::api::grpc::app::App;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
 use crate::api::validate::keys as rules;

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::api::grpc::change::Change;
-use crate::api::grpc::changed::Changed;
 use super::clients;
 use crate::api::Error;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::grpc::convert;
 use crate::domain::time::Millis;
 use crate::pb;

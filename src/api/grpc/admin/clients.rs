@@ -2,11 +2,11 @@
 
 use secrecy::ExposeSecret;
 
-use crate::api::grpc::change::Change;
-use crate::api::grpc::changed::Changed;
 use super::new_key::{self, Terms};
 use crate::api::Error;
 use crate::api::grpc::app::App;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::grpc::convert;
 use crate::api::validate::paging::Page;
 use crate::api::validate::{admin, patch};

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::api::grpc::change::Change;
-use crate::api::grpc::changed::Changed;
 use crate::api::Error;
 use crate::api::grpc::app::App;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::grpc::convert;
 use crate::api::validate::{do_not_call as rules, paging::Page};
 use crate::pb;

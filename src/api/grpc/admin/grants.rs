@@ -1,10 +1,10 @@
 //! The methods of `AdminService` for grants, which allow clients to dial through servers.
 
-use crate::api::grpc::change::Change;
-use crate::api::grpc::changed::Changed;
 use super::{clients, servers};
 use crate::api::Error;
 use crate::api::grpc::app::App;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
 use crate::api::validate::numbering;

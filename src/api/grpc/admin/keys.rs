@@ -2,12 +2,12 @@
 
 use secrecy::ExposeSecret;
 
-use crate::api::grpc::change::Change;
-use crate::api::grpc::changed::Changed;
 use super::clients;
 use super::new_key::{Terms, make};
 use crate::api::Error;
 use crate::api::grpc::app::App;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
 use crate::api::validate::keys as rules;

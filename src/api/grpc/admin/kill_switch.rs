@@ -1,9 +1,9 @@
 //! The methods of `AdminService` for the kill switch, which stops all new calls.
 
-use crate::api::grpc::change::Change;
-use crate::api::grpc::changed::Changed;
 use crate::api::Error;
 use crate::api::grpc::app::App;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::grpc::convert;
 use crate::domain::time::Millis;
 use crate::pb;

@@ -1,8 +1,8 @@
 //! Creates API keys of clients, and writes the terms of a key as the store keeps them.
 
-use crate::api::grpc::change::{Audited, Change};
 use crate::api::Error;
 use crate::api::auth::{ApiKey, NewKey};
+use crate::api::grpc::change::{Audited, Change};
 use crate::domain::networks::Networks;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;

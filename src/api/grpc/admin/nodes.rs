@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::api::grpc::change::Change;
-use crate::api::grpc::changed::Changed;
 use crate::api::Error;
 use crate::api::grpc::app::App;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
 use crate::domain::time::Millis;

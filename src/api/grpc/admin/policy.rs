@@ -1,9 +1,9 @@
 //! The methods of `AdminService` for the dial policy that holds for all clients.
 
-use crate::api::grpc::change::Change;
-use crate::api::grpc::changed::Changed;
 use crate::api::Error;
 use crate::api::grpc::app::App;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::pb;
 use crate::store::settings::{self, PlatformPolicy};
 

@@ -1,9 +1,9 @@
 //! The methods of `AdminService` for Asterisk servers.
 
-use crate::api::grpc::change::Change;
-use crate::api::grpc::changed::Changed;
 use crate::ami::{self, probe};
 use crate::api::grpc::app::App;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
 use crate::api::validate::{admin, patch};

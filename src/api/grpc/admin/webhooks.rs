@@ -6,10 +6,10 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::api::grpc::change::Change;
-use crate::api::grpc::changed::Changed;
 use crate::api::error::Reason;
 use crate::api::grpc::app::App;
+use crate::api::grpc::change::Change;
+use crate::api::grpc::changed::Changed;
 use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
 use crate::api::validate::paging::Page;
