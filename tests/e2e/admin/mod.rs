@@ -1,5 +1,6 @@
 //! Tests administration, row by row of its table, and "Limits and access", with the real server over REST.
 
+mod acting;
 mod audit;
 mod audited;
 mod clients;
