@@ -14,6 +14,7 @@ pub fn generate(compiled: &Compiled) -> Result<(), Box<dyn Error>> {
 
     let mut code = tonic_prost_build::configure()
         .compile_well_known_types(true)
+        .codec_path("crate::pb::BoundedCodec")
         .extern_path(timestamp.0, timestamp.1)
         .btree_map(&package);
     let mut json = pbjson_build::Builder::new();
@@ -37,7 +38,11 @@ pub fn generate(compiled: &Compiled) -> Result<(), Box<dyn Error>> {
             .field_attribute(unspecified, r#"#[serde(rename(deserialize = "\0absent"))]"#);
         json.exclude([path]);
     }
-    code.compile_fds(prost_reflect::prost_types::FileDescriptorSet::decode(compiled.descriptors.as_slice())?)?;
+    let mut config = prost_build::Config::new();
+    // The codec knows a request by its name.
+    config.enable_type_names();
+    let files = prost_reflect::prost_types::FileDescriptorSet::decode(compiled.descriptors.as_slice())?;
+    code.compile_fds_with_config(files, config)?;
     json.build(&[package])?;
     Ok(())
 }

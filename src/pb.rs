@@ -1,11 +1,14 @@
 //! The messages and services of `trunkline.v1`, which are generated from `proto/`.
 
+mod codec;
+pub mod elements;
 mod timestamp;
 
 use std::sync::LazyLock;
 
 use prost_reflect::DescriptorPool;
 
+pub use codec::BoundedCodec;
 pub use generated::*;
 pub use timestamp::{OutOfRange, Timestamp};
 pub(crate) use timestamp::{noticing_assumed_utc, parse as parse_time};

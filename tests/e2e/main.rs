@@ -21,6 +21,7 @@ mod dialing;
 mod key_swap;
 mod link;
 mod main_job;
+mod memory;
 mod queues;
 mod real_parts;
 mod revocation;

@@ -8,6 +8,8 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
 };
 
+use crate::pb::elements::{MOST_IN_LIST, TooMany};
+
 /// The name from which an enum's unspecified value is read. The build script gives it that name, which no client sends.
 const ABSENT: &str = "\0absent";
 
@@ -184,11 +186,11 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nested<V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<V::Value, A::Error> {
-        self.0.visit_seq(Nested(list))
+        self.0.visit_seq(Elements { inner: list, read: 0 })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Nested(object))
+        self.0.visit_map(Elements { inner: object, read: 0 })
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
@@ -196,27 +198,45 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nested<V> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Nested<A> {
-    type Error = A::Error;
+/// The elements of a list or the entries of an object, of which only so many are read.
+struct Elements<A> {
+    inner: A,
+    read: usize,
+}
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
-        self.0.next_element_seed(Seed { seed, position: Position::Element })
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        self.0.size_hint()
+impl<A> Elements<A> {
+    fn count<E: Error>(&mut self) -> Result<(), E> {
+        self.read += 1;
+        if self.read > MOST_IN_LIST { Err(E::custom(TooMany::InList(String::new()))) } else { Ok(()) }
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Nested<A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Elements<A> {
+    type Error = A::Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
+        let element = self.inner.next_element_seed(Seed { seed, position: Position::Element })?;
+        if element.is_some() {
+            self.count()?;
+        }
+        Ok(element)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.inner.size_hint()
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Elements<A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        self.0.next_key_seed(seed)
+        self.count()?;
+        self.inner.next_key_seed(seed)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        self.0.next_value_seed(Seed { seed, position: Position::Field })
+        self.inner.next_value_seed(Seed { seed, position: Position::Field })
     }
 
     /// Reads a map entry by entry, and passes over entries whose value is `null`.
@@ -226,8 +246,9 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Nested<A> {
         value_seed: V,
     ) -> Result<Option<(K::Value, V::Value)>, A::Error> {
         let mut value_seed = Some(value_seed);
-        while let Some(key) = self.0.next_key::<String>()? {
-            if let Some(value) = self.0.next_value_seed(UnlessNull(&mut value_seed))? {
+        while let Some(key) = self.inner.next_key::<String>()? {
+            self.count()?;
+            if let Some(value) = self.inner.next_value_seed(UnlessNull(&mut value_seed))? {
                 let key: StringDeserializer<A::Error> = key.into_deserializer();
                 return Ok(Some((key_seed.deserialize(key)?, value)));
             }
@@ -236,7 +257,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Nested<A> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.0.size_hint()
+        self.inner.size_hint()
     }
 }
 

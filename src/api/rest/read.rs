@@ -12,6 +12,7 @@ use crate::api::rest::times::ParseWarnings;
 use crate::api::rest::{mask, number_texts, times, trailing_commas, type_errors};
 use crate::api::{Error, FieldViolation};
 use crate::pb;
+use crate::pb::elements::{MOST_IN_ALL, TooMany};
 
 /// Reads the message that `params` and `body` make together, with warnings about values that may not have been meant. An
 /// empty body counts as `{}`.
@@ -25,6 +26,10 @@ pub fn message<Req: DeserializeOwned>(
     body: &[u8],
 ) -> Result<(Req, ParseWarnings), Error> {
     let body = if body.is_empty() { b"{}" } else { body };
+    // Whatever a body consists of, there is a comma between two parts of it.
+    if body.iter().filter(|byte| **byte == b',').count() > MOST_IN_ALL {
+        return Err(Error::Malformed(TooMany::InAll.to_string()));
+    }
     let renamed = number_texts::renamed(input, body);
     let body = renamed.as_deref().map_or(body, str::as_bytes);
     let without_null = mask::without_null(input, &params, body);
