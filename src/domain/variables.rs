@@ -198,7 +198,12 @@ fn is_plain(name: &str) -> bool {
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
     match pattern.split_first() {
         None => name.is_empty(),
-        Some((b'*', rest)) => (0..=name.len()).any(|skipped| matches(rest, &name[skipped..])),
+        Some((b'*', [])) => true,
+        // What follows a `*` is never a pattern itself, so only the places of its first byte are tried.
+        Some((b'*', rest)) => {
+            let places = name.iter().enumerate().filter(|(_, byte)| rest.first() == Some(byte));
+            places.map(|(place, _)| place).any(|place| matches(rest, &name[place..]))
+        }
         Some((b'#', rest)) => {
             let digits = name.iter().take_while(|byte| byte.is_ascii_digit()).count();
             (1..=digits).any(|skipped| matches(rest, &name[skipped..]))

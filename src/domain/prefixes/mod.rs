@@ -1,18 +1,17 @@
 //! Decides which numbers may be dialed, by the digits that they begin with.
 
-use std::collections::HashSet;
-
+use self::trie::Trie;
 use super::number::{self, Form, Numbering, Written};
 
 mod premium_rate;
+mod trie;
 
 pub use premium_rate::{PremiumRate, premium_rate};
 
-/// A set of prefixes in their canonical form. A number is looked up once for each of its digits, however many prefixes
-/// there are.
+/// A set of prefixes in their canonical form. A number is looked up once, however many prefixes there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prefixes {
-    own: HashSet<String>,
+    own: Trie,
     with_premium_rate: bool,
 }
 
@@ -25,12 +24,8 @@ impl Prefixes {
 
     /// Returns the length of the longest prefix that `number` begins with. The number has no separators.
     fn longest(&self, number: &str) -> Option<usize> {
-        let is_prefix =
-            |start: &str| self.own.contains(start) || (self.with_premium_rate && premium_rate::contains(start));
-        if self.own.is_empty() && !self.with_premium_rate {
-            return None;
-        }
-        (1..=number.len()).rev().find(|&length| number.get(..length).is_some_and(is_prefix))
+        let premium_rate = if self.with_premium_rate { premium_rate::longest(number) } else { None };
+        self.own.longest(number).max(premium_rate)
     }
 }
 

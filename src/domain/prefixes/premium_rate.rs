@@ -1,7 +1,8 @@
 //! The premium-rate and satellite numbers that no client may dial by default.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
+
+use super::trie::Trie;
 
 /// One prefix in each line, with what its numbers are and the document that says so.
 const LIST: &str = include_str!("premium_rate.csv");
@@ -17,7 +18,7 @@ pub struct PremiumRate {
     pub source: &'static str,
 }
 
-static PREFIXES: LazyLock<HashSet<&str>> = LazyLock::new(|| premium_rate().map(|line| line.prefix).collect());
+static PREFIXES: LazyLock<Trie> = LazyLock::new(|| premium_rate().map(|line| line.prefix).collect());
 
 /// Returns the shipped list.
 pub fn premium_rate() -> impl Iterator<Item = PremiumRate> {
@@ -28,13 +29,15 @@ pub fn premium_rate() -> impl Iterator<Item = PremiumRate> {
     })
 }
 
-/// Returns true if `prefix` is on the list.
-pub(super) fn contains(prefix: &str) -> bool {
-    PREFIXES.contains(prefix)
+/// Returns the length of the longest prefix on the list that `number` begins with.
+pub(super) fn longest(number: &str) -> Option<usize> {
+    PREFIXES.longest(number)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -53,7 +56,7 @@ mod tests {
 
     #[test]
     fn ordinary_numbers_do_not_begin_with_a_prefix_of_the_list() {
-        let is_listed = |number: &str| (1..=number.len()).any(|length| contains(&number[..length]));
+        let is_listed = |number: &str| longest(number).is_some();
         // Numbers of documents, for drama and as examples, from their regulators; and the beginnings of area codes that
         // look like a premium-rate range.
         for number in [
