@@ -86,6 +86,17 @@ pub fn protocol() -> Protocol {
     CONTEXT.try_with(|context| context.protocol).unwrap_or(Protocol::Rest)
 }
 
+/// Returns work that has the context of the current task, wherever it runs.
+pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let context = CONTEXT.try_with(Clone::clone).ok();
+    async move {
+        match context {
+            Some(context) => CONTEXT.scope(context, work).await,
+            None => work.await,
+        }
+    }
+}
+
 /// Returns a path for the log, without the telephone number in which some paths end.
 fn without_number(path: &str) -> &str {
     match path.find("/do-not-call/") {

@@ -1,6 +1,7 @@
 //! The API: one port for REST, gRPC and gRPC-web, generated from the protos.
 
 pub mod auth;
+pub mod background;
 mod bodies;
 mod browser;
 pub mod context;

@@ -21,6 +21,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::api::auth::{Auth, authenticate};
+use crate::api::background::Background;
 use crate::api::bodies::Bodies;
 use crate::api::context::{self, Protocol};
 use crate::api::limits::{RequestLimits, limit_requests};
@@ -67,7 +68,7 @@ pub struct Web {
     pub bodies_per_client: usize,
 }
 
-/// Builds the router. It serves `/metrics` only if `metrics` is given. After `stop` is cancelled, every request that
+/// Builds the router. It serves `/metrics` only if `metrics` is given, and reads large bodies on `background`. After `stop` is cancelled, every request that
 /// needs a key is answered with UNAVAILABLE.
 ///
 /// # Errors
@@ -78,6 +79,7 @@ pub fn router<A, C, L, Q>(
     readiness: Readiness,
     metrics: Option<Arc<Metrics>>,
     web: &Web,
+    background: Background,
     stop: CancellationToken,
 ) -> Result<Router, tonic_reflection::server::Error>
 where
@@ -91,7 +93,7 @@ where
         .layer(middleware::from_fn_with_state(stop, refuse_when_stopping))
         .layer(middleware::from_fn_with_state(auth, authenticate))
         .layer(middleware::from_fn_with_state(RequestLimits::default(), limit_requests))
-        .layer(middleware::from_fn_with_state(Bodies::new(web.bodies_per_client), bodies::limit));
+        .layer(middleware::from_fn_with_state(Bodies::new(web.bodies_per_client, background), bodies::limit));
     let rest = rest_routes(&services).route_layer(admitted.clone());
     // gRPC compresses by itself, and this compression would delay the messages of its streams.
     let rest =

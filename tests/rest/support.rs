@@ -16,6 +16,7 @@ use tonic::{Response, Status};
 use tower::ServiceExt as _;
 use trunkline::api::Error;
 use trunkline::api::auth::{ApiKey, Auth, Caller, CallerKind, KeyKind, KeyName, KeyStore, LookupFailed, StoredKey};
+use trunkline::api::background::Background;
 use trunkline::api::rest::ParseWarnings;
 use trunkline::api::server::{Services, Web, router};
 use trunkline::domain::networks::Networks;
@@ -386,7 +387,8 @@ impl App {
             body_timeout: Duration::from_secs(30),
             bodies_per_client: BODIES,
         };
-        let router = router(services, auth.clone(), readiness, None, &web, stop.clone()).unwrap();
+        let background = Background::start().unwrap();
+        let router = router(services, auth.clone(), readiness, None, &web, background, stop.clone()).unwrap();
         Self { router, recorder, keys, key, auth, stop }
     }
 

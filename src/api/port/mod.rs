@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use metrics::counter;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -74,6 +74,8 @@ impl Port {
                         Ok(permit) => {
                             let connections = Arc::clone(&connections);
                             serving.spawn(async move { connections.serve(stream, from, permit).await });
+                            // Those who open thousands of connections take turns with the requests of others.
+                            yield_now().await;
                         }
                         Err(full) => self.refused(full, from),
                     },

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::readiness::readiness;
 use super::supervisor::Supervisor;
 use crate::api::auth::Auth;
+use crate::api::background::Background;
 use crate::api::grpc::{Admin, App, Calls, Clients, Queues};
 use crate::api::metrics::{self, Metrics};
 use crate::api::port::{Admission, Port};
@@ -93,7 +94,8 @@ impl Ports {
         };
         let readiness = readiness(app.db.clone(), app.stop.clone());
         supervisor.spawn("key watch", close, |stop| auth.clone().watch_streams(stop));
-        let router = server::router(services, auth, readiness, here, &self.web, app.stop.clone())?;
+        let router =
+            server::router(services, auth, readiness, here, &self.web, Background::start()?, app.stop.clone())?;
         if let Some(listener) = self.metrics {
             info!("metrics on {}", listener.local_addr()?);
             let port = Port::new(listener, None, self.admission.clone(), self.timeouts);
