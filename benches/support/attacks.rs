@@ -148,7 +148,7 @@ fn add(count: &AtomicUsize) {
 async fn half_open(to: SocketAddr, from: u8, count: usize, seen: Arc<Seen>) {
     let half = b"POST /calling/api/v1/queues/insertquickcall HTTP/1.1\r\nHost: localhost\r\nX-API-";
     let mut open: Vec<TcpStream> = Vec::new();
-    let mut tick = interval(Duration::from_secs(1));
+    let mut tick = interval(Duration::from_millis(20));
     loop {
         tick.tick().await;
         open.retain(|stream| {
@@ -158,7 +158,8 @@ async fn half_open(to: SocketAddr, from: u8, count: usize, seen: Arc<Seen>) {
             }
             is_open
         });
-        while open.len() < count {
+        // Fifty times a second, so that they are spread over the second as those of many senders are.
+        for _ in open.len()..count.min(open.len() + count.div_ceil(50)) {
             open.push(wire::sent_from(wire::source(from), to, half).await);
             add(&seen.sent);
         }
