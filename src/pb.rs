@@ -1,14 +1,12 @@
 //! The messages and services of `trunkline.v1`, which are generated from `proto/`.
 
 mod codec;
+mod descriptors;
 pub mod elements;
 mod timestamp;
 
-use std::sync::LazyLock;
-
-use prost_reflect::DescriptorPool;
-
 pub use codec::BoundedCodec;
+pub use descriptors::{DESCRIPTORS, FILE_DESCRIPTOR_SET};
 pub use generated::*;
 pub use timestamp::{OutOfRange, Timestamp};
 pub(crate) use timestamp::{noticing_assumed_utc, parse as parse_time};
@@ -26,12 +24,3 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/trunkline.v1.rs"));
     include!(concat!(env!("OUT_DIR"), "/trunkline.v1.serde.rs"));
 }
-
-/// The protos as an encoded `FileDescriptorSet`, with comments and options. gRPC reflection serves it.
-pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
-
-/// The descriptors of the protos, resolved. A field's `json_name` is its name in REST.
-pub static DESCRIPTORS: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    // This cannot fail: the build script has decoded the same bytes before it wrote them.
-    DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap_or_default()
-});

@@ -10,7 +10,7 @@ use bytes::Buf;
 use prost::encoding::{WireType, decode_key, decode_varint};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
-use super::DESCRIPTORS;
+use super::descriptors::DESCRIPTORS;
 
 /// The most elements that one list or map of a request may have. The largest rule of a field allows 1000.
 pub const MOST_IN_LIST: usize = 10_000;

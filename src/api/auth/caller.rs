@@ -58,9 +58,11 @@ impl Caller {
     /// clients.
     ///
     /// # Errors
-    /// Returns [`Error::PermissionDenied`] if a client names another one.
+    /// Returns [`Error::PermissionDenied`] if a client names another one, and [`Error::InvalidArgument`] for what cannot
+    /// be an id.
     pub fn limited_to(&self, named: Option<i64>) -> Result<Option<i64>, Error> {
         match (self.access(), named) {
+            (_, Some(..=0)) => Err(Error::invalid(CLIENT_ID, "must be at least 1")),
             (Some(own), Some(named)) if own != named => Err(Error::PermissionDenied(vec![FieldViolation {
                 field: CLIENT_ID.to_owned(),
                 message: "only an administrator may name another client".to_owned(),
