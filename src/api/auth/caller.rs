@@ -63,10 +63,7 @@ impl Caller {
     pub fn limited_to(&self, named: Option<i64>) -> Result<Option<i64>, Error> {
         match (self.access(), named) {
             (_, Some(..=0)) => Err(Error::invalid(CLIENT_ID, "must be at least 1")),
-            (Some(own), Some(named)) if own != named => Err(Error::PermissionDenied(vec![FieldViolation {
-                field: CLIENT_ID.to_owned(),
-                message: "only an administrator may name another client".to_owned(),
-            }])),
+            (Some(own), Some(named)) if own != named => Err(denied("only an administrator may name another client")),
             (own, named) => Ok(own.or(named)),
         }
     }
@@ -74,10 +71,9 @@ impl Caller {
     /// Returns the client that a request is for: the caller's own, or the one that an administrator names.
     ///
     /// # Errors
-    /// Returns [`Error::PermissionDenied`] if a client names another one, and [`Error::InvalidArgument`] if an
-    /// administrator names none.
+    /// Returns [`Error::PermissionDenied`] if a client names another one, or an administrator none.
     pub fn acts_for(&self, named: Option<i64>) -> Result<i64, Error> {
-        self.limited_to(named)?.ok_or_else(|| Error::invalid(CLIENT_ID, "required with an administrator's key"))
+        self.limited_to(named)?.ok_or_else(|| denied("required with an administrator's key"))
     }
 
     /// Returns the name under which the audit notes what the caller does.
@@ -85,4 +81,8 @@ impl Caller {
     pub fn actor(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.key_id)
     }
+}
+
+fn denied(message: &str) -> Error {
+    Error::PermissionDenied(vec![FieldViolation { field: CLIENT_ID.to_owned(), message: message.to_owned() }])
 }
