@@ -51,7 +51,14 @@ def every_service_is_healthy(channel):
 
 
 def a_batch_is_inserted_and_watched(channel, key):
-    from trunkline.v1 import calls_pb2, calls_pb2_grpc, originate_pb2, queues_pb2, queues_pb2_grpc
+    from trunkline.v1 import (
+        call_events_pb2,
+        call_status_pb2,
+        calls_pb2_grpc,
+        originate_pb2,
+        queues_pb2,
+        queues_pb2_grpc,
+    )
 
     metadata = [("x-api-key", key)]
     action = originate_pb2.OriginateAction(
@@ -64,19 +71,19 @@ def a_batch_is_inserted_and_watched(channel, key):
     assert (answer.inserted_count, answer.batch_id) == (2, 5_000_000_000), answer
 
     calls = calls_pb2_grpc.CallServiceStub(channel)
-    watch = calls_pb2.WatchCallsRequest(queue_id=answer.queue_id, after=0)
+    watch = call_events_pb2.WatchCallsRequest(queue_id=answer.queue_id, after=0)
     events = calls.WatchCalls(watch, metadata=metadata, timeout=DEADLINE)
     seen, ended = [], set()
     for message in events:
         event = message.event
         seen.append((event.seq, event.type))
-        if event.type == calls_pb2.CALL_EVENT_TYPE_ENDED:
-            assert event.outcome == calls_pb2.CALL_OUTCOME_ANSWERED, event
+        if event.type == call_events_pb2.CALL_EVENT_TYPE_ENDED:
+            assert event.outcome == call_status_pb2.CALL_OUTCOME_ANSWERED, event
             ended.add(event.call_id)
         if len(ended) == 2:
             events.cancel()
             break
-    assert seen[0][1] == calls_pb2.CALL_EVENT_TYPE_BATCH_INSERTED, seen
+    assert seen[0][1] == call_events_pb2.CALL_EVENT_TYPE_BATCH_INSERTED, seen
     assert [seq for seq, _ in seen] == sorted({seq for seq, _ in seen}), "the events are not in order or not once each"
 
     try:
