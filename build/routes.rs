@@ -120,7 +120,7 @@ fn of_rule(method: &MethodDescriptor, rule: &HttpRule, message: &str, scope: &'s
     };
     if !has_body {
         for field in method.input().fields() {
-            if !in_path.contains(&field.name().to_owned()) && !is_parameter(&field) {
+            if !in_path.contains(&field.name().to_owned()) && !is_query_parameter(&field) {
                 return Err(format!("{}: cannot be a query parameter", field.name()));
             }
         }
@@ -171,10 +171,14 @@ fn path_fields(method: &MethodDescriptor, path: &str) -> Result<Vec<String>, Str
     Ok(fields)
 }
 
-/// Returns true if a field can be written into a path or a query.
+/// Returns true if a field can be written into a path.
 fn is_parameter(field: &FieldDescriptor) -> bool {
-    let scalar = !matches!(field.kind(), Kind::Message(_) | Kind::Bytes);
-    scalar && !field.is_list() && !field.is_map()
+    is_query_parameter(field) && !field.is_list()
+}
+
+/// Returns true if a field can be written into a query, in which a list is written as one parameter for each element.
+fn is_query_parameter(field: &FieldDescriptor) -> bool {
+    !matches!(field.kind(), Kind::Message(_) | Kind::Bytes) && !field.is_map()
 }
 
 fn response_field(output: &MessageDescriptor, name: &str) -> Result<FieldDescriptor, String> {

@@ -26,7 +26,7 @@ impl Params {
     /// Reads the parameters of the path and the query. An empty value is an absent one, like `null` in JSON.
     ///
     /// # Errors
-    /// Returns every parameter that is unknown, repeated or unreadable.
+    /// Returns every parameter that is unknown, unreadable, or repeated although it is no list.
     pub fn read<'a>(
         input: &MessageDescriptor,
         path: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -61,6 +61,9 @@ impl Params {
             let known = input.fields().map(|field| field.json_name().to_owned());
             return violations.invalid(&at, did_you_mean("unknown parameter", name, known));
         };
+        if field.is_list() {
+            return self.add_element(&field, text, violations);
+        }
         if self.0.iter().any(|(known, _)| known == field.json_name()) {
             return violations.invalid(&at, "is given more than once");
         }
@@ -73,6 +76,21 @@ impl Params {
         match value(&field, text) {
             Ok(value) => self.0.push((field.json_name().to_owned(), value)),
             Err(message) => violations.invalid(&at, message),
+        }
+    }
+
+    /// Adds an element to a list, which a query writes as one parameter for each element. An empty value adds none.
+    fn add_element(&mut self, field: &FieldDescriptor, text: &str, violations: &mut Violations) {
+        let known = self.0.iter_mut().find_map(|(name, value)| match value {
+            Value::Array(list) if name == field.json_name() => Some(list),
+            _ => None,
+        });
+        let index = known.as_ref().map_or(0, |list| list.len());
+        match (value(field, text), known) {
+            (Ok(Value::Null), _) => {}
+            (Ok(value), Some(list)) => list.push(value),
+            (Ok(value), None) => self.0.push((field.json_name().to_owned(), vec![value].into())),
+            (Err(message), _) => violations.invalid(&At::field(field.json_name()).index(index), message),
         }
     }
 
