@@ -24,6 +24,7 @@ mod slow_bodies;
 mod status_page;
 pub mod streams;
 pub mod tls;
+mod unbuffered;
 pub mod validate;
 pub mod violations;
 

@@ -28,7 +28,9 @@ use crate::api::limits::{RequestLimits, limit_requests};
 use crate::api::metrics::Metrics;
 use crate::api::readiness::Readiness;
 use crate::api::tls::Verified;
-use crate::api::{Error, bodies, browser, docs, fault, health, metrics, openapi, rest, slow_bodies, status_page};
+use crate::api::{
+    Error, bodies, browser, docs, fault, health, metrics, openapi, rest, slow_bodies, status_page, unbuffered,
+};
 use crate::pb;
 use crate::pb::admin_service_server::{AdminService, AdminServiceServer};
 use crate::pb::call_service_server::{CallService, CallServiceServer};
@@ -90,6 +92,7 @@ where
 {
     // The first layer is the outermost.
     let admitted = ServiceBuilder::new()
+        .layer(middleware::from_fn(unbuffered::streams))
         .layer(middleware::from_fn_with_state(stop, refuse_when_stopping))
         .layer(middleware::from_fn_with_state(auth, authenticate))
         .layer(middleware::from_fn_with_state(RequestLimits::default(), limit_requests))
@@ -100,7 +103,7 @@ where
         rest.layer(RequestDecompressionLayer::new().pass_through_unaccepted(true)).layer(CompressionLayer::new());
     let grpc = grpc_routes(services)
         .route_layer(admitted)
-        .merge(open_grpc_routes(Arc::clone(&readiness))?)
+        .merge(open_grpc_routes(Arc::clone(&readiness))?.route_layer(middleware::from_fn(unbuffered::all)))
         .layer(middleware::from_fn_with_state(web.body_timeout, slow_bodies::limit))
         .layer(tonic_web::GrpcWebLayer::new())
         .layer(middleware::from_fn_with_state(web.grpc_needs_certificate, need_certificate))

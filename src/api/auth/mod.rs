@@ -16,6 +16,7 @@ pub use admission::{AdminKey, AdminKeyTooShort, Auth, RequestsPerSecond};
 pub use caller::{BOOTSTRAP, Caller, CallerKind};
 pub use key::{ApiKey, KeyKind, NewKey, hash_secret};
 pub use layer::authenticate;
+pub use needs::streams;
 pub use origin::Origin;
 pub use standing::Ended;
 pub use store::{KeyName, KeyStore, LookupFailed, StoredKey};

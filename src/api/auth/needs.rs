@@ -24,6 +24,12 @@ const NO_SUCH_METHOD: Needs = Needs { scope: Scope::Read, streams: false };
 /// No path of REST without an endpoint gets here. If one did, it must not be open to all.
 const UNKNOWN: Needs = Needs { scope: Scope::Admin, streams: false };
 
+/// Returns true if the request or its answer is a stream. The path of the request must have been matched.
+#[must_use]
+pub fn streams(request: &Request) -> bool {
+    of(request).streams
+}
+
 /// Returns what a request needs. Its path must have been matched.
 pub fn of(request: &Request) -> Needs {
     static BY_RPC: LazyLock<HashMap<&'static str, Needs>> = LazyLock::new(|| {

@@ -47,8 +47,6 @@ where
         .filter_map(move |message| future::ready(message.map(pick).transpose().map(event)));
     let events = events.map(Ok::<_, Infallible>);
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
-    // nginx and other proxies would buffer events until a buffer is full.
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
