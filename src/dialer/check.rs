@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::brakes::Verdict;
-use super::ready::{Ready, call_ref};
+use super::ready::{Ready, call_ref, details};
 use super::rules::Rules;
 use crate::domain::commit::{Checks, Deferral, Hold, Refusal};
 use crate::domain::destination::{self, Destination};
@@ -53,8 +53,8 @@ pub fn read(mut call: Call, rules: &Rules) -> Result<Ready> {
     rings.dedup();
     let numbers = reaches.into_iter().flat_map(|Reached { forms, .. }| forms).collect();
     let checks = Checks { numbers, ..Checks::default() };
-    let legs = Legs::of(&spec);
-    Ok(Ready { call, spec, from, trunk: None, legs, rings, checks, generation: 0 })
+    let (legs, details) = (Legs::of(&spec), details(&call, &spec));
+    Ok(Ready { call, spec, details, from, trunk: None, legs, rings, checks, generation: 0 })
 }
 
 /// Returns the numbers that a call would reach. A call that cannot be parsed reaches none, because it is not dialed.

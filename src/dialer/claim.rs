@@ -1,6 +1,7 @@
 //! Claims: how a waiting call becomes an attempt, and what its Originate needs.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::permits::Permits;
@@ -86,7 +87,8 @@ pub fn claim(
         // The call may have been read before midnight.
         destination.day = destination::day(at).0;
     }
-    let claim = Claim { call: ready.call_ref(), from: ready.from, attempt, number, channel_id, at, checks };
+    let (call, from, details) = (ready.call_ref(), ready.from, Some(Arc::clone(&ready.details)));
+    let claim = Claim { call, from, attempt, number, channel_id, at, checks, details };
     Ok(UnconfirmedClaim { claim, ready, originate, permits, picked: now })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::feed::{Due, Feed, Runnable};
 use super::limiter::Limits;
-use super::ready::Ready;
+use super::ready::{Ready, details};
 use crate::domain::commit::Checks;
 use crate::domain::dial::dial_string;
 use crate::domain::dial::legs::Legs;
@@ -49,8 +49,8 @@ pub fn ready(queue_id: i64, channel: &str) -> Ready {
     };
     let spec = OriginateSpec::new(channel.into(), Target::Application { name: "Wait".into(), data: "1".into() });
     let trunk = dial_string::trunk(channel).map(Arc::from);
-    let (from, checks) = (CallStatus::Queued, Checks::default());
-    Ready { call, spec, from, trunk, legs: Legs::ONE, rings: Vec::new(), checks, generation: 1 }
+    let (from, checks, details) = (CallStatus::Queued, Checks::default(), details(&call, &spec));
+    Ready { call, spec, details, from, trunk, legs: Legs::ONE, rings: Vec::new(), checks, generation: 1 }
 }
 
 /// Makes this number of such calls.

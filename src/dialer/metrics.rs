@@ -75,7 +75,8 @@ mod tests {
     use crate::domain::time::Millis;
 
     fn end(outcome: Outcome, next_try: Option<Millis>) -> Change {
-        let what = What::Ended { from: CallStatus::Dialing, outcome, cause: None, billable_seconds: None, next_try };
+        let (from, began) = (CallStatus::Dialing, Millis(0));
+        let what = What::Ended { from, outcome, cause: None, billable_seconds: None, next_try, began, details: None };
         let call = CallRef { id: CallId::new(), client_id: 1, queue_id: 1 };
         Change { call, attempt: AttemptId::new(), number: 1, at: Millis(0), what }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::commit::{CallRef, Checks};
+use crate::domain::commit::{CallDetails, CallRef, Checks};
 use crate::domain::dial::legs::Legs;
 use crate::domain::originate::OriginateSpec;
 use crate::domain::status::CallStatus;
@@ -15,6 +15,8 @@ pub struct Ready {
     pub call: Call,
     /// What Asterisk is asked to originate.
     pub spec: OriginateSpec,
+    /// What the call's events say about it, as the client gave it.
+    pub details: Arc<CallDetails>,
     /// The status that the call was read with.
     pub from: CallStatus,
     /// The trunk that the A leg goes through.
@@ -35,6 +37,12 @@ impl Ready {
     pub fn call_ref(&self) -> CallRef {
         call_ref(&self.call)
     }
+}
+
+/// Returns what the events of a call say about it.
+#[must_use]
+pub fn details(call: &Call, spec: &OriginateSpec) -> Arc<CallDetails> {
+    Arc::new(CallDetails { contact_number: call.contact_number, channel: spec.channel.clone() })
 }
 
 /// Returns the ids that name a call in a commit.

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::dispatch::Dispatch;
-use super::ready::call_ref;
+use super::ready::{call_ref, details};
 use super::tracker::{Live, Tracker};
 use crate::domain::attempt::{Attempt, Resumed};
 use crate::domain::commit::{Checks, Claim};
@@ -74,6 +74,7 @@ pub fn follow(tracker: &mut Tracker, dispatch: &mut Dispatch, left: Left, now: N
         channel_id: attempt.channel_id,
         at: Millis(attempt.started_at),
         checks: Checks::default(),
+        details: spec.as_ref().map(|spec| details(&call, spec)),
     };
     let trunk = spec.as_ref().and_then(|spec| dial_string::trunk(&spec.channel));
     let legs = spec.as_ref().map_or(Legs::ONE, Legs::of);

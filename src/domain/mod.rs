@@ -14,6 +14,7 @@ pub mod destination;
 pub mod dial;
 pub mod did;
 pub mod end_request;
+pub mod event_facts;
 pub mod event_kind;
 pub mod explain;
 pub mod extension;

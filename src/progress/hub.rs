@@ -229,6 +229,13 @@ impl Subscription {
         self.cursor
     }
 
+    /// Returns a copy of the cursor that moves on while [`Subscription::take`] passes over events that are not wanted.
+    /// It is never beyond an event that has not been taken, unless the future of `take` is ready.
+    #[must_use]
+    pub fn place(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.place)
+    }
+
     /// Waits until there may be something to take.
     pub async fn news(&mut self) {
         if self.head.changed().await.is_err() {

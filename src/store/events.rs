@@ -1,21 +1,26 @@
 //! The log of all events. An event's `seq` is the cursor of every stream.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
+use serde::Deserialize;
 
 use super::bulk::{self, Hex, row};
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::postgres::{EVENTS_CHANNEL, SEQ_LOCK};
-use super::schema::call_events;
-use super::types::Id;
+use super::schema::{call_events, calls};
+use super::types::{Facts, Id};
+use crate::domain::event_facts::EventFacts;
 use crate::domain::event_kind::EventKind;
 use crate::domain::ids::CallId;
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
+
+/// How many calls are looked up at once for their events.
+const LOOKUP: usize = 1000;
 
 /// An event that is about to be stored.
 #[derive(Clone, Debug)]
@@ -44,6 +49,10 @@ pub struct NewEvent {
     pub count: Option<i32>,
     /// The number of the batch.
     pub batch_id: Option<i64>,
+    /// The server that places the call; None if the event concerns a whole queue, or if [`append`] is to look it up.
+    pub server: Option<String>,
+    /// What else the event says. [`append`] looks up what the first and the last event of a call lack.
+    pub facts: EventFacts,
 }
 
 impl NewEvent {
@@ -63,7 +72,15 @@ impl NewEvent {
             detail: None,
             count: None,
             batch_id: None,
+            server: None,
+            facts: EventFacts::default(),
         }
+    }
+
+    /// Returns true if the store has to be asked for something that the event says about its call.
+    fn is_incomplete(&self) -> bool {
+        let describes = matches!(self.kind, EventKind::Queued | EventKind::Dialing | EventKind::Ended);
+        self.call.is_some() && (self.server.is_none() || describes && self.facts.channel.is_none())
     }
 }
 
@@ -97,6 +114,10 @@ pub struct Event {
     pub count: Option<i32>,
     /// The number of the batch.
     pub batch_id: Option<i64>,
+    /// The server that places the call. It is None in an event of a whole queue, and in one of an earlier version.
+    pub server_code: Option<String>,
+    /// What else the event says.
+    pub facts: Option<Facts>,
 }
 
 row! {
@@ -113,23 +134,34 @@ row! {
         detail: Option<String> = Text,
         count: Option<i32> = Integer,
         batch_id: Option<i64> = BigInt,
+        server_code: Option<String> = Text,
+        facts: Option<String> = Text,
     }
+}
+
+/// The part of an [`OriginateSpec`](crate::domain::originate::OriginateSpec) that events say.
+#[derive(Deserialize)]
+struct Dialed {
+    channel: String,
 }
 
 /// Stores events in their order, as the last thing before the commit.
 ///
 /// PostgreSQL takes the numbers under a lock that lasts until the commit, so that no reader can see a number while a
 /// smaller one is still to be committed. SQLite has one writer, and so keeps the same order by itself.
-pub async fn append(tx: &mut Tx, events: Vec<NewEvent>) -> Result<()> {
+///
+/// The events of a lane say everything already. For others, what they lack is read with one query, if they lack anything.
+pub async fn append(tx: &mut Tx, mut events: Vec<NewEvent>) -> Result<()> {
     if events.is_empty() {
         return Ok(());
     }
     tx.note_events();
+    complete(tx, &mut events).await?;
     if let Conn::Postgres(conn) = &mut **tx {
         let lock = diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(SEQ_LOCK);
         lock.execute(&mut **conn).await?;
     }
-    let rows: Vec<Row> = events.into_iter().map(row).collect();
+    let rows: Vec<Row> = events.into_iter().map(row).collect::<Result<_>>()?;
     bulk::insert(tx, "call_events", Row::COLUMNS, &rows).await?;
     if let Conn::Postgres(conn) = &mut **tx {
         diesel::sql_query(format!("NOTIFY {EVENTS_CHANNEL}")).execute(&mut **conn).await?;
@@ -137,8 +169,36 @@ pub async fn append(tx: &mut Tx, events: Vec<NewEvent>) -> Result<()> {
     Ok(())
 }
 
-fn row(event: NewEvent) -> Row {
-    Row {
+/// Reads what events say about their calls from the rows of these calls.
+async fn complete(tx: &mut Tx, events: &mut [NewEvent]) -> Result<()> {
+    let incomplete = events.iter().filter(|event| event.is_incomplete());
+    let ids: HashSet<Id> = incomplete.filter_map(|event| event.call.map(Id::from)).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut known = HashMap::with_capacity(ids.len());
+    for ids in ids.into_iter().collect::<Vec<_>>().chunks(LOOKUP) {
+        let read: Vec<(Id, String, Option<i64>, String)> = with_conn!(&mut **tx, |c| {
+            let found = calls::table.filter(calls::id.eq_any(ids));
+            found.select((calls::id, calls::server_code, calls::contact_number, calls::spec)).load(c).await
+        })?;
+        known.extend(read.into_iter().map(|(id, server, number, spec)| (CallId::from(id), (server, number, spec))));
+    }
+    for event in events.iter_mut().filter(|event| event.is_incomplete()) {
+        let Some((server, contact_number, spec)) = event.call.and_then(|call| known.get(&call)) else { continue };
+        event.server.get_or_insert_with(|| server.clone());
+        if event.is_incomplete() {
+            let Dialed { channel } = serde_json::from_str(spec)?;
+            event.facts.contact_number = *contact_number;
+            event.facts.channel = Some(channel);
+        }
+    }
+    Ok(())
+}
+
+fn row(event: NewEvent) -> Result<Row> {
+    let facts = Some(event.facts).filter(|facts| !facts.is_empty());
+    Ok(Row {
         at: event.at.0,
         kind: event.kind as i16,
         client_id: event.client_id,
@@ -151,18 +211,24 @@ fn row(event: NewEvent) -> Row {
         detail: event.detail,
         count: event.count,
         batch_id: event.batch_id,
-    }
+        server_code: event.server,
+        facts: facts.map(|facts| serde_json::to_string(&facts)).transpose()?,
+    })
 }
 
 /// Which events a reader wants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Only events of this client; None is for administrators and for the server itself.
     pub client_id: Option<i64>,
-    /// Only events of this queue.
-    pub queue_id: Option<i64>,
+    /// Only events of these queues; of all if it is empty.
+    pub queues: Vec<i64>,
     /// Only events of this call.
     pub call: Option<CallId>,
+    /// Only events of calls that this server places.
+    pub server: Option<String>,
+    /// Only events of the kinds with these codes; of all if it is empty.
+    pub kinds: Vec<i16>,
 }
 
 impl Filter {
@@ -170,8 +236,10 @@ impl Filter {
     #[must_use]
     pub fn wants(&self, event: &Event) -> bool {
         self.client_id.is_none_or(|id| id == event.client_id)
-            && self.queue_id.is_none_or(|id| id == event.queue_id)
+            && (self.queues.is_empty() || self.queues.contains(&event.queue_id))
             && self.call.is_none_or(|id| event.call_id == Some(id.into()))
+            && (self.server.is_none() || self.server == event.server_code)
+            && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
     }
 }
 

@@ -25,8 +25,9 @@ use super::rule_lock;
 use super::schema::attempts;
 use super::status_sql::WAITS;
 use super::types::Id;
-use crate::domain::commit::{CallRef, Change, Claim, Group, What, Withdrawal};
+use crate::domain::commit::{CallDetails, CallRef, Change, Claim, Group, What, Withdrawal};
 use crate::domain::destination::Destination;
+use crate::domain::event_facts::EventFacts;
 use crate::domain::event_kind::EventKind;
 use crate::domain::ids::CallId;
 use crate::domain::retry::Tally;
@@ -207,7 +208,7 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     for claim in granted() {
         moves.moved(claim.call.queue_id, server, Some(claim.from), CallStatus::Dialing)?;
         let dialing = event(EventKind::Dialing, claim.call, claim.at, CallStatus::Dialing);
-        events.push(NewEvent { attempt: Some(claim.number), ..dialing });
+        events.push(NewEvent { attempt: Some(claim.number), facts: facts(claim.details.as_deref()), ..dialing });
     }
 
     let expiries: Vec<ExpiryRow> =
@@ -246,6 +247,8 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
 
     moves.apply(&mut tx, now).await?;
     let touched: Vec<i64> = moves.queue_ids().collect();
+    // All of these calls are placed by the lane's server.
+    events.iter_mut().for_each(|event| event.server = event.call.map(|_| server.to_owned()));
     events.extend(queues::complete_ended(&mut tx, &touched, now).await?);
     events::append(&mut tx, events).await?;
     tx.commit().await?;
@@ -340,7 +343,7 @@ fn fold(row: &mut ChangeRow, change: &Change) -> (Option<CallStatus>, CallStatus
             }
             (Some(*from), *to)
         }
-        What::Ended { from, outcome, cause, billable_seconds, next_try } => {
+        What::Ended { from, outcome, cause, billable_seconds, next_try, .. } => {
             let to = if next_try.is_some() { CallStatus::Retrying } else { outcome.final_status() };
             row.status = Some(to.code());
             row.ended_at = Some(change.at.0);
@@ -380,12 +383,23 @@ fn change_event(change: &Change, status: CallStatus) -> Option<NewEvent> {
         What::Moved { to: CallStatus::Ringing, .. } => base(EventKind::Ringing),
         What::Moved { .. } => base(EventKind::Answered),
         What::Told { kind, detail, .. } => NewEvent { detail: detail.clone(), ..base(*kind) },
-        What::Ended { outcome, cause, next_try, .. } => {
-            let kind = if next_try.is_some() { EventKind::Retrying } else { EventKind::Ended };
-            let detail = next_try.map(|due| format!("next try at {}", due.to_rfc3339()));
-            NewEvent { outcome: Some(*outcome), hangup_cause: *cause, detail, ..base(kind) }
+        What::Ended { outcome, cause, next_try: Some(due), .. } => {
+            let detail = Some(format!("next try at {}", due.to_rfc3339()));
+            NewEvent { outcome: Some(*outcome), hangup_cause: *cause, detail, ..base(EventKind::Retrying) }
+        }
+        What::Ended { outcome, cause, next_try: None, billable_seconds, began, details, .. } => {
+            let seconds = (change.at.0 - began.0).max(0) / 1000;
+            let duration = Some(i32::try_from(seconds).unwrap_or(i32::MAX));
+            let facts = facts(details.as_deref());
+            let facts = EventFacts { duration, billable_seconds: *billable_seconds, ..facts };
+            NewEvent { outcome: Some(*outcome), hangup_cause: *cause, facts, ..base(EventKind::Ended) }
         }
     })
+}
+
+/// Returns what an event says about its call, as far as it is known without a query.
+fn facts(details: Option<&CallDetails>) -> EventFacts {
+    details.map(EventFacts::of_call).unwrap_or_default()
 }
 
 fn event(kind: EventKind, call: CallRef, at: Millis, status: CallStatus) -> NewEvent {

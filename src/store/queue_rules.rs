@@ -7,7 +7,6 @@ use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::events::NewEvent;
 use super::schema::queues;
-use crate::domain::event_kind::EventKind;
 use crate::domain::queue_rules::QueueRules;
 use crate::domain::time::Millis;
 
@@ -51,8 +50,7 @@ pub async fn set(
     with_conn!(&mut **tx, |c| {
         diesel::update(queues::table.find(id)).set((&row, queues::updated_at.eq(now.0))).execute(c).await
     })?;
-    let event = NewEvent::of_queue(EventKind::QueueUpdated, queue.client_id, id, now);
-    Ok(Some(NewEvent { detail: Some("rules".to_owned()), ..event }))
+    Ok(Some(super::queues::queue_updated(&queue, "rules", now)))
 }
 
 fn read(row: Row) -> Result<QueueRules> {

@@ -9,6 +9,7 @@ use super::error::Result;
 use super::events::NewEvent;
 use super::rule_lock;
 use super::schema::{batches, clients, queues};
+use crate::domain::event_facts::{EventFacts, QueueFacts};
 use crate::domain::event_kind::EventKind;
 use crate::domain::retry::{DEFAULT_GAP_SECONDS, Retries};
 use crate::domain::status::{CallStatus, QueueKind, QueueStatus};
@@ -135,8 +136,15 @@ pub fn updated(queue: &Queue, update: &QueueUpdate, now: Millis) -> NewEvent {
         Some(QueueStatus::Completed) => "completed",
         None => "retry rule",
     };
+    queue_updated(queue, detail, now)
+}
+
+/// Makes an event that reports a change of a queue, with the queue as it is after it.
+pub(super) fn queue_updated(queue: &Queue, detail: &str, now: Millis) -> NewEvent {
+    let counts = std::array::from_fn(|index| queue.count(CallStatus::ALL[index]));
     let event = NewEvent::of_queue(EventKind::QueueUpdated, queue.client_id, queue.id, now);
-    NewEvent { detail: Some(detail.to_owned()), ..event }
+    let facts = EventFacts { queue: Some(Box::new(QueueFacts { status: queue.status, counts })), ..event.facts };
+    NewEvent { detail: Some(detail.to_owned()), facts, ..event }
 }
 
 /// Creates a queue and returns its id.
@@ -343,7 +351,7 @@ pub async fn complete_ended(tx: &mut Tx, ids: &[i64], now: Millis) -> Result<Vec
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let ended: Vec<(i64, i64)> = with_conn!(&mut **tx, |c| {
+    let ended: Vec<Queue> = with_conn!(&mut **tx, |c| {
         let waiting = queues::queued + queues::retrying;
         let live = queues::dialing + queues::ringing + queues::answered;
         diesel::update(queues::table)
@@ -351,15 +359,9 @@ pub async fn complete_ended(tx: &mut Tx, ids: &[i64], now: Millis) -> Result<Vec
             .filter(queues::status.ne(QueueStatus::Completed.code()))
             .filter((waiting + live).eq(0))
             .set((queues::status.eq(QueueStatus::Completed.code()), queues::completed_by_client.eq(false)))
-            .returning((queues::id, queues::client_id))
+            .returning(Queue::as_returning())
             .get_results(c)
             .await
     })?;
-    Ok(ended
-        .into_iter()
-        .map(|(id, client_id)| {
-            let event = NewEvent::of_queue(EventKind::QueueUpdated, client_id, id, now);
-            NewEvent { detail: Some("completed".to_owned()), ..event }
-        })
-        .collect())
+    Ok(ended.iter().map(|queue| queue_updated(queue, "completed", now)).collect())
 }

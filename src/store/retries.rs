@@ -175,7 +175,8 @@ async fn carry_out(tx: &mut Tx, queue: &Queue, from: CallStatus, moves: &[Move<'
     }
     counters.apply(tx, now).await?;
     if from.has_ended() {
-        reopen(tx, queue).await?;
+        let reopened = reopen(tx, queue).await?;
+        events.extend(reopened.map(|queue| queues::queue_updated(&queue, "in-progress", now)));
     } else {
         events.extend(queues::complete_ended(tx, &[queue.id], now).await?);
     }
@@ -220,15 +221,16 @@ async fn move_calls(
     Ok(())
 }
 
-/// Reopens a queue that had completed by itself, because some of its calls wait again.
-async fn reopen(tx: &mut Tx, queue: &Queue) -> Result<()> {
-    with_conn!(&mut **tx, |c| {
+/// Reopens a queue that had completed by itself, because some of its calls wait again. Returns the queue if it did.
+async fn reopen(tx: &mut Tx, queue: &Queue) -> Result<Option<Queue>> {
+    Ok(with_conn!(&mut **tx, |c| {
         diesel::update(queues_table::table.find(queue.id))
             .filter(queues_table::status.eq(QueueStatus::Completed.code()))
             .filter(queues_table::completed_by_client.eq(false))
             .set(queues_table::status.eq(QueueStatus::InProgress.code()))
-            .execute(c)
+            .returning(Queue::as_returning())
+            .get_result(c)
             .await
-    })?;
-    Ok(())
+            .optional()
+    })?)
 }

@@ -233,6 +233,8 @@ diesel::table! {
         detail -> Nullable<Text>,
         count -> Nullable<Integer>,
         batch_id -> Nullable<BigInt>,
+        server_code -> Nullable<Text>,
+        facts -> Nullable<Text>,
     }
 }
 

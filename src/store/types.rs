@@ -1,13 +1,15 @@
 //! SQL types that the two engines spell differently.
 
+use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
 use diesel::query_builder::QueryId;
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::SqlType;
+use diesel::sql_types::{SqlType, Text};
 use diesel::sqlite::{Sqlite, SqliteValue};
 
+use crate::domain::event_facts::EventFacts;
 use crate::domain::ids::{AttemptId, CallId};
 
 /// A UUID: a type of its own in PostgreSQL, a BLOB of 16 bytes in SQLite.
@@ -44,6 +46,19 @@ impl FromSql<Uuid, Pg> for Id {
 impl FromSql<Uuid, Sqlite> for Id {
     fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
         Ok(Self(uuid::Uuid::from_slice(value.read_blob())?))
+    }
+}
+
+/// The value of a column with the facts of an event, as JSON.
+#[derive(Clone, Debug, FromSqlRow)]
+pub struct Facts(pub Box<EventFacts>);
+
+impl<DB: Backend> FromSql<Text, DB> for Facts
+where
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(Box::new(serde_json::from_str(&<String as FromSql<Text, DB>>::from_sql(value)?)?)))
     }
 }
 

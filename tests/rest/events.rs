@@ -4,12 +4,17 @@ use axum::body::Body;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderValue, Method, Request};
 use http_body_util::BodyExt as _;
+use serde_json::Value;
 use tonic::Status;
 use tower::ServiceExt as _;
 use trunkline::api::Error;
 use trunkline::pb::call_service_client::CallServiceClient;
-use trunkline::pb::{CallEvent, CallEventType, CallStatus, Timestamp, WatchCallsRequest, WatchCallsResponse};
+use trunkline::pb::{
+    CallEvent, CallEventType, CallStatus, GetCallRequest, StreamItemsRequest, Timestamp, WatchCallsRequest,
+    WatchCallsResponse,
+};
 
+use crate::requests::{GRPC, GRPC_WEB};
 use crate::support::App;
 
 const WATCH: &str = "/calling/api/v1/calls/watch";
@@ -53,6 +58,40 @@ async fn each_message_is_an_event_whose_id_is_the_cursor() {
     let ringing =
         format!("id: 9007199254740993\ndata: {{\"seq\":9007199254740993,{}\n\n", rest.replace("TYPE", "ringing"));
     assert_eq!(answer.text(), snapshot + &ringing);
+}
+
+#[tokio::test]
+async fn proxies_are_told_not_to_buffer_a_stream_whatever_its_protocol() {
+    let app = App::new();
+    let message = WatchCallsRequest::default();
+    for request in [
+        app.watch(""),
+        app.rpc("CallService/WatchCalls", GRPC, &message),
+        app.rpc("CallService/WatchCalls", GRPC_WEB, &message),
+        app.rpc("QueueService/StreamItems", GRPC, &StreamItemsRequest::default()),
+    ] {
+        let path = request.uri().path().to_owned();
+        let response = app.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.headers().get("x-accel-buffering").unwrap(), "no", "{path}");
+    }
+    let unary = app.send(app.rpc("CallService/GetCall", GRPC, &GetCallRequest::default())).await;
+    assert_eq!(unary.header("x-accel-buffering"), None);
+}
+
+#[tokio::test]
+async fn a_list_in_the_query_is_one_parameter_for_each_element() {
+    let app = App::new();
+    let query = "?queue_ids=1&queue_ids=9007199254740993&queue_ids=&types=ended&types=queue-updated&heartbeat=true";
+    app.send(app.watch(query)).await;
+    let asked = app.recorder.watch.lock().unwrap().clone().unwrap();
+    assert_eq!(asked.queue_ids, [1, 9_007_199_254_740_993]);
+    assert_eq!(asked.types, [CallEventType::Ended, CallEventType::QueueUpdated].map(i32::from));
+    assert_eq!((asked.heartbeat, asked.queue_id), (Some(true), None));
+    let answer = app.send(app.watch("?queue_ids=1&queue_ids=x&types=over")).await;
+    answer.error(400, "INVALID_ARGUMENT");
+    let fields: Vec<Value> =
+        answer.json()["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
+    assert_eq!(fields, ["queue_ids[1]", "types[0]"]);
 }
 
 #[tokio::test]

@@ -63,7 +63,8 @@ pub fn change(claim: &Claim, what: What) -> Change {
 
 pub fn ended(claim: &Claim, from: CallStatus, outcome: Outcome, next_try: Option<Millis>) -> Change {
     let billable_seconds = (outcome == Outcome::Answered).then_some(7);
-    change(claim, What::Ended { from, outcome, cause: Some(16), billable_seconds, next_try })
+    let (began, details) = (claim.at, claim.details.clone());
+    change(claim, What::Ended { from, outcome, cause: Some(16), billable_seconds, next_try, began, details })
 }
 
 /// Makes the changes of a dialing call whose attempt ends with an outcome; an answered call is answered before it ends.
@@ -354,7 +355,7 @@ async fn events_are_numbered_in_the_order_in_which_they_become_visible(store: St
     assert_eq!(seen, all.iter().map(|event| event.seq).collect::<Vec<_>>());
     let queues: HashSet<i64> = all.iter().map(|event| event.queue_id).collect();
     assert_eq!(queues.len(), 8);
-    let wanted = Filter { queue_id: Some(all[0].queue_id), ..Filter::default() };
+    let wanted = Filter { queues: vec![all[0].queue_id], ..Filter::default() };
     assert_eq!(all.iter().filter(|event| wanted.wants(event)).count(), 1);
 }
 

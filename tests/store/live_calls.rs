@@ -1,6 +1,8 @@
 //! Tests what is stored for live calls besides their progress: end requests, reports of the dialplan, and late CDRs.
 
-use trunkline::domain::commit::{Group, What, Withdrawal};
+use std::sync::Arc;
+
+use trunkline::domain::commit::{CallDetails, Claim, Group, What, Withdrawal};
 use trunkline::domain::end_request::{Command, EndRequest};
 use trunkline::domain::event_kind::EventKind;
 use trunkline::domain::ids::CallId;
@@ -29,6 +31,8 @@ on_both_engines!(
     a_call_takes_a_hundred_notes_an_attempt,
     a_late_record_corrects_what_is_billed_and_nothing_else,
     a_call_that_has_to_wait_is_due_later,
+    a_snapshot_has_the_oldest_live_calls_and_the_number_of_all,
+    an_event_says_what_its_call_dials_whoever_stores_it,
 );
 
 async fn request_end(store: &Store, client: Option<i64>, call: CallId, request: EndRequest) -> Option<Answer> {
@@ -233,4 +237,62 @@ async fn a_call_that_has_to_wait_is_due_later(store: Store) {
     assert_eq!((waiting.status, waiting.attempts, waiting.due_at), (CallStatus::Queued.code(), 0, later.0));
     assert_eq!(notes_of(&store, claims[0].call.id).await, ["it waits"]);
     assert_eq!(queue_of(&store, queue).await.queued, 1);
+}
+
+async fn a_snapshot_has_the_oldest_live_calls_and_the_number_of_all(store: Store) {
+    let (first, second) = (store.queue(1, 3).await, store.queue(2, 1).await);
+    let lane = store.lane("a").await.unwrap();
+    claim_all(&store, &lane, 1, first).await;
+    claim_all(&store, &lane, 2, second).await;
+    let live = async |filter: Filter, limit| {
+        let (live, count) = calls::live(&mut store.db.read().await.unwrap(), &filter, limit).await.unwrap();
+        (live.len(), count)
+    };
+    let everything = Filter::default();
+    assert_eq!(live(everything.clone(), 10).await, (4, 4));
+    assert_eq!(live(everything.clone(), 4).await, (4, 4));
+    assert_eq!(live(everything, 2).await, (2, 4), "the limit hides how many there are");
+    assert_eq!(live(Filter { queues: vec![first, second], ..Filter::default() }, 1).await, (1, 4));
+    assert_eq!(live(Filter { queues: vec![second], ..Filter::default() }, 10).await, (1, 1));
+    assert_eq!(live(Filter { server: Some(SERVER.into()), ..Filter::default() }, 10).await, (4, 4));
+    assert_eq!(live(Filter { server: Some("elsewhere".into()), ..Filter::default() }, 10).await, (0, 0));
+}
+
+async fn an_event_says_what_its_call_dials_whoever_stores_it(store: Store) {
+    let queue = store.queue(1, 2).await;
+    let lane = store.lane("a").await.unwrap();
+    let waiting = due(&store, queue).await;
+    let (dialed, canceled) = (claim(&waiting[0]), CallId::from(waiting[1].id));
+    // A lane has the details in memory. A test's claim has none, so that they are looked up like those of a cancel.
+    let details = CallDetails { contact_number: Some(4711), channel: "PJSIP/1@gw1".into() };
+    let claims = vec![Claim { details: Some(Arc::new(details)), ..dialed.clone() }];
+    commit(&store.db, &lane, 1, &Group { claims, ..Group::default() }).await.unwrap();
+    let end = ended(&dialed, CallStatus::Dialing, Outcome::Busy, None);
+    commit(&store.db, &lane, 2, &Group { changes: vec![end], ..Group::default() }).await.unwrap();
+    request_end(&store, None, canceled, EndRequest::Cancel).await;
+
+    let all = events::after(&mut store.db.read().await.unwrap(), 0, 100).await.unwrap();
+    let stored = waiting[0].originate_spec().unwrap().channel;
+    let said: Vec<_> = all
+        .iter()
+        .filter(|event| event.call_id.is_some())
+        .map(|event| {
+            let facts = event.facts.as_ref().map(|facts| &facts.0);
+            let channel = facts.and_then(|facts| facts.channel.clone());
+            (event.kind, event.server_code.clone().unwrap(), channel, facts.and_then(|facts| facts.duration))
+        })
+        .collect();
+    let server = || SERVER.to_owned();
+    assert_eq!(
+        said,
+        [
+            (EventKind::Dialing as i16, server(), Some("PJSIP/1@gw1".to_owned()), None),
+            (EventKind::Ended as i16, server(), Some(stored.clone()), Some(0)),
+            (EventKind::Ended as i16, server(), Some(stored), None),
+        ]
+    );
+    let last = all.last().unwrap();
+    let queue = last.facts.as_ref().and_then(|facts| facts.0.queue.as_deref()).unwrap();
+    assert_eq!((last.kind, queue.status), (EventKind::QueueUpdated as i16, QueueStatus::Completed.code()));
+    assert_eq!(queue.counts, [0, 0, 0, 0, 0, 0, 1, 0, 1, 0], "one has failed, and one is canceled");
 }

@@ -61,6 +61,11 @@ async fn every_failed_call_of_a_large_queue_is_tried_again_once(store: Store) {
     assert_eq!((queue.failed, queue.retrying, queue.status), (0, 2500, QueueStatus::InProgress.code()));
     let seen = kinds(&store).await.iter().filter(|kind| **kind == EventKind::Retrying as i16).count();
     assert_eq!(seen, 2500);
+    let all = events::after(&mut store.db.read().await.unwrap(), 0, 10_000).await.unwrap();
+    let reopened: Vec<i16> =
+        all.iter().filter_map(|event| Some(event.facts.as_ref()?.0.queue.as_deref()?.status)).collect();
+    let (completed, in_progress) = (QueueStatus::Completed.code(), QueueStatus::InProgress.code());
+    assert_eq!(reopened, [completed, in_progress], "an event says that the queue is dialed again");
     // The same change again finds nothing to do.
     assert_eq!(update(&store, id, RETRY).await.retrying, 2500);
     let queue = update(&store, id, QueueUpdate { retry: Some(false), ..QueueUpdate::default() }).await;

@@ -121,8 +121,15 @@ async fn minutes_are_those_of_ended_calls_and_of_live_ones_so_far(store: Store) 
     };
     assert!(commit(&store.db, &lane, 3, &minutes(2, 3)).await.unwrap().is_empty(), "three minutes are used");
     let outcome = Outcome::Answered;
-    let ended =
-        What::Ended { from: CallStatus::Answered, outcome, cause: None, billable_seconds: Some(60), next_try: None };
+    let ended = What::Ended {
+        from: CallStatus::Answered,
+        outcome,
+        cause: None,
+        billable_seconds: Some(60),
+        next_try: None,
+        began: NOW,
+        details: None,
+    };
     let changes = vec![change(&claims[0], now, ended)];
     commit(&store.db, &lane, 4, &Group { changes, ..Group::default() }).await.unwrap();
     assert_eq!(spent(&store, now).await.seconds, 150, "60 s of the ended call, and 90 s of the live one");

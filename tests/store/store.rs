@@ -168,5 +168,6 @@ pub fn claim(call: &Call) -> Claim {
         channel_id: format!("tl-{attempt}"),
         at: NOW,
         checks: Checks::default(),
+        details: None,
     }
 }

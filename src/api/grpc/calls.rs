@@ -8,11 +8,11 @@ use super::app::App;
 use super::change::Change;
 use super::changed::Changed;
 use super::unary::run_to_completion;
-use super::watch::{self, Events};
+use super::watch::{self, Events, Start};
 use super::{convert, insert};
 use crate::api::auth::Caller;
 use crate::api::validate::batch::content;
-use crate::api::validate::{Rules, do_not_call as rules_of_lists, quick};
+use crate::api::validate::{Rules, do_not_call as rules_of_lists, filters, quick};
 use crate::api::{Error, Reason, fields};
 use crate::domain::end_request::EndRequest;
 use crate::domain::ids::CallId;
@@ -96,10 +96,13 @@ impl pb::call_service_server::CallService for Calls {
         let permit = self.0.streams.admit(caller)?;
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
-            fields::check(&request)?;
+            let kinds = filters::kinds(&request)?;
             let call = request.call_id.as_deref().map(call_id).transpose()?;
-            let filter = Filter { client_id, queue_id: request.queue_id, call };
-            watch::watch(&app, permit, access, filter, request.after).await
+            let (mut queues, server) = (request.queue_ids, request.asterisk_server_code);
+            queues.extend(request.queue_id);
+            let filter = Filter { client_id, queues, call, server, kinds };
+            let start = Start { after: request.after, has_heartbeats: request.heartbeat.unwrap_or(false) };
+            watch::watch(&app, permit, access, filter, start).await
         })
         .await
     }

@@ -4,6 +4,7 @@ use crate::api::validate::numbering as numbering_rules;
 use crate::api::{Error, rest};
 use crate::domain::cause;
 use crate::domain::did::DidPolicy;
+use crate::domain::event_facts::QueueFacts;
 use crate::domain::event_kind;
 use crate::domain::limits::TrunkLimits;
 use crate::domain::queue_rules::QueueRules;
@@ -28,9 +29,13 @@ pub fn time(millis: i64) -> Option<pb::Timestamp> {
     jiff::Timestamp::from_millisecond(millis).ok().map(Into::into)
 }
 
+/// Returns the whole seconds between two times in milliseconds.
+pub fn seconds(from: i64, to: i64) -> i32 {
+    i32::try_from((to - from).max(0) / 1000).unwrap_or(i32::MAX)
+}
+
 /// Converts a queue. `access` is the client that reads it; None for an administrator.
 pub fn queue(queue: &Queue, batches: Vec<i64>, access: Option<i64>) -> pb::Queue {
-    let count = |status| queue.count(status);
     pb::Queue {
         queue_id: queue.id,
         kind: queue.kind.into(),
@@ -42,19 +47,24 @@ pub fn queue(queue: &Queue, batches: Vec<i64>, access: Option<i64>) -> pb::Queue
         updated_at: time(queue.updated_at),
         total_calls: queue.total_calls,
         batches,
-        counts: Some(pb::CallCounts {
-            queued: count(CallStatus::Queued),
-            dialing: count(CallStatus::Dialing),
-            ringing: count(CallStatus::Ringing),
-            answered: count(CallStatus::Answered),
-            retrying: count(CallStatus::Retrying),
-            completed: count(CallStatus::Completed),
-            failed: count(CallStatus::Failed),
-            expired: count(CallStatus::Expired),
-            canceled: count(CallStatus::Canceled),
-            unknown: count(CallStatus::Unknown),
-        }),
+        counts: Some(call_counts(|status| queue.count(status))),
         client_id: access.is_none().then_some(queue.client_id),
+    }
+}
+
+/// Returns the numbers of a queue's calls in each status, of which `count` returns one.
+fn call_counts(count: impl Fn(CallStatus) -> i64) -> pb::CallCounts {
+    pb::CallCounts {
+        queued: count(CallStatus::Queued),
+        dialing: count(CallStatus::Dialing),
+        ringing: count(CallStatus::Ringing),
+        answered: count(CallStatus::Answered),
+        retrying: count(CallStatus::Retrying),
+        completed: count(CallStatus::Completed),
+        failed: count(CallStatus::Failed),
+        expired: count(CallStatus::Expired),
+        canceled: count(CallStatus::Canceled),
+        unknown: count(CallStatus::Unknown),
     }
 }
 
@@ -97,7 +107,6 @@ fn windows(windows: &Windows) -> pb::CallingWindows {
 pub fn call(call: Call, access: Option<i64>) -> Result<pb::Call, Error> {
     let spec = call.originate_spec()?;
     let cause = call.hangup_cause.and_then(|cause| u8::try_from(cause).ok());
-    let seconds = |from: i64, to: i64| i32::try_from((to - from).max(0) / 1000).unwrap_or(i32::MAX);
     Ok(pb::Call {
         call_id: call.id.0.to_string(),
         queue_id: call.queue_id,
@@ -159,6 +168,11 @@ pub fn event_json(stored: &Event) -> serde_json::Result<String> {
 pub fn event(event: &Event, is_admin: bool) -> pb::CallEvent {
     let detail = event.detail.as_deref();
     let detail = if is_admin { detail } else { detail.map(|detail| event_kind::for_client(event.kind, detail)) };
+    let facts = event.facts.as_ref().map(|facts| &*facts.0);
+    let queue = facts.and_then(|facts| facts.queue.as_deref());
+    let count = |queue: &QueueFacts, status: CallStatus| {
+        CallStatus::ALL.iter().zip(queue.counts).find(|(of, _)| **of == status).map_or(0, |(_, count)| count)
+    };
     pb::CallEvent {
         seq: event.seq,
         at: time(event.at),
@@ -172,6 +186,14 @@ pub fn event(event: &Event, is_admin: bool) -> pb::CallEvent {
         detail: detail.map(str::to_owned),
         count: event.count,
         batch_id: event.batch_id,
+        client_id: is_admin.then_some(event.client_id),
+        asterisk_server_code: event.server_code.clone(),
+        contact_number: facts.and_then(|facts| facts.contact_number),
+        channel: facts.and_then(|facts| facts.channel.clone()),
+        duration: facts.and_then(|facts| facts.duration),
+        billable_seconds: facts.and_then(|facts| facts.billable_seconds),
+        queue_status: queue.map(|queue| queue.status.into()),
+        counts: queue.map(|queue| call_counts(|status| count(queue, status))),
     }
 }
 

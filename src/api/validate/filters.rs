@@ -5,7 +5,7 @@ use super::paging::Page;
 use crate::api::{At, Error, Violations, fields};
 use crate::domain::number::Numbering;
 use crate::domain::status::{CallStatus, Outcome, QueueKind, UnknownCode};
-use crate::pb::{ListQueueCallsRequest, ListQueuesRequest};
+use crate::pb::{ListQueueCallsRequest, ListQueuesRequest, WatchCallsRequest};
 use crate::store::call_lists::CallFilter;
 use crate::store::queues::QueueFilter;
 
@@ -65,6 +65,23 @@ impl CallQuery {
         let Self { status, batch_id, outcome, ref contact_numbers, .. } = *self;
         CallFilter { status, batch_id, outcome, contact_numbers }
     }
+}
+
+/// Returns the codes of the kinds of events that are streamed; empty if all are.
+///
+/// # Errors
+/// Returns every broken rule.
+pub fn kinds(request: &WatchCallsRequest) -> Result<Vec<i16>, Error> {
+    let mut violations = fields::violations(request);
+    let mut kinds = Vec::with_capacity(request.types.len());
+    for (index, code) in request.types.iter().enumerate() {
+        match i16::try_from(*code) {
+            Ok(kind) => kinds.push(kind),
+            Err(_) => violations.invalid_if_new(&At::field("types").index(index), "is not supported"),
+        }
+    }
+    violations.finish()?;
+    Ok(kinds)
 }
 
 /// Reads a code of the API, which is the store's code as well.

@@ -46,6 +46,8 @@ impl Tracker {
                         cause: end.cause,
                         billable_seconds: end.billable_seconds,
                         next_try,
+                        began: claim.at,
+                        details: claim.details.clone(),
                     };
                     out.group.changes.push(change(&live.attempt, now.wall, what));
                 }

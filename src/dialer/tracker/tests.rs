@@ -86,6 +86,7 @@ pub(super) fn claim(call: CallId, number: i32, own: Option<&str>) -> Claim {
         channel_id: ids::channel_id(own, attempt, number),
         at: Millis(1_000_000),
         checks: Checks::default(),
+        details: None,
     }
 }
 

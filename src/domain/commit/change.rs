@@ -1,5 +1,8 @@
 //! Changes of calls that have a live attempt.
 
+use std::sync::Arc;
+
+use super::call_details::CallDetails;
 use super::call_ref::CallRef;
 use crate::domain::event_kind::EventKind;
 use crate::domain::ids::AttemptId;
@@ -40,6 +43,10 @@ pub enum What {
         billable_seconds: Option<i32>,
         /// When the next attempt is due; None if this was the last one.
         next_try: Option<Millis>,
+        /// When the attempt began.
+        began: Millis,
+        /// What the event of the end says about the call; None if it is to be read from the store.
+        details: Option<Arc<CallDetails>>,
     },
     /// A CDR that arrived after the end of an answered call counts other billed seconds than the lane did: `more` of
     /// them, which may be below 0.

@@ -1,5 +1,8 @@
 //! Claims: a lane's requests to begin an attempt of a waiting call.
 
+use std::sync::Arc;
+
+use super::call_details::CallDetails;
 use super::call_ref::CallRef;
 use crate::domain::brake::BrakeCheck;
 use crate::domain::destination::Destination;
@@ -27,6 +30,8 @@ pub struct Claim {
     pub at: Millis,
     /// What the commit checks again before it grants the claim.
     pub checks: Checks,
+    /// What the call's events say about it; None if they are to be read from the store.
+    pub details: Option<Arc<CallDetails>>,
 }
 
 /// What the commit looks up again when a call is claimed.

@@ -1,5 +1,6 @@
 //! The vocabulary of a lane's group commit: what a lane asks the store to make durable, as plain types.
 
+mod call_details;
 mod call_ref;
 mod change;
 mod claim;
@@ -10,6 +11,7 @@ mod hold;
 mod refusal;
 mod withdrawal;
 
+pub use call_details::CallDetails;
 pub use call_ref::CallRef;
 pub use change::{Change, What};
 pub use claim::{Checks, Claim};

@@ -31,6 +31,7 @@ pub(super) fn claim() -> Claim {
         channel_id: A_LEG.into(),
         at: Millis(1),
         checks: Checks::default(),
+        details: None,
     }
 }
 
