@@ -12,6 +12,11 @@ pub struct ClientRef {
 }
 
 impl ClientRef {
+    /// Makes one of the id or the name in a flag.
+    pub fn new(client: String) -> Self {
+        Self { client }
+    }
+
     /// Returns the id. A name is looked up at the server.
     pub async fn id(&self, session: &Session) -> anyhow::Result<i64> {
         if let Ok(id) = self.client.parse() {

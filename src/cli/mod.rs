@@ -10,6 +10,7 @@ mod completions;
 mod core_dumps;
 mod data_files;
 mod descriptors;
+mod event_type;
 mod export;
 mod fault;
 mod first_start;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use clap::Subcommand;
 use jiff::{Span, SpanRelativeTo};
-use serde_json::Value;
 
 use super::client_ref::ClientRef;
+use super::event_type::event_type;
 use super::fault::Fault;
 use super::paging::Paging;
 use super::remote::{Remote, read_text};
@@ -34,7 +34,7 @@ enum Action {
         #[arg(value_name = "URL")]
         receiver: String,
         /// A type of event to post, such as ended; can be repeated [default: all]
-        #[arg(long = "event", value_name = "TYPE", value_parser = event)]
+        #[arg(long = "event", value_name = "TYPE", value_parser = event_type)]
         events: Vec<pb::CallEventType>,
     },
     /// Remove a webhook and its dead letters
@@ -132,11 +132,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 .say(&answer, format_args!("{letters} dead letters of webhook {webhook_id} are posted once more"))
         }
     }
-}
-
-/// Parses the type of an event as the API writes it.
-fn event(text: &str) -> Result<pb::CallEventType, String> {
-    serde_json::from_value(Value::from(text)).map_err(|_| format!("`{text}` is not a type of event, such as ended"))
 }
 
 fn seconds(overlap: Span) -> Result<i32, Fault> {
