@@ -37,6 +37,24 @@ have_postgres() {
     rm "$no_cluster"
 }
 
+# Installs nginx, which a test puts before the server. The package is told not to start a server.
+have_nginx() {
+    if [ -x /usr/sbin/nginx ]; then return; fi
+    if ! is_debian_root; then
+        skip "nginx is not installed (needs root on Debian)"
+        return
+    fi
+    local policy=/usr/sbin/policy-rc.d
+    if [ -e "$policy" ]; then
+        apt_install nginx
+        return
+    fi
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    apt_install nginx
+    rm "$policy"
+}
+
 # Installs libfaketime, which sets the clock of one server in the chaos test.
 have_faketime() {
     if compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; then return; fi

@@ -1,5 +1,5 @@
-//! End-to-end tests with the built binary, real Asterisks, sipp phones and PostgreSQL. They are one test binary, which
-//! is linked once.
+//! End-to-end tests with the built binary, real Asterisks, sipp phones, PostgreSQL and nginx. They are one test binary,
+//! which is linked once.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,9 +22,11 @@ mod key_swap;
 mod link;
 mod main_job;
 mod memory;
+mod proxied;
 mod queues;
 mod real_parts;
 mod revocation;
 mod sandboxed;
+mod watched_events;
 mod watching;
 mod webhooks;

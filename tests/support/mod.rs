@@ -1,4 +1,4 @@
-//! The real parts that tests run against: Asterisk, sipp, PostgreSQL and the `trunkline` binary itself.
+//! The real parts that tests run against: Asterisk, sipp, PostgreSQL, nginx and the `trunkline` binary itself.
 //!
 //! A test binary includes it with `#[path = "../support/mod.rs"] mod support;`. Everything here is synchronous, so that
 //! it works in `#[test]` and `#[tokio::test]`, listens on loopback only, and ends when its handle is dropped or when
@@ -9,6 +9,7 @@ pub mod ami;
 pub mod api;
 pub mod asterisk;
 pub mod dial_corpus;
+pub mod nginx;
 pub mod ports;
 pub mod postgres;
 pub mod process;
