@@ -184,7 +184,8 @@ fn check(field: &FieldDescriptor, rule: &FieldRule) -> Result<Option<String>, St
     let at = format!("&at.then({:?})", field.json_name());
     if field.is_map() {
         let Some(value) = value_check(&kind, rule, "value")? else { return Ok(None) };
-        return Ok(Some(format!("entries(&{own}, {at}, violations, |value, at, violations| {value})")));
+        let most = rule.max_items;
+        return Ok(Some(format!("entries(&{own}, {most:?}, {at}, violations, |value, at, violations| {value})")));
     }
     if field.is_list() {
         let element = value_check(&kind, rule, "element")?;
@@ -253,8 +254,8 @@ fn refuse_misplaced(field: &FieldDescriptor, kind: &Kind, rule: &FieldRule) -> R
         (!rule.only.is_empty(), text || matches!(kind, Kind::Enum(_)), "only is for texts and enums"),
         (
             rule.min_items.is_some() || rule.max_items.is_some(),
-            field.is_list(),
-            "min_items and max_items are for lists",
+            field.is_list() || field.is_map() && rule.min_items.is_none(),
+            "min_items and max_items are for lists, and max_items for maps",
         ),
         (rule.unique, field.is_list() && matches!(kind, Kind::Enum(_)), "unique is for lists of enums"),
         (!rule.key_pattern.is_empty(), field.is_map(), "key_pattern is for maps"),

@@ -178,7 +178,12 @@ fn is_parameter(field: &FieldDescriptor) -> bool {
 
 /// Returns true if a field can be written into a query, in which a list is written as one parameter for each element.
 fn is_query_parameter(field: &FieldDescriptor) -> bool {
-    !matches!(field.kind(), Kind::Message(_) | Kind::Bytes) && !field.is_map()
+    let is_text = match field.kind() {
+        Kind::Message(message) => message.full_name() == "google.protobuf.Timestamp",
+        Kind::Bytes => false,
+        _ => true,
+    };
+    is_text && !field.is_map()
 }
 
 fn response_field(output: &MessageDescriptor, name: &str) -> Result<FieldDescriptor, String> {

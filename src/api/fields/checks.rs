@@ -285,13 +285,18 @@ pub fn unique(list: &[i32], at: &At<'_>, violations: &mut Violations) {
     }
 }
 
-/// Checks each value of a map by `check`; the name of an entry is part of its path.
+/// Checks how many entries a map has, and each value by `check`, unless there are too many. The name of an entry is part
+/// of its path.
 pub fn entries(
     map: &BTreeMap<String, String>,
+    max: Option<usize>,
     at: &At<'_>,
     violations: &mut Violations,
     check: impl Fn(&str, &At<'_>, &mut Violations),
 ) {
+    if let Some(max) = max.filter(|max| map.len() > *max) {
+        return violations.invalid(at, format_args!("has {} entries; at most {max} are allowed", map.len()));
+    }
     for (name, value) in map {
         if violations.is_full() {
             break;

@@ -111,7 +111,10 @@ fn value(field: &FieldDescriptor, rule: &FieldRule, way: Way, components: &mut C
         let of = element(&entry.map_entry_value_field(), rule, way, components);
         let of = if way == Way::Request { nullable(of) } else { of };
         let names = (!rule.key_pattern.is_empty()).then(|| Object::default().with("pattern", rule.key_pattern.clone()));
-        return of_type("object").with_some("propertyNames", names).with("additionalProperties", of);
+        return of_type("object")
+            .with_some("maxProperties", rule.max_items)
+            .with_some("propertyNames", names)
+            .with("additionalProperties", of);
     }
     let element = element(field, rule, way, components);
     if field.is_list() {

@@ -14,7 +14,7 @@ pub enum JsonForm {
     Integer64,
     /// The field holds an enum, which is left out if it is unspecified.
     Enum,
-    /// The field holds a list with `(trunkline.v1.omit_empty)`, which is left out if it is empty.
+    /// The field holds a list or a map with `(trunkline.v1.omit_empty)`, which is left out if it is empty.
     OmitEmpty,
 }
 

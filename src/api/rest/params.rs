@@ -13,7 +13,9 @@ use serde_json::Value;
 use crate::api::rest::did_you_mean::did_you_mean;
 use crate::api::rest::json_form::{enum_names, json_field};
 use crate::api::rest::number_texts;
+use crate::api::rest::type_errors::TIMESTAMP;
 use crate::api::{At, Error, FieldViolation, Violations};
+use crate::pb;
 
 /// The field of a request that lists the fields to change.
 pub const UPDATE_MASK: &str = "update_mask";
@@ -148,6 +150,10 @@ fn value(field: &FieldDescriptor, text: &str) -> Result<Value, String> {
             if known { Ok(text.into()) } else { Err(expected(&format_args!("one of {}", names.join(", ")))) }
         }
         Kind::String => Ok(text.into()),
+        Kind::Message(message) if message.full_name() == TIMESTAMP => match pb::parse_time(text) {
+            Some(_) => Ok(text.into()),
+            None => Err(expected(&"an RFC 3339 time, such as 2026-01-31T12:00:00Z")),
+        },
         // The build script refuses other kinds in a path or query.
         Kind::Message(_) | Kind::Bytes => Err("cannot be a parameter".to_owned()),
     }

@@ -100,7 +100,12 @@ fn is_left_out<T: Serialize + ?Sized>(form: Option<JsonForm>, value: &T) -> bool
     match form {
         Some(JsonForm::Enum) => serde_json::to_value(value).is_ok_and(|value| value == "unspecified"),
         Some(JsonForm::OmitEmpty) => {
-            serde_json::to_value(value).is_ok_and(|value| value.as_array().is_some_and(Vec::is_empty))
+            let is_empty = |value: serde_json::Value| match value {
+                serde_json::Value::Array(elements) => elements.is_empty(),
+                serde_json::Value::Object(entries) => entries.is_empty(),
+                _ => false,
+            };
+            serde_json::to_value(value).is_ok_and(is_empty)
         }
         Some(JsonForm::Integer64) | None => false,
     }
