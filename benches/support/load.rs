@@ -35,7 +35,7 @@ pub async fn stream(server: &Server, client: &Api, queue: i64, calls: i64, enoug
         stream_id: "load".into(),
         queue_id: Some(queue),
         dids: vec!["+1".into(), "+2".into()],
-        client_id: None,
+        ..Default::default()
     };
     to.send(StreamItemsRequest { part: Some(Part::Begin(begin)) }).await.expect("a server");
     let mut stored = answers.message().await.expect("an answer").expect("an answer").stored;
@@ -59,6 +59,12 @@ pub async fn stream(server: &Server, client: &Api, queue: i64, calls: i64, enoug
     }
 }
 
+/// Returns the contact number of an item. They are spread as real ones are, so that an index over them is not filled in
+/// order.
+pub const fn number(item: i64) -> i64 {
+    item * 7_919 % 10_000_019
+}
+
 fn numbered(number: i64) -> QueueItem {
     let action = OriginateAction {
         action: "Originate".into(),
@@ -70,8 +76,7 @@ fn numbered(number: i64) -> QueueItem {
     QueueItem {
         asterisk_server_code: "server1".into(),
         action: Some(action),
-        // The numbers are spread as real ones are, so that an index over them is not filled in order.
-        contact_number: Some(number * 7_919 % 10_000_019),
+        contact_number: Some(self::number(number)),
         project: Some("campaign_2024".into()),
         ..QueueItem::default()
     }
