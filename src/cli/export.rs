@@ -42,7 +42,7 @@ enum Format {
 const PAGE: u64 = 1000;
 
 /// The columns of the CSV: the fields that any call can have.
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 26] = [
     "call_id",
     "queue_id",
     "batch_id",
@@ -68,9 +68,14 @@ const COLUMNS: [&str; 25] = [
     "hangup_cause_text",
     "recording_path",
     "time_zone",
+    "labels",
 ];
 
-fn status(text: &str) -> Result<pb::CallStatus, String> {
+/// Reads a status as the REST API writes it.
+///
+/// # Errors
+/// Returns all statuses that there are.
+pub fn status(text: &str) -> Result<pb::CallStatus, String> {
     serde_json::from_value(text.into()).map_err(|_| {
         let known = (1..=10).filter_map(|code| pb::CallStatus::try_from(code).ok());
         let names = known.filter_map(|status| serde_json::to_value(status).ok()?.as_str().map(str::to_owned));

@@ -3,6 +3,7 @@
 mod audit;
 mod bench;
 mod call;
+mod calls;
 mod check;
 mod client_ref;
 mod clients;
@@ -19,6 +20,7 @@ pub(crate) mod import;
 mod key_files;
 mod keys;
 mod kill_switch;
+mod labels;
 mod migrate;
 mod nodes;
 mod output;
@@ -85,6 +87,8 @@ enum Command {
     KillSwitch(kill_switch::Args),
     /// Manage a client's queues
     Queues(queues::Args),
+    /// Find calls in all queues
+    Calls(calls::Args),
     /// Show, cancel or hang up a single call
     Call(call::Args),
     /// Place one call, before the calls of all batches
@@ -140,6 +144,7 @@ pub fn main() -> ExitCode {
             Command::Secrets(args) => secrets::run(args).await,
             Command::KillSwitch(args) => kill_switch::run(args).await,
             Command::Queues(args) => queues::run(args).await,
+            Command::Calls(args) => calls::run(args).await,
             Command::Call(args) => call::run(args).await,
             Command::Quick(args) => quick::run(args).await,
             Command::Import(args) => import::run(args).await,

@@ -48,6 +48,8 @@ impl Output {
             && count > page * size
         {
             note(format_args!("page {page} of {}; --page {} shows more", (count - 1) / size + 1, page + 1));
+        } else if let Some(token) = answer.get("next_page_token").and_then(Value::as_str) {
+            note(format_args!("--page-token {token} shows more"));
         }
         Ok(())
     }

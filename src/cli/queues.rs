@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::labels::{Label, label};
 use super::paging::Paging;
 use super::remote::{Remote, Session};
 use crate::pb;
@@ -18,7 +19,7 @@ pub struct Args {
 #[derive(Subcommand)]
 enum Action {
     /// List all queues, newest first
-    List(Paging),
+    List(List),
     /// Show one queue with its counts
     Show(QueueRef),
     /// Pause a queue: no new call is dialed, and live calls go on
@@ -31,6 +32,15 @@ enum Action {
     Explain(QueueRef),
 }
 
+#[derive(clap::Args)]
+struct List {
+    #[command(flatten)]
+    paging: Paging,
+    /// Only queues with this label
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    label: Option<Label>,
+}
+
 #[derive(Clone, Copy, clap::Args)]
 struct QueueRef {
     /// The id of the queue
@@ -41,8 +51,9 @@ struct QueueRef {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     match args.action {
-        Action::List(Paging { page, page_size }) => {
-            let request = pb::ListQueuesRequest { page, page_size, ..Default::default() };
+        Action::List(List { paging: Paging { page, page_size }, label }) => {
+            let label = label.map(|(key, value)| format!("{key}:{value}"));
+            let request = pb::ListQueuesRequest { page, page_size, label, ..Default::default() };
             let answer = session.queues().list_queues(request).await?.into_inner();
             let columns = [
                 "queue_id",

@@ -3,6 +3,7 @@
 use tonic::Request;
 
 use super::fault::Fault;
+use super::labels::{Label, label};
 use super::remote::Remote;
 use crate::pb;
 
@@ -45,6 +46,9 @@ pub struct Args {
     /// Do not record the call
     #[arg(long)]
     no_recording: bool,
+    /// A label of the call; give it again for further labels
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    labels: Vec<Label>,
     /// Place the call only once, even if this command is repeated with the same key within 24 hours
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -71,7 +75,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         did: args.did,
         action: Some(action),
         create_recording: args.no_recording.then_some(false),
-        client_id: None,
+        labels: args.labels.into_iter().collect(),
+        ..Default::default()
     });
     if let Some(key) = args.idempotency_key {
         let wrong = |_| Fault::Usage("--idempotency-key must be printable ASCII".to_owned());

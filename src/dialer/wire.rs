@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::ami::{HeaderValue, InvalidValue, Originate, Target, Variable};
+use crate::domain::labels;
 use crate::domain::originate::{self, OriginateSpec};
 use crate::store::calls::Call;
 
@@ -39,8 +40,8 @@ fn target(target: &originate::Target) -> Result<Target, InvalidValue> {
     })
 }
 
-/// Returns the client's own variables, and those that tell the dialplan which call this is. The legs that the call
-/// makes inherit the latter (`__`).
+/// Returns the client's own variables, and those that tell the dialplan which call this is and which labels it has. The
+/// legs that the call makes inherit the latter (`__`).
 fn variables(call: &Call, spec: &OriginateSpec) -> Result<Vec<Variable>, InvalidValue> {
     let mut variables = vec![
         Variable::new("__TRUNKLINE_CALL_ID", &call.id.0.to_string())?,
@@ -51,6 +52,13 @@ fn variables(call: &Call, spec: &OriginateSpec) -> Result<Vec<Variable>, Invalid
     }
     if let Some(did) = &call.did {
         variables.push(Variable::new("__DID", did)?);
+    }
+    for (key, value) in &spec.labels {
+        let name = labels::variable(key);
+        // What the client sets itself was set before there were labels.
+        if !spec.variables.keys().any(|own| own.trim_start_matches('_') == name) {
+            variables.push(Variable::new(&format!("__{name}"), value)?);
+        }
     }
     for (name, value) in &spec.variables {
         variables.push(Variable::new(name, value)?);
@@ -82,6 +90,23 @@ mod tests {
             ..ready.spec
         };
         super::originate(&call, &spec, "tl-1")
+    }
+
+    #[test]
+    fn a_label_is_a_variable_that_legs_inherit_unless_the_client_sets_the_variable_itself() {
+        let ready = fixtures::ready(1, "PJSIP/1@endpoint1");
+        let labels = [("team.eu", "a"), ("tier", "1"), ("own", "2")];
+        let spec = OriginateSpec {
+            labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            variables: [("_LABEL_OWN".to_owned(), "3".to_owned())].into(),
+            ..ready.spec
+        };
+        let originate = super::originate(&ready.call, &spec, "tl-1").unwrap();
+        let mut out = bytes::BytesMut::new();
+        Action::Originate(Box::new(originate)).encode(&"1".try_into().unwrap(), &mut out);
+        let text = std::str::from_utf8(&out).unwrap();
+        let of_labels: Vec<&str> = text.lines().filter(|line| line.contains("LABEL_")).collect();
+        assert_eq!(of_labels, ["Variable: __LABEL_TEAM_EU=a", "Variable: __LABEL_TIER=1", "Variable: _LABEL_OWN=3"]);
     }
 
     #[test]

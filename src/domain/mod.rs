@@ -20,6 +20,7 @@ pub mod explain;
 pub mod extension;
 pub mod fairness;
 pub mod ids;
+pub mod labels;
 pub mod limits;
 pub mod lockout;
 pub mod longest_call;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::labels::Labels;
 use super::number::{self, Written};
 use super::retry::RetryRule;
 
@@ -85,6 +86,9 @@ pub struct OriginateSpec {
     /// The number of the person called as it was written, if an integer cannot hold its prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
+    /// The client's own labels, which are channel variables too.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
 }
 
 impl OriginateSpec {
@@ -106,6 +110,7 @@ impl OriginateSpec {
             time_zone: None,
             retry_rules: Vec::new(),
             contact: None,
+            labels: Labels::new(),
         }
     }
 

@@ -9,11 +9,12 @@ use super::db::{Conn, Tx, with_conn};
 use super::do_not_call;
 use super::error::Result;
 use super::events::{self, NewEvent};
-use super::queues;
 use super::schema::{batches, idempotency, queues as queues_table};
 use super::types::Id;
+use super::{queue_labels, queues};
 use crate::domain::event_kind::EventKind;
 use crate::domain::ids::CallId;
+use crate::domain::labels::Labels;
 use crate::domain::status::{Outcome, QueueKind, QueueStatus};
 use crate::domain::time::Millis;
 
@@ -48,6 +49,8 @@ pub struct NewBatch {
     pub batch_id: i64,
     /// The queue that the calls are added to; None creates a new queue.
     pub queue_id: Option<i64>,
+    /// The labels of the new queue; empty if the queue exists.
+    pub labels: Labels,
     /// SHA-256 of the parsed request, used to recognise a replay.
     pub content_sha256: [u8; 32],
     /// The batch's calls, in their order.
@@ -127,7 +130,11 @@ pub async fn earlier(
 /// again.
 pub async fn insert(tx: &mut Tx, new: &NewBatch, now: Millis) -> Result<Option<BatchResult>> {
     let queue_id = match new.queue_id {
-        None => queues::create(tx, new.client_id, QueueKind::Bulk, now).await?,
+        None => {
+            let id = queues::create(tx, new.client_id, QueueKind::Bulk, now).await?;
+            queue_labels::set(tx, new.client_id, id, &new.labels).await?;
+            id
+        }
         Some(id) => id,
     };
     let position = match take_bulk_positions(tx, new.client_id, queue_id, new.calls.len(), now).await? {

@@ -218,11 +218,14 @@ pub async fn granted_servers(conn: &mut Conn, client_id: i64) -> Result<Vec<(sup
     })?)
 }
 
-/// Reads what numbers mean on each server that a client may dial through, and where nothing is set.
-pub async fn numberings(conn: &mut Conn, client_id: i64) -> Result<Vec<Numbering>> {
-    let servers = granted_servers(conn, client_id).await?;
+/// Reads what numbers mean on each server that a client may dial through, or on all servers, and where nothing is set.
+pub async fn numberings(conn: &mut Conn, client_id: impl Into<Option<i64>>) -> Result<Vec<Numbering>> {
+    let servers = match client_id.into() {
+        Some(client_id) => granted_servers(conn, client_id).await?.into_iter().map(|(server, _)| server).collect(),
+        None => super::servers::list(conn).await?,
+    };
     let mut numberings = vec![Numbering::default()];
-    for (server, _) in servers {
+    for server in servers {
         numberings.push(server.numbering()?);
     }
     numberings.dedup();

@@ -8,9 +8,10 @@ use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::events::NewEvent;
 use super::rule_lock;
-use super::schema::{batches, clients, queues};
+use super::schema::{batches, clients, queue_labels, queues};
 use crate::domain::event_facts::{EventFacts, QueueFacts};
 use crate::domain::event_kind::EventKind;
+use crate::domain::labels::Labels;
 use crate::domain::retry::{DEFAULT_GAP_SECONDS, Retries};
 use crate::domain::status::{CallStatus, QueueKind, QueueStatus};
 use crate::domain::time::Millis;
@@ -58,9 +59,16 @@ pub struct Queue {
     pub at_least_once: bool,
     /// How many seconds a call may take; None if only other limits apply.
     pub max_call_seconds: Option<i32>,
+    /// The queue's [`Labels`] as JSON.
+    pub labels: String,
 }
 
 impl Queue {
+    /// Returns the labels that the client gave the queue. An error is a text that is no JSON.
+    pub fn labels(&self) -> Result<Labels> {
+        Ok(serde_json::from_str(&self.labels)?)
+    }
+
     /// Returns how the queue's calls are tried again. An error is a rule that this version cannot read.
     pub fn retries(&self) -> Result<Retries> {
         Ok(Retries {
@@ -119,12 +127,14 @@ impl QueueUpdate {
 }
 
 /// Which queues of a client are listed. A field that is None does not filter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueFilter {
     /// Only queues of this kind.
     pub kind: Option<QueueKind>,
     /// Only queues with this status.
     pub status: Option<QueueStatus>,
+    /// Only queues with this label, as `key:value`.
+    pub label: Option<String>,
 }
 
 /// Makes the event that reports an update.
@@ -215,6 +225,10 @@ pub async fn list_all(conn: &mut Conn, filter: QueueFilter, offset: i64, limit: 
             if let Some(status) = filter.status {
                 query = query.filter(queues::status.eq(status.code()));
             }
+            if let Some(label) = &filter.label {
+                let labelled = queue_labels::table.filter(queue_labels::label.eq(label));
+                query = query.filter(queues::id.eq_any(labelled.select(queue_labels::queue_id)));
+            }
             query
         }};
     }
@@ -238,15 +252,26 @@ pub async fn list(
     offset: i64,
     limit: i64,
 ) -> Result<(Vec<Queue>, i64)> {
-    /// The client's queues that pass the filter, as a query of either engine.
+    /// The client's queues that pass the filter, as a query of either engine. `+` keeps the planner from scanning all queues
+    /// of the client for those with a label.
     macro_rules! queues_of {
         () => {{
-            let mut query = queues::table.filter(queues::client_id.eq(client_id)).into_boxed();
+            let mut query = queues::table.into_boxed();
+            query = match &filter.label {
+                Some(_) => query.filter(diesel::dsl::sql::<Bool>("+queues.client_id = ").bind::<BigInt, _>(client_id)),
+                None => query.filter(queues::client_id.eq(client_id)),
+            };
             if let Some(kind) = filter.kind {
                 query = query.filter(queues::kind.eq(kind.code()));
             }
             if let Some(status) = filter.status {
                 query = query.filter(queues::status.eq(status.code()));
+            }
+            if let Some(label) = &filter.label {
+                let labelled = queue_labels::table
+                    .filter(queue_labels::label.eq(label))
+                    .filter(queue_labels::client_id.eq(client_id));
+                query = query.filter(queues::id.eq_any(labelled.select(queue_labels::queue_id)));
             }
             query
         }};

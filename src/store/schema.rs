@@ -118,6 +118,7 @@ diesel::table! {
         windows -> Nullable<Text>,
         at_least_once -> Bool,
         max_call_seconds -> Nullable<Integer>,
+        labels -> Text,
     }
 }
 
@@ -358,6 +359,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use crate::store::types::Uuid;
+
+    call_terms (kind, value, client_id, call_id) {
+        kind -> SmallInt,
+        value -> Text,
+        client_id -> BigInt,
+        call_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    queue_labels (label, client_id, queue_id) {
+        label -> Text,
+        client_id -> BigInt,
+        queue_id -> BigInt,
+    }
+}
+
+diesel::table! {
     item_streams (client_id, stream_id) {
         client_id -> BigInt,
         stream_id -> Text,
@@ -417,6 +438,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     batches,
     call_commands,
     call_events,
+    call_terms,
     calls,
     client_brakes,
     client_days,
@@ -430,6 +452,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     item_streams,
     leases,
     nodes,
+    queue_labels,
     queue_lanes,
     queues,
     recording_files,

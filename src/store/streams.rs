@@ -14,6 +14,9 @@ use crate::domain::event_kind::EventKind;
 use crate::domain::status::QueueKind;
 use crate::domain::time::Millis;
 
+/// The number of the connection that began a stream.
+pub const FIRST: i64 = 1;
+
 /// A stream, as one of its connections uses it. Only the connection that began last may add items, so that a client
 /// need not wait until the server has noticed that an older connection broke.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +74,7 @@ pub async fn begin(
             Positions::QuickQueue => return Ok(Some(StreamResult::QuickQueue)),
         },
     };
-    let stream = ItemStream { client_id, stream_id: stream_id.to_owned(), queue_id, stored: 0, connection: 1 };
+    let stream = ItemStream { client_id, stream_id: stream_id.to_owned(), queue_id, stored: 0, connection: FIRST };
     let made = with_conn!(&mut **tx, |c| {
         diesel::insert_into(item_streams::table)
             .values((

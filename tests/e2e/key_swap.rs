@@ -27,13 +27,17 @@ const NAMES: [(&str, &str); 5] = [
 ];
 
 /// The fields that look like a name and are none: what the client gives to its own things, or what goes to Asterisk.
-const NO_NAMES: [&str; 13] = [
+const NO_NAMES: [&str; 16] = [
     "ActionID",
     "CallerID",
     "ChannelId",
     "OtherChannelId",
+    "action_id",
     "batch_id",
     "caller_id",
+    "channel_id",
+    // A client that names another one is refused, whether that exists or not.
+    "client_id",
     "contact_number",
     "customer_name",
     "did",
@@ -71,6 +75,7 @@ fn request(rpc: &str, name: &dyn Fn(&str) -> Value, batch_id: i64) -> Option<Val
         "CallService/GetCall" | "CallService/CancelCall" | "CallService/HangupCall" => {
             json!({ "call_id": name("call") })
         }
+        "CallService/ListCalls" => json!({ "queue_id": name("queue"), "asterisk_server_code": name("server") }),
         "CallService/WatchCalls" => json!({ "queue_id": name("queue"), "call_id": name("call") }),
         "ClientService/RemoveDoNotCall" => json!({ "number": name("listed number") }),
         _ => return None,

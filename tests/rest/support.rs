@@ -164,6 +164,14 @@ impl CallService for Dummy {
         Ok(Response::new(CreateQuickCallResponse { call_id: "call-uuid-1234".to_owned(), queue_id: 124 }))
     }
 
+    async fn list_calls(
+        &self,
+        request: tonic::Request<ListCallsRequest>,
+    ) -> Result<Response<ListCallsResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(ListCallsResponse::default()))
+    }
+
     async fn get_call(&self, request: tonic::Request<GetCallRequest>) -> Result<Response<GetCallResponse>, Status> {
         let (request, _) = self.0.saw(request)?;
         let call = Call { call_id: request.call_id, ..Call::default() };

@@ -129,10 +129,10 @@ async fn queues_are_paged_by_their_numbers_newest_first(store: Store) {
     }
     ids.reverse();
     let all = QueueFilter::default();
-    assert_eq!(listed(&store, all, 0, 2).await, (ids[..2].to_vec(), 5));
-    assert_eq!(listed(&store, all, 2, 2).await, (ids[2..4].to_vec(), 5));
-    assert_eq!(listed(&store, all, 4, 2).await, (ids[4..].to_vec(), 5));
-    assert_eq!(listed(&store, all, 6, 2).await, (vec![], 5));
+    assert_eq!(listed(&store, all.clone(), 0, 2).await, (ids[..2].to_vec(), 5));
+    assert_eq!(listed(&store, all.clone(), 2, 2).await, (ids[2..4].to_vec(), 5));
+    assert_eq!(listed(&store, all.clone(), 4, 2).await, (ids[4..].to_vec(), 5));
+    assert_eq!(listed(&store, all.clone(), 6, 2).await, (vec![], 5));
 }
 
 async fn queues_are_found_by_kind_and_status(store: Store) {
@@ -142,12 +142,15 @@ async fn queues_are_found_by_kind_and_status(store: Store) {
     insert_quick(&mut tx, &quick, NOW).await.unwrap();
     tx.commit().await.unwrap();
     update(&store, first, QueueUpdate { status: Some(QueueStatus::Paused), ..QueueUpdate::default() }).await;
-    let bulk = QueueFilter { kind: Some(QueueKind::Bulk), status: None };
-    assert_eq!(listed(&store, bulk, 0, 10).await, (vec![second, first], 2));
+    let bulk = QueueFilter { kind: Some(QueueKind::Bulk), ..QueueFilter::default() };
+    assert_eq!(listed(&store, bulk.clone(), 0, 10).await, (vec![second, first], 2));
     assert_eq!(listed(&store, bulk, 1, 10).await, (vec![first], 2));
-    let paused = QueueFilter { kind: None, status: Some(QueueStatus::Paused) };
-    assert_eq!(listed(&store, paused, 0, 10).await, (vec![first], 1));
+    let paused = QueueFilter { status: Some(QueueStatus::Paused), ..QueueFilter::default() };
+    assert_eq!(listed(&store, paused.clone(), 0, 10).await, (vec![first], 1));
     let both = QueueFilter { kind: Some(QueueKind::Quick), ..paused };
     assert_eq!(listed(&store, both, 0, 10).await, (vec![], 0));
-    assert_eq!(listed(&store, QueueFilter { kind: Some(QueueKind::Quick), status: None }, 0, 10).await.1, 1);
+    assert_eq!(
+        listed(&store, QueueFilter { kind: Some(QueueKind::Quick), ..QueueFilter::default() }, 0, 10).await.1,
+        1
+    );
 }

@@ -29,6 +29,7 @@ mod plans;
 mod recordings;
 mod retries;
 mod rules;
+mod search;
 mod secrets;
 mod spend;
 mod store;

@@ -14,7 +14,17 @@ use trunkline::store::sqlite::MIGRATIONS;
 static SENT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// The tables that grow with the calls and must therefore not be scanned.
-const GROWING: [&str; 7] = ["attempts", "batches", "call_events", "calls", "destination_days", "queue_lanes", "queues"];
+const GROWING: [&str; 9] = [
+    "attempts",
+    "batches",
+    "call_events",
+    "call_terms",
+    "calls",
+    "destination_days",
+    "queue_labels",
+    "queue_lanes",
+    "queues",
+];
 
 /// Partial indexes that may be scanned, because they are small or read rarely.
 const FEW: [&str; 5] =

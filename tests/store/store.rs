@@ -86,7 +86,8 @@ impl Store {
     pub fn batch(&self, batch_id: i64, queue_id: Option<i64>, calls: usize) -> NewBatch {
         let content_sha256 = [u8::try_from(calls % 256).expect("a byte"); 32];
         let calls = (0..calls).map(|_| new_call()).collect();
-        NewBatch { client_id: self.client, batch_id, queue_id, content_sha256, calls, warnings: vec!["w".into()] }
+        let (labels, warnings) = (Default::default(), vec!["w".into()]);
+        NewBatch { client_id: self.client, batch_id, queue_id, labels, content_sha256, calls, warnings }
     }
 
     /// Makes a queue with this many calls.

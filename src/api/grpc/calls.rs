@@ -7,6 +7,7 @@ use tonic::{Request, Response, Status};
 use super::app::App;
 use super::change::Change;
 use super::changed::Changed;
+use super::list_calls::list_calls;
 use super::unary::run_to_completion;
 use super::watch::{self, Events, Start};
 use super::{convert, insert};
@@ -66,6 +67,16 @@ impl pb::call_service_server::CallService for Calls {
             response.metadata_mut().insert("idempotent-replayed", MetadataValue::from_static("true"));
         }
         Ok(response)
+    }
+
+    async fn list_calls(
+        &self,
+        request: Request<pb::ListCallsRequest>,
+    ) -> Result<Response<pb::ListCallsResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let (access, client_id) = (caller.access(), caller.limited_to(request.get_ref().client_id)?);
+        let (app, request) = (self.0.clone(), request.into_inner());
+        run_to_completion(async move { list_calls(&app, access, client_id, &request).await }).await
     }
 
     async fn get_call(&self, request: Request<pb::GetCallRequest>) -> Result<Response<pb::GetCallResponse>, Status> {

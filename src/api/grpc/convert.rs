@@ -35,8 +35,11 @@ pub fn seconds(from: i64, to: i64) -> i32 {
 }
 
 /// Converts a queue. `access` is the client that reads it; None for an administrator.
-pub fn queue(queue: &Queue, batches: Vec<i64>, access: Option<i64>) -> pb::Queue {
-    pb::Queue {
+///
+/// # Errors
+/// Returns an error if the stored labels cannot be read.
+pub fn queue(queue: &Queue, batches: Vec<i64>, access: Option<i64>) -> Result<pb::Queue, Error> {
+    Ok(pb::Queue {
         queue_id: queue.id,
         kind: queue.kind.into(),
         queue_status: queue.status.into(),
@@ -49,7 +52,8 @@ pub fn queue(queue: &Queue, batches: Vec<i64>, access: Option<i64>) -> pb::Queue
         batches,
         counts: Some(call_counts(|status| queue.count(status))),
         client_id: access.is_none().then_some(queue.client_id),
-    }
+        labels: queue.labels()?,
+    })
 }
 
 /// Returns the numbers of a queue's calls in each status, of which `count` returns one.
@@ -137,6 +141,7 @@ pub fn call(call: Call, access: Option<i64>) -> Result<pb::Call, Error> {
         timeline: Vec::new(),
         result: None,
         client_id: access.is_none().then_some(call.client_id),
+        labels: spec.labels,
     })
 }
 

@@ -12,6 +12,7 @@ mod errors;
 mod explain;
 mod insert;
 mod key_store;
+mod list_calls;
 mod queues;
 mod stream_items;
 mod unary;

@@ -87,8 +87,8 @@ impl pb::queue_service_server::QueueService for Queues {
             };
             let ids: Vec<i64> = found.iter().map(|queue| queue.id).collect();
             let batches = queues::batches_of(&mut conn, &ids, BATCHES).await?;
-            let results =
-                found.iter().zip(batches).map(|(queue, (_, batches))| convert::queue(queue, batches, access)).collect();
+            let results = found.iter().zip(batches).map(|(queue, (_, batches))| convert::queue(queue, batches, access));
+            let results = results.collect::<Result<_, _>>()?;
             Ok(pb::ListQueuesResponse { results, count, page: page.number, page_size: page.size })
         })
         .await
@@ -148,7 +148,7 @@ impl pb::queue_service_server::QueueService for Queues {
             }
             events::append(&mut tx, events).await?;
             let shown = |queue: &Queue| convert::queue(queue, Vec::new(), access);
-            tx.commit(target(queue.id), Changed::from_to(&shown(&before), &shown(&queue))?).await?;
+            tx.commit(target(queue.id), Changed::from_to(&shown(&before)?, &shown(&queue)?)?).await?;
             if update.changes_tries() {
                 retries::apply(&app.db, &queue, now, rand::random).await?;
             }
@@ -240,7 +240,7 @@ impl pb::queue_service_server::QueueService for Queues {
 async fn read(conn: &mut Conn, access: Option<i64>, id: i64) -> Result<pb::Queue, Error> {
     let queue = queues::get(conn, access, id).await?.ok_or_else(|| no_queue(id))?;
     let batches = queues::batches_of(conn, &[id], BATCHES).await?.pop();
-    Ok(convert::queue(&queue, batches.map(|(_, batches)| batches).unwrap_or_default(), access))
+    convert::queue(&queue, batches.map(|(_, batches)| batches).unwrap_or_default(), access)
 }
 
 async fn store(change: &Change, rules: &Rules, new: &NewBatch, now: Millis) -> Result<BatchResult, Error> {

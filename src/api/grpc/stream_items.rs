@@ -25,8 +25,8 @@ use crate::domain::time::Millis;
 use crate::pb::stream_items_request::Part;
 use crate::pb::{StreamBegin, StreamItemsRequest, StreamItemsResponse, StreamedItems};
 use crate::store::calls::NewCall;
-use crate::store::keys;
-use crate::store::streams::{self, ItemStream, StreamResult};
+use crate::store::streams::{self, FIRST, ItemStream, StreamResult};
+use crate::store::{keys, queue_labels};
 
 /// The stream of answers to the client.
 pub type Answers = ReceiverStream<Result<StreamItemsResponse, Status>>;
@@ -114,6 +114,9 @@ async fn begin(change: &Change, holder: &Holder, request: &StreamBegin) -> Resul
         match streams::begin(&mut tx, holder.client_id, id, queue_id, Millis::now()).await? {
             Some(begun) => match opened(begun, queue_id.unwrap_or_default()) {
                 Ok(stream) => {
+                    if queue_id.is_none() && stream.connection == FIRST {
+                        queue_labels::set(&mut tx, holder.client_id, stream.queue_id, &request.labels).await?;
+                    }
                     let begun = json!({ "stream_id": id, "stored": stream.stored });
                     tx.commit(format!("queues/{}", stream.queue_id), Changed::created(&begun)?).await?;
                     return Ok(stream);

@@ -17,6 +17,7 @@ pub(crate) mod type_errors;
 mod write;
 
 pub use endpoint::{BASE, Endpoint, Method, OLD_BASE};
+pub use number_texts::searched_number;
 pub use routes::{RestRoutes, method_not_allowed, not_found};
 pub use times::ParseWarnings;
 pub use write::{Answer, message};

@@ -26,14 +26,22 @@ pub fn searched(field: &FieldDescriptor, text: &str) -> Option<Result<[(String, 
     if field.name() != NAME || text.is_empty() || is_integer(text) {
         return None;
     }
-    let read = read_field(text).and_then(|number| {
-        Numbering::default().check(&number)?;
-        let digits = Numbering::listed(&number);
-        // No call has a number that is too large.
-        let integer: i64 = digits.parse().unwrap_or(i64::MAX);
-        Ok([(NAME.to_owned(), integer.into()), (NATIONAL.to_owned(), digits.starts_with('0').into())])
-    });
-    Some(read)
+    let fields = |(integer, is_national): (i64, bool)| {
+        [(NAME.to_owned(), integer.into()), (NATIONAL.to_owned(), is_national.into())]
+    };
+    Some(searched_number(text).map(fields))
+}
+
+/// Reads the text of a telephone number that is searched for, as an integer, and whether it is a national number.
+///
+/// # Errors
+/// Says why the text is no number.
+pub fn searched_number(text: &str) -> Result<(i64, bool), NumberError> {
+    let number = read_field(text)?;
+    Numbering::default().check(&number)?;
+    let digits = Numbering::listed(&number);
+    // No call has a number that is too large.
+    Ok((digits.parse().unwrap_or(i64::MAX), digits.starts_with('0')))
 }
 
 /// Returns the field for the text of a number that cannot be an integer. None if `field` is not a telephone number, or

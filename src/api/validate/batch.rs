@@ -4,6 +4,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use super::contact::contact;
+use super::labels;
 use super::originate::{ItemContext, RecordingFields, given, recording, spec};
 use super::rules::{retry_rules, time_zone};
 use super::text::{fits, fits_variable};
@@ -32,6 +33,7 @@ pub fn batch(
     let at_data = At::field("data");
     let items = if violations.has(&at_data) { &[] } else { request.data.as_slice() };
     dids(&request.dids, &At::field("dids"), &mut violations);
+    labels::of_queue(&request.labels, request.queue_id, &At::field("labels"), &mut violations);
     let mut calls = Vec::with_capacity(items.len());
     for (index, one) in items.iter().enumerate() {
         if violations.is_full() {
@@ -52,6 +54,7 @@ pub fn batch(
         client_id: rules.client.id,
         batch_id: request.batch_id.unwrap_or_default(),
         queue_id: request.queue_id,
+        labels: request.labels.clone(),
         content_sha256: content(request),
         calls,
         warnings,
@@ -95,8 +98,9 @@ pub fn item(
     let caller_id = caller_id(item, action, did, rules, at, violations);
     let time_zone = item.time_zone.clone();
     let contact_number = contact.number;
-    let context =
-        ItemContext { at: *at, channel: None, data: None, caller_id, recording, time_zone, retry_rules, contact };
+    let labels = item.labels.clone();
+    let (channel, data) = (None, None);
+    let context = ItemContext { at: *at, channel, data, caller_id, recording, time_zone, retry_rules, contact, labels };
     let (spec, reaches) = spec(action, context, rules, server, violations)?;
     let expired = deadline.is_some_and(|deadline| deadline <= now);
     Some(NewCall {

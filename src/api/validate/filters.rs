@@ -1,8 +1,9 @@
 //! Checks the filters of list requests.
 
-use super::contact;
 use super::paging::Page;
+use super::{contact, labels};
 use crate::api::{At, Error, Violations, fields};
+use crate::domain::labels::text;
 use crate::domain::number::Numbering;
 use crate::domain::status::{CallStatus, Outcome, QueueKind, UnknownCode};
 use crate::pb::{ListQueueCallsRequest, ListQueuesRequest, WatchCallsRequest};
@@ -17,8 +18,10 @@ pub fn queues(request: &ListQueuesRequest) -> Result<(QueueFilter, Page), Error>
     let mut violations = fields::violations(request);
     let kind: Option<QueueKind> = known(request.kind, "kind", &mut violations);
     let status = known(request.queue_status, "queue_status", &mut violations);
+    let label = labels::filter(request.label.as_deref(), &At::field("label"), &mut violations);
     violations.finish()?;
-    Ok((QueueFilter { kind, status }, Page::new(request.page, request.page_size)))
+    let label = label.map(|(key, value)| text(&key, &value));
+    Ok((QueueFilter { kind, status, label }, Page::new(request.page, request.page_size)))
 }
 
 /// A request for the calls of a queue.

@@ -5,13 +5,16 @@
 
 pub mod admin;
 pub mod batch;
+pub mod call_search;
 pub mod contact;
 mod dial_policy;
 pub mod do_not_call;
 pub mod filters;
 pub mod keys;
+pub mod labels;
 pub mod numbering;
 pub mod originate;
+pub mod page_token;
 pub mod paging;
 pub mod patch;
 pub mod quick;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::contact::Contact;
+use super::labels;
 use super::text::{fits, fits_variable};
 use super::{Rules, ServerRules};
 use crate::ami::{InvalidValue, Variable};
@@ -10,6 +11,7 @@ use crate::api::{At, Violations};
 use crate::domain::dial::fault::Fault;
 use crate::domain::dial::legs::{LegLimits, Legs};
 use crate::domain::ids::CallId;
+use crate::domain::labels::Labels;
 use crate::domain::number::Reached;
 use crate::domain::originate::{DEFAULT_TIMEOUT_MS, OriginateSpec, Recording, Target};
 use crate::domain::recording;
@@ -43,6 +45,8 @@ pub struct ItemContext<'a> {
     pub retry_rules: Vec<RetryRule>,
     /// The number of the person called.
     pub contact: Contact,
+    /// The client's own labels of the call.
+    pub labels: Labels,
 }
 
 /// Checks an action whose fields have been checked each by itself, and makes the spec of its call, with the numbers that
@@ -60,6 +64,10 @@ pub fn spec(
     fits_variable("__TRUNKLINE_ACTION_ID", action.action_id.as_deref(), &at_id, violations);
     let timeout_ms = action.timeout.and_then(|timeout| u32::try_from(timeout).ok()).unwrap_or(DEFAULT_TIMEOUT_MS);
     let variables = variables(action, &at, violations);
+    labels::check(&context.labels, &root.then("labels"), violations);
+    if let Some(error) = variables::too_many(variables.len() + context.labels.len()) {
+        violations.invalid_if_new(&root.then("labels"), format_args!("together with its labels, the call {error}"));
+    }
     let (at_data, data) = own_or_made(action.data.as_deref(), context.data, (&root, &at), "Data", violations);
     let target = target(action, data, &at, violations);
     let account = given(action.account.as_deref()).unwrap_or(&rules.client.account_code).to_owned();
@@ -84,6 +92,7 @@ pub fn spec(
         time_zone: context.time_zone,
         retry_rules: context.retry_rules,
         contact: context.contact.written,
+        labels: context.labels,
     };
     let unknown = ServerRules::default();
     let terms = server.unwrap_or(&unknown).terms(&rules.client.account_code);

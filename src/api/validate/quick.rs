@@ -105,6 +105,7 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
         time_zone: None,
         retry_rules: Vec::new(),
         contact: Contact::default(),
+        labels: request.labels.clone(),
     };
     let (spec, reaches) = spec(action, context, rules, server, violations)?;
     Some(NewCall {

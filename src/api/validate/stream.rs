@@ -1,7 +1,7 @@
 //! Checks the messages of a stream of items.
 
 use super::Rules;
-use super::batch;
+use super::{batch, labels};
 use crate::api::fields::Check;
 use crate::api::{At, Error, Violations};
 use crate::domain::status::CallStatus;
@@ -18,6 +18,7 @@ pub fn begin(begin: &StreamBegin) -> Result<(), Error> {
     let mut violations = Violations::in_order_of(StreamItemsRequest::NAME);
     begin.check(&at, &mut violations);
     batch::dids(&begin.dids, &at.then("dids"), &mut violations);
+    labels::of_queue(&begin.labels, begin.queue_id, &at.then("labels"), &mut violations);
     violations.finish()
 }
 

@@ -18,6 +18,7 @@ Columns, each named as in the REST API; only `channel` and `asterisk_server_code
   caller_id, account, action_id, channel_id, variable, codecs
   timeout               how long the call may ring, in milliseconds
   var.NAME              the channel variable NAME
+  label.KEY             the label KEY
   contact_number, project, deadline, time_zone, retry
   create_recording (true or false), recording_path, mix_monitor_command
 
@@ -150,6 +151,7 @@ pub struct Columns(Vec<(Target, Source)>);
 enum Target {
     Field(&'static Field),
     Variable(String),
+    Label(String),
 }
 
 enum Source {
@@ -167,6 +169,9 @@ impl Target {
         if let Some(variable) = name.strip_prefix("var.").filter(|name| !name.is_empty()) {
             return Some(Self::Variable(variable.to_owned()));
         }
+        if let Some(key) = name.strip_prefix("label.").filter(|key| !key.is_empty()) {
+            return Some(Self::Label(key.to_owned()));
+        }
         let known = FIELDS.iter().find(|field| field.name == name);
         known.map(Self::Field)
     }
@@ -175,6 +180,7 @@ impl Target {
         match self {
             Self::Field(field) => field.name.to_owned(),
             Self::Variable(name) => format!("var.{name}"),
+            Self::Label(key) => format!("label.{key}"),
         }
     }
 }
@@ -265,6 +271,9 @@ impl Columns {
                 Target::Variable(name) => {
                     action(&mut item).variables.insert(name.clone(), text);
                 }
+                Target::Label(key) => {
+                    item.labels.insert(key.clone(), text);
+                }
             }
         }
         Ok(item)
@@ -335,7 +344,7 @@ mod tests {
         let columns = columns(
             &["Phone", "var.NAME", "retry", "asterisk_server_code"],
             &[("contact_number", "Phone")],
-            &[("channel", "PJSIP/{Phone}@trunk1"), ("application", "Echo")],
+            &[("channel", "PJSIP/{Phone}@trunk1"), ("application", "Echo"), ("label.team", "a")],
         );
         let columns = columns.unwrap();
         let item = columns.item(&StringRecord::from(vec!["123", "Ann", "2", ""])).unwrap();
@@ -343,6 +352,7 @@ mod tests {
         assert_eq!((item.contact_number, item.retry, item.asterisk_server_code.as_str()), (Some(123), 2, "server1"));
         assert_eq!(action.channel.as_deref(), Some("PJSIP/123@trunk1"));
         assert_eq!(action.variables["NAME"], "Ann");
+        assert_eq!(item.labels["team"], "a");
         let item = columns.item(&StringRecord::from(vec!["123", "", "", "server2"])).unwrap();
         assert_eq!((item.asterisk_server_code.as_str(), item.retry), ("server2", 0));
     }

@@ -51,7 +51,7 @@ impl Sender<'_> {
                 batch_id: Some(batch_id),
                 dids: self.dids.clone(),
                 data: batch.items.clone(),
-                client_id: None,
+                ..Default::default()
             };
             let status = match self.session.queues().insert_batch(request).await {
                 Ok(answer) => {

@@ -3,6 +3,7 @@
 mod batches;
 mod lists;
 mod rules;
+mod search;
 mod states;
 mod streams;
 

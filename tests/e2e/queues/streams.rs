@@ -35,7 +35,7 @@ impl Stream {
     async fn begin(server: &Server, client: &Api, queue_id: i64) -> (Self, i64) {
         let mut stream = Self::open(server, client).await;
         let dids = DIDS.map(str::to_owned).to_vec();
-        let begin = StreamBegin { stream_id: "load-1".into(), queue_id: Some(queue_id), dids, client_id: None };
+        let begin = StreamBegin { stream_id: "load-1".into(), queue_id: Some(queue_id), dids, ..Default::default() };
         stream.to.send(StreamItemsRequest { part: Some(Part::Begin(begin)) }).await.expect("a server");
         let answer = stream.from.message().await.expect("an answer").expect("an answer");
         assert_eq!(answer.queue_id, queue_id);
