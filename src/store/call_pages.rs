@@ -333,7 +333,7 @@ async fn by_id(conn: &mut Conn, range: IdRange, size: usize) -> Result<Vec<Call>
 async fn with_ids(conn: &mut Conn, found: &[Uuid]) -> Result<Vec<Call>> {
     let ids: Vec<Id> = found.iter().map(|id| Id(*id)).collect();
     let mut calls: Vec<Call> =
-        with_conn!(conn, |c| { calls::table.filter(calls::id.eq_any(&ids)).select(Call::as_select()).load(c).await })?;
+        with_conn!(conn, |c| calls::table.filter(calls::id.eq_any(&ids)).select(Call::as_select()).load(c).await)?;
     calls.sort_unstable_by_key(|call| std::cmp::Reverse(call.id.0));
     Ok(calls)
 }
