@@ -14,6 +14,7 @@ pub mod fuzzing;
 pub mod pb;
 pub mod progress;
 pub mod sandbox;
+pub mod statistics;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

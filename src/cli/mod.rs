@@ -29,6 +29,7 @@ mod policies;
 mod queues;
 mod quick;
 mod remote;
+mod report;
 mod sandbox;
 mod secrets;
 mod serve;
@@ -97,6 +98,8 @@ enum Command {
     Import(import::Args),
     /// Write the outcome of every call of a queue
     Export(export::Args),
+    /// Print statistics of calls: answers, durations and delays
+    Report(report::Args),
     /// Show the events of calls as they happen
     Watch(watch::Args),
     /// Print a shell's completion script for these commands
@@ -149,6 +152,7 @@ pub fn main() -> ExitCode {
             Command::Quick(args) => quick::run(args).await,
             Command::Import(args) => import::run(args).await,
             Command::Export(args) => export::run(args).await,
+            Command::Report(args) => report::run(args).await,
             Command::Watch(args) => watch::run(args).await,
             Command::Completions(args) => completions::run(&args, commands()),
             Command::Bench(bench) => bench::run(bench).await,

@@ -54,6 +54,15 @@ impl Output {
         Ok(())
     }
 
+    /// Prints objects, one on each line.
+    ///
+    /// # Errors
+    /// Returns an error if standard output cannot be written to.
+    pub fn rows(self, rows: &[Value], columns: &[&str]) -> anyhow::Result<()> {
+        io::stdout().write_all(self.table(rows, columns).as_bytes())?;
+        Ok(())
+    }
+
     /// Prints one object, a field on each line, and then its lists of objects as tables.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ pub mod recording_file;
 pub mod retry;
 pub mod scope;
 pub mod spend;
+pub mod statistics;
 pub mod status;
 pub mod time;
 pub mod transitions;

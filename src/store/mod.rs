@@ -47,6 +47,7 @@ pub mod secrets;
 pub mod servers;
 pub mod settings;
 pub mod sqlite;
+pub mod statistics;
 mod status_sql;
 pub mod streams;
 pub mod types;

@@ -426,6 +426,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    statistics_cursor (id) {
+        id -> Integer,
+        seq -> BigInt,
+        node -> Text,
+        seen_at -> BigInt,
+    }
+}
+
 diesel::joinable!(calls -> queues (queue_id));
 diesel::joinable!(queue_lanes -> queues (queue_id));
 diesel::joinable!(attempts -> calls (call_id));
@@ -458,5 +467,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     recording_files,
     servers,
     settings,
+    statistics_cursor,
     webhooks,
 );

@@ -27,6 +27,7 @@ mod queues;
 mod real_parts;
 mod revocation;
 mod sandboxed;
+mod statistics;
 mod watched_events;
 mod watching;
 mod webhooks;

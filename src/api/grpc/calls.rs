@@ -10,10 +10,10 @@ use super::changed::Changed;
 use super::list_calls::list_calls;
 use super::unary::run_to_completion;
 use super::watch::{self, Events, Start};
-use super::{convert, insert};
+use super::{convert, insert, statistics};
 use crate::api::auth::Caller;
 use crate::api::validate::batch::content;
-use crate::api::validate::{Rules, do_not_call as rules_of_lists, filters, quick};
+use crate::api::validate::{Rules, do_not_call as rules_of_lists, filters, quick, statistics as asked};
 use crate::api::{Error, Reason, fields};
 use crate::domain::end_request::EndRequest;
 use crate::domain::ids::CallId;
@@ -114,6 +114,23 @@ impl pb::call_service_server::CallService for Calls {
             let filter = Filter { client_id, queues, call, server, kinds };
             let start = Start { after: request.after, has_heartbeats: request.heartbeat.unwrap_or(false) };
             watch::watch(&app, permit, access, filter, start).await
+        })
+        .await
+    }
+
+    async fn get_statistics(
+        &self,
+        request: Request<pb::GetStatisticsRequest>,
+    ) -> Result<Response<pb::GetStatisticsResponse>, Status> {
+        let client_id = Caller::of(&request)?.limited_to(request.get_ref().client_id)?;
+        let (app, request) = (self.0.clone(), request.into_inner());
+        run_to_completion(async move {
+            let now = Millis::now();
+            let query = asked::query(&request, client_id, now)?;
+            if let Some(client_id) = client_id {
+                app.client(&mut app.db.read().await?, client_id).await?;
+            }
+            statistics::get(&app, query, now).await
         })
         .await
     }

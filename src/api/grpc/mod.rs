@@ -14,6 +14,7 @@ mod insert;
 mod key_store;
 mod list_calls;
 mod queues;
+mod statistics;
 mod stream_items;
 mod unary;
 mod watch;

@@ -19,6 +19,7 @@ pub mod paging;
 pub mod patch;
 pub mod quick;
 pub mod rules;
+pub mod statistics;
 pub mod stream;
 pub mod text;
 pub mod webhook;

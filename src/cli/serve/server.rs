@@ -19,6 +19,7 @@ use crate::cluster::{Member, Name};
 use crate::config::{Config, Flags};
 use crate::dialer::{self, Dialer};
 use crate::progress::{Hub, wake};
+use crate::statistics::Statistics;
 use crate::store::Db;
 use crate::store::secrets::Sealer;
 use crate::store::wal::WalUpkeep;
@@ -118,6 +119,8 @@ impl Server {
             changed: webhooks.changed,
         });
         supervisor.spawn("webhooks", &shutdown.webhooks, |stop| service.run(stop));
+        let statistics = Statistics::new(db.clone(), node.clone());
+        supervisor.spawn("statistics", &shutdown.events, |stop| statistics.run(stop));
         let member = Member::join(db.clone(), node.clone(), env!("CARGO_PKG_VERSION")).await;
         let member = member.context("cannot join the other nodes")?;
         supervisor.spawn("node heartbeat", &shutdown.dialer, |stop| member.run(stop));
