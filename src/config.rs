@@ -20,7 +20,7 @@ use crate::domain::networks::Networks;
 
 /// Variables with our prefix that are not settings of the server: they name the configuration file, or tell client
 /// commands where the server is.
-const NOT_OURS: [&str; 4] = ["config", "url", "api_key", "api_key_file"];
+const NOT_OURS: [&str; 6] = ["config", "url", "ca", "client", "api_key", "api_key_file"];
 /// The prefix of variables that tell tests where their parts are.
 const OF_TESTS: &str = "test_";
 
@@ -148,20 +148,21 @@ impl Config {
     /// Returns the first error that is found.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
         let file = flags.config.clone().or_else(|| std::env::var_os("TRUNKLINE_CONFIG").map(PathBuf::from));
-        let file = file.map(|path| read(&path)).transpose()?;
-        Self::layered(&file.unwrap_or_default(), &from_environment(std::env::vars_os()), flags)
+        let text = file.as_deref().map(read).transpose()?.unwrap_or_default();
+        let file = File { path: file.as_deref().unwrap_or(Path::new("the file")), text: &text };
+        Self::layered(file, &from_environment(std::env::vars_os()), flags)
     }
 
-    fn layered(file: &str, variables: &BTreeMap<String, String>, flags: &Flags) -> Result<Self, ConfigError> {
+    fn layered(file: File<'_>, variables: &BTreeMap<String, String>, flags: &Flags) -> Result<Self, ConfigError> {
         let defaults = [("listen", "127.0.0.1:8080"), ("data_dir", "./trunkline-data"), ("log", "info")];
         let layers = [
-            toml::from_str::<Table>(file).map_err(|error| one_line(&error))?,
+            toml::from_str::<Table>(file.text).map_err(|error| file.not_toml(&error))?,
             Table::try_from(variables).map_err(|error| one_line(&error))?,
             Table::try_from(flags).map_err(|error| one_line(&error))?,
         ];
         let defaults = defaults.map(|(key, value)| (key.to_owned(), Value::from(value)));
         let settings: Table = defaults.into_iter().chain(layers.clone().into_iter().flatten()).collect();
-        let config: Self = serde_path_to_error::deserialize(settings).map_err(|error| wrong(&error, &layers))?;
+        let config: Self = serde_path_to_error::deserialize(settings).map_err(|error| wrong(&error, file, &layers))?;
         config.with_files(&layers)
     }
 
@@ -361,12 +362,48 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })
 }
 
+/// The configuration file.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl File<'_> {
+    /// Returns the place of the bytes before which so many others are, for an error.
+    fn place(&self, offset: usize) -> String {
+        let line = self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1;
+        format!("{}:{line}", self.path.display())
+    }
+
+    fn not_toml(&self, error: &toml::de::Error) -> ConfigError {
+        let place = self.place(error.span().map_or(0, |span| span.start));
+        ConfigError::Value(format!("{place}: {}", error.message()))
+    }
+
+    /// Returns the place where a key is set.
+    fn place_of(&self, key: &str) -> String {
+        let sets = |line: &&str| {
+            let name = line.split('=').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+            name == key || name.strip_prefix('[').is_some_and(|table| table.trim_end_matches(']').trim() == key)
+        };
+        let before = self.text.split_inclusive('\n').take_while(|line| !sets(line)).map(str::len).sum();
+        self.place(before)
+    }
+}
+
 /// The error of a setting: its key, the last layer that has it, and what is wrong with the value.
-fn wrong(error: &serde_path_to_error::Error<toml::de::Error>, layers: &[Table]) -> ConfigError {
-    let key = error.path().to_string();
-    let places = ["in the file", "in the environment", "in the flags"];
-    let place = places.iter().zip(layers).rfind(|(_, layer)| layer.contains_key(&key)).map_or("", |(place, _)| place);
-    ConfigError::Value(format!("{key} {place}: {}", error.inner().message()))
+fn wrong(error: &serde_path_to_error::Error<toml::de::Error>, file: File<'_>, layers: &[Table]) -> ConfigError {
+    let message = error.inner().message();
+    // An unknown key is not part of the path.
+    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    let key = unknown.map_or_else(|| error.path().to_string(), str::to_owned);
+    let variable = format!("in the environment, TRUNKLINE_{}", key.to_ascii_uppercase());
+    let places = [format!("in {}", file.place_of(&key)), variable, "in the flags".to_owned()];
+    match places.iter().zip(layers).rfind(|(_, layer)| layer.contains_key(&key)) {
+        Some((place, _)) => ConfigError::Value(format!("{key} {place}: {message}")),
+        None => ConfigError::Value(format!("{key}: {message}")),
+    }
 }
 
 fn one_line(error: &dyn std::fmt::Display) -> ConfigError {

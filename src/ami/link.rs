@@ -131,7 +131,8 @@ async fn keep_connected(options: &Options, outbox: &Outbox, incoming: &mpsc::Unb
             Ok(live) => {
                 failures = 0;
                 let session = live.session.clone();
-                info!(host = %options.host, port = options.port, version = ?session.asterisk_version, "logged in to Asterisk");
+                let version = session.asterisk_version.as_deref().unwrap_or("unknown");
+                info!(server = %options.name, host = %options.host, port = options.port, version, "logged in to Asterisk");
                 warn_of_old_versions(&session);
                 // Open it first: the receiver of `Online` may post at once.
                 let mut commands = outbox.open();
@@ -152,7 +153,7 @@ async fn keep_connected(options: &Options, outbox: &Outbox, incoming: &mpsc::Unb
         let unauthorized = matches!(error, SessionError::Refused(_));
         let reason = error.to_string();
         if failures == 1 {
-            warn!(host = %options.host, port = options.port, %reason, "not connected to Asterisk; reconnecting");
+            warn!(server = %options.name, host = %options.host, port = options.port, %reason, "not connected to Asterisk; reconnecting");
         }
         if incoming.send(vec![Incoming::Offline { reason, unauthorized, unsent }]).is_err() {
             return;
@@ -177,12 +178,12 @@ async fn wait_for_boot(live: &mut Live, options: &Options) -> Result<(), Session
     }
     if !Readable::of(live, options).await?.is_some_and(|readable| readable.has("system")) {
         warn!(
-            host = %options.host, port = options.port,
+            server = %options.name, host = %options.host, port = options.port,
             "cannot find out whether this Asterisk has loaded its dialplan: give its manager user read=system"
         );
         return Ok(());
     }
-    info!(host = %options.host, port = options.port, "Asterisk is still starting");
+    info!(server = %options.name, host = %options.host, port = options.port, "Asterisk is still starting");
     if live.booted(BOOTING).await? { Ok(()) } else { Err(SessionError::Starting) }
 }
 

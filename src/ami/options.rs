@@ -8,6 +8,8 @@ use secrecy::SecretString;
 /// The address of an Asterisk Manager, the user to log in as, and the intervals of the connection.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// The code of the server, for the log; its host if it has none.
+    pub name: String,
     /// The host's name or address.
     pub host: String,
     /// The TCP port of the manager interface.
@@ -29,7 +31,16 @@ impl Options {
     #[must_use]
     pub fn new(host: String, port: u16, username: String, secret: SecretString, tls: bool) -> Self {
         let ping_every = Duration::from_secs(5);
-        Self { host, port, username, secret, tls, ping_every, answer_deadline: Duration::from_secs(5) }
+        Self {
+            name: host.clone(),
+            host,
+            port,
+            username,
+            secret,
+            tls,
+            ping_every,
+            answer_deadline: Duration::from_secs(5),
+        }
     }
 
     /// Returns a warning if the secret and the calls cross a network in the clear: the host is another machine, and the

@@ -33,7 +33,7 @@ pub struct Found {
     pub asterisk_version: Option<String>,
     /// How long connecting and logging in took.
     pub login: Duration,
-    /// The permissions that dialing needs and the user does not have.
+    /// The permissions without which nothing can be dialed, and which the user does not have.
     pub missing: Vec<Missing>,
     /// What dialing does not need but an administrator should change, as a text for people each.
     pub warnings: Vec<String>,
@@ -49,6 +49,15 @@ pub enum Missing {
 }
 
 impl Missing {
+    /// Returns true if nothing can be dialed without it. Otherwise only a part of what is known of a call is lost.
+    #[must_use]
+    pub const fn is_required(self) -> bool {
+        match self {
+            Self::Write(_) => true,
+            Self::Read(class) => matches!(class.as_bytes(), b"call"),
+        }
+    }
+
     fn what_for(self) -> &'static str {
         match self {
             Self::Write("originate") => "to place calls",
@@ -67,7 +76,8 @@ impl fmt::Display for Missing {
             Self::Write(class) => ("write", class),
             Self::Read(class) => ("read", class),
         };
-        write!(f, "the manager user needs {way}={class} {}", self.what_for())
+        let needs = if self.is_required() { "needs" } else { "should have" };
+        write!(f, "the manager user {needs} {way}={class} {}", self.what_for())
     }
 }
 
@@ -102,7 +112,9 @@ async fn check(options: &Options) -> Result<Found, SessionError> {
         // A user who may neither read the file nor originate cannot be checked: the missing permission comes first.
         missing.push(Missing::Read("call"));
     }
-    let warnings = survey::run(&mut live, &commands, options).await?;
+    let (missing, optional): (Vec<_>, Vec<_>) = missing.into_iter().partition(|missing| missing.is_required());
+    let mut warnings: Vec<String> = optional.iter().map(ToString::to_string).collect();
+    warnings.extend(survey::run(&mut live, &commands, options).await?);
     let session = live.session.clone();
     // The answer does not matter: the connection is closed in any case.
     let _ = timeout(options.answer_deadline, live.ask(&Action::Logoff, "logoff")).await;

@@ -19,8 +19,8 @@ pub struct Args {
     /// The id of the queue
     #[arg(long, value_name = "QUEUE_ID")]
     queue: i64,
-    /// The format of the output
-    #[arg(long, default_value = "csv")]
+    /// The format of the output; --json alone means jsonl
+    #[arg(long, default_value = "csv", default_value_if("json", "true", "jsonl"))]
     format: Format,
     /// Skip so many calls; an interrupted export prints the number to continue with
     #[arg(long, value_name = "POSITION", default_value_t = 0)]

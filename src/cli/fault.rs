@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use tonic::{Code, Status};
@@ -61,7 +61,6 @@ impl Fault {
 }
 
 /// Prints what went wrong, and returns the exit code.
-#[expect(clippy::print_stderr, reason = "the log may not be running, and this is for the user of the command")]
 pub fn report(error: &anyhow::Error) -> ExitCode {
     if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
         // The reader of our output needs no more of it, like `head`.
@@ -76,7 +75,7 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     } else {
         (format!("{error:#}"), FAILED)
     };
-    eprintln!("trunkline: {text}");
+    note(format_args!("trunkline: {text}"));
     ExitCode::from(code)
 }
 
@@ -106,8 +105,11 @@ fn describe(status: &Status) -> String {
     let details = status.get_error_details();
     let violations = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
     if let [first, ..] = violations {
-        text = if violations.len() == 1 && !first.field.is_empty() {
-            format!("{}: {}", first.field, first.description)
+        text = if violations.len() == 1 {
+            match first.field.as_str() {
+                "" => first.description.clone(),
+                field => format!("{field}: {}", first.description),
+            }
         } else {
             violations.iter().fold(format!("{} fields are wrong:", violations.len()), |mut text, violation| {
                 let _ = write!(text, "\n  {}: {}", violation.field, violation.description);
@@ -160,10 +162,10 @@ pub fn causes(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Prints a note for the user to standard error.
-#[expect(clippy::print_stderr, reason = "standard output is for the response alone")]
+/// Prints a note for the user to standard error, because standard output is for the response alone. A reader that needs
+/// no more of it, like `head`, is no fault.
 pub fn note(text: impl fmt::Display) {
-    eprintln!("{text}");
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 #[cfg(test)]

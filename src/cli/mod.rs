@@ -35,6 +35,7 @@ mod secrets;
 mod serve;
 mod servers;
 mod signals;
+mod trusted;
 mod watch;
 mod webhooks;
 

@@ -3,11 +3,18 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use serde_json::{Value, json};
 
 use super::client_ref::ClientRef;
 use super::fault::Fault;
+use super::output::{Output, as_rest};
 use super::remote::Remote;
+use crate::domain::dial::applications;
+use crate::domain::policy::MAX_LEGS;
 use crate::pb;
+
+/// The field with the prefixes of numbers that a client may or may not dial.
+const PREFIXES: &str = "destination_prefixes";
 
 /// The flags and arguments of `policies`.
 #[derive(clap::Args)]
@@ -177,17 +184,63 @@ fn set(list: &mut Vec<String>, named: Option<&Vec<String>>) {
     }
 }
 
+/// What holds for a client as long as a field of its policy is empty, for people.
+fn defaults() -> [(&'static str, String); 13] {
+    [
+        ("technologies", "PJSIP"),
+        ("trunks", "any"),
+        ("applications", &applications::DEFAULT.join(",")),
+        ("dial_options", "all that run no code"),
+        ("contexts", "none"),
+        ("variables", "any that Asterisk does not read"),
+        ("accounts", "the client's own"),
+        ("max_legs", &MAX_LEGS.to_string()),
+        ("queues", "any"),
+        ("conferences", "any"),
+        ("conference_profiles", "none"),
+        ("recording_dirs", "all of the server"),
+        ("did_policy", "fill"),
+    ]
+    .map(|(field, default)| (field, format!("{default} (default)")))
+}
+
+/// Prints a policy. For people, a field that is empty shows what holds by default.
+fn show(out: Output, policy: &pb::DialPolicy) -> anyhow::Result<()> {
+    if out.is_json() {
+        return out.one(policy);
+    }
+    let mut shown = as_rest(policy)?;
+    let prefixes = json!({ "allow": "any (default)", "deny": "only those of the platform (default)" });
+    let prefixes = prefixes.as_object().into_iter().flatten();
+    let within = |shown: &mut Value, field: &str, default: &Value| {
+        let is_empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        if let Some(fields) = shown.as_object_mut()
+            && fields.get(field).is_none_or(is_empty)
+        {
+            fields.insert(field.to_owned(), default.clone());
+        }
+    };
+    for (field, default) in defaults() {
+        within(&mut shown, field, &default.into());
+    }
+    within(&mut shown, PREFIXES, &json!({}));
+    for (field, default) in prefixes {
+        within(&mut shown[PREFIXES], field, default);
+    }
+    out.one(&shown)
+}
+
 /// Shows or changes dial policies.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     match args.action {
-        Action::Show(client) => session.out.one(&client.get(&session).await?.policy.unwrap_or_default()),
+        Action::Show(client) => show(session.out, &client.get(&session).await?.policy.unwrap_or_default()),
         Action::Set { client, policy } => {
             let now = client.get(&session).await?;
             let policy = policy.over(Some(now.policy.unwrap_or_default()))?;
             let request = pb::UpdateClientRequest { client_id: now.client_id, policy, ..Default::default() };
             let client = session.admin().update_client(request).await?.into_inner().client;
-            session.out.one(&client.and_then(|client| client.policy).unwrap_or_default())
+            show(session.out, &client.and_then(|client| client.policy).unwrap_or_default())
         }
         Action::Platform(Platform::Show) => {
             let answer = session.admin().get_platform_policy(pb::GetPlatformPolicyRequest {}).await?;

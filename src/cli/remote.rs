@@ -9,9 +9,11 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
+use tower::service_fn;
 
 use super::fault::{Fault, causes};
 use super::output::Output;
+use super::trusted::Trusted;
 use crate::api::server::MAX_GRPC_MESSAGE;
 use crate::pb::admin_service_client::AdminServiceClient;
 use crate::pb::call_service_client::CallServiceClient;
@@ -40,6 +42,9 @@ pub struct Remote {
     /// A file with the API key; TRUNKLINE_API_KEY_FILE names one too
     #[arg(long, global = true, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
+    /// A file with the certificate of the server or of its CA, besides those that this machine trusts
+    #[arg(long, global = true, env = "TRUNKLINE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Print JSON as the REST API returns it
     #[arg(long, global = true)]
     json: bool,
@@ -89,9 +94,28 @@ impl Remote {
             .parse()
             .map_err(|_| Fault::Usage("the API key contains characters that no key may contain".to_owned()))?;
         key.set_sensitive(true);
-        let channel = self.endpoint()?.connect().await.map_err(|error| Fault::NotReachable {
-            message: format!("cannot reach {}: {}", self.url, causes(&error)),
-            hint: "is the server running, and is --url (or TRUNKLINE_URL) right?",
+        let endpoint = self.endpoint()?;
+        let connected = match self.trusted()? {
+            // tonic speaks TLS itself if it is told https.
+            Some(trusted) => {
+                let origin = endpoint.uri().clone();
+                let plain = self.url.replacen("https://", "http://", 1);
+                let plain = Endpoint::from_shared(plain).map_err(|error| Fault::Usage(causes(&error)))?;
+                let connect = service_fn(move |_| trusted.clone().connect(origin.clone()));
+                timed(plain.origin(endpoint.uri().clone())).connect_with_connector(connect).await
+            }
+            None => endpoint.connect().await,
+        };
+        let channel = connected.map_err(|error| {
+            let why = causes(&error);
+            let hint = if ["UnknownIssuer", "CaUsedAsEndEntity"].iter().any(|it| why.contains(it)) {
+                "this machine does not trust the server's certificate: name it, or its CA's, with --ca FILE"
+            } else if why.contains("invalid peer certificate") {
+                "the server's certificate cannot be verified: is --url the name that it is for, and is it still valid?"
+            } else {
+                "is the server running, and is --url (or TRUNKLINE_URL) right?"
+            };
+            Fault::NotReachable { message: format!("cannot reach {}: {why}", self.url), hint }
         })?;
         Ok(Session { service: InterceptedService::new(channel, WithKey(key)), out: self.output() })
     }
@@ -99,12 +123,7 @@ impl Remote {
     fn endpoint(&self) -> Result<Endpoint, Fault> {
         let wrong = |why: &str| Fault::Usage(format!("--url {}: {why}", self.url));
         let endpoint = Endpoint::from_shared(self.url.clone()).map_err(|error| wrong(&causes(&error)))?;
-        let endpoint = endpoint
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_while_idle(true);
+        let endpoint = timed(endpoint);
         match endpoint.uri().scheme_str() {
             Some("http") if endpoint.uri().host().is_some() => Ok(endpoint),
             Some("https") => {
@@ -112,6 +131,12 @@ impl Remote {
             }
             _ => Err(wrong("must begin with http:// or https://, such as http://127.0.0.1:8080")),
         }
+    }
+
+    /// Returns what connects with the certificates of `--ca`; None without it, or without TLS.
+    fn trusted(&self) -> Result<Option<Trusted>, Fault> {
+        let file = self.ca.as_deref().filter(|_| self.url.starts_with("https://"));
+        file.map(Trusted::read).transpose()
     }
 
     fn key(&self) -> Result<String, Fault> {
@@ -135,6 +160,15 @@ impl Remote {
             )),
         }
     }
+}
+
+fn timed(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .connect_timeout(CONNECT)
+        .timeout(ANSWER)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_while_idle(true)
 }
 
 /// Reads a file, such as a secret or a policy, without the white space around its text. `-` is standard input.

@@ -186,6 +186,7 @@ impl Dialer {
         let Some(epoch) = epoch else { return Ok(()) };
         let port = u16::try_from(server.port).unwrap_or(0);
         let ami = ami::Options::new(server.host.clone(), port, server.username.clone(), secret.clone(), server.tls);
+        let ami = ami::Options { name: server.code.clone(), ..ami };
         let (wake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let lane = Lane {
             db: self.options.db.clone(),

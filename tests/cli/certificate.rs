@@ -131,3 +131,32 @@ fn a_certificate_that_cannot_be_used_keeps_the_server_from_starting() {
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("the certificate and the key do not match"), "{}", ran.stderr);
 }
+
+/// Most self-signed certificates say that they are a CA, and could not be a server's certificate otherwise.
+#[test]
+fn a_self_signed_certificate_is_trusted_if_it_is_named() {
+    let server = Options::default()
+        .arg("--sandbox")
+        .env("TRUNKLINE_TLS_CERT", data("self-signed.pem"))
+        .env("TRUNKLINE_TLS_KEY", data("self-signed.key"))
+        .start();
+    assert!(server.output().text().contains(&format!("https://127.0.0.1:{}/", server.address().port())));
+    let connect = |host: &str, ca: Option<&str>| {
+        let mut command = trunkline();
+        let url = format!("https://{host}:{}", server.address().port());
+        command.args(["clients", "list", "--url", &url]).env("TRUNKLINE_API_KEY", server.admin_key());
+        if let Some(ca) = ca {
+            command.arg("--ca").arg(data(ca));
+        }
+        run(&mut command)
+    };
+    let refused = connect("localhost", None);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.stderr.contains("with --ca FILE") && !refused.stderr.contains("server running"), "{refused:?}");
+    assert!(connect("localhost", Some("self-signed.pem")).ok().contains("NAME"));
+    assert!(connect("127.0.0.1", Some("self-signed.pem")).ok().contains("NAME"));
+    let other_name = connect("127.0.0.2", Some("self-signed.pem"));
+    assert!(other_name.code == 4 && other_name.stderr.contains("the name that it is for"), "{other_name:?}");
+    assert_eq!(connect("localhost", Some("renewed.pem")).code, 4);
+    assert_eq!(connect("localhost", Some("self-signed.key")).code, 2);
+}

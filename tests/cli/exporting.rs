@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::command::as_client;
+use crate::command::{as_client, client_command};
 use crate::support::api::{Api, item};
 use crate::support::server::Options;
 
@@ -42,4 +42,23 @@ async fn every_call_is_written_once_and_an_export_goes_on_where_it_was() {
     let none = as_client(&server, &["export", "--queue", "99999"]);
     assert_eq!(none.code, 3);
     assert_eq!(as_client(&server, &["export", "--queue", &queue, "--status", "gone"]).code, 2);
+}
+
+#[tokio::test]
+async fn json_alone_means_json_lines_and_a_reader_that_leaves_is_no_fault() {
+    let server = Options::default().arg("--sandbox").arg("--sandbox-speed").arg("1000").start();
+    let api = Api::sandbox(&server);
+    let queue = api.insert(1, vec![item("server1", "PJSIP/1234567890@endpoint1", "1")]).await.to_string();
+    let lines = as_client(&server, &["export", "--queue", &queue, "--json"]).ok();
+    assert!(lines.starts_with('{') && serde_json::from_str::<Value>(lines.trim()).is_ok(), "{lines}");
+    // Like `export 2>&1 | head -0`: nothing reads what is written, to neither output.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = client_command(&server, api.key(), &["export", "--queue", &queue, "--after", "9"]);
+    let status = command.stdout(writer.try_clone().unwrap()).stderr(writer).status().unwrap();
+    assert!(status.code().is_some_and(|code| code < 5), "{status}");
+    let mut command = client_command(&server, "tl_test_wrong", &["export", "--queue", &queue]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(command.stderr(writer).status().unwrap().code(), Some(3), "the error has no reader");
 }

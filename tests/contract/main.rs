@@ -21,6 +21,7 @@ mod documents;
 mod envelope;
 mod field_rules;
 mod headers;
+mod legacy_forms;
 mod limits;
 mod paths;
 mod queues;

@@ -4,6 +4,7 @@ mod did_you_mean;
 mod endpoint;
 mod events;
 pub(crate) mod json_form;
+mod legacy_forms;
 mod mask;
 mod nulls;
 mod number_texts;

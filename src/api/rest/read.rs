@@ -9,7 +9,7 @@ use serde_path_to_error::Track;
 use crate::api::rest::nulls::Nulls;
 use crate::api::rest::params::Params;
 use crate::api::rest::times::ParseWarnings;
-use crate::api::rest::{mask, number_texts, times, trailing_commas, type_errors};
+use crate::api::rest::{legacy_forms, mask, number_texts, times, trailing_commas, type_errors};
 use crate::api::{Error, FieldViolation};
 use crate::pb;
 use crate::pb::elements::{MOST_IN_ALL, TooMany};
@@ -30,6 +30,8 @@ pub fn message<Req: DeserializeOwned>(
     if body.iter().filter(|byte| **byte == b',').count() > MOST_IN_ALL {
         return Err(Error::Malformed(TooMany::InAll.to_string()));
     }
+    let legacy = legacy_forms::rewritten(input, body);
+    let body = legacy.as_deref().map_or(body, str::as_bytes);
     let renamed = number_texts::renamed(input, body);
     let body = renamed.as_deref().map_or(body, str::as_bytes);
     let without_null = mask::without_null(input, &params, body);

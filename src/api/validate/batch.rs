@@ -15,6 +15,7 @@ use crate::domain::ids::CallId;
 use crate::domain::originate::Recording;
 use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
+use crate::domain::variables;
 use crate::pb::{InsertBatchRequest, OriginateAction, QueueItem};
 use crate::store::batches::NewBatch;
 use crate::store::calls::NewCall;
@@ -46,6 +47,9 @@ pub fn batch(
             if call.status == CallStatus::Expired {
                 warnings.push(format!("{at}.deadline: has passed, the call is expired"));
             }
+            if let Some(warning) = one.action.as_ref().and_then(old_separator) {
+                warnings.push(format!("{at}.action.Variable: {warning}"));
+            }
             calls.push(call);
         }
     }
@@ -64,6 +68,18 @@ pub fn batch(
 /// Returns the SHA-256 of a request after parsing, which is the same for requests that differ only in spelling.
 pub fn content(request: &impl Message) -> [u8; 32] {
     Sha256::digest(request.encode_to_vec()).into()
+}
+
+/// Returns a warning if an action seems to separate variables as Asterisk did before version 1.6.
+pub fn old_separator(action: &OriginateAction) -> Option<String> {
+    let pairs = action.variable.as_deref()?.split(',');
+    // A value may contain one, so that it is only a warning.
+    let parted = pairs.filter_map(|pair| pair.split_once('|')).find(|(_, rest)| {
+        rest.split_once('=').is_some_and(|(name, _)| !name.is_empty() && variables::unfit(name.trim()).is_none())
+    });
+    let (first, _) = parted?;
+    let name = first.split('=').next().unwrap_or_default().trim();
+    Some(format!("variables are separated by a comma; the | is a part of the value of {name}"))
 }
 
 /// Checks numbers that rotate over calls, as channel variables.

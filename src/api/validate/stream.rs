@@ -55,6 +55,9 @@ pub fn items(
             if call.status == CallStatus::Expired {
                 warnings.push(format!("item {position}: its deadline has passed, the call is expired"));
             }
+            if let Some(warning) = one.action.as_ref().and_then(batch::old_separator) {
+                warnings.push(format!("item {position}: action.Variable: {warning}"));
+            }
             calls.push(call);
         }
     }

@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use self::columns::Columns;
 use self::rows::Rows;
 use self::sender::{Sender, Sent};
-use self::state::{Content, State, Target};
+use self::state::{Content, ID_BITS, State, Target};
 use super::fault::{Fault, note};
 use super::remote::Remote;
 use crate::pb::TestConnectionRequest;
@@ -97,7 +97,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     let client_id = session.clients().test_connection(TestConnectionRequest {}).await?.into_inner().client_id;
     let target = Target { url: args.remote.url().to_owned(), client_id };
-    let mut state = State::load(&args.file, &target, &Content { file_sha256: content, label: args.label.clone() })?;
+    let content = Content { file_sha256: content, label: args.label.clone(), id_bits: ID_BITS };
+    let mut state = State::load(&args.file, &target, &content)?;
     if let (Some(asked), Some(begun)) = (args.queue, state.queue_id)
         && asked != begun
     {

@@ -32,7 +32,7 @@ const FIRST_QUEUE: i64 = 123;
 ///
 /// # Errors
 /// Returns an error if the port cannot be opened, or the store cannot be written to.
-pub async fn prepare(app: &App, api: SocketAddr, speed: f64) -> anyhow::Result<Sandbox> {
+pub async fn prepare(app: &App, api: SocketAddr, is_tls: bool, speed: f64) -> anyhow::Result<Sandbox> {
     let secret: SecretString = ApiKey::generate(app.client_keys).plaintext;
     let username = "sandbox".to_owned();
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -67,7 +67,7 @@ pub async fn prepare(app: &App, api: SocketAddr, speed: f64) -> anyhow::Result<S
     queues::number_from(&mut tx, FIRST_QUEUE).await?;
     let key = make_key(app, &mut tx, now).await?;
     tx.commit().await?;
-    print_welcome(api, &key);
+    print_welcome(api, is_tls, &key);
     Ok(sandbox)
 }
 
@@ -102,11 +102,12 @@ async fn make_key(app: &App, tx: &mut Tx, now: Millis) -> Result<SecretString> {
 }
 
 #[expect(clippy::print_stdout, reason = "the instructions are this command's output")]
-fn print_welcome(api: SocketAddr, key: &SecretString) {
+fn print_welcome(api: SocketAddr, is_tls: bool, key: &SecretString) {
     let key = key.expose_secret();
     // A server that listens on all addresses is reached at this one too.
     let host = if api.ip().is_unspecified() { "127.0.0.1".to_owned() } else { api.ip().to_string() };
-    let url = format!("http://{host}:{}", api.port());
+    let scheme = if is_tls { "https" } else { "http" };
+    let url = format!("{scheme}://{host}:{}", api.port());
     println!(
         r#"Trunkline runs with a sandbox in place of Asterisk: calls are placed, and no phone rings.
 

@@ -100,10 +100,11 @@ impl Server {
         let (connections, for_metrics) = (ports.admission.clone(), Arc::clone(&hub));
         let metrics = Metrics { recorder, db: db.clone(), node: node.clone(), hub: for_metrics, connections };
         let auth = Auth::new(Arc::new(Keys(db.clone())), Some(admin_key), config.trusted_proxies);
+        let is_tls = ports.certificate.is_some();
         ports.answer(&app, auth, metrics, &mut supervisor, &shutdown.api)?;
         if let Some(speed) = sandbox_speed {
             // It stops last, because the dialer and its calls need it until then.
-            let sandbox = sandbox::prepare(&app, address, speed).await?;
+            let sandbox = sandbox::prepare(&app, address, is_tls, speed).await?;
             supervisor.spawn("sandbox", &shutdown.events, |stop| sandbox.run(stop));
         }
         let wake = Arc::new(Notify::new());
