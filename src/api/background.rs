@@ -98,6 +98,6 @@ mod tests {
     #[tokio::test]
     #[should_panic(expected = "the work's own")]
     async fn a_panic_of_the_work_goes_on() {
-        Background::start().unwrap().run(async { panic!("the work's own") }).await
+        Background::start().unwrap().run(async { panic!("the work's own") }).await;
     }
 }

@@ -85,6 +85,7 @@ pub fn queue(id: i64) -> Runnable {
         retry_rules: "[]".into(),
         at_least_once: false,
         max_call_seconds: None,
+        labels: "{}".to_owned(),
     };
     let closed = BTreeMap::new();
     Runnable { queue, priority: 5, weight: 1, limits: Limits::default(), closed, some_open: true }

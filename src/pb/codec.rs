@@ -14,7 +14,7 @@ use super::elements;
 /// Encodes `E`, and decodes `D` if [`elements::check`] lets it pass.
 pub struct BoundedCodec<E, D>(PhantomData<(E, D)>);
 
-/// Decodes `D`.
+/// Decodes messages of the type `D`.
 pub struct BoundedDecoder<D>(PhantomData<D>);
 
 impl<E, D> Default for BoundedCodec<E, D> {

@@ -104,6 +104,8 @@ mod tests {
             detail: None,
             count: None,
             batch_id: None,
+            server_code: None,
+            facts: None,
         }
     }
 

@@ -53,7 +53,7 @@ enum Source {
     Statuses { pairs: Vec<(CallStatus, Option<Outcome>)>, client_id: i64 },
     /// The calls of a queue, from the last position to the first one.
     Queue { id: i64, status: Option<CallStatus>, outcome: Option<Outcome> },
-    /// All calls.
+    /// All calls that there are.
     All,
 }
 

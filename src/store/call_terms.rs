@@ -22,7 +22,7 @@ pub enum TermKind {
     Server = 1,
     /// The contact number, in decimal digits.
     ContactNumber = 2,
-    /// The project.
+    /// The project that the client named.
     Project = 3,
     /// The ActionID that the client gave the call.
     ActionId = 4,

@@ -172,6 +172,14 @@ impl CallService for Dummy {
         Ok(Response::new(ListCallsResponse::default()))
     }
 
+    async fn get_statistics(
+        &self,
+        request: tonic::Request<GetStatisticsRequest>,
+    ) -> Result<Response<GetStatisticsResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(GetStatisticsResponse::default()))
+    }
+
     async fn get_call(&self, request: tonic::Request<GetCallRequest>) -> Result<Response<GetCallResponse>, Status> {
         let (request, _) = self.0.saw(request)?;
         let call = Call { call_id: request.call_id, ..Call::default() };

@@ -32,7 +32,7 @@ on_both_engines!(
     a_late_record_corrects_what_is_billed_and_nothing_else,
     a_call_that_has_to_wait_is_due_later,
     a_snapshot_has_the_oldest_live_calls_and_the_number_of_all,
-    an_event_says_what_its_call_dials_whoever_stores_it,
+    an_event_says_what_its_call_dials_no_matter_what_stores_it,
 );
 
 async fn request_end(store: &Store, client: Option<i64>, call: CallId, request: EndRequest) -> Option<Answer> {
@@ -258,7 +258,7 @@ async fn a_snapshot_has_the_oldest_live_calls_and_the_number_of_all(store: Store
     assert_eq!(live(Filter { server: Some("elsewhere".into()), ..Filter::default() }, 10).await, (0, 0));
 }
 
-async fn an_event_says_what_its_call_dials_whoever_stores_it(store: Store) {
+async fn an_event_says_what_its_call_dials_no_matter_what_stores_it(store: Store) {
     let queue = store.queue(1, 2).await;
     let lane = store.lane("a").await.unwrap();
     let waiting = due(&store, queue).await;

@@ -1,4 +1,4 @@
-//! Finds calls (`CallService.ListCalls`).
+//! Serves the search for calls (`CallService.ListCalls`).
 
 use super::app::App;
 use super::convert;

@@ -121,8 +121,8 @@ fn values(field: &FieldDescriptor, rule: &FieldRule) -> Vec<(Option<Value>, Stri
     let single = singles(&element_kind(field), rule, field);
     if field.is_map() {
         for (value, is_outside) in single {
-            let map = HashMap::from([(MapKey::String("KEY".to_owned()), value)]);
-            values.push((Some(Value::Map(map)), ".KEY".to_owned(), is_outside));
+            let map = HashMap::from([(MapKey::String("key".to_owned()), value)]);
+            values.push((Some(Value::Map(map)), ".key".to_owned(), is_outside));
         }
     } else if field.is_list() {
         for (value, is_outside) in single {
