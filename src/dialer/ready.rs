@@ -42,7 +42,8 @@ impl Ready {
 /// Returns what the events of a call say about it.
 #[must_use]
 pub fn details(call: &Call, spec: &OriginateSpec) -> Arc<CallDetails> {
-    Arc::new(CallDetails { contact_number: call.contact_number, channel: spec.channel.clone() })
+    let (channel, labels) = (spec.channel.clone(), spec.labels.clone());
+    Arc::new(CallDetails { contact_number: call.contact_number, channel, labels })
 }
 
 /// Returns the ids that name a call in a commit.

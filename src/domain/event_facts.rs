@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::commit::CallDetails;
+use super::labels::Labels;
 
 /// What an event says about its call or its queue. It is stored with the event, as JSON, and never changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ pub struct EventFacts {
     /// The channel that is dialed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
+    /// The client's own labels of the call, said by its first event.
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
     /// Seconds from the start of the call's last attempt to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<i32>,
@@ -35,10 +39,10 @@ pub struct QueueFacts {
 }
 
 impl EventFacts {
-    /// Returns what the first event of an attempt, or of a call, says.
+    /// Returns what the first event of an attempt, or of a call, says besides the labels.
     #[must_use]
     pub fn of_call(details: &CallDetails) -> Self {
-        let CallDetails { contact_number, channel } = details;
+        let CallDetails { contact_number, channel, labels: _ } = details;
         Self { contact_number: *contact_number, channel: Some(channel.clone()), ..Self::default() }
     }
 

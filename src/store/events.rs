@@ -16,6 +16,7 @@ use super::types::{Facts, Id};
 use crate::domain::event_facts::EventFacts;
 use crate::domain::event_kind::EventKind;
 use crate::domain::ids::CallId;
+use crate::domain::labels::Labels;
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
 
@@ -143,6 +144,8 @@ row! {
 #[derive(Deserialize)]
 struct Dialed {
     channel: String,
+    #[serde(default)]
+    labels: Labels,
 }
 
 /// Stores events in their order, as the last thing before the commit.
@@ -188,9 +191,14 @@ async fn complete(tx: &mut Tx, events: &mut [NewEvent]) -> Result<()> {
         let Some((server, contact_number, spec)) = event.call.and_then(|call| known.get(&call)) else { continue };
         event.server.get_or_insert_with(|| server.clone());
         if event.is_incomplete() {
-            let Dialed { channel } = serde_json::from_str(spec)?;
+            let Dialed { channel, labels } = serde_json::from_str(spec)?;
             event.facts.contact_number = *contact_number;
             event.facts.channel = Some(channel);
+            let is_first =
+                event.kind == EventKind::Queued || event.kind == EventKind::Dialing && event.attempt == Some(1);
+            if is_first {
+                event.facts.labels = labels;
+            }
         }
     }
     Ok(())

@@ -208,7 +208,11 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     for claim in granted() {
         moves.moved(claim.call.queue_id, server, Some(claim.from), CallStatus::Dialing)?;
         let dialing = event(EventKind::Dialing, claim.call, claim.at, CallStatus::Dialing);
-        events.push(NewEvent { attempt: Some(claim.number), facts: facts(claim.details.as_deref()), ..dialing });
+        let mut facts = facts(claim.details.as_deref());
+        if claim.number == 1 {
+            facts.labels = claim.details.as_ref().map(|details| details.labels.clone()).unwrap_or_default();
+        }
+        events.push(NewEvent { attempt: Some(claim.number), facts, ..dialing });
     }
 
     let expiries: Vec<ExpiryRow> =

@@ -264,7 +264,8 @@ async fn an_event_says_what_its_call_dials_no_matter_what_stores_it(store: Store
     let waiting = due(&store, queue).await;
     let (dialed, canceled) = (claim(&waiting[0]), CallId::from(waiting[1].id));
     // A lane has the details in memory. A test's claim has none, so that they are looked up like those of a cancel.
-    let details = CallDetails { contact_number: Some(4711), channel: "PJSIP/1@gw1".into() };
+    let labels = [("team".to_owned(), "a".to_owned())].into();
+    let details = CallDetails { contact_number: Some(4711), channel: "PJSIP/1@gw1".into(), labels };
     let claims = vec![Claim { details: Some(Arc::new(details)), ..dialed.clone() }];
     commit(&store.db, &lane, 1, &Group { claims, ..Group::default() }).await.unwrap();
     let end = ended(&dialed, CallStatus::Dialing, Outcome::Busy, None);
@@ -291,6 +292,9 @@ async fn an_event_says_what_its_call_dials_no_matter_what_stores_it(store: Store
             (EventKind::Ended as i16, server(), Some(stored), None),
         ]
     );
+    let labelled = all.iter().filter(|event| event.facts.as_ref().is_some_and(|facts| !facts.0.labels.is_empty()));
+    let labelled: Vec<_> = labelled.map(|event| (event.kind, event.attempt)).collect();
+    assert_eq!(labelled, [(EventKind::Dialing as i16, Some(1))], "only the first event says the labels");
     let last = all.last().unwrap();
     let queue = last.facts.as_ref().and_then(|facts| facts.0.queue.as_deref()).unwrap();
     assert_eq!((last.kind, queue.status), (EventKind::QueueUpdated as i16, QueueStatus::Completed.code()));

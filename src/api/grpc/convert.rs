@@ -195,6 +195,7 @@ pub fn event(event: &Event, is_admin: bool) -> pb::CallEvent {
         asterisk_server_code: event.server_code.clone(),
         contact_number: facts.and_then(|facts| facts.contact_number),
         channel: facts.and_then(|facts| facts.channel.clone()),
+        labels: facts.map(|facts| facts.labels.clone()).unwrap_or_default(),
         duration: facts.and_then(|facts| facts.duration),
         billable_seconds: facts.and_then(|facts| facts.billable_seconds),
         queue_status: queue.map(|queue| queue.status.into()),

@@ -19,6 +19,7 @@ use super::convert;
 use super::errors::STORE_AWAY;
 use crate::api::Error;
 use crate::api::streams::StreamPermit;
+use crate::domain::labels::Labels;
 use crate::domain::time::Millis;
 use crate::pb;
 use crate::progress::Subscription;
@@ -59,6 +60,7 @@ struct Live {
     server: Arc<str>,
     contact_number: Option<i64>,
     channel: Box<str>,
+    labels: Labels,
     started_at: Option<i64>,
 }
 
@@ -167,6 +169,7 @@ fn snapshot(calls: Vec<calls::Call>) -> Result<Vec<Live>, Error> {
             servers.insert(Arc::clone(&server));
             server
         });
+        let spec = call.originate_spec()?;
         live.push(Live {
             id: call.id,
             client_id: call.client_id,
@@ -175,7 +178,8 @@ fn snapshot(calls: Vec<calls::Call>) -> Result<Vec<Live>, Error> {
             status: call.status,
             server,
             contact_number: call.contact_number,
-            channel: call.originate_spec()?.channel.into(),
+            channel: spec.channel.into(),
+            labels: spec.labels,
             started_at: call.started_at,
         });
     }
@@ -275,6 +279,7 @@ impl Watcher {
                 asterisk_server_code: Some(call.server.as_ref().to_owned()),
                 contact_number: call.contact_number,
                 channel: Some(call.channel.into()),
+                labels: call.labels,
                 duration: call.started_at.map(|began| convert::seconds(began, now.0)),
                 ..only_here(pb::CallEventType::Snapshot, 0)
             };

@@ -118,6 +118,10 @@ async fn calls_of_all_queues_are_found_by_each_filter_newest_first() {
     assert_eq!(labelled["labels"], labels, "a call shows its labels");
     let single = client.get(&format!("calls/{}", labelled["call_id"].as_str().expect("an id"))).await.data();
     assert_eq!(single["labels"], labels);
+    let timeline = single["timeline"].as_array().expect("events");
+    let labelled: Vec<_> = timeline.iter().filter(|event| event.get("labels").is_some()).collect();
+    assert_eq!(labelled.len(), 1, "one event says the labels: {timeline:?}");
+    assert_eq!((&labelled[0]["type"], &labelled[0]["labels"]), (&json!("dialing"), &labels));
     assert!(busy.get("labels").is_none(), "a call without labels has no such field");
 }
 
