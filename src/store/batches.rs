@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::call_terms;
 use super::calls::{self, NewCall, Owner};
 use super::counters::Moves;
 use super::db::{Conn, Tx, with_conn};
@@ -329,6 +330,7 @@ pub(super) async fn store_calls(
     now: Millis,
 ) -> Result<()> {
     calls::insert(tx, owner, position, new, now).await?;
+    call_terms::insert(tx, owner.client_id, new).await?;
     let mut moves = Moves::default();
     for call in new {
         moves.moved(owner.queue_id, &call.server_code, None, call.status)?;

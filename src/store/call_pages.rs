@@ -11,11 +11,12 @@ use diesel::sql_types::{Bool, Integer};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::call_search::{CallSearch, Cursor, IdRange};
+use super::call_search::{CallSearch, Cursor};
 use super::call_terms::{self, Term, TermKind};
 use super::calls::Call;
 use super::db::{Conn, with_conn};
 use super::error::Result;
+use super::id_range::IdRange;
 use super::schema::{attempts, calls, servers};
 use super::status_sql::has_status;
 use super::types::Id;

@@ -7,10 +7,10 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::bulk::{self, Hex, row};
-use super::call_search::IdRange;
 use super::calls::NewCall;
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
+use super::id_range::IdRange;
 use super::schema::call_terms;
 use super::types::Id;
 use crate::domain::labels;

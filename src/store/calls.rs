@@ -4,7 +4,6 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::bulk::{self, Hex, row};
-use super::call_terms;
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::recording_files::{self, Wanted};
@@ -184,8 +183,7 @@ pub async fn insert(tx: &mut Tx, owner: Owner, position: i64, new: &[NewCall], n
             time_zone: call.spec.time_zone.clone().unwrap_or_default(),
         });
     }
-    bulk::insert(tx, "calls", Row::COLUMNS, &rows).await?;
-    call_terms::insert(tx, owner.client_id, new).await
+    bulk::insert(tx, "calls", Row::COLUMNS, &rows).await
 }
 
 /// Returns the paths that those of the calls record to which may be dialed.

@@ -26,6 +26,7 @@ pub mod destinations;
 pub mod do_not_call;
 pub mod error;
 pub mod events;
+pub mod id_range;
 pub mod journal;
 pub mod keys;
 pub mod lanes;

@@ -4,8 +4,8 @@ use prost_reflect::{Kind, MessageDescriptor};
 
 use crate::api::openapi::node::{Node, Object, list, of_type};
 use crate::api::openapi::options;
+use crate::api::rest::json_form::TIMESTAMP;
 use crate::api::rest::json_form::json_field;
-use crate::api::rest::type_errors::TIMESTAMP;
 use crate::pb::{FieldChoice, FieldSet};
 
 /// Adds the choices that the options of `message` name to its schema.

@@ -9,8 +9,8 @@ use crate::api::openapi::comments::Commented as _;
 use crate::api::openapi::node::{Node, Object, list, of_type, reference};
 use crate::api::openapi::way::Way;
 use crate::api::openapi::{choice, options, value};
+use crate::api::rest::json_form::TIMESTAMP;
 use crate::api::rest::json_form::{JsonForm, enum_values, form_of};
-use crate::api::rest::type_errors::TIMESTAMP;
 use crate::pb::FieldRule;
 
 /// The schemas that the document needs, by the names that references use.

@@ -7,6 +7,9 @@ use prost_reflect::{EnumDescriptor, EnumValueDescriptor, FieldDescriptor, Kind, 
 
 use crate::pb::DESCRIPTORS;
 
+/// The full name of the one message that is a text in JSON.
+pub const TIMESTAMP: &str = "google.protobuf.Timestamp";
+
 /// The form of a field that is not written as pbjson writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JsonForm {

@@ -11,9 +11,8 @@ use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
 use crate::api::rest::did_you_mean::did_you_mean;
-use crate::api::rest::json_form::{enum_names, json_field};
+use crate::api::rest::json_form::{TIMESTAMP, enum_names, json_field};
 use crate::api::rest::number_texts;
-use crate::api::rest::type_errors::TIMESTAMP;
 use crate::api::{At, Error, FieldViolation, Violations};
 use crate::pb;
 

@@ -3,8 +3,7 @@
 use prost_reflect::{Kind, MessageDescriptor};
 use serde_json::Value;
 
-use crate::api::rest::json_form::{json_field, value_kind};
-use crate::api::rest::type_errors::TIMESTAMP;
+use crate::api::rest::json_form::{TIMESTAMP, json_field, value_kind};
 use crate::pb;
 
 /// Warnings about values of a body that may not have been meant, for the `warnings` of an answer.

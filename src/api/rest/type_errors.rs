@@ -6,7 +6,7 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::api::FieldViolation;
 use crate::api::rest::did_you_mean::did_you_mean;
-use crate::api::rest::json_form::{enum_names, json_field, value_kind};
+use crate::api::rest::json_form::{TIMESTAMP, enum_names, json_field, value_kind};
 use crate::api::rest::params::Params;
 
 /// The most characters of a client's value that an error repeats.
@@ -77,9 +77,6 @@ fn one(kind: Kind) -> Expected {
         kind => Expected::One(kind),
     }
 }
-
-/// The full name of the one message that is a text in JSON.
-pub const TIMESTAMP: &str = "google.protobuf.Timestamp";
 
 fn push_name(path: &mut String, name: &str) {
     if !path.is_empty() {

@@ -8,7 +8,8 @@ use crate::api::{At, Error, Violations, fields};
 use crate::domain::number::Numbering;
 use crate::domain::time::Millis;
 use crate::pb::{ListCallsRequest, Timestamp};
-use crate::store::call_search::{CallSearch, Cursor, IdRange, TimeRange};
+use crate::store::call_search::{CallSearch, Cursor, TimeRange};
+use crate::store::id_range::IdRange;
 
 /// The hexadecimal digits of an id.
 const DIGITS: usize = 32;
