@@ -105,7 +105,7 @@ fn each_kind_of_field_has_its_check() {
         (
             "map<string, string> it = 1 [(rule).plain = true];",
             Some(
-                "entries(&self.it, &at.then(\"it\"), violations, |value, at, violations| text(Some(value), \
+                "entries(&self.it, None, &at.then(\"it\"), violations, |value, at, violations| text(Some(value), \
                  const { &Text { min_length: 1, plain: true, ..Text::ANY } }, at, violations));",
             ),
         ),
@@ -129,7 +129,11 @@ fn a_rule_that_nothing_would_check_fails_the_build() {
     refused("Part it = 1 [(rule).plain = true];", "plain, digits, allowed and pattern are for texts");
     refused("string it = 1 [(rule).min_digits = 1];", "min_digits and max_digits stand together");
     refused("string it = 1 [(rule).format = \"uri\"];", "the only format is uuid, of a text");
-    refused("string it = 1 [(rule).max_items = 1];", "min_items and max_items are for lists");
+    refused("string it = 1 [(rule).max_items = 1];", "min_items and max_items are for lists, and max_items for maps");
+    refused(
+        "map<string, string> it = 1 [(rule).min_items = 1];",
+        "min_items and max_items are for lists, and max_items for maps",
+    );
     refused("repeated string it = 1 [(rule).unique = true];", "unique is for lists of enums");
     refused("bool it = 1 [(rule).required = true];", "false is as good as absent");
     refused("google.protobuf.Duration it = 1;", "is not supported");

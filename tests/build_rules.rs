@@ -123,7 +123,7 @@ fn bodies_fit_their_verbs_and_messages() {
     for (request, rule, because) in [
         ("Request", format!("get: {path:?} body: \"*\""), "GET takes no body"),
         ("Request", format!("post: {path:?} body: \"id\""), "body \"id\": only \"*\" is supported"),
-        ("Complex", format!("get: {path:?}"), "names: cannot be a query parameter"),
+        ("Complex", format!("get: {path:?}"), "thing: cannot be a query parameter"),
         ("Request", format!("get: {path:?} response_body: \"no\""), "response_body: Answer has no no"),
         ("Request", format!("get: {path:?} response_body: \"count\""), "response_body: count is not a message"),
         ("Request", format!("custom {{ kind: \"HEAD\" path: {path:?} }}"), "custom verb \"HEAD\""),

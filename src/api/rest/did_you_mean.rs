@@ -25,7 +25,7 @@ mod tests {
             ("Timeot", Some("Timeout")),
             ("timeout", Some("Timeout")),
             ("Variables", Some("variables")),
-            ("server_code", None),
+            ("server_code", Some("asterisk_server_code")),
             ("MaxRetries", None),
             ("x", None),
         ] {
