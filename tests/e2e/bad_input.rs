@@ -85,7 +85,7 @@ async fn a_bad_batch_is_refused_whole() {
         (json!({ "batch_id": 1, "data": [] }), "data"),
         (json!({ "batch_id": 1, "data": vec![good(); 1001] }), "data"),
         (json!({ "data": [good()] }), "batch_id"),
-        (json!({ "batch_id": 1, "queue_id": 0, "data": [good()] }), "queue_id"),
+        (json!({ "batch_id": 1, "queue_id": -1, "data": [good()] }), "queue_id"),
     ] {
         let answer = client.post(INSERT, body).await;
         assert_eq!(answer.status, 400, "{}", answer.body);

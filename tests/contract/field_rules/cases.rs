@@ -161,6 +161,7 @@ fn some_element(kind: &Kind, rule: &FieldRule) -> Value {
     match kind {
         Kind::Message(message) => Value::Message(DynamicMessage::new(message.clone())),
         Kind::Enum(_) => Value::EnumNumber(1),
+        Kind::Int64 => Value::I64(1),
         _ => Value::String("1".repeat(rule.min_digits.map_or(1, |digits| usize::try_from(digits).unwrap()))),
     }
 }

@@ -7,6 +7,7 @@
 mod cases;
 mod wire;
 
+use prost_reflect::MethodDescriptor;
 use serde_json::json;
 use trunkline::pb::DESCRIPTORS;
 
@@ -31,6 +32,9 @@ async fn a_value_outside_a_bound_is_refused_at_its_field_and_one_inside_is_not()
                     [("REST", wire.rest(&method, &case).await), ("gRPC", Some(wire.grpc(&method, &case).await))];
                 for (protocol, answer) in answers {
                     let Some(fields) = answer else { continue };
+                    if protocol == "REST" && is_absent(&method, &case) {
+                        continue;
+                    }
                     *if protocol == "REST" { &mut rest } else { &mut grpc } += 1;
                     wrong.extend(judge(&case, &fields).map(|why| format!("{protocol} {}: {why}", method.name())));
                 }
@@ -39,6 +43,13 @@ async fn a_value_outside_a_bound_is_refused_at_its_field_and_one_inside_is_not()
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), rest + grpc, wrong.join("\n"));
     assert!(rest > 500 && grpc > 500, "only {rest} requests over REST and {grpc} over gRPC were tried");
+}
+
+/// Returns true if clients of the guide leave a field out with this value; see `legacy_forms`.
+fn is_absent(method: &MethodDescriptor, case: &Case) -> bool {
+    let is_of_guide = ["InsertBatch", "CreateQuickCall", "UpdateQueue"].contains(&method.name());
+    let is_no_queue = case.what == "Some(I64(0))" && case.paths.iter().all(|path| path == "queue_id");
+    is_of_guide && (case.what == "Some(String(\"\"))" || is_no_queue)
 }
 
 /// Grants the client a server whose code is as short as a text can be.
