@@ -412,18 +412,19 @@ pub async fn read(conn: &mut Conn, period: Period, filter: &Filter, by: By) -> R
     let sums: Vec<String> = SUMMED.iter().map(|column| format!("CAST(SUM({column}) AS BIGINT) AS {column}")).collect();
     // Written out, so that the planner sees that the index of a client's rows fits.
     let client = if filter.client_id.is_some() { "client_id = $4" } else { "$4 IS NULL" };
-    // Each step begins at the start of the period, and not at a multiple of its length.
+    // Each step begins at the start of the period, and not at a multiple of its length. SQLite numbers parameters in the
+    // order in which they first occur.
     let text = format!(
-        "SELECT $1 + ({at} - $1) / $3 * $3 AS minute, {number} AS number, {name} AS name, {} FROM {table} \
-         WHERE {at} >= $1 AND {at} < $2 AND {client} AND ($5 IS NULL OR queue_id = $5) \
+        "SELECT $1 + ({at} - $1) / $2 * $2 AS minute, {number} AS number, {name} AS name, {} FROM {table} \
+         WHERE {at} >= $1 AND {at} < $3 AND {client} AND ($5 IS NULL OR queue_id = $5) \
          AND ($6 IS NULL OR server_code = $6) AND ($7 IS NULL OR trunk = $7) AND ($8 IS NULL OR project = $8) \
          AND ($9 IS NULL OR outcome = $9) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         sums.join(", ")
     );
     let query = diesel::sql_query(text)
         .bind::<BigInt, _>(period.from / unit)
-        .bind::<BigInt, _>(period.to / unit)
         .bind::<BigInt, _>((period.step / unit).max(1))
+        .bind::<BigInt, _>(period.to / unit)
         .bind::<Nullable<BigInt>, _>(filter.client_id)
         .bind::<Nullable<BigInt>, _>(filter.queue_id)
         .bind::<Nullable<Text>, _>(filter.server.clone())
@@ -469,14 +470,14 @@ pub async fn peaks(
     period: Period,
     (client_id, queue_id, server): (Option<i64>, Option<i64>, Option<String>),
 ) -> Result<Vec<Peak>> {
-    let text = "SELECT $1 + (minute - $1) / $3 * $3 AS minute, client_id, queue_id, server_code AS server, \
-         CAST(MAX(peak) AS BIGINT) AS peak FROM live_minutes WHERE minute >= $1 AND minute < $2 \
+    let text = "SELECT $1 + (minute - $1) / $2 * $2 AS minute, client_id, queue_id, server_code AS server, \
+         CAST(MAX(peak) AS BIGINT) AS peak FROM live_minutes WHERE minute >= $1 AND minute < $3 \
          AND ($4 IS NULL OR client_id = $4) AND ($5 IS NULL OR queue_id = $5) AND ($6 IS NULL OR server_code = $6) \
          GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4";
     let query = diesel::sql_query(text)
         .bind::<BigInt, _>(period.from)
-        .bind::<BigInt, _>(period.to)
         .bind::<BigInt, _>(period.step)
+        .bind::<BigInt, _>(period.to)
         .bind::<Nullable<BigInt>, _>(client_id)
         .bind::<Nullable<BigInt>, _>(queue_id)
         .bind::<Nullable<Text>, _>(server);
