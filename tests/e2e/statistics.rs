@@ -29,10 +29,9 @@ async fn counted(api: &Api, ended_calls: i64) -> Value {
     .await
 }
 
-fn with(channel: &str, project: &str, retry: i32) -> Value {
+fn with(channel: &str, project: &str) -> Value {
     let mut item = item("server1", channel, "1");
     item["project"] = json!(project);
-    item["retry"] = json!(retry);
     item
 }
 
@@ -40,12 +39,10 @@ fn with(channel: &str, project: &str, retry: i32) -> Value {
 async fn attempts_and_calls_are_counted_by_what_they_have_in_common() {
     let server = start();
     let client = Api::sandbox(&server);
-    let queue = client.insert(1, vec![with(ANSWERS, "spring", 0); 3]).await;
-    let busy = client.insert(2, vec![with(BUSY, "", 1); 2]).await;
-    client.put(&format!("queues/updatequeuemaster/{busy}"), json!({ "retry_gap": 0 })).await.data();
-    let mut expired = with(ANSWERS, "spring", 0);
-    expired["deadline"] = json!("2001-01-01T00:00:00Z");
-    client.insert(3, vec![expired]).await;
+    let queue = client.insert(1, vec![with(ANSWERS, "spring"); 3]).await;
+    let mut again = with(BUSY, "");
+    again["retry_rules"] = json!([{ "outcome": "busy", "max_retries": 1, "delay": 0 }]);
+    let busy = client.insert(2, vec![again; 2]).await;
     let total = counted(&client, 5).await["total"].clone();
     assert_eq!(
         [&total["calls"], &total["attempts"], &total["ended_attempts"], &total["answered"]],
@@ -99,7 +96,7 @@ async fn attempts_and_calls_are_counted_by_what_they_have_in_common() {
 async fn steps_and_hours_add_up_to_the_same() {
     let server = start();
     let client = Api::sandbox(&server);
-    client.insert(1, vec![with(ANSWERS, "", 0); 20]).await;
+    client.insert(1, vec![with(ANSWERS, ""); 20]).await;
     let total = counted(&client, 20).await["total"].clone();
     for query in ["?step=60", "?step=300", "?step=3600", "?step=86400&from=2020-01-01T00:00:00Z"] {
         let series = statistics(&client, query).await;
@@ -142,7 +139,7 @@ async fn nothing_is_counted_twice_or_lost_when_the_server_is_killed() {
     let mut client = Api::sandbox(&server);
     let mut queues = Vec::new();
     for round in 0..3 {
-        queues.push(client.insert(round, vec![with(ANSWERS, "", 0); 60]).await);
+        queues.push(client.insert(round, vec![with(ANSWERS, ""); 60]).await);
         wait::until_async("some are counted", async || {
             let series = statistics(&client, "").await;
             (series.first()?["total"]["attempts"].as_i64()? > 60 * round).then_some(())

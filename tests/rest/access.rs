@@ -19,8 +19,9 @@ use crate::requests::{GRPC, GRPC_WEB, from, with};
 use crate::support::{App, CLIENT};
 
 /// The methods that a key with scope `read` allows. All others that are not an administrator's need `write`.
-const READ: [&str; 10] = [
+const READ: [&str; 11] = [
     "CallService/GetCall",
+    "CallService/GetStatistics",
     "CallService/ListCalls",
     "CallService/WatchCalls",
     "ClientService/ListDoNotCall",

@@ -13,9 +13,8 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use crate::api::rest::json_form::{json_field, value_kind};
 use crate::api::rest::trailing_commas::TRAILING_COMMAS_ONLY;
 
-/// The requests that the guide describes, and whose clients know no other way.
-const REQUESTS: [&str; 3] =
-    ["trunkline.v1.InsertBatchRequest", "trunkline.v1.CreateQuickCallRequest", "trunkline.v1.UpdateQueueRequest"];
+/// The requests with calls that the guide describes, and whose clients know no other way.
+const REQUESTS: [&str; 2] = ["trunkline.v1.InsertBatchRequest", "trunkline.v1.CreateQuickCallRequest"];
 
 /// The field whose id is 0 for a new queue.
 const QUEUE_ID: &str = "queue_id";

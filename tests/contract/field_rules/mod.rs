@@ -47,7 +47,7 @@ async fn a_value_outside_a_bound_is_refused_at_its_field_and_one_inside_is_not()
 
 /// Returns true if clients of the guide leave a field out with this value; see `legacy_forms`.
 fn is_absent(method: &MethodDescriptor, case: &Case) -> bool {
-    let is_of_guide = ["InsertBatch", "CreateQuickCall", "UpdateQueue"].contains(&method.name());
+    let is_of_guide = ["InsertBatch", "CreateQuickCall"].contains(&method.name());
     let is_no_queue = case.what == "Some(I64(0))" && case.paths.iter().all(|path| path == "queue_id");
     is_of_guide && (case.what == "Some(String(\"\"))" || is_no_queue)
 }

@@ -62,6 +62,10 @@ impl Wire {
                 path = path.replace(&place, &encoded(&text));
             } else if endpoint.has_body {
                 body.insert(field.json_name().to_owned(), value);
+            } else if let Some(elements) = value.as_array() {
+                let text =
+                    |element: &serde_json::Value| element.as_str().map_or_else(|| element.to_string(), str::to_owned);
+                query.extend(elements.iter().map(|element| (field.json_name().to_owned(), text(element))));
             } else {
                 // An empty parameter is an absent one.
                 query.push((field.json_name().to_owned(), Some(text).filter(|text| !text.is_empty())?));
