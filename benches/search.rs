@@ -45,7 +45,7 @@ async fn main() {
     if arguments.iter().any(|argument| argument == "postgres") {
         let mut server = Postgres::start().expect("a PostgreSQL server");
         options = options
-            .env("TRUNKLINE_DATABASE_URL", &server.create_database())
+            .env("TRUNKLINE_DATABASE_URL", server.create_database())
             .env("TRUNKLINE_SECRET_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=");
         postgres = Some(server);
     }

@@ -362,7 +362,7 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })
 }
 
-/// The configuration file.
+/// The configuration file, and where it is.
 #[derive(Clone, Copy)]
 struct File<'a> {
     path: &'a Path,

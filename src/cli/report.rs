@@ -57,7 +57,7 @@ enum By {
     Trunk,
     /// The client, for administrators
     Client,
-    /// The project
+    /// The project of the calls
     Project,
     /// How the attempts ended
     Outcome,

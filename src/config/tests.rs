@@ -14,6 +14,12 @@ fn is_at_line(error: &str, key: &str, line: usize, message: &str) -> bool {
 }
 
 #[test]
+fn an_unknown_key_is_an_error_that_names_it() {
+    let error = load("listn = '127.0.0.1:1'").unwrap_err().to_string();
+    assert!(error.contains("listn") && !error.contains('\n'), "{error}");
+}
+
+#[test]
 fn an_error_names_the_key_the_file_and_the_line() {
     let error = load("# ours\nlistn = '127.0.0.1:1'").unwrap_err().to_string();
     assert!(is_at_line(&error, "listn", 2, "unknown field `listn`") && !error.contains('\n'), "{error}");

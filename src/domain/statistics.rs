@@ -41,14 +41,14 @@ pub struct Key {
     pub hangup_cause: Option<u8>,
 }
 
-/// The counts.
+/// The counts of calls and attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Calls whose first attempt began.
     pub calls: i64,
-    /// Attempts that began.
+    /// How many attempts began.
     pub attempts: i64,
-    /// Attempts that ended.
+    /// How many attempts ended.
     pub ended_attempts: i64,
     /// Attempts that ended after they had been answered.
     pub answered: i64,
@@ -61,7 +61,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Adds other counts.
+    /// Adds other counts to these.
     pub fn add(&mut self, other: &Self) {
         self.calls += other.calls;
         self.attempts += other.attempts;

@@ -39,7 +39,7 @@ pub struct Statistics {
 enum Counted {
     /// As many events as fit into a transaction: there may be more.
     Full,
-    /// All events.
+    /// All events of the log.
     All,
     /// Nothing, because another node counts.
     Other,
@@ -111,9 +111,9 @@ impl Statistics {
         let mut tx = self.db.begin().await?;
         let after = statistics::take(&mut tx, &self.node, Millis::now()).await?;
         if after.is_some() {
-            tx.commit().await?
+            tx.commit().await?;
         } else {
-            tx.rollback().await?
+            tx.rollback().await?;
         }
         Ok(after)
     }

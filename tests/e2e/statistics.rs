@@ -98,7 +98,7 @@ async fn steps_and_hours_add_up_to_the_same() {
     let client = Api::sandbox(&server);
     client.insert(1, vec![with(ANSWERS, ""); 20]).await;
     let total = counted(&client, 20).await["total"].clone();
-    for query in ["?step=60", "?step=300", "?step=3600", "?step=86400&from=2020-01-01T00:00:00Z"] {
+    for query in ["?step=60", "?step=300", "?step=3600", "?step=604800&from=2020-01-01T00:00:00Z"] {
         let series = statistics(&client, query).await;
         let sum = |name: &str| -> i64 {
             let points = series[0]["points"].as_array().expect("points");

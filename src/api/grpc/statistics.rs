@@ -1,4 +1,4 @@
-//! Serves `CallService.GetStatistics`.
+//! Serves the method `CallService.GetStatistics`: reads the counts and makes series of them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,7 +18,7 @@ const MOST_SERIES: usize = 1000;
 /// What the calls of a series have in common: a number, or a text.
 type Group = (i64, String);
 
-/// Reads the statistics.
+/// Reads the statistics that a query asks for.
 pub async fn get(app: &App, query: Query, now: Millis) -> Result<pb::GetStatisticsResponse, Error> {
     let Query { period, filter, by } = query;
     let mut conn = app.db.read().await?;

@@ -49,7 +49,7 @@ pub fn query(request: &GetStatisticsRequest, client_id: Option<i64>, now: Millis
         violations.invalid_if_new(&At::field("step"), "must be a multiple of 60 seconds");
     }
     let millis = |time: Option<crate::pb::Timestamp>| {
-        time.and_then(|time| jiff::Timestamp::try_from(time).ok()).map(|time| time.as_millisecond())
+        time.and_then(|time| jiff::Timestamp::try_from(time).ok()).map(jiff::Timestamp::as_millisecond)
     };
     let step = request.step.map(|step| i64::from(step) / 60);
     // What is in steps of hours is read from the counts of hours.
