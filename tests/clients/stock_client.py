@@ -33,7 +33,7 @@ def reflection_tells_what_is_served(channel):
     pool = descriptor_pool.DescriptorPool(database)
     insert = pool.FindServiceByName("trunkline.v1.QueueService").FindMethodByName("InsertBatch")
     fields = [field.name for field in insert.input_type.fields]
-    assert fields == ["queue_id", "batch_id", "dids", "data"], fields
+    assert fields[:4] == ["queue_id", "batch_id", "dids", "data"], fields
 
 
 def every_service_is_healthy(channel):

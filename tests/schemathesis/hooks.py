@@ -113,6 +113,9 @@ def before_call(context, case, kwargs):
     if right and case.query:
         # Only the server makes page tokens.
         case.query.pop("page_token", None)
+        if case.path.endswith("/calls/statistics") and {"from", "to"} & set(case.query):
+            # A period ends after it begins, and has so many steps at most.
+            case.query.update({"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"})
     for item in objects(case.body):
         for name, value in item.items():
             if isinstance(value, str):
