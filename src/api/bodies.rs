@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::Method;
 use http::header::CONTENT_LENGTH;
@@ -16,6 +17,7 @@ use moka::future::Cache;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::api::allowance::Allowance;
 use crate::api::auth::{Caller, CallerKind};
 use crate::api::background::Background;
 use crate::api::context::{self, Protocol};
@@ -43,8 +45,15 @@ const SMALL: u32 = 64 * 1024;
 #[derive(Clone)]
 pub struct Bodies {
     most: usize,
-    clients: Cache<i64, Arc<Semaphore>>,
+    clients: Cache<i64, Share>,
     background: Background,
+}
+
+/// What all requests of a client share.
+#[derive(Clone)]
+struct Share {
+    turns: Arc<Semaphore>,
+    allowance: Arc<Allowance>,
 }
 
 impl Bodies {
@@ -64,11 +73,14 @@ pub async fn limit(State(bodies): State<Bodies>, request: Request, next: Next) -
     if !has_body || is_stream(request.uri().path()) {
         return next.run(request).await;
     }
+    let mut allowance = None;
     let _turn = match caller {
         Some(CallerKind::Client { client_id }) => {
-            let turns = bodies.clients.get_with(client_id, async { Arc::new(Semaphore::new(bodies.most)) }).await;
+            let new = async { Share { turns: Arc::new(Semaphore::new(bodies.most)), allowance: Arc::default() } };
+            let share = bodies.clients.get_with(client_id, new).await;
+            allowance = Some(share.allowance);
             // The semaphore is never closed.
-            let Ok(Ok(turn)) = timeout(PATIENCE, turns.acquire_owned()).await else {
+            let Ok(Ok(turn)) = timeout(PATIENCE, share.turns.acquire_owned()).await else {
                 counter!("trunkline_bodies_refused_total").increment(1);
                 return fault::respond(Error::ResourceExhausted { limit: NAME, retry_after: RETRY });
             };
@@ -80,7 +92,24 @@ pub async fn limit(State(bodies): State<Bodies>, request: Request, next: Next) -
     if is_small {
         return next.run(request).await;
     }
+    let request = match allowance {
+        Some(allowance) => request.map(|body| spending(body, allowance)),
+        None => request,
+    };
     bodies.background.run(async move { next.run(request).await }).await
+}
+
+/// Returns a body that is read as fast as the client's allowance permits.
+fn spending(body: Body, allowance: Arc<Allowance>) -> Body {
+    let frames = BodyStream::new(body).then(move |frame| {
+        let allowance = Arc::clone(&allowance);
+        async move {
+            let bytes = frame.as_ref().ok().and_then(|frame| frame.data_ref()).map_or(0, Bytes::len);
+            allowance.spend(bytes).await;
+            frame
+        }
+    });
+    Body::new(StreamBody::new(frames))
 }
 
 /// Returns true if a request is known to have a small body, and the request with its whole body.

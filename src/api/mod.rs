@@ -1,5 +1,6 @@
 //! The API: one port for REST, gRPC and gRPC-web, generated from the protos.
 
+mod allowance;
 pub mod auth;
 pub mod background;
 mod bodies;

@@ -1,6 +1,6 @@
 //! Decides which channel variables a client may set: Asterisk's own code reads some, and acts on what they say.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -85,6 +85,16 @@ struct Names {
     exact: HashSet<String>,
     /// The patterns: those of the list and the families.
     patterns: Vec<String>,
+    /// The patterns by the byte that names begin with which may match them.
+    by_first: HashMap<u8, Vec<String>>,
+}
+
+impl Names {
+    fn has(&self, bare: &str) -> bool {
+        let first = bare.bytes().next();
+        let patterns = first.and_then(|first| self.by_first.get(&first)).into_iter().chain(self.by_first.get(&b'*'));
+        self.exact.contains(bare) || patterns.flatten().any(|pattern| matches(pattern.as_bytes(), bare.as_bytes()))
+    }
 }
 
 static NAMES: LazyLock<Names> = LazyLock::new(|| {
@@ -92,7 +102,11 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
     let read = lines.filter_map(|line| line.split_once(" | ")).filter(|(_, how)| !how.starts_with("set |"));
     let names = read.map(|(name, _)| name).chain(FAMILIES).chain(RUN).map(str::to_ascii_uppercase);
     let (patterns, exact): (Vec<_>, Vec<_>) = names.partition(|name| name.contains(['*', '#']));
-    Names { exact: exact.into_iter().collect(), patterns }
+    let mut by_first: HashMap<u8, Vec<String>> = HashMap::new();
+    for pattern in &patterns {
+        by_first.entry(pattern.bytes().next().unwrap_or_default()).or_default().push(pattern.clone());
+    }
+    Names { exact: exact.into_iter().collect(), patterns, by_first }
 });
 
 /// Returns why a name is reserved; None if a client may set it. Neither the `_`s before the name, which make it
@@ -100,12 +114,12 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
 #[must_use]
 pub fn reserved(name: &str) -> Option<Reserved> {
     let bare = name.trim_start_matches('_').to_ascii_uppercase();
-    if RUN.iter().any(|pattern| matches(pattern.as_bytes(), bare.as_bytes())) {
-        return Some(Reserved::Run);
+    // The names that run something are among those that are read.
+    if !NAMES.has(&bare) {
+        return None;
     }
-    let read = NAMES.exact.contains(&bare)
-        || NAMES.patterns.iter().any(|pattern| matches(pattern.as_bytes(), bare.as_bytes()));
-    read.then_some(Reserved::Read)
+    let runs = RUN.iter().any(|pattern| matches(pattern.as_bytes(), bare.as_bytes()));
+    Some(if runs { Reserved::Run } else { Reserved::Read })
 }
 
 /// Returns true if Trunkline itself sets the variable, to tell the dialplan which call this is.

@@ -20,7 +20,7 @@ use hyper_util::server::conn::auto;
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 use tracing::debug;
@@ -40,6 +40,10 @@ const STREAM_BUFFER: usize = 64 * 1024;
 /// How often a client of HTTP/2 is asked whether it is still there, and how long it may take to answer.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a connection that has broken the rules of HTTP stays open, without being read. It counts in the limits of its
+/// source, so that a source cannot make the server begin and end connections without a pause.
+const PENALTY: Duration = Duration::from_secs(1);
 
 /// How long a connection without requests may take to close after its client was told.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -144,6 +148,8 @@ impl Connections {
                 done = connection.as_mut() => {
                     if let Err(error) = done {
                         debug!(%from, %error, "a connection failed");
+                        // Its client would open the next one at once.
+                        let _ = self.stop.run_until_cancelled(sleep(PENALTY)).await;
                     }
                     return overdue.map(Overdue::as_str);
                 }
