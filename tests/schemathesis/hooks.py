@@ -9,7 +9,11 @@ from schemathesis.generation import GenerationMode
 
 # Hosts and URLs as in the schema. Values that it forbids are not changed, so that the server refuses them.
 HOST = re.compile(r"(?:[^$\r\n\0]|\$+[^${\[\r\n\0])+\$*|\$+")
-URL = re.compile(r"https://[a-z0-9][a-z0-9.-]*(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]*)?([?][A-Za-z0-9._~=&-]*)?")
+URL = re.compile(
+    r"https://[A-Za-z0-9]([A-Za-z0-9.-]{0,100}[A-Za-z0-9])?"
+    r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
+    r"(/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?([?]([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?"
+)
 NETWORK = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?")
 # What a caller id, an account and codecs may not have; other texts only not CR, LF and NUL.
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -113,6 +117,11 @@ def before_call(context, case, kwargs):
     if right and case.query:
         # Only the server makes page tokens.
         case.query.pop("page_token", None)
+        step = str(case.query.get("step", ""))
+        if step.removesuffix(".0").isdigit():
+            # A step is a number of whole minutes.
+            whole = int(step.removesuffix(".0"))
+            case.query["step"] = str(whole - whole % 60)
         if case.path.endswith("/calls/statistics") and {"from", "to"} & set(case.query):
             # A period ends after it begins, and has so many steps at most.
             case.query.update({"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"})
