@@ -171,7 +171,8 @@ fn write_page(format: Format, out: &mut impl Write, calls: &[pb::Call]) -> anyho
     Ok(())
 }
 
-fn field(value: &Value) -> String {
+/// Writes a value as a field of CSV; one that is absent is empty.
+pub fn field(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

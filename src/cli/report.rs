@@ -5,6 +5,7 @@ use std::io;
 use jiff::{Span, Timestamp, ZonedDateTime};
 use serde_json::{Map, Value};
 
+use super::export::field;
 use super::fault::Fault;
 use super::output::as_rest;
 use super::remote::Remote;
@@ -152,7 +153,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let mut csv = csv::Writer::from_writer(io::stdout().lock());
             csv.write_record(&columns).map_err(io::Error::from)?;
             for line in &lines {
-                csv.write_record(columns.iter().map(|column| text(&line[*column]))).map_err(io::Error::from)?;
+                csv.write_record(columns.iter().map(|column| field(&line[*column]))).map_err(io::Error::from)?;
             }
             Ok(csv.flush()?)
         }
@@ -200,14 +201,6 @@ fn rounded((name, value): (String, Value)) -> (String, Value) {
     };
     let rounded = value.as_f64().map_or(value, |number| ((number * digits).round() / digits).into());
     (name, rounded)
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

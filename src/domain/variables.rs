@@ -83,16 +83,14 @@ impl fmt::Display for Reserved {
 struct Names {
     /// The names without a pattern, in capitals.
     exact: HashSet<String>,
-    /// The patterns: those of the list and the families.
-    patterns: Vec<String>,
-    /// The patterns by the byte that names begin with which may match them.
-    by_first: HashMap<u8, Vec<String>>,
+    /// The patterns, those of the list and the families, by their first byte: that of the names which may match, or `*`.
+    patterns: HashMap<u8, Vec<String>>,
 }
 
 impl Names {
     fn has(&self, bare: &str) -> bool {
         let first = bare.bytes().next();
-        let patterns = first.and_then(|first| self.by_first.get(&first)).into_iter().chain(self.by_first.get(&b'*'));
+        let patterns = first.and_then(|first| self.patterns.get(&first)).into_iter().chain(self.patterns.get(&b'*'));
         self.exact.contains(bare) || patterns.flatten().any(|pattern| matches(pattern.as_bytes(), bare.as_bytes()))
     }
 }
@@ -101,12 +99,12 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
     let lines = LIST.lines().filter(|line| !line.starts_with('#'));
     let read = lines.filter_map(|line| line.split_once(" | ")).filter(|(_, how)| !how.starts_with("set |"));
     let names = read.map(|(name, _)| name).chain(FAMILIES).chain(RUN).map(str::to_ascii_uppercase);
-    let (patterns, exact): (Vec<_>, Vec<_>) = names.partition(|name| name.contains(['*', '#']));
-    let mut by_first: HashMap<u8, Vec<String>> = HashMap::new();
-    for pattern in &patterns {
-        by_first.entry(pattern.bytes().next().unwrap_or_default()).or_default().push(pattern.clone());
+    let (all, exact): (Vec<_>, Vec<_>) = names.partition(|name| name.contains(['*', '#']));
+    let mut patterns: HashMap<u8, Vec<String>> = HashMap::new();
+    for pattern in all {
+        patterns.entry(pattern.bytes().next().unwrap_or_default()).or_default().push(pattern);
     }
-    Names { exact: exact.into_iter().collect(), patterns, by_first }
+    Names { exact: exact.into_iter().collect(), patterns }
 });
 
 /// Returns why a name is reserved; None if a client may set it. Neither the `_`s before the name, which make it
@@ -183,7 +181,7 @@ pub fn grant_error(grant: &str) -> Option<String> {
     }
     // A pattern that ends in `*` and matches the beginning matches whatever follows it.
     let bare = beginning.trim_start_matches('_').to_ascii_uppercase();
-    let mut families = NAMES.patterns.iter().filter(|pattern| pattern.ends_with('*'));
+    let mut families = NAMES.patterns.values().flatten().filter(|pattern| pattern.ends_with('*'));
     families.any(|pattern| matches(pattern.as_bytes(), bare.as_bytes())).then(|| {
         format!(
             "grants nothing: names that begin with {beginning} change what Asterisk does, and must be granted one by \

@@ -5,13 +5,11 @@
 //! guide these are read as what they mean.
 
 use jsonc_parser::ast::{Object, ObjectPropName, Value};
-use jsonc_parser::common::Range;
-use jsonc_parser::{CollectOptions, parse_to_ast};
 use memchr::memmem;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
+use crate::api::rest::edits::{self, Edit};
 use crate::api::rest::json_form::{json_field, value_kind};
-use crate::api::rest::trailing_commas::TRAILING_COMMAS_ONLY;
 
 /// The requests with calls that the guide describes, and whose clients know no other way.
 const REQUESTS: [&str; 2] = ["trunkline.v1.InsertBatchRequest", "trunkline.v1.CreateQuickCallRequest"];
@@ -28,21 +26,7 @@ pub fn rewritten(input: &MessageDescriptor, body: &[u8]) -> Option<String> {
     if !REQUESTS.contains(&input.full_name()) || !may_have_one(body) {
         return None;
     }
-    let body = std::str::from_utf8(body).ok()?;
-    let document = parse_to_ast(body, &CollectOptions::default(), &TRAILING_COMMAS_ONLY).ok()?.value?;
-    let mut edits = Vec::new();
-    in_message(input, document.as_object()?, &mut edits);
-    if edits.is_empty() {
-        return None;
-    }
-    let (mut rewritten, mut copied) = (String::with_capacity(body.len() + edits.len() * 4), 0);
-    for (range, text) in edits {
-        rewritten.push_str(body.get(copied..range.start)?);
-        rewritten.push_str(&text);
-        copied = range.end;
-    }
-    rewritten.push_str(body.get(copied..)?);
-    Some(rewritten)
+    edits::edited(body, |object, edits| in_message(input, object, edits))
 }
 
 /// Returns false if a body has none of these. It costs far less than to parse the body.
@@ -63,7 +47,7 @@ fn may_have_one(body: &[u8]) -> bool {
         || NUMBERS.iter().any(|name| begins(name, |byte| byte.is_ascii_digit()))
 }
 
-fn in_message(message: &MessageDescriptor, object: &Object<'_>, edits: &mut Vec<(Range, String)>) {
+fn in_message(message: &MessageDescriptor, object: &Object<'_>, edits: &mut Vec<Edit>) {
     for property in &object.properties {
         let ObjectPropName::String(name) = &property.name else { continue };
         let Some(field) = json_field(message, &name.value) else { continue };

@@ -1,6 +1,7 @@
 //! REST by transcoding: each `google.api.http` option in the protos becomes a route to the method that gRPC calls.
 
 mod did_you_mean;
+mod edits;
 mod endpoint;
 mod events;
 pub(crate) mod json_form;

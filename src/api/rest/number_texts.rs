@@ -4,13 +4,11 @@
 //! number with a fraction or an exponent, as spreadsheets write them: it is then refused for what it is.
 
 use jsonc_parser::ast::{Object, ObjectPropName, Value};
-use jsonc_parser::common::Range;
-use jsonc_parser::{CollectOptions, parse_to_ast};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::Value as Json;
 
+use crate::api::rest::edits::{self, Edit};
 use crate::api::rest::json_form::{json_field, value_kind};
-use crate::api::rest::trailing_commas::TRAILING_COMMAS_ONLY;
 use crate::domain::number::{NumberError, Numbering, read_field};
 
 /// The integer that may be written as a text.
@@ -56,21 +54,7 @@ pub fn renamed(input: &MessageDescriptor, body: &[u8]) -> Option<String> {
     if !may_have_one(body) {
         return None;
     }
-    let body = std::str::from_utf8(body).ok()?;
-    let document = parse_to_ast(body, &CollectOptions::default(), &TRAILING_COMMAS_ONLY).ok()?.value?;
-    let mut edits = Vec::new();
-    in_message(input, document.as_object()?, &mut edits);
-    if edits.is_empty() {
-        return None;
-    }
-    let (mut renamed, mut copied) = (String::with_capacity(body.len() + edits.len() * 8), 0);
-    for (range, text) in edits {
-        renamed.push_str(body.get(copied..range.start)?);
-        renamed.push_str(&text);
-        copied = range.end;
-    }
-    renamed.push_str(body.get(copied..)?);
-    Some(renamed)
+    edits::edited(body, |object, edits| in_message(input, object, edits))
 }
 
 /// Returns false if no number in a body is anything but an integer. It costs far less than to parse the body.
@@ -100,7 +84,7 @@ fn is_integer(text: &str) -> bool {
         && (digits == "0" || !digits.starts_with('0'))
 }
 
-fn in_message(message: &MessageDescriptor, object: &Object<'_>, edits: &mut Vec<(Range, String)>) {
+fn in_message(message: &MessageDescriptor, object: &Object<'_>, edits: &mut Vec<Edit>) {
     for property in &object.properties {
         let ObjectPropName::String(name) = &property.name else { continue };
         let Some(field) = json_field(message, &name.value) else { continue };
