@@ -118,6 +118,10 @@ pub enum Reason {
     QueueCompleted,
     /// Calls were sent to the queue of a quick call, which takes no other.
     QueueKind,
+    /// The queue was deleted, so that it takes no calls and no changes.
+    QueueDeleted,
+    /// Calls of the queue that is to be deleted wait or are live.
+    QueueInUse,
     /// The status of the call does not allow the request.
     CallStatus,
     /// The client that an administrator names is disabled.
@@ -139,9 +143,11 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::QueueCompleted,
         Self::QueueKind,
+        Self::QueueDeleted,
+        Self::QueueInUse,
         Self::CallStatus,
         Self::ClientDisabled,
         Self::ServerInUse,
@@ -159,6 +165,8 @@ impl Reason {
         match self {
             Self::QueueCompleted => "QUEUE_COMPLETED",
             Self::QueueKind => "QUEUE_KIND",
+            Self::QueueDeleted => "QUEUE_DELETED",
+            Self::QueueInUse => "QUEUE_IN_USE",
             Self::CallStatus => "CALL_STATUS",
             Self::ClientDisabled => "CLIENT_DISABLED",
             Self::ServerInUse => "SERVER_IN_USE",
@@ -176,6 +184,8 @@ impl Reason {
         match self {
             Self::QueueCompleted
             | Self::QueueKind
+            | Self::QueueDeleted
+            | Self::QueueInUse
             | Self::CallStatus
             | Self::ClientDisabled
             | Self::ServerInUse

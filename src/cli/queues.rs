@@ -4,7 +4,9 @@ use clap::Subcommand;
 
 use super::labels::{Label, label};
 use super::paging::Paging;
+use super::queue_rules::RuleFlags;
 use super::remote::{Remote, Session};
+use super::time::Time;
 use crate::pb;
 
 /// The flags and arguments of `queues`.
@@ -30,6 +32,52 @@ enum Action {
     Complete(QueueRef),
     /// Explain why no call, or no further call, is being dialed
     Explain(QueueRef),
+    /// Create a queue without calls
+    Create(New),
+    /// Cancel all calls of a queue that wait, and complete it
+    Cancel {
+        #[command(flatten)]
+        queue: QueueRef,
+        /// Also hang up the calls that are live
+        #[arg(long)]
+        hang_up: bool,
+    },
+    /// Delete a queue without waiting and live calls; its calls can still be read
+    Delete(QueueRef),
+    /// Show the rules of a queue, or change those that are given
+    Rules {
+        #[command(flatten)]
+        queue: QueueRef,
+        #[command(flatten)]
+        rules: RuleFlags,
+        /// Give rules their defaults, such as windows,retry_rules
+        #[arg(long, value_name = "LIST", value_delimiter = ',')]
+        reset: Vec<String>,
+    },
+}
+
+#[derive(clap::Args)]
+struct New {
+    /// The name of the queue
+    #[arg(long)]
+    name: Option<String>,
+    /// Dial nothing until the queue is resumed
+    #[arg(long)]
+    paused: bool,
+    /// Dial nothing before this time, such as 2026-12-01T08:00:00Z
+    #[arg(long, value_name = "TIME")]
+    start_at: Option<Time>,
+    /// Dial nothing after this time
+    #[arg(long, value_name = "TIME")]
+    end_at: Option<Time>,
+    /// A label of the queue; give it again for further labels
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    labels: Vec<Label>,
+    /// The id of the client that the queue is for; needed with an administrator's key
+    #[arg(long = "client", value_name = "ID")]
+    client_id: Option<i64>,
+    #[command(flatten)]
+    rules: RuleFlags,
 }
 
 #[derive(clap::Args)]
@@ -77,6 +125,40 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Action::Complete(queue) => set(&session, queue, pb::QueueStatus::Completed).await,
         Action::Explain(QueueRef { queue_id }) => {
             session.out.one(&session.queues().explain_queue(pb::ExplainQueueRequest { queue_id }).await?.into_inner())
+        }
+        Action::Create(new) => {
+            let request = pb::CreateQueueRequest {
+                client_id: new.client_id,
+                name: new.name,
+                paused: new.paused,
+                rules: Some(new.rules.rules()),
+                start_at: new.start_at.map(Into::into),
+                end_at: new.end_at.map(Into::into),
+                labels: new.labels.into_iter().collect(),
+            };
+            let queue = session.queues().create_queue(request).await?.into_inner().queue.unwrap_or_default();
+            let status = if new.paused { ", and is paused" } else { "" };
+            session.out.say(&queue, format_args!("queue {} is created{status}", queue.queue_id))
+        }
+        Action::Cancel { queue: QueueRef { queue_id }, hang_up } => {
+            let request = pb::CancelQueueRequest { queue_id, hang_up_live: hang_up };
+            let done = session.queues().cancel_queue(request).await?.into_inner();
+            let live = if hang_up { done.hanging_up_count } else { done.live_count };
+            let live = format!("{live} {}", if hang_up { "are being hung up" } else { "are live" });
+            let canceled = done.canceled_count;
+            session.out.say(&done, format_args!("queue {queue_id} is canceled: {canceled} calls are canceled, {live}"))
+        }
+        Action::Delete(QueueRef { queue_id }) => {
+            let done = session.queues().delete_queue(pb::DeleteQueueRequest { queue_id }).await?.into_inner();
+            session.out.say(&done, format_args!("queue {queue_id} is deleted"))
+        }
+        Action::Rules { queue: QueueRef { queue_id }, rules, reset } => {
+            let rules = if rules.is_empty() && reset.is_empty() {
+                session.queues().get_queue_rules(pb::GetQueueRulesRequest { queue_id }).await?.into_inner().rules
+            } else {
+                session.queues().update_queue_rules(rules.change(queue_id, reset)).await?.into_inner().rules
+            };
+            session.out.one(&rules)
         }
     }
 }

@@ -5,6 +5,7 @@ use tonic::Request;
 use super::fault::Fault;
 use super::labels::{Label, label};
 use super::remote::Remote;
+use super::time::Time;
 use crate::pb;
 
 /// The flags and arguments of `quick`.
@@ -49,16 +50,38 @@ pub struct Args {
     /// A label of the call; give it again for further labels
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<Label>,
+    /// Do not place the call after this time, such as 2026-12-01T08:00:00Z [default: in a minute]
+    #[arg(long, value_name = "TIME")]
+    deadline: Option<Time>,
+    /// Do not place the call before this time, such as for a callback
+    #[arg(long, value_name = "TIME")]
+    not_before: Option<Time>,
+    /// The project that the call is for
+    #[arg(long)]
+    project: Option<String>,
+    /// The number of the called person, for reports and do-not-call lists
+    #[arg(long, value_name = "NUMBER")]
+    contact_number: Option<String>,
+    /// The number of further attempts after a failure
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retry: i32,
+    /// A channel variable; can be repeated
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    variables: Vec<(String, String)>,
     /// Place the call only once, even if this command is repeated with the same key within 24 hours
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Places one call and prints its id.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     let action = pb::OriginateAction {
-        action: "Originate".to_owned(),
         channel: args.channel,
         application: args.context.is_none().then_some(args.application),
         data: args.data,
@@ -76,6 +99,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         action: Some(action),
         create_recording: args.no_recording.then_some(false),
         labels: args.labels.into_iter().collect(),
+        deadline: args.deadline.map(Into::into),
+        not_before: args.not_before.map(Into::into),
+        project: args.project,
+        contact_number_text: args.contact_number,
+        retry: args.retry,
+        variables: args.variables.into_iter().collect(),
         ..Default::default()
     });
     if let Some(key) = args.idempotency_key {

@@ -41,10 +41,16 @@ enum Action {
         #[command(flatten)]
         settings: Settings,
     },
-    /// Remove a server without calls that wait or are live
+    /// Remove a server on which no calls are live
     Remove {
         /// The code of the server
         code: String,
+        /// Cancel the calls that wait for the server
+        #[arg(long, conflicts_with = "move_waiting_to")]
+        cancel_waiting: bool,
+        /// Move the calls that wait for the server to another one
+        #[arg(long, value_name = "CODE")]
+        move_waiting_to: Option<String>,
     },
     /// Log in to a server and list what dialing needs and is missing there
     Test {
@@ -249,9 +255,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             }
             session.out.one(&admin.update_server(request).await?.into_inner().server)
         }
-        Action::Remove { code } => {
-            let answer = admin.delete_server(pb::DeleteServerRequest { code: code.clone() }).await?.into_inner();
-            session.out.say(&answer, format_args!("server {code} is removed"))
+        Action::Remove { code, cancel_waiting, move_waiting_to } => {
+            let target = move_waiting_to.clone().unwrap_or_default();
+            let request = pb::DeleteServerRequest { code: code.clone(), cancel_waiting, move_waiting_to };
+            let answer = admin.delete_server(request).await?.into_inner();
+            let waiting = match (answer.canceled_count, answer.moved_count) {
+                (0, 0) => String::new(),
+                (canceled, 0) => format!(": {canceled} waiting calls are canceled"),
+                (_, moved) => format!(": {moved} waiting calls are moved to {target}"),
+            };
+            session.out.say(&answer, format_args!("server {code} is removed{waiting}"))
         }
         Action::Test { code } => {
             let answer = admin.test_server(pb::TestServerRequest { code: code.clone() }).await?.into_inner();

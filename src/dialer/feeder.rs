@@ -120,7 +120,7 @@ impl Feeder {
         feed.grants = self.rules.clients().map(|(id, client)| (id, (client.grant, client.generation))).collect();
         feed.longest_calls = self.rules.longest_calls.clone();
         feed.spent = self.rules.spent.clone();
-        let mut queues = lanes::runnable(&mut conn, &self.server).await?;
+        let mut queues = lanes::runnable(&mut conn, &self.server, now).await?;
         self.rules.keep_windows(&queues);
         let known: HashSet<i64> = queues.iter().map(|row| row.queue.id).collect();
         self.head_of_line_blocks.retain(|queue, _| known.contains(queue));

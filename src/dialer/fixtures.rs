@@ -86,6 +86,11 @@ pub fn queue(id: i64) -> Runnable {
         at_least_once: false,
         max_call_seconds: None,
         labels: "{}".to_owned(),
+        name: None,
+        start_at: None,
+        end_at: None,
+        canceled_at: None,
+        deleted_at: None,
     };
     let closed = BTreeMap::new();
     Runnable { queue, priority: 5, weight: 1, limits: Limits::default(), closed, some_open: true }

@@ -14,6 +14,10 @@ pub struct QueueState {
     pub client_disabled: bool,
     /// The status of the queue.
     pub status: QueueStatus,
+    /// When the queue starts; None if it has started.
+    pub starts: Option<Millis>,
+    /// When the queue's end was; None if that has not come.
+    pub ended: Option<Millis>,
 }
 
 /// The state of a server that calls of a queue wait for.
@@ -42,8 +46,10 @@ pub struct OnServer {
     pub waiting: i64,
     /// The number of these calls that have had an attempt already.
     pub retrying: i64,
-    /// When the first of the calls that are not due yet becomes due.
+    /// When the first of the calls that wait for a further attempt, which is not due yet, becomes due.
     pub next_due: Option<Millis>,
+    /// The number of calls whose own earliest time has not come, and when the first of these is.
+    pub scheduled: Option<(i64, Millis)>,
     /// The number of calls that wait for another day, because their number has reached the client's limit for today,
     /// and when that day begins.
     pub another_day: Option<(i64, Millis)>,
@@ -84,13 +90,19 @@ pub fn explain(queue: &QueueState, servers: &[OnServer]) -> Vec<Waiting> {
 fn on_server(queue: &QueueState, server: &OnServer) -> Vec<Waiting> {
     let mut split = Split { server, left: server.waiting, out: Vec::new() };
     if let Some((reason, text)) = common(queue, server) {
-        split.rest(reason, text);
+        let until = queue.starts.filter(|_| reason == Reason::QueueNotStarted);
+        let (calls, server) = (split.left, server.code.clone());
+        split.push(Waiting { reason, calls, server, limit: None, until, text });
         return split.out;
     }
     let none = QueueWaits::default();
     let waits = server.held.as_ref().unwrap_or(&none);
     let later = "waits for its next attempt".to_owned();
     split.part(Reason::RetryLater, server.retrying - waits.due_retries, server.next_due, None, later);
+    if let Some((calls, until)) = server.scheduled {
+        let text = "is scheduled, and is not dialed before its own time".to_owned();
+        split.part(Reason::Scheduled, calls, Some(until), None, text);
+    }
     if server.held.is_none() {
         split.rest(Reason::NotReadYet, "was stored, and no lane has read it yet".to_owned());
         return split.out;
@@ -129,6 +141,14 @@ fn common(queue: &QueueState, server: &OnServer) -> Option<(Reason, String)> {
         _ if queue.client_disabled => (Reason::ClientDisabled, "the client is disabled".to_owned()),
         (None, QueueStatus::Paused, _) => (Reason::QueuePaused, "the queue is paused".to_owned()),
         (None, QueueStatus::Completed, _) => (Reason::QueueCompleted, "the client has completed the queue".to_owned()),
+        _ if queue.ended.is_some() => {
+            let ended = queue.ended.unwrap_or_default().to_rfc3339();
+            (Reason::QueueEnded, format!("the queue's end has passed: {ended} (end_at)"))
+        }
+        _ if queue.starts.is_some() => {
+            let starts = queue.starts.unwrap_or_default().to_rfc3339();
+            (Reason::QueueNotStarted, format!("the queue does not start before {starts} (start_at)"))
+        }
         (.., ServerState::NotGranted) => (Reason::NotGranted, format!("the client may not dial through {code}")),
         (.., ServerState::Unowned) => (Reason::ServerUnowned, format!("no node dials through {code}")),
         (.., ServerState::Draining) => (Reason::ServerUnowned, format!("{code} is being drained")),
@@ -240,7 +260,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RUNS: QueueState = QueueState { kill_switch: None, client_disabled: false, status: QueueStatus::InProgress };
+    const RUNS: QueueState = QueueState {
+        kill_switch: None,
+        client_disabled: false,
+        status: QueueStatus::InProgress,
+        starts: None,
+        ended: None,
+    };
 
     fn server(waiting: i64, retrying: i64, held: Option<QueueWaits>) -> OnServer {
         OnServer {
@@ -249,6 +275,7 @@ mod tests {
             waiting,
             retrying,
             next_due: None,
+            scheduled: None,
             another_day: None,
             braked: None,
             outside_window: 0,

@@ -62,6 +62,12 @@ pub enum Reason {
     ClientMinutesPerDay = 25,
     /// The client is braked, and the destination of the call is new to it.
     NewDestinations = 26,
+    /// The queue's start has not come yet.
+    QueueNotStarted = 27,
+    /// The queue's end has passed.
+    QueueEnded = 28,
+    /// The call's own earliest time has not come yet.
+    Scheduled = 29,
 }
 
 /// A limit that is reached, with its value.

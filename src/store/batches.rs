@@ -10,12 +10,12 @@ use super::db::{Conn, Tx, with_conn};
 use super::do_not_call;
 use super::error::Result;
 use super::events::{self, NewEvent};
+use super::new_queues::{self, NewQueue};
+use super::queues;
 use super::schema::{batches, idempotency, queues as queues_table};
 use super::types::Id;
-use super::{queue_labels, queues};
 use crate::domain::event_kind::EventKind;
 use crate::domain::ids::CallId;
-use crate::domain::labels::Labels;
 use crate::domain::status::{Outcome, QueueKind, QueueStatus};
 use crate::domain::time::Millis;
 
@@ -50,8 +50,8 @@ pub struct NewBatch {
     pub batch_id: i64,
     /// The queue that the calls are added to; None creates a new queue.
     pub queue_id: Option<i64>,
-    /// The labels of the new queue; empty if the queue exists.
-    pub labels: Labels,
+    /// What the new queue is like, if one is created.
+    pub queue: NewQueue,
     /// SHA-256 of the parsed request, used to recognise a replay.
     pub content_sha256: [u8; 32],
     /// The batch's calls, in their order.
@@ -131,11 +131,7 @@ pub async fn earlier(
 /// again.
 pub async fn insert(tx: &mut Tx, new: &NewBatch, now: Millis) -> Result<Option<BatchResult>> {
     let queue_id = match new.queue_id {
-        None => {
-            let id = queues::create(tx, new.client_id, QueueKind::Bulk, now).await?;
-            queue_labels::set(tx, new.client_id, id, &new.labels).await?;
-            id
-        }
+        None => new_queues::create_with(tx, new.client_id, QueueKind::Bulk, &new.queue, now).await?,
         Some(id) => id,
     };
     let position = match take_bulk_positions(tx, new.client_id, queue_id, new.calls.len(), now).await? {
@@ -178,7 +174,7 @@ pub async fn insert_quick(tx: &mut Tx, new: &NewQuickCall, now: Millis) -> Resul
     {
         return Ok(Some(earlier));
     }
-    let queue_id = queues::create(tx, new.client_id, QueueKind::Quick, now).await?;
+    let queue_id = new_queues::create(tx, new.client_id, QueueKind::Quick, now).await?;
     let (Positions::From(position), _) = take_positions(tx, new.client_id, queue_id, 1, now).await? else {
         return Ok(None);
     };
@@ -345,7 +341,12 @@ pub(super) async fn store_calls(
         }
     }
     moves.apply(tx, now).await?;
-    events.extend(queues::complete_ended(tx, &[owner.queue_id], now).await?);
+    // A paused queue stays paused even if all of its calls have ended: the pause is for the calls that come next.
+    if new.iter().any(|call| !call.status.waits()) {
+        let paused = queues::is_paused(tx, owner.queue_id).await?;
+        let ids: &[i64] = if paused { &[] } else { &[owner.queue_id] };
+        events.extend(queues::complete_ended(tx, ids, now).await?);
+    }
     events::append(tx, events).await
 }
 

@@ -41,6 +41,10 @@ pub struct NewCall {
     pub did: Option<String>,
     /// The call is not dialed after this time.
     pub deadline: Option<Millis>,
+    /// True if the deadline is a default, which does not hold for further attempts.
+    pub deadline_is_default: bool,
+    /// The call is not dialed before this time; None if it may be dialed at once.
+    pub not_before: Option<Millis>,
 }
 
 /// A call as it is stored.
@@ -128,6 +132,7 @@ row! {
         created_at: i64 = BigInt,
         due_at: i64 = BigInt,
         deadline: Option<i64> = BigInt,
+        deadline_is_default: bool = Bool,
         ended_at: Option<i64> = BigInt,
         time_zone: String = Text,
     }
@@ -177,8 +182,9 @@ pub async fn insert(tx: &mut Tx, owner: Owner, position: i64, new: &[NewCall], n
             channel_id: call.spec.channel_id.clone(),
             did: call.did.clone(),
             created_at: now.0,
-            due_at: now.0,
+            due_at: call.not_before.map_or(now.0, |at| at.0.max(now.0)),
             deadline: call.deadline.map(|deadline| deadline.0),
+            deadline_is_default: call.deadline_is_default,
             ended_at: ended.map(|_| now.0),
             time_zone: call.spec.time_zone.clone().unwrap_or_default(),
         });

@@ -115,7 +115,7 @@ async fn cancel(
 
 /// Stores the request for the call's lane, once, however often it is made. The event wakes the lane on whichever node
 /// it runs.
-async fn tell_lane(tx: &mut Tx, call: &Call, request: EndRequest, now: Millis) -> Result<()> {
+pub(super) async fn tell_lane(tx: &mut Tx, call: &Call, request: EndRequest, now: Millis) -> Result<()> {
     let known: Option<i64> = with_conn!(&mut **tx, |c| {
         call_commands::table
             .filter(call_commands::server_code.eq(&call.server_code).and(call_commands::call_id.eq(call.id)))

@@ -80,6 +80,16 @@ impl Moves {
         Ok(())
     }
 
+    /// Counts a call of `queue_id` with this status that goes from one server to another.
+    pub fn relocated(&mut self, queue_id: i64, from: &str, to: &str, status: CallStatus) {
+        for (server, call) in [(from, -1), (to, 1)] {
+            let lane = self.lanes.entry((queue_id, server.to_owned())).or_default();
+            lane.waiting += if status.waits() { call } else { 0 };
+            lane.retrying += if status == CallStatus::Retrying { call } else { 0 };
+            lane.live += if status.is_live() { call } else { 0 };
+        }
+    }
+
     /// Returns the queues whose calls were moved.
     pub fn queue_ids(&self) -> impl Iterator<Item = i64> {
         self.queues.keys().copied()

@@ -25,7 +25,8 @@ use super::rule_lock;
 use super::schema::attempts;
 use super::status_sql::WAITS;
 use super::types::Id;
-use crate::domain::commit::{CallDetails, CallRef, Change, Claim, Group, What, Withdrawal};
+use super::waiting;
+use crate::domain::commit::{CallDetails, CallRef, Change, Claim, Expiry, Group, What, Withdrawal};
 use crate::domain::destination::Destination;
 use crate::domain::event_facts::EventFacts;
 use crate::domain::event_kind::EventKind;
@@ -40,6 +41,7 @@ row! {
         number: i32 = Integer,
         channel_id: String = Text,
         at: i64 = BigInt,
+        server_code: String = Text,
     }
 }
 
@@ -67,6 +69,7 @@ row! {
     struct ExpiryRow {
         id: Hex = Uuid,
         at: i64 = BigInt,
+        server_code: String = Text,
     }
 }
 
@@ -110,14 +113,19 @@ row! {
     }
 }
 
-/// `attempts` makes a claim depend on the state that was read: a call that was tried in between is read again first.
+/// `attempts` makes a claim depend on the state that was read: a call that was tried in between is read again first. So
+/// does `server_code`: a call that was moved belongs to another lane. The queue must be in progress, and the claim must lie
+/// between the queue's start and its end.
 static CLAIM: LazyLock<String> = LazyLock::new(|| {
     format!(
         "UPDATE calls SET status = {dialing}, attempts = u.number, channel_id = u.channel_id, \
          started_at = u.at, answered_at = NULL, ended_at = NULL, billable_seconds = NULL, another_day = FALSE, \
          braked = FALSE \
          FROM {{rows}} AS u WHERE calls.id = u.id AND {waits} AND calls.attempts = u.number - 1 \
-         AND (SELECT queues.status FROM queues WHERE queues.id = calls.queue_id) = {in_progress} \
+         AND calls.server_code = u.server_code \
+         AND (SELECT queues.status FROM queues WHERE queues.id = calls.queue_id \
+         AND (queues.start_at IS NULL OR queues.start_at <= u.at) \
+         AND (queues.end_at IS NULL OR queues.end_at > u.at)) = {in_progress} \
          AND NOT EXISTS (SELECT 1 FROM settings WHERE settings.name = 'kill_switch' \
          AND settings.value LIKE '{{\"engaged\":true%') \
          RETURNING calls.id AS id",
@@ -136,7 +144,8 @@ const USED_UP: &str = "SELECT DISTINCT u.id AS id FROM {rows} AS u WHERE (SELECT
 static EXPIRE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "UPDATE calls SET status = {expired}, outcome = {outcome}, ended_at = u.at \
-         FROM {{rows}} AS u WHERE calls.id = u.id AND {waits} RETURNING calls.id AS id",
+         FROM {{rows}} AS u WHERE calls.id = u.id AND {waits} AND calls.server_code = u.server_code \
+         RETURNING calls.id AS id",
         expired = CallStatus::Expired.code(),
         outcome = Outcome::Expired.code(),
         waits = *WAITS,
@@ -159,6 +168,7 @@ const CHANGE_CALLS: &str = "UPDATE calls SET status = COALESCE(u.status, calls.s
      hangup_cause = CASE WHEN u.ended_at IS NULL THEN calls.hangup_cause ELSE u.hangup_cause END, \
      billable_seconds = COALESCE(u.billable_seconds, calls.billable_seconds), \
      due_at = COALESCE(u.due_at, calls.due_at), tally = calls.tally + u.tally, \
+     deadline = CASE WHEN u.due_at IS NOT NULL AND calls.deadline_is_default THEN NULL ELSE calls.deadline END, \
      ended_at = CASE WHEN u.over THEN u.ended_at ELSE calls.ended_at END \
      FROM {rows} AS u WHERE calls.id = u.call_id";
 
@@ -199,7 +209,7 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     held.extend(brakes.held());
     let may_begin = |claim: &&Claim| !listed.contains(&claim.call.id) && !held.contains(&claim.call.id);
     let claims = group.claims.iter().filter(may_begin);
-    let claims: Vec<ClaimRow> = claims.map(claim_row).collect();
+    let claims: Vec<ClaimRow> = claims.map(|claim| claim_row(claim, server)).collect();
     let claimed = ids(bulk::execute_returning(&mut tx, &CLAIM, ClaimRow::COLUMNS, &claims).await?);
     let granted = || group.claims.iter().filter(|claim| claimed.contains(&claim.call.id));
     destinations::count(&mut tx, &counted(granted()), 1).await?;
@@ -215,8 +225,7 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
         events.push(NewEvent { attempt: Some(claim.number), facts, ..dialing });
     }
 
-    let expiries: Vec<ExpiryRow> =
-        group.expiries.iter().map(|expiry| ExpiryRow { id: Hex(expiry.call.id.0), at: expiry.at.0 }).collect();
+    let expiries: Vec<ExpiryRow> = group.expiries.iter().map(|expiry| expiry_row(expiry, server)).collect();
     let expired = ids(bulk::execute_returning(&mut tx, &EXPIRE, ExpiryRow::COLUMNS, &expiries).await?);
     for expiry in group.expiries.iter().filter(|expiry| expired.contains(&expiry.call.id)) {
         moves.moved(expiry.call.queue_id, server, Some(expiry.from), CallStatus::Expired)?;
@@ -248,6 +257,7 @@ pub async fn commit(db: &Db, lane: &LaneRef, number: i64, group: &Group) -> Resu
     events.extend(notes::events(&mut tx, server, &group.notes).await?);
     commands::settle(&mut tx, server, &group.settled, now, &mut moves, &mut events).await?;
     retries::give_up(&mut tx, &group.waiting_for_retry(), now, &mut moves, &mut events).await?;
+    waiting::cancel_returned(&mut tx, &group.waiting_again(), now, &mut moves, &mut events).await?;
 
     moves.apply(&mut tx, now).await?;
     let touched: Vec<i64> = moves.queue_ids().collect();
@@ -418,8 +428,18 @@ fn counted<'a>(claims: impl IntoIterator<Item = &'a Claim>) -> Vec<(i64, &'a Des
     claims.into_iter().flat_map(of_claim).collect()
 }
 
-fn claim_row(claim: &Claim) -> ClaimRow {
-    ClaimRow { id: Hex(claim.call.id.0), number: claim.number, channel_id: claim.channel_id.clone(), at: claim.at.0 }
+fn claim_row(claim: &Claim, server: &str) -> ClaimRow {
+    ClaimRow {
+        id: Hex(claim.call.id.0),
+        number: claim.number,
+        channel_id: claim.channel_id.clone(),
+        at: claim.at.0,
+        server_code: server.to_owned(),
+    }
+}
+
+fn expiry_row(expiry: &Expiry, server: &str) -> ExpiryRow {
+    ExpiryRow { id: Hex(expiry.call.id.0), at: expiry.at.0, server_code: server.to_owned() }
 }
 
 fn attempt_row(claim: &Claim, lane: &LaneRef) -> AttemptRow {

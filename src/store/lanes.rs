@@ -95,13 +95,16 @@ fn has_waiting() -> diesel::expression::SqlLiteral<Bool> {
     diesel::dsl::sql::<Bool>("queue_lanes.waiting > 0")
 }
 
-/// Lists the bulk queues that are in progress and have calls waiting for a server, oldest first.
-pub async fn runnable(conn: &mut Conn, server: &str) -> Result<Vec<LaneQueue>> {
+/// Lists the bulk queues that are in progress, between their start and their end, and have calls waiting for a server,
+/// oldest first.
+pub async fn runnable(conn: &mut Conn, server: &str, now: Millis) -> Result<Vec<LaneQueue>> {
     Ok(with_conn!(conn, |c| {
         queue_lanes::table
             .inner_join(queues::table)
             .filter(queue_lanes::server_code.eq(server).and(has_waiting()))
             .filter(queues::status.eq(QueueStatus::InProgress.code()).and(queues::kind.eq(QueueKind::Bulk.code())))
+            .filter(queues::start_at.is_null().or(queues::start_at.le(now.0)))
+            .filter(queues::end_at.is_null().or(queues::end_at.gt(now.0)))
             .order(queues::id)
             .select((
                 Queue::as_select(),
@@ -212,7 +215,9 @@ pub async fn next_due(conn: &mut Conn, place: Place<'_>, now: Millis) -> Result<
             .filter(calls::server_code.eq(place.server).and(calls::queue_id.eq(place.queue_id)))
             .filter(calls::time_zone.eq(place.time_zone).and(waits()))
             // Calls that wait for another day and those that are held are reported separately.
+            // So are calls whose own earliest time has not come: those have had no attempt.
             .filter(calls::due_at.gt(now.0).and(calls::another_day.eq(false)).and(calls::braked.eq(false)))
+            .filter(calls::attempts.gt(0))
             .order(calls::due_at)
             .select(calls::due_at)
             .first(c)

@@ -18,7 +18,7 @@ row! {
 }
 
 /// Stores the labels of a queue that was created in this transaction.
-pub async fn set(tx: &mut Tx, client_id: i64, queue_id: i64, labels: &Labels) -> Result<()> {
+pub(super) async fn set(tx: &mut Tx, client_id: i64, queue_id: i64, labels: &Labels) -> Result<()> {
     if labels.is_empty() {
         return Ok(());
     }

@@ -46,11 +46,17 @@ pub async fn set(
     now: Millis,
 ) -> Result<Option<NewEvent>> {
     let Some(queue) = super::queues::get(tx, client_id, id).await? else { return Ok(None) };
+    write(tx, id, rules, now).await?;
+    Ok(Some(super::queues::queue_updated(&queue, "rules", now)))
+}
+
+/// Stores the rules of a queue in the place of those that it has.
+pub(super) async fn write(tx: &mut Tx, id: i64, rules: &QueueRules, now: Millis) -> Result<()> {
     let row = written(rules)?;
     with_conn!(&mut **tx, |c| {
         diesel::update(queues::table.find(id)).set((&row, queues::updated_at.eq(now.0))).execute(c).await
     })?;
-    Ok(Some(super::queues::queue_updated(&queue, "rules", now)))
+    Ok(())
 }
 
 fn read(row: Row) -> Result<QueueRules> {

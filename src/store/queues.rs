@@ -12,7 +12,7 @@ use super::schema::{batches, clients, queue_labels, queues};
 use crate::domain::event_facts::{EventFacts, QueueFacts};
 use crate::domain::event_kind::EventKind;
 use crate::domain::labels::Labels;
-use crate::domain::retry::{DEFAULT_GAP_SECONDS, Retries};
+use crate::domain::retry::Retries;
 use crate::domain::status::{CallStatus, QueueKind, QueueStatus};
 use crate::domain::time::Millis;
 
@@ -61,6 +61,16 @@ pub struct Queue {
     pub max_call_seconds: Option<i32>,
     /// The queue's [`Labels`] as JSON.
     pub labels: String,
+    /// The name that the client gave the queue.
+    pub name: Option<String>,
+    /// No call begins before this time, in milliseconds since 1970.
+    pub start_at: Option<i64>,
+    /// No call begins after this time, in milliseconds since 1970.
+    pub end_at: Option<i64>,
+    /// When the client canceled the queue, unless it resumed the queue afterwards.
+    pub canceled_at: Option<i64>,
+    /// When the client deleted the queue.
+    pub deleted_at: Option<i64>,
 }
 
 impl Queue {
@@ -150,38 +160,12 @@ pub fn updated(queue: &Queue, update: &QueueUpdate, now: Millis) -> NewEvent {
 }
 
 /// Makes an event that reports a change of a queue, with the queue as it is after it.
-pub(super) fn queue_updated(queue: &Queue, detail: &str, now: Millis) -> NewEvent {
+#[must_use]
+pub fn queue_updated(queue: &Queue, detail: &str, now: Millis) -> NewEvent {
     let counts = std::array::from_fn(|index| queue.count(CallStatus::ALL[index]));
     let event = NewEvent::of_queue(EventKind::QueueUpdated, queue.client_id, queue.id, now);
     let facts = EventFacts { queue: Some(Box::new(QueueFacts { status: queue.status, counts })), ..event.facts };
     NewEvent { detail: Some(detail.to_owned()), facts, ..event }
-}
-
-/// Creates a queue and returns its id.
-pub async fn create(tx: &mut Tx, client_id: i64, kind: QueueKind, now: Millis) -> Result<i64> {
-    // The client's row is locked from here on, so that its queues are numbered one after the other.
-    let number: i64 = with_conn!(&mut **tx, |c| {
-        diesel::update(clients::table.find(client_id))
-            .set(clients::queues.eq(clients::queues + 1))
-            .returning(clients::queues)
-            .get_result(c)
-            .await
-    })?;
-    Ok(with_conn!(&mut **tx, |c| {
-        diesel::insert_into(queues::table)
-            .values((
-                queues::client_id.eq(client_id),
-                queues::number.eq(number),
-                queues::kind.eq(kind.code()),
-                queues::status.eq(QueueStatus::InProgress.code()),
-                queues::retry_gap.eq(DEFAULT_GAP_SECONDS),
-                queues::created_at.eq(now.0),
-                queues::updated_at.eq(now.0),
-            ))
-            .returning(queues::id)
-            .get_result(c)
-            .await
-    })?)
 }
 
 /// Gives the first queue of an empty store this id, so that the numbers in the guide's examples are right.
@@ -229,14 +213,14 @@ pub async fn list_all(conn: &mut Conn, filter: QueueFilter, offset: i64, limit: 
                 let labelled = queue_labels::table.filter(queue_labels::label.eq(label));
                 query = query.filter(queues::id.eq_any(labelled.select(queue_labels::queue_id)));
             }
-            query
+            query.filter(queues::deleted_at.is_null())
         }};
     }
     let page = with_conn!(conn, |c| {
         queues!().order(queues::id.desc()).offset(offset).limit(limit).select(Queue::as_select()).load(c).await
     })?;
     let count = if filter == QueueFilter::default() {
-        let all = diesel::dsl::sql::<BigInt>("CAST(COALESCE(SUM(queues), 0) AS BIGINT)");
+        let all = diesel::dsl::sql::<BigInt>("CAST(COALESCE(SUM(queues - deleted_queues), 0) AS BIGINT)");
         with_conn!(conn, |c| clients::table.select(all).first(c).await)?
     } else {
         with_conn!(conn, |c| queues!().count().get_result(c).await)?
@@ -252,6 +236,9 @@ pub async fn list(
     offset: i64,
     limit: i64,
 ) -> Result<(Vec<Queue>, i64)> {
+    let of_client = clients::table.find(client_id).select((clients::queues, clients::deleted_queues));
+    let (all, deleted): (i64, i64) = with_conn!(conn, |c| of_client.first(c).await)?;
+
     /// The client's queues that pass the filter, as a query of either engine. `+` keeps the planner from scanning all queues
     /// of the client for those with a label.
     macro_rules! queues_of {
@@ -273,11 +260,14 @@ pub async fn list(
                     .filter(queue_labels::client_id.eq(client_id));
                 query = query.filter(queues::id.eq_any(labelled.select(queue_labels::queue_id)));
             }
+            // Left out if it would be true for all, so that filtered queues are counted in an index.
+            if deleted > 0 {
+                query = query.filter(queues::deleted_at.is_null());
+            }
             query
         }};
     }
-    if filter == QueueFilter::default() {
-        let all: i64 = with_conn!(conn, |c| clients::table.find(client_id).select(clients::queues).first(c).await)?;
+    if filter == QueueFilter::default() && deleted == 0 {
         // They are numbered without gaps, so the numbers show where a page begins.
         let newest = all.saturating_sub(offset);
         let page = with_conn!(conn, |c| {
@@ -293,7 +283,11 @@ pub async fn list(
     let page = with_conn!(conn, |c| {
         queues_of!().order(queues::number.desc()).offset(offset).limit(limit).select(Queue::as_select()).load(c).await
     })?;
-    let count = with_conn!(conn, |c| queues_of!().count().get_result(c).await)?;
+    let count = if filter == QueueFilter::default() {
+        all - deleted
+    } else {
+        with_conn!(conn, |c| queues_of!().count().get_result(c).await)?
+    };
     Ok((page, count))
 }
 
@@ -330,11 +324,14 @@ pub async fn update(
         return Ok(None);
     }
     let by_client = update.status.map(|status| status == QueueStatus::Completed);
+    // A queue that is paused or resumed is no longer canceled: calls that are live may be retried again.
+    let is_kept = update.status.is_some_and(|status| status != QueueStatus::Completed);
     Ok(with_conn!(&mut **tx, |c| {
         diesel::update(queues::table.find(id))
             .set((
                 update.status.map(|status| queues::status.eq(status.code())),
                 by_client.map(|by_client| queues::completed_by_client.eq(by_client)),
+                is_kept.then_some(queues::canceled_at.eq(None::<i64>)),
                 update.retry.map(|retry| queues::retry.eq(retry)),
                 update.retry_count.map(|count| queues::retry_count.eq(count)),
                 update.retry_gap.map(|gap| queues::retry_gap.eq(gap)),
@@ -345,6 +342,52 @@ pub async fn update(
             .await
             .optional()
     })?)
+}
+
+/// Completes a queue because its client cancels it, and returns the queue as it is then. None if there is no such queue.
+/// Its calls are canceled afterwards, with [`waiting::cancel_queue`](super::waiting::cancel_queue). It must be the
+/// transaction's first write.
+pub async fn cancel(tx: &mut Tx, client_id: impl Into<Option<i64>>, id: i64, now: Millis) -> Result<Option<Queue>> {
+    let completed = QueueUpdate { status: Some(QueueStatus::Completed), ..QueueUpdate::default() };
+    if update(tx, client_id, id, completed, now).await?.is_none() {
+        return Ok(None);
+    }
+    Ok(with_conn!(&mut **tx, |c| {
+        diesel::update(queues::table.find(id))
+            .set(queues::canceled_at.eq(now.0))
+            .returning(Queue::as_returning())
+            .get_result(c)
+            .await
+            .optional()
+    })?)
+}
+
+/// Deletes a queue without open calls: completes it and leaves it out of lists. It must be the transaction's first write.
+pub async fn delete(tx: &mut Tx, queue: &Queue, now: Millis) -> Result<Option<NewEvent>> {
+    rule_lock::change(tx).await?;
+    let is_open = queues::queued + queues::retrying + queues::dialing + queues::ringing + queues::answered;
+    let deleted: Option<Queue> = with_conn!(&mut **tx, |c| {
+        diesel::update(queues::table.find(queue.id))
+            .filter(is_open.eq(0).and(queues::deleted_at.is_null()))
+            .set((
+                queues::status.eq(QueueStatus::Completed.code()),
+                queues::completed_by_client.eq(true),
+                queues::deleted_at.eq(now.0),
+                queues::updated_at.eq(now.0),
+            ))
+            .returning(Queue::as_returning())
+            .get_result(c)
+            .await
+            .optional()
+    })?;
+    let Some(deleted) = deleted else { return Ok(None) };
+    with_conn!(&mut **tx, |c| {
+        diesel::update(clients::table.find(queue.client_id))
+            .set(clients::deleted_queues.eq(clients::deleted_queues + 1))
+            .execute(c)
+            .await
+    })?;
+    Ok(Some(queue_updated(&deleted, "deleted", now)))
 }
 
 /// Counts the calls of a client that wait for an attempt.
@@ -369,6 +412,12 @@ pub async fn waiting_exactly(tx: &mut Tx, client_id: i64) -> Result<i64> {
         diesel::update(clients::table.find(client_id)).set(clients::queues.eq(clients::queues)).execute(c).await
     })?;
     waiting(tx, client_id).await
+}
+
+/// Returns true if a queue is paused.
+pub(super) async fn is_paused(tx: &mut Tx, id: i64) -> Result<bool> {
+    let status: i16 = with_conn!(&mut **tx, |c| queues::table.find(id).select(queues::status).first(c).await)?;
+    Ok(status == QueueStatus::Paused.code())
 }
 
 /// Completes those of the queues whose calls have all ended, and returns the events that report it.

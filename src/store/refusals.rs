@@ -19,13 +19,14 @@ row! {
         status: i16 = SmallInt,
         outcome: i16 = SmallInt,
         at: i64 = BigInt,
+        server_code: String = Text,
     }
 }
 
 static REFUSE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "UPDATE calls SET status = u.status, outcome = u.outcome, ended_at = u.at \
-         FROM {{rows}} AS u WHERE calls.id = u.id AND {waits} RETURNING calls.id AS id",
+         FROM {{rows}} AS u WHERE calls.id = u.id AND {waits} AND calls.server_code = u.server_code RETURNING calls.id AS id",
         waits = *WAITS
     )
 });
@@ -43,6 +44,7 @@ pub(super) async fn refuse(
         status: refusal.outcome.final_status().code(),
         outcome: refusal.outcome.code(),
         at: refusal.at.0,
+        server_code: server.to_owned(),
     };
     let rows: Vec<RefusalRow> = refusals.iter().map(row).collect();
     let ended = bulk::execute_returning(tx, &REFUSE, RefusalRow::COLUMNS, &rows).await?;

@@ -60,6 +60,7 @@ row! {
 
 /// It moves a call only if it is unchanged since it was read: on PostgreSQL a lane may claim it in between.
 const MOVE: &str = "UPDATE calls SET status = u.status, due_at = COALESCE(u.due_at, calls.due_at), \
+     deadline = CASE WHEN u.due_at IS NOT NULL AND calls.deadline_is_default THEN NULL ELSE calls.deadline END, \
      ended_at = u.ended_at FROM {rows} AS u \
      WHERE calls.id = u.id AND calls.attempts = u.attempts AND calls.status = {from} RETURNING calls.id AS id";
 

@@ -11,6 +11,7 @@ diesel::table! {
         queues -> BigInt,
         created_at -> BigInt,
         updated_at -> BigInt,
+        deleted_queues -> BigInt,
     }
 }
 
@@ -119,6 +120,11 @@ diesel::table! {
         at_least_once -> Bool,
         max_call_seconds -> Nullable<Integer>,
         labels -> Text,
+        name -> Nullable<Text>,
+        start_at -> Nullable<BigInt>,
+        end_at -> Nullable<BigInt>,
+        canceled_at -> Nullable<BigInt>,
+        deleted_at -> Nullable<BigInt>,
     }
 }
 
@@ -193,6 +199,7 @@ diesel::table! {
         another_day -> Bool,
         tally -> BigInt,
         braked -> Bool,
+        deadline_is_default -> Bool,
     }
 }
 

@@ -150,17 +150,7 @@ pub async fn remove(tx: &mut Tx, code: &str, now: Millis) -> Result<Removal> {
     if removed == 0 {
         return Ok(Removal::NoSuchServer);
     }
-    let lanes = queue_lanes::table.filter(queue_lanes::server_code.eq(code));
-    // The SUM of BIGINTs is NUMERIC in PostgreSQL, and NULL if there is nothing to add up.
-    let (waiting, live): (i64, i64) = with_conn!(&mut **tx, |c| {
-        lanes
-            .select((
-                diesel::dsl::sql::<BigInt>("CAST(COALESCE(SUM(waiting), 0) AS BIGINT)"),
-                diesel::dsl::sql::<BigInt>("CAST(COALESCE(SUM(live), 0) AS BIGINT)"),
-            ))
-            .first(c)
-            .await
-    })?;
+    let (waiting, live) = open_calls(tx, code).await?;
     if waiting + live > 0 {
         return Ok(Removal::InUse { waiting, live });
     }
@@ -168,6 +158,21 @@ pub async fn remove(tx: &mut Tx, code: &str, now: Millis) -> Result<Removal> {
     with_conn!(&mut **tx, |c| diesel::delete(granted).execute(c).await)?;
     with_conn!(&mut **tx, |c| diesel::delete(leases::table.find(code)).execute(c).await)?;
     Ok(Removal::Done)
+}
+
+/// Counts the calls that wait for a server, and those that are live on it.
+pub async fn open_calls(conn: &mut Conn, code: &str) -> Result<(i64, i64)> {
+    let lanes = queue_lanes::table.filter(queue_lanes::server_code.eq(code));
+    // The SUM of BIGINTs is NUMERIC in PostgreSQL, and NULL if there is nothing to add up.
+    Ok(with_conn!(conn, |c| {
+        lanes
+            .select((
+                diesel::dsl::sql::<BigInt>("CAST(COALESCE(SUM(waiting), 0) AS BIGINT)"),
+                diesel::dsl::sql::<BigInt>("CAST(COALESCE(SUM(live), 0) AS BIGINT)"),
+            ))
+            .first(c)
+            .await
+    })?)
 }
 
 /// Lists all servers by code.

@@ -8,7 +8,7 @@ use super::calls::{NewCall, Owner};
 use super::db::{Tx, with_conn};
 use super::error::Result;
 use super::events::NewEvent;
-use super::queues;
+use super::new_queues::{self, NewQueue};
 use super::schema::item_streams;
 use crate::domain::event_kind::EventKind;
 use crate::domain::status::QueueKind;
@@ -50,13 +50,14 @@ pub enum StreamResult {
     TakenOver,
 }
 
-/// Begins a stream in `queue_id`, or in a new queue if that is None; or takes over a stream that exists already.
+/// Begins a stream in `queue_id`, or in a `new` queue if that is None; or takes over a stream that exists already.
 /// Returns None if a stream of the same name is being begun at the same moment; then begin again.
 pub async fn begin(
     tx: &mut Tx,
     client_id: i64,
     stream_id: &str,
     queue_id: Option<i64>,
+    new: &NewQueue,
     now: Millis,
 ) -> Result<Option<StreamResult>> {
     if let Some(known) = take_over(tx, client_id, stream_id, now).await? {
@@ -66,7 +67,7 @@ pub async fn begin(
         }));
     }
     let queue_id = match queue_id {
-        None => queues::create(tx, client_id, QueueKind::Bulk, now).await?,
+        None => new_queues::create_with(tx, client_id, QueueKind::Bulk, new, now).await?,
         Some(id) => match batches::take_bulk_positions(tx, client_id, id, 0, now).await? {
             Positions::From(_) => id,
             Positions::NoSuchQueue => return Ok(Some(StreamResult::NoSuchQueue)),

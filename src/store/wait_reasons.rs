@@ -1,6 +1,7 @@
 //! What waits in a queue on each server, and what is known of the reason.
 
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 
 use super::db::{Conn, with_conn};
@@ -69,6 +70,26 @@ pub async fn first_due(conn: &mut Conn, server: &str, queue_id: i64, now: Millis
         first = [first, due].into_iter().flatten().min();
     }
     Ok(first)
+}
+
+/// Reads how many calls of a queue on a server wait for their own earliest time, and when the first of these is.
+///
+/// They are counted in an index that contains only such calls.
+pub async fn scheduled(conn: &mut Conn, server: &str, queue_id: i64, now: Millis) -> Result<Option<(i64, Millis)>> {
+    use diesel::dsl::{count_star, min};
+    let (count, first): (i64, Option<i64>) = with_conn!(conn, |c| {
+        calls::table
+            .filter(calls::server_code.eq(server).and(calls::queue_id.eq(queue_id)))
+            // Written out, so that the planner sees that the partial index fits.
+            .filter(diesel::dsl::sql::<Bool>(
+                "calls.status = 1 AND NOT calls.another_day AND NOT calls.braked AND calls.due_at > calls.created_at",
+            ))
+            .filter(calls::due_at.gt(now.0))
+            .select((count_star(), min(calls::due_at)))
+            .first(c)
+            .await
+    })?;
+    Ok(first.map(|first| (count, Millis(first))))
 }
 
 /// Counts the due calls of a queue on a server that are in these time zones.

@@ -42,7 +42,7 @@ async fn a_wrong_method_is_405_with_allow_and_an_unknown_path_is_404() {
         assert_eq!(reply.header("allow"), Some("POST"));
     }
     for path in
-        ["/calling/api/v1/queues", "/calling/api/v3/queues/getqueues", "/calling/api/v1/queues/getqueues/1/2", "/x"]
+        ["/calling/api/v1/queue", "/calling/api/v3/queues/getqueues", "/calling/api/v1/queues/getqueues/1/2", "/x"]
     {
         sandbox.send(Method::GET, path, &[], "").await.error(404, "NOT_FOUND");
     }

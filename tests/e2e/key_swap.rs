@@ -29,7 +29,7 @@ const NAMES: [(&str, &str); 6] = [
 
 /// The fields that look like a name and are none: what the client gives to its own things, or what goes to Asterisk. With a
 /// client's key, `client_id` takes only the client's own id and refuses all others alike (`admin::acting`).
-const NO_NAMES: [&str; 16] = [
+const NO_NAMES: [&str; 17] = [
     "ActionID",
     "CallerID",
     "ChannelId",
@@ -43,6 +43,7 @@ const NO_NAMES: [&str; 16] = [
     "customer_name",
     "did",
     "dids",
+    "name",
     "number1",
     "number2",
     "stream_id",
@@ -74,6 +75,8 @@ fn request(rpc: &str, name: &dyn Fn(&str) -> Value, batch_id: i64) -> Option<Val
         "QueueService/ListQueueCalls" => json!({ "master_queue_id": name("queue") }),
         "QueueService/UpdateQueue" => json!({ "queue_id": name("queue"), "retry_gap": 60 }),
         "QueueService/SetQueueRules" => json!({ "queue_id": name("queue"), "priority": 1 }),
+        "QueueService/UpdateQueueRules" => json!({ "queue_id": name("queue"), "priority": 1 }),
+        "QueueService/CancelQueue" | "QueueService/DeleteQueue" => json!({ "queue_id": name("queue") }),
         "QueueService/GetQueue" | "QueueService/GetQueueRules" | "QueueService/ExplainQueue" => {
             json!({ "queue_id": name("queue") })
         }

@@ -149,6 +149,40 @@ async fn a_call_that_was_never_dialed_says_what_it_would_have_dialed() {
 }
 
 #[tokio::test]
+async fn every_change_of_a_queue_is_an_event_with_the_queue_after_it() {
+    let (server, client, _) = sandbox();
+    let made = client.post("queues", json!({ "paused": true })).await.data();
+    let queue = made["queue_id"].as_i64().expect("an id");
+    let mut batch = json!({ "queue_id": queue, "batch_id": 1 });
+    batch["data"] = json!([item("server1", "PJSIP/4901@endpoint1", "1"), item("server1", "PJSIP/4901@endpoint1", "1")]);
+    client.post("queues/insertdataincallqueue", batch).await.data();
+    let path = format!("queues/{queue}");
+    client.patch(&format!("{path}/rules"), json!({ "weight": 2 })).await.data();
+    client.post(&format!("{path}/cancel"), json!({})).await.data();
+    client.delete(&path).await.data();
+    let request = WatchCallsRequest { queue_id: Some(queue), after: Some(0), ..Default::default() };
+    let events = watched(&server, client.key(), request, |event| event.detail() == "deleted").await;
+    let seen: Vec<_> = of_type(&events, CallEventType::QueueUpdated)
+        .into_iter()
+        .map(|event| {
+            let counts = event.counts.expect("counts");
+            (event.detail(), event.queue_status(), counts.queued, counts.canceled)
+        })
+        .collect();
+    let expected = [
+        ("created", QueueStatus::Paused, 0, 0),
+        ("rules", QueueStatus::Paused, 2, 0),
+        ("canceled", QueueStatus::Completed, 2, 0),
+        ("deleted", QueueStatus::Completed, 0, 2),
+    ];
+    assert_eq!(seen, expected);
+    for ended in of_type(&events, CallEventType::Ended) {
+        let said = (ended.channel.as_deref(), ended.asterisk_server_code.as_deref());
+        assert_eq!(said, (Some("PJSIP/4901@endpoint1"), Some("server1")), "{ended:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_watcher_is_sent_what_passes_all_of_its_filters_and_resumes_exactly() {
     let (server, client, _) = sandbox();
     let items = |count: usize| (0..count).map(|_| item("server1", "PJSIP/4901@endpoint1", "1")).collect();

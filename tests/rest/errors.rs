@@ -137,7 +137,8 @@ async fn a_panic_over_grpc_is_a_status() {
 #[tokio::test]
 async fn an_unknown_path_is_404_with_and_without_a_key() {
     let app = App::new();
-    for path in ["/nowhere", "/calling/api/v1", "/calling/api/v1/queues/nothing", "/calling/api/v2/queues/getqueues"] {
+    for path in ["/nowhere", "/calling/api/v1", "/calling/api/v1/queues/1/nothing", "/calling/api/v2/queues/getqueues"]
+    {
         app.get(path).await.error(404, "NOT_FOUND");
         let mut request = app.request(Method::POST, path, "{}");
         request.headers_mut().remove("x-api-key");

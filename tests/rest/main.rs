@@ -19,4 +19,5 @@ mod headers;
 mod json;
 mod keys;
 mod requests;
+mod stored_keys;
 mod support;

@@ -1,6 +1,5 @@
 //! A server whose services keep their requests, and requests to it without a socket.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,17 +14,18 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Response, Status};
 use tower::ServiceExt as _;
 use trunkline::api::Error;
-use trunkline::api::auth::{ApiKey, Auth, Caller, CallerKind, KeyKind, KeyName, KeyStore, LookupFailed, StoredKey};
+use trunkline::api::auth::{Auth, Caller, CallerKind};
 use trunkline::api::background::Background;
 use trunkline::api::rest::ParseWarnings;
 use trunkline::api::server::{Services, Web, router};
 use trunkline::domain::networks::Networks;
-use trunkline::domain::scope::Scope;
 use trunkline::pb::admin_service_server::AdminService;
 use trunkline::pb::call_service_server::CallService;
 use trunkline::pb::client_service_server::ClientService;
 use trunkline::pb::queue_service_server::QueueService;
 use trunkline::pb::*;
+
+use crate::stored_keys::Keys;
 
 pub type Events = Pin<Box<dyn Stream<Item = Result<WatchCallsResponse, Status>> + Send>>;
 
@@ -130,6 +130,34 @@ impl QueueService for Dummy {
     ) -> Result<Response<SetQueueRulesResponse>, Status> {
         self.0.saw(request)?;
         Ok(Response::new(SetQueueRulesResponse::default()))
+    }
+
+    async fn create_queue(
+        &self,
+        request: tonic::Request<CreateQueueRequest>,
+    ) -> Result<Response<CreateQueueResponse>, Status> {
+        self.0.saw(request).map(|_| Response::new(CreateQueueResponse::default()))
+    }
+
+    async fn cancel_queue(
+        &self,
+        request: tonic::Request<CancelQueueRequest>,
+    ) -> Result<Response<CancelQueueResponse>, Status> {
+        self.0.saw(request).map(|_| Response::new(CancelQueueResponse::default()))
+    }
+
+    async fn delete_queue(
+        &self,
+        request: tonic::Request<DeleteQueueRequest>,
+    ) -> Result<Response<DeleteQueueResponse>, Status> {
+        self.0.saw(request).map(|_| Response::new(DeleteQueueResponse::default()))
+    }
+
+    async fn update_queue_rules(
+        &self,
+        request: tonic::Request<UpdateQueueRulesRequest>,
+    ) -> Result<Response<UpdateQueueRulesResponse>, Status> {
+        self.0.saw(request).map(|_| Response::new(UpdateQueueRulesResponse::default()))
     }
 
     async fn explain_queue(
@@ -296,54 +324,6 @@ unused! {
     rotate_webhook_secret(RotateWebhookSecretRequest) -> RotateWebhookSecretResponse;
     list_dead_letters(ListDeadLettersRequest) -> ListDeadLettersResponse;
     replay_dead_letters(ReplayDeadLettersRequest) -> ReplayDeadLettersResponse;
-}
-
-/// A key store in memory.
-#[derive(Default)]
-pub struct Keys {
-    pub stored: Mutex<HashMap<KeyName, StoredKey>>,
-    pub is_away: Mutex<bool>,
-    pub lookups: Mutex<usize>,
-    /// The ids of the keys whose use was noted.
-    pub used: Mutex<Vec<String>>,
-}
-
-#[tonic::async_trait]
-impl KeyStore for Keys {
-    async fn lookup(&self, keys: &[KeyName]) -> Result<HashMap<KeyName, StoredKey>, LookupFailed> {
-        *self.lookups.lock().unwrap() += 1;
-        if *self.is_away.lock().unwrap() {
-            return Err(LookupFailed("connection refused".into()));
-        }
-        let stored = self.stored.lock().unwrap();
-        Ok(keys.iter().filter_map(|name| Some((name.clone(), stored.get(name)?.clone()))).collect())
-    }
-
-    async fn note_use(&self, key: &KeyName) {
-        self.used.lock().unwrap().push(key.key_id.clone());
-    }
-}
-
-impl Keys {
-    /// Stores a new valid key after `change` has changed it, and returns its text.
-    pub fn add(&self, kind: CallerKind, change: impl FnOnce(&mut StoredKey)) -> String {
-        let is_admin = kind == CallerKind::Admin;
-        let new = ApiKey::generate(if is_admin { KeyKind::Admin } else { KeyKind::Live });
-        let mut key = StoredKey {
-            secret_sha256: new.secret_sha256,
-            kind,
-            name: is_admin.then(|| "alice".to_owned()),
-            scope: if is_admin { Scope::Admin } else { Scope::Write },
-            networks: Networks::default(),
-            expires_at: None,
-            revoked: false,
-            client_disabled: false,
-            requests_per_second: None,
-        };
-        change(&mut key);
-        self.stored.lock().unwrap().insert(KeyName { is_admin, key_id: new.key_id.clone() }, key);
-        new.expose().to_owned()
-    }
 }
 
 /// The address of the reverse proxy that the server trusts.

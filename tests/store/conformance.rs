@@ -12,6 +12,7 @@ use trunkline::store::call_lists::CallFilter;
 use trunkline::store::events::Filter;
 use trunkline::store::journal::{LaneRef, commit};
 use trunkline::store::lanes::Place;
+use trunkline::store::new_queues::{self, NewQueue};
 use trunkline::store::queues::{QueueFilter, QueueUpdate};
 use trunkline::store::streams::{self, StreamResult};
 use trunkline::store::{StoreError, call_lists, calls, events, lanes, leases, queues, retries, servers};
@@ -123,7 +124,7 @@ async fn two_identical_batches_at_once_are_stored_once(store: Store) {
 
 async fn a_transaction_that_is_dropped_leaves_nothing(store: Store) {
     let mut tx = store.tx().await;
-    queues::create(&mut tx, store.client, trunkline::domain::status::QueueKind::Bulk, NOW).await.unwrap();
+    new_queues::create(&mut tx, store.client, trunkline::domain::status::QueueKind::Bulk, NOW).await.unwrap();
     drop(tx);
     let mut conn = store.db.read().await.unwrap();
     let (listed, count) = queues::list(&mut conn, store.client, QueueFilter::default(), 0, 10).await.unwrap();
@@ -155,7 +156,7 @@ async fn a_quick_calls_own_queue_takes_no_batch_and_no_stream(store: Store) {
     let Some(QuickResult::Stored { queue_id }) = quick else { panic!("{quick:?}") };
     assert!(matches!(store.insert(1, Some(queue_id), 2).await, BatchResult::QuickQueue));
     let mut tx = store.tx().await;
-    let begun = streams::begin(&mut tx, store.client, "s", Some(queue_id), NOW).await.unwrap();
+    let begun = streams::begin(&mut tx, store.client, "s", Some(queue_id), &NewQueue::default(), NOW).await.unwrap();
     assert_eq!(begun, Some(StreamResult::QuickQueue));
     drop(tx);
     let queue = queue_of(&store, queue_id).await;
@@ -214,7 +215,7 @@ async fn a_paused_queue_grants_no_claim(store: Store) {
     update(&store, id, QueueUpdate { status: Some(QueueStatus::Paused), ..QueueUpdate::default() }).await;
     let group = Group { claims, ..Group::default() };
     assert!(commit(&store.db, &lane, 1, &group).await.unwrap().is_empty());
-    assert!(lanes::runnable(&mut store.db.read().await.unwrap(), SERVER).await.unwrap().is_empty());
+    assert!(lanes::runnable(&mut store.db.read().await.unwrap(), SERVER, NOW).await.unwrap().is_empty());
     assert_eq!(queue_of(&store, id).await.queued, 1);
 }
 

@@ -6,6 +6,7 @@ use trunkline::domain::time::Millis;
 use trunkline::store::batches::{BatchResult, NewQuickCall, insert_quick};
 use trunkline::store::call_lists::{self, CallFilter};
 use trunkline::store::journal::commit;
+use trunkline::store::new_queues;
 use trunkline::store::queues::{self, QueueFilter, QueueUpdate};
 
 use super::conformance::{course, due, queue_of, update};
@@ -124,7 +125,7 @@ async fn queues_are_paged_by_their_numbers_newest_first(store: Store) {
         ids.push(store.queue(batch, 1).await);
         // Queues of other clients lie between them and leave no gap.
         let mut tx = store.tx().await;
-        queues::create(&mut tx, other, QueueKind::Bulk, NOW).await.unwrap();
+        new_queues::create(&mut tx, other, QueueKind::Bulk, NOW).await.unwrap();
         tx.commit().await.unwrap();
     }
     ids.reverse();

@@ -34,4 +34,5 @@ mod secrets;
 mod spend;
 mod store;
 mod streams;
+mod waiting;
 mod webhooks;

@@ -1,6 +1,7 @@
 //! Tests the search for calls in all queues: each filter, the pages, and the terms that calls are found by.
 
 use trunkline::domain::commit::{Group, What};
+use trunkline::domain::labels::Labels;
 use trunkline::domain::status::{CallStatus, Outcome, QueueKind};
 use trunkline::domain::time::Millis;
 use trunkline::store::batches::{BatchResult, NewBatch};
@@ -11,7 +12,7 @@ use trunkline::store::calls::NewCall;
 use trunkline::store::clients;
 use trunkline::store::id_range::IdRange;
 use trunkline::store::journal::commit;
-use trunkline::store::queue_labels;
+use trunkline::store::new_queues::{self, NewQueue};
 use trunkline::store::queues::{self, QueueFilter};
 use trunkline::store::servers::{self, Server};
 use uuid::Uuid;
@@ -37,7 +38,7 @@ async fn find(store: &Store, search: &CallSearch, after: Option<Cursor>, limit: 
 }
 
 /// Returns the ids of all calls that a search finds, read in pages of `size`.
-async fn all(store: &Store, search: &CallSearch, size: usize) -> Vec<Uuid> {
+pub async fn all(store: &Store, search: &CallSearch, size: usize) -> Vec<Uuid> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = find(store, search, after, size).await;
@@ -58,7 +59,7 @@ async fn stored(store: &Store, batch_id: i64, client_id: i64, calls: Vec<NewCall
     (queue_id, ids)
 }
 
-fn of(store: &Store) -> CallSearch {
+pub fn of(store: &Store) -> CallSearch {
     CallSearch { client_id: Some(store.client), ..CallSearch::default() }
 }
 
@@ -271,9 +272,9 @@ async fn queues_are_found_by_their_labels(store: Store) {
     let mut made = Vec::new();
     for (client, team) in [(store.client, "a"), (store.client, "b"), (other, "a")] {
         let mut tx = store.tx().await;
-        let id = queues::create(&mut tx, client, QueueKind::Bulk, NOW).await.unwrap();
-        let labels = [("team".to_owned(), team.to_owned()), ("x".to_owned(), "1".to_owned())].into();
-        queue_labels::set(&mut tx, client, id, &labels).await.unwrap();
+        let labels = Labels::from([("team".to_owned(), team.to_owned()), ("x".to_owned(), "1".to_owned())]);
+        let new = NewQueue { labels: labels.clone(), ..NewQueue::default() };
+        let id = new_queues::create_with(&mut tx, client, QueueKind::Bulk, &new, NOW).await.unwrap();
         tx.commit().await.unwrap();
         made.push(id);
         let queue = queues::get(&mut store.db.read().await.unwrap(), client, id).await.unwrap().unwrap();

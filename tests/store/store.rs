@@ -10,6 +10,7 @@ use trunkline::store::batches::{self, BatchResult, NewBatch};
 use trunkline::store::calls::{Call, NewCall};
 use trunkline::store::clients::{self, NewClient};
 use trunkline::store::journal::LaneRef;
+use trunkline::store::new_queues::NewQueue;
 use trunkline::store::servers::{self, Server};
 use trunkline::store::{self, Db, Tx, leases, migrate};
 
@@ -86,8 +87,15 @@ impl Store {
     pub fn batch(&self, batch_id: i64, queue_id: Option<i64>, calls: usize) -> NewBatch {
         let content_sha256 = [u8::try_from(calls % 256).expect("a byte"); 32];
         let calls = (0..calls).map(|_| new_call()).collect();
-        let (labels, warnings) = (Default::default(), vec!["w".into()]);
-        NewBatch { client_id: self.client, batch_id, queue_id, labels, content_sha256, calls, warnings }
+        NewBatch {
+            client_id: self.client,
+            batch_id,
+            queue_id,
+            queue: NewQueue::default(),
+            content_sha256,
+            calls,
+            warnings: vec!["w".into()],
+        }
     }
 
     /// Makes a queue with this many calls.
@@ -151,6 +159,8 @@ pub fn new_call() -> NewCall {
         action_id: None,
         did: Some("+1234567890".into()),
         deadline: None,
+        deadline_is_default: false,
+        not_before: None,
     }
 }
 

@@ -4,6 +4,7 @@ use trunkline::domain::event_kind::EventKind;
 use trunkline::domain::status::QueueStatus;
 use trunkline::store::calls::NewCall;
 use trunkline::store::events;
+use trunkline::store::new_queues::NewQueue;
 use trunkline::store::queues::QueueUpdate;
 use trunkline::store::streams::{self, ItemStream, StreamResult};
 
@@ -23,7 +24,9 @@ on_both_engines!(
 async fn begin(store: &Store, queue_id: Option<i64>) -> StreamResult {
     loop {
         let mut tx = store.tx().await;
-        if let Some(begun) = streams::begin(&mut tx, store.client, "s", queue_id, NOW).await.unwrap() {
+        if let Some(begun) =
+            streams::begin(&mut tx, store.client, "s", queue_id, &NewQueue::default(), NOW).await.unwrap()
+        {
             tx.commit().await.unwrap();
             return begun;
         }
@@ -101,9 +104,9 @@ async fn a_stream_into_what_a_client_completed_is_refused(store: Store) {
     update(&store, id, completed).await;
     assert_eq!(append(&store, &stream, 1).await, StreamResult::QueueCompleted);
     let mut tx = store.tx().await;
-    let other = streams::begin(&mut tx, store.client, "t", Some(id), NOW).await.unwrap();
+    let other = streams::begin(&mut tx, store.client, "t", Some(id), &NewQueue::default(), NOW).await.unwrap();
     assert_eq!(other, Some(StreamResult::QueueCompleted));
-    let foreign = streams::begin(&mut tx, store.client, "u", Some(12_345), NOW).await.unwrap();
+    let foreign = streams::begin(&mut tx, store.client, "u", Some(12_345), &NewQueue::default(), NOW).await.unwrap();
     assert_eq!(foreign, Some(StreamResult::NoSuchQueue));
 }
 

@@ -54,7 +54,7 @@ impl pb::call_service_server::CallService for Calls {
                 return Ok((pb::CreateQuickCallResponse { call_id: call.to_string(), queue_id }, true));
             }
             let rules = app.rules(&mut conn, client_id).await?;
-            let new = quick::quick_call(&request, key, &rules)?;
+            let new = quick::quick_call(&request, key, &rules, change.now)?;
             let numbers = rules_of_lists::called(std::slice::from_ref(&new.call));
             quick::refuse_listed(&request, &new, &do_not_call::listed(&mut conn, client_id, &numbers).await?)?;
             drop(conn);
@@ -203,7 +203,7 @@ async fn store(change: &Change, rules: &Rules, new: &NewQuickCall) -> Result<(Ca
         let mut tx = change.begin().await?;
         match batches::insert_quick(&mut tx, new, Millis::now()).await? {
             Some(QuickResult::Stored { queue_id }) => {
-                if let Err(full) = insert::check_added(&mut tx, rules, std::slice::from_ref(&new.call)).await {
+                if let Err(full) = insert::check_added(&mut tx, rules, std::slice::from_ref(&new.call), 0).await {
                     tx.rollback().await?;
                     return Err(full);
                 }

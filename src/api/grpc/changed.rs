@@ -90,6 +90,17 @@ impl Changed {
         self
     }
 
+    /// Adds how many waiting calls of a removed server were canceled and moved, if any were.
+    #[must_use]
+    pub fn with_counts(mut self, canceled: i64, moved: i64) -> Self {
+        if canceled + moved > 0 {
+            let after = self.after.get_or_insert_default();
+            after.insert("canceled_count".to_owned(), canceled.into());
+            after.insert("moved_count".to_owned(), moved.into());
+        }
+        self
+    }
+
     /// Returns the fields before and after the change, as they are stored.
     #[must_use]
     pub fn texts(self) -> (Option<String>, Option<String>) {

@@ -53,6 +53,10 @@ pub fn queue(queue: &Queue, batches: Vec<i64>, access: Option<i64>) -> Result<pb
         counts: Some(call_counts(|status| queue.count(status))),
         client_id: access.is_none().then_some(queue.client_id),
         labels: queue.labels()?,
+        name: queue.name.clone(),
+        start_at: queue.start_at.and_then(time),
+        end_at: queue.end_at.and_then(time),
+        deleted_at: queue.deleted_at.and_then(time),
     })
 }
 
@@ -76,13 +80,13 @@ fn call_counts(count: impl Fn(CallStatus) -> i64) -> pb::CallCounts {
 pub fn queue_rules(rules: &QueueRules) -> pb::QueueRules {
     let delivery = if rules.at_least_once { pb::Delivery::AtLeastOnce } else { pb::Delivery::AtMostOnce };
     pb::QueueRules {
-        priority: rules.priority,
-        weight: rules.weight,
+        priority: Some(rules.priority),
+        weight: Some(rules.weight),
         max_live_calls: rules.max_live_calls,
         calls_per_second: rules.calls_per_second,
         retry_rules: rules.retry_rules.iter().map(retry_rule).collect(),
         windows: rules.windows.as_ref().map(windows),
-        delivery: delivery.into(),
+        delivery: Some(delivery.into()),
         max_call_seconds: rules.max_call_seconds,
     }
 }

@@ -41,3 +41,8 @@ pub fn quick_queue(id: i64) -> Error {
     let message = format!("queue {id} belongs to a quick call and takes no other calls");
     Error::FailedPrecondition { reason: Reason::QueueKind, message }
 }
+
+/// Returns the error for changes of a queue that was deleted.
+pub fn queue_deleted(id: i64) -> Error {
+    Error::FailedPrecondition { reason: Reason::QueueDeleted, message: format!("queue {id} was deleted") }
+}

@@ -22,6 +22,8 @@ pub async fn queue(app: &App, queue: &Queue) -> Result<pb::ExplainQueueResponse,
         kill_switch: kill_switch.engaged.then_some(kill_switch.reason),
         client_disabled: client.is_none_or(|client| client.disabled),
         status: QueueStatus::try_from(queue.status).map_err(Error::internal)?,
+        starts: queue.start_at.map(Millis).filter(|start| *start > now),
+        ended: queue.end_at.map(Millis).filter(|end| *end <= now),
     };
     let rows = wait_reasons::on_servers(&mut conn, queue.client_id, queue.id).await?;
     let (waiting, live) = rows.iter().fold((0, 0), |(waiting, live), row| (waiting + row.waiting, live + row.live));
@@ -49,6 +51,7 @@ async fn on_server(
     if row.retrying > 0 {
         next_due = wait_reasons::first_due(conn, server, queue_id, now).await?;
     }
+    let scheduled = wait_reasons::scheduled(conn, server, queue_id, now).await?;
     let another_day = destinations::waiting(conn, server, queue_id, now).await?;
     let held = brakes::held(conn, server, queue_id, now).await?;
     let braked = if held > 0 { brakes::braked(conn, queue.client_id, now).await? } else { None };
@@ -58,6 +61,7 @@ async fn on_server(
         waiting: row.waiting,
         retrying: row.retrying,
         next_due,
+        scheduled,
         another_day,
         braked: braked.map(|braked| (held, braked)),
         outside_window,
@@ -116,6 +120,9 @@ mod tests {
             (Reason::ClientCallsPerDay, pb::WaitReason::ClientCallsPerDay),
             (Reason::ClientMinutesPerDay, pb::WaitReason::ClientMinutesPerDay),
             (Reason::NewDestinations, pb::WaitReason::NewDestinations),
+            (Reason::QueueNotStarted, pb::WaitReason::QueueNotStarted),
+            (Reason::QueueEnded, pb::WaitReason::QueueEnded),
+            (Reason::Scheduled, pb::WaitReason::Scheduled),
         ] {
             assert_eq!(i32::from(reason as u8), i32::from(code), "{reason:?}");
         }

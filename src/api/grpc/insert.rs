@@ -33,7 +33,13 @@ impl App {
 pub async fn queue_limits(conn: &mut Conn, client_id: i64, request: &InsertBatchRequest) -> Result<Limits, Error> {
     let data = request.data.iter().filter_map(|item| item.action.as_ref()?.data.as_deref());
     let has_legs = data.into_iter().any(|data| data.contains('&'));
-    let Some(id) = request.queue_id.filter(|_| has_legs) else { return Ok(Limits::default()) };
+    let Some(id) = request.queue_id.filter(|_| has_legs) else {
+        let new = request.rules.as_ref();
+        return Ok(new.map_or_else(Limits::default, |new| Limits {
+            max_live: new.max_live_calls,
+            per_second: new.calls_per_second,
+        }));
+    };
     let rules = queue_rules::get(conn, client_id, id).await?.unwrap_or_default();
     Ok(Limits { max_live: rules.max_live_calls, per_second: rules.calls_per_second })
 }
@@ -48,15 +54,17 @@ pub async fn check_room(conn: &mut Conn, rules: &Rules, new: &[NewCall]) -> Resu
 }
 
 /// Refuses the calls that a transaction has added if they exceed the limit on waiting calls, even if other transactions
-/// add calls at the same time. The transaction must be rolled back after an error.
-pub async fn check_added(tx: &mut Tx, rules: &Rules, added: &[NewCall]) -> Result<(), Error> {
+/// add calls at the same time. `unstored` is the number of further calls that would wait, because they were only checked.
+/// The transaction must be rolled back after an error.
+pub async fn check_added(tx: &mut Tx, rules: &Rules, added: &[NewCall], unstored: i64) -> Result<(), Error> {
     if let Some(most) = rules.limits.max_queued_calls.filter(|_| waiting(added) > 0) {
-        refuse_above(most, queues::waiting_exactly(tx, rules.client.id).await?)?;
+        refuse_above(most, queues::waiting_exactly(tx, rules.client.id).await? + unstored)?;
     }
     Ok(())
 }
 
-fn waiting(calls: &[NewCall]) -> i64 {
+/// Returns how many of the calls wait when they are stored.
+pub fn waiting(calls: &[NewCall]) -> i64 {
     calls.iter().map(|call| i64::from(call.status.waits())).sum()
 }
 

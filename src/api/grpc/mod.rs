@@ -13,6 +13,7 @@ mod explain;
 mod insert;
 mod key_store;
 mod list_calls;
+mod queue_lifecycle;
 mod queues;
 mod statistics;
 mod stream_items;

@@ -8,6 +8,7 @@ use super::app::App;
 use super::change::Change;
 use super::changed::Changed;
 use super::errors::{no_queue, queue_completed, quick_queue};
+use super::queue_lifecycle::{self, changeable, target};
 use super::unary::run_to_completion;
 use super::{convert, explain, insert, stream_items};
 use crate::api::auth::Caller;
@@ -39,6 +40,8 @@ impl pb::queue_service_server::QueueService for Queues {
         let mut request = request.into_inner();
         // The same batch has the same content, whoever inserts it for the client.
         request.client_id = None;
+        // Whether it is only checked is not part of the content: what is checked can be inserted afterwards.
+        let validate_only = std::mem::take(&mut request.validate_only);
         let done = run_to_completion(async move {
             let app = &change.app;
             let mut conn = app.db.read().await?;
@@ -57,7 +60,7 @@ impl pb::queue_service_server::QueueService for Queues {
                 app.cancel_listed(&mut conn, client_id, &mut new.calls, |index| format!("data[{index}]")).await?;
             new.warnings.extend(canceled);
             drop(conn);
-            let result = store(&change, &rules, &new, now).await?;
+            let result = store(&change, &rules, &new, validate_only, now).await?;
             answer(new.batch_id, new.queue_id, new.calls.len(), new.warnings, result)
         });
         let (metadata, (answer, replayed), extensions) = done.await?.into_parts();
@@ -133,13 +136,10 @@ impl pb::queue_service_server::QueueService for Queues {
         run_to_completion(async move {
             let update = update(&request)?;
             let (app, now) = (&change.app, change.now);
-            let mut tx = change.begin().await?;
-            let before = queues::get(&mut tx, access, request.queue_id).await?;
-            let updated = queues::update(&mut tx, access, request.queue_id, update, now).await?;
-            let Some((before, queue)) = before.zip(updated) else {
-                tx.rollback().await?;
-                return Err(no_queue(request.queue_id));
-            };
+            let id = request.queue_id;
+            let (mut tx, before) = changeable(change.begin().await?, access, id).await?;
+            let updated = queues::update(&mut tx, access, id, update, now).await?;
+            let queue = updated.ok_or_else(|| no_queue(id))?;
             let mut events = vec![queues::updated(&queue, &update, now)];
             // A queue without open calls stays paused if the client pauses it: the pause is for the calls that come
             // next.
@@ -219,20 +219,53 @@ impl pb::queue_service_server::QueueService for Queues {
         let change = Change::by_caller(self.0.clone(), "SetQueueRules", &request)?;
         let request = request.into_inner();
         run_to_completion(async move {
-            let (id, rules) = (request.queue_id, rules::queue_rules(&request)?);
-            let mut tx = change.begin().await?;
-            let before = queue_rules::get(&mut tx, access, id).await?;
-            let event = queue_rules::set(&mut tx, access, id, &rules, change.now).await?;
-            let Some((before, event)) = before.zip(event) else {
-                tx.rollback().await?;
-                return Err(no_queue(id));
-            };
-            events::append(&mut tx, vec![event]).await?;
-            let (before, after) = (convert::queue_rules(&before), convert::queue_rules(&rules));
-            tx.commit(target(id), Changed::from_to(&before, &after)?).await?;
-            Ok(pb::SetQueueRulesResponse { rules: Some(convert::queue_rules(&rules)) })
+            let rules = queue_lifecycle::set_rules(change, access, request, false).await?;
+            Ok(pb::SetQueueRulesResponse { rules: Some(rules) })
         })
         .await
+    }
+
+    async fn update_queue_rules(
+        &self,
+        request: Request<pb::UpdateQueueRulesRequest>,
+    ) -> Result<Response<pb::UpdateQueueRulesResponse>, Status> {
+        let access = Caller::of(&request)?.access();
+        let change = Change::by_caller(self.0.clone(), "UpdateQueueRules", &request)?;
+        let request = rules::as_set(request.into_inner());
+        run_to_completion(async move {
+            let rules = queue_lifecycle::set_rules(change, access, request, true).await?;
+            Ok(pb::UpdateQueueRulesResponse { rules: Some(rules) })
+        })
+        .await
+    }
+
+    async fn create_queue(
+        &self,
+        request: Request<pb::CreateQueueRequest>,
+    ) -> Result<Response<pb::CreateQueueResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let (access, client_id) = (caller.access(), caller.acts_for(request.get_ref().client_id)?);
+        let change = Change::by_caller(self.0.clone(), "CreateQueue", &request)?;
+        let request = request.into_inner();
+        run_to_completion(queue_lifecycle::create(change, access, client_id, request)).await
+    }
+
+    async fn cancel_queue(
+        &self,
+        request: Request<pb::CancelQueueRequest>,
+    ) -> Result<Response<pb::CancelQueueResponse>, Status> {
+        let access = Caller::of(&request)?.access();
+        let change = Change::by_caller(self.0.clone(), "CancelQueue", &request)?;
+        run_to_completion(queue_lifecycle::cancel(change, access, request.into_inner())).await
+    }
+
+    async fn delete_queue(
+        &self,
+        request: Request<pb::DeleteQueueRequest>,
+    ) -> Result<Response<pb::DeleteQueueResponse>, Status> {
+        let access = Caller::of(&request)?.access();
+        let change = Change::by_caller(self.0.clone(), "DeleteQueue", &request)?;
+        run_to_completion(queue_lifecycle::delete(change, access, request.into_inner())).await
     }
 }
 
@@ -243,7 +276,14 @@ async fn read(conn: &mut Conn, access: Option<i64>, id: i64) -> Result<pb::Queue
     convert::queue(&queue, batches.map(|(_, batches)| batches).unwrap_or_default(), access)
 }
 
-async fn store(change: &Change, rules: &Rules, new: &NewBatch, now: Millis) -> Result<BatchResult, Error> {
+/// Stores a batch, or only checks that it could be stored.
+async fn store(
+    change: &Change,
+    rules: &Rules,
+    new: &NewBatch,
+    validate_only: bool,
+    now: Millis,
+) -> Result<BatchResult, Error> {
     loop {
         let mut conn = change.app.db.read().await?;
         if let Some(earlier) = batches::replay(&mut conn, new).await? {
@@ -254,9 +294,13 @@ async fn store(change: &Change, rules: &Rules, new: &NewBatch, now: Millis) -> R
         let mut tx = change.begin().await?;
         match batches::insert(&mut tx, new, now).await? {
             Some(result @ BatchResult::Stored { queue_id }) => {
-                if let Err(full) = insert::check_added(&mut tx, rules, &new.calls).await {
+                if let Err(full) = insert::check_added(&mut tx, rules, &new.calls, 0).await {
                     tx.rollback().await?;
                     return Err(full);
+                }
+                if validate_only {
+                    tx.rollback().await?;
+                    return Ok(BatchResult::Stored { queue_id: new.queue_id.unwrap_or_default() });
                 }
                 let inserted = json!({ "batch_id": new.batch_id, "calls": new.calls.len() });
                 tx.commit(target(queue_id), Changed::created(&inserted)?).await?;
@@ -270,11 +314,6 @@ async fn store(change: &Change, rules: &Rules, new: &NewBatch, now: Millis) -> R
             None => tx.rollback().await?,
         }
     }
-}
-
-/// Returns the name of a queue in the audit.
-fn target(id: i64) -> String {
-    format!("queues/{id}")
 }
 
 /// Returns the answer to a batch of `calls` calls for the queue `queue_id`, and whether it is a replay.

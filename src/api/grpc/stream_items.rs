@@ -19,14 +19,16 @@ use super::errors::{no_queue, queue_completed, quick_queue};
 use super::insert;
 use crate::api::Error;
 use crate::api::auth::{Caller, Ended};
+use crate::api::validate::stream::Progress;
 use crate::api::validate::{Rules, stream as check};
 use crate::domain::bounds::STREAMED_ITEMS_ITEMS_MAX_ITEMS as MAX_ITEMS;
 use crate::domain::time::Millis;
 use crate::pb::stream_items_request::Part;
 use crate::pb::{StreamBegin, StreamItemsRequest, StreamItemsResponse, StreamedItems};
 use crate::store::calls::NewCall;
+use crate::store::keys;
+use crate::store::new_queues::NewQueue;
 use crate::store::streams::{self, FIRST, ItemStream, StreamResult};
-use crate::store::{keys, queue_labels};
 
 /// The stream of answers to the client.
 pub type Answers = ReceiverStream<Result<StreamItemsResponse, Status>>;
@@ -50,6 +52,15 @@ struct Holder {
     key_id: Option<String>,
 }
 
+/// A stream of which nothing is stored.
+struct Trial {
+    change: Change,
+    begin: StreamBegin,
+    queue: NewQueue,
+    /// The number of calls that were checked and would wait.
+    waiting: i64,
+}
+
 struct Running {
     app: App,
     holder: Holder,
@@ -57,6 +68,10 @@ struct Running {
     /// A message that was read but did not fit into its group.
     buffered: Option<StreamedItems>,
     stream: ItemStream,
+    /// How many items were stored when this connection began.
+    resumed_at: i64,
+    /// What the items are only checked for; None if they are stored.
+    trial: Option<Trial>,
     dids: Vec<String>,
     rules: Rules,
     rules_read: Instant,
@@ -92,31 +107,49 @@ async fn run(
     let Some(Part::Begin(request)) = first.part else {
         return Err(Error::invalid("begin", "must be sent first").into());
     };
-    check::begin(&request)?;
+    let queue = check::begin(&request)?;
     let client_id = caller.acts_for(request.client_id)?;
     let holder = Holder { client_id, key_id: caller.access().map(|_| caller.key_id.clone()) };
     let rules = rules(&app, &holder).await?;
-    let stream = begin(&change, &holder, &request).await?;
-    let dids = request.dids;
-    let (buffered, unsent, rules_read) = (None, None, Instant::now());
-    let mut running = Running { app, holder, incoming, buffered, stream, dids, rules, rules_read, answers, unsent };
+    let stream = begin(&change, &holder, &request, &queue).await?;
+    let dids = request.dids.clone();
+    let trial = request.validate_only.then_some(Trial { change, begin: request, queue, waiting: 0 });
+    let resumed_at = stream.stored;
+    let mut running = Running {
+        app,
+        holder,
+        incoming,
+        buffered: None,
+        stream,
+        resumed_at,
+        trial,
+        dids,
+        rules,
+        rules_read: Instant::now(),
+        answers,
+        unsent: None,
+    };
     running.answer(Vec::new());
     let ended = running.read_items().await;
     running.send_unsent().await;
     ended
 }
 
-async fn begin(change: &Change, holder: &Holder, request: &StreamBegin) -> Result<ItemStream, Error> {
+/// Begins a stream. If it is only checked, nothing of that is stored, and the id of a new queue is 0.
+async fn begin(change: &Change, holder: &Holder, request: &StreamBegin, queue: &NewQueue) -> Result<ItemStream, Error> {
     loop {
         let mut tx = change.begin().await?;
         let (id, queue_id) = (&request.stream_id, request.queue_id);
         // `None` means that a stream with the same id was begun at the same time. The next round takes it over.
-        match streams::begin(&mut tx, holder.client_id, id, queue_id, Millis::now()).await? {
+        match streams::begin(&mut tx, holder.client_id, id, queue_id, queue, Millis::now()).await? {
             Some(begun) => match opened(begun, queue_id.unwrap_or_default()) {
+                Ok(stream) if request.validate_only => {
+                    tx.rollback().await?;
+                    // The first connection of a stream creates its queue, unless the request names one.
+                    let is_new = stream.connection == FIRST && queue_id.is_none();
+                    return Ok(if is_new { ItemStream { queue_id: 0, ..stream } } else { stream });
+                }
                 Ok(stream) => {
-                    if queue_id.is_none() && stream.connection == FIRST {
-                        queue_labels::set(&mut tx, holder.client_id, stream.queue_id, &request.labels).await?;
-                    }
                     let begun = json!({ "stream_id": id, "stored": stream.stored });
                     tx.commit(format!("queues/{}", stream.queue_id), Changed::created(&begun)?).await?;
                     return Ok(stream);
@@ -189,8 +222,11 @@ impl Running {
                     Err(status) => broken = Some(status),
                 }
             }
-            warnings.extend(self.cancel_listed(&mut calls).await?);
-            self.store(&calls).await?;
+            // Empty if an earlier connection has stored all of them.
+            if !calls.is_empty() {
+                warnings.extend(self.cancel_listed(&mut calls).await?);
+                self.store(&calls).await?;
+            }
             self.answer(warnings);
             if let Some(status) = broken {
                 return Err(status);
@@ -222,8 +258,9 @@ impl Running {
 
     /// Checks a message. `unstored` is the number of items before it that are not stored yet.
     fn check(&self, message: &StreamedItems, unstored: usize) -> Result<(Vec<NewCall>, Vec<String>), Error> {
-        let expected = self.stream.stored + i64::try_from(unstored).unwrap_or(i64::MAX);
-        check::items(message, expected, &self.dids, &self.rules, Millis::now())
+        let stored = self.stream.stored + i64::try_from(unstored).unwrap_or(i64::MAX);
+        let progress = Progress { resumed_at: self.resumed_at, stored };
+        check::items(message, progress, &self.dids, &self.rules, Millis::now())
     }
 
     /// Cancels those of the next calls whose numbers are on a do-not-call list, and returns the warnings.
@@ -234,10 +271,40 @@ impl Running {
         self.app.cancel_listed(&mut conn, self.holder.client_id, calls, place).await
     }
 
+    /// Checks in every way in which items that are stored are checked, and rolls back.
+    async fn try_to_store(&mut self, calls: &[NewCall]) -> Result<(), Error> {
+        let Some(trial) = &mut self.trial else { return Ok(()) };
+        let (client_id, id) = (self.holder.client_id, &trial.begin.stream_id);
+        let mut tx = trial.change.begin().await?;
+        let begun = streams::begin(&mut tx, client_id, id, trial.begin.queue_id, &trial.queue, Millis::now()).await?;
+        let queue_id = self.stream.queue_id;
+        let tried = match begun.map(|begun| opened(begun, queue_id)).transpose() {
+            Ok(Some(stream)) => match streams::append(&mut tx, &stream, calls, Millis::now()).await {
+                Ok(appended) => opened(appended, queue_id).map(|_| ()),
+                Err(error) => Err(error.into()),
+            },
+            // The same stream is being begun by another connection.
+            Ok(None) => Ok(()),
+            Err(refused) => Err(refused),
+        };
+        let room = match &tried {
+            Ok(()) => insert::check_added(&mut tx, &self.rules, calls, trial.waiting).await,
+            Err(_) => Ok(()),
+        };
+        tx.rollback().await?;
+        tried.and(room)?;
+        trial.waiting += insert::waiting(calls);
+        self.stream.stored += i64::try_from(calls.len()).unwrap_or(i64::MAX);
+        Ok(())
+    }
+
     async fn store(&mut self, calls: &[NewCall]) -> Result<(), Error> {
+        if self.trial.is_some() {
+            return self.try_to_store(calls).await;
+        }
         let mut tx = self.app.db.begin().await?;
         let appended = streams::append(&mut tx, &self.stream, calls, Millis::now()).await?;
-        if let Err(full) = insert::check_added(&mut tx, &self.rules, calls).await {
+        if let Err(full) = insert::check_added(&mut tx, &self.rules, calls, 0).await {
             tx.rollback().await?;
             return Err(full);
         }

@@ -10,7 +10,8 @@ use crate::api::rest::json_form::json_field;
 use crate::api::rest::params::{Params, UPDATE_MASK};
 
 /// Returns the names of the fields in `body`, sorted, if the message takes a mask and the body has none. So an empty
-/// list in a body empties the stored list. A field that is `null` counts as absent.
+/// list in a body empties the stored list. A field that is `null` counts as absent, unless the message has the option
+/// `null_resets`.
 ///
 /// Returns None also for a body that cannot be read; the error is found when the body is parsed.
 ///
@@ -21,7 +22,8 @@ pub fn of(input: &MessageDescriptor, body: &[u8]) -> Result<Option<Vec<String>>,
         return Ok(None);
     }
     let Ok(mut fields) = serde_json::from_slice::<BTreeMap<String, Value>>(body) else { return Ok(None) };
-    fields.retain(|_, value| !value.is_null());
+    let resets = null_resets(input);
+    fields.retain(|name, value| !value.is_null() || (resets && name != UPDATE_MASK));
     match fields.get(UPDATE_MASK) {
         None => Ok(Some(fields.into_keys().collect())),
         Some(own) if own.as_array().is_some_and(Vec::is_empty) => {
@@ -48,6 +50,11 @@ pub fn without_null(input: &MessageDescriptor, params: &Params, body: &[u8]) -> 
     if fields.len() == all { None } else { serde_json::to_vec(&fields).ok() }
 }
 
+fn null_resets(input: &MessageDescriptor) -> bool {
+    let option = input.parent_pool().get_extension_by_name("trunkline.v1.null_resets");
+    option.is_some_and(|option| *input.options().get_extension(&option) == prost_reflect::Value::Bool(true))
+}
+
 fn takes_one(input: &MessageDescriptor) -> bool {
     input.get_field_by_name(UPDATE_MASK).is_some_and(|field| field.is_list() && field.kind() == Kind::String)
 }
@@ -71,6 +78,12 @@ mod tests {
         let spare = without_null(&update, &none, br#"{"update_mask": null, "name": "x"}"#);
         assert_eq!(spare.as_deref(), Some(br#"{"name":"x"}"#.as_slice()));
         assert_eq!(without_null(&update, &none, br#"{"name": "x"}"#), None);
+    }
+
+    #[test]
+    fn a_null_is_named_where_it_resets_the_field() {
+        let named = mask("trunkline.v1.SetQueueRulesRequest", r#"{"windows": null, "weight": 2, "update_mask": null}"#);
+        assert_eq!(named, Some(vec!["weight".to_owned(), "windows".to_owned()]));
     }
 
     #[test]

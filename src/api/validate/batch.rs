@@ -4,7 +4,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use super::contact::contact;
-use super::labels;
+use super::new_queue::{self, millis};
 use super::originate::{ItemContext, RecordingFields, given, recording, spec};
 use super::rules::{retry_rules, time_zone};
 use super::text::{fits, fits_variable};
@@ -16,7 +16,7 @@ use crate::domain::originate::Recording;
 use crate::domain::status::CallStatus;
 use crate::domain::time::Millis;
 use crate::domain::variables;
-use crate::pb::{InsertBatchRequest, OriginateAction, QueueItem};
+use crate::pb::{InsertBatchRequest, OriginateAction, QueueItem, Timestamp};
 use crate::store::batches::NewBatch;
 use crate::store::calls::NewCall;
 
@@ -34,7 +34,7 @@ pub fn batch(
     let at_data = At::field("data");
     let items = if violations.has(&at_data) { &[] } else { request.data.as_slice() };
     dids(&request.dids, &At::field("dids"), &mut violations);
-    labels::of_queue(&request.labels, request.queue_id, &At::field("labels"), &mut violations);
+    let queue = new_queue::of_batch(request, &mut violations);
     let mut calls = Vec::with_capacity(items.len());
     for (index, one) in items.iter().enumerate() {
         if violations.is_full() {
@@ -58,7 +58,7 @@ pub fn batch(
         client_id: rules.client.id,
         batch_id: request.batch_id.unwrap_or_default(),
         queue_id: request.queue_id,
-        labels: request.labels.clone(),
+        queue,
         content_sha256: content(request),
         calls,
         warnings,
@@ -105,18 +105,16 @@ pub fn item(
     time_zone(item.time_zone.as_deref(), at, violations);
     let retry_rules = retry_rules(&item.retry_rules, &at.then("retry_rules"), violations);
     let server = server(&item.asterisk_server_code, rules, at, violations);
-    let deadline = item.deadline.and_then(|deadline| jiff::Timestamp::try_from(deadline).ok());
-    let deadline = deadline.map(|deadline| Millis(deadline.as_millisecond()));
+    let (not_before, deadline) = times(item.not_before, item.deadline, at, violations);
     let id = CallId::new();
     let recording = recording_of(item, id, rules, server, at, violations);
-    let contact = contact(item, server, at, violations);
+    let contact = contact(item.contact_number, item.contact_number_text.as_deref(), server, at, violations);
     let action = item.action.as_ref()?;
     let caller_id = caller_id(item, action, did, rules, at, violations);
     let time_zone = item.time_zone.clone();
     let contact_number = contact.number;
     let labels = item.labels.clone();
-    let (channel, data) = (None, None);
-    let context = ItemContext { at: *at, channel, data, caller_id, recording, time_zone, retry_rules, contact, labels };
+    let context = ItemContext { caller_id, recording, time_zone, retry_rules, contact, labels, ..ItemContext::of(*at) };
     let (spec, reaches) = spec(action, context, rules, server, violations)?;
     let expired = deadline.is_some_and(|deadline| deadline <= now);
     Some(NewCall {
@@ -131,7 +129,23 @@ pub fn item(
         action_id: action.action_id.clone(),
         did: did.cloned(),
         deadline,
+        deadline_is_default: false,
+        not_before,
     })
+}
+
+/// Reads the earliest and the latest time of a call, of which the first must be before the second.
+pub fn times(
+    not_before: Option<Timestamp>,
+    deadline: Option<Timestamp>,
+    at: &At<'_>,
+    violations: &mut Violations,
+) -> (Option<Millis>, Option<Millis>) {
+    let (not_before, deadline) = (not_before.and_then(millis), deadline.and_then(millis));
+    if not_before.zip(deadline).is_some_and(|(earliest, latest)| earliest >= latest) {
+        violations.invalid_if_new(&at.then("not_before"), "must be earlier than deadline");
+    }
+    (not_before, deadline)
 }
 
 fn recording_of(

@@ -3,7 +3,6 @@
 use super::ServerRules;
 use crate::api::{At, Violations};
 use crate::domain::number::{Numbering, read_field};
-use crate::pb::QueueItem;
 
 /// The largest contact number.
 const MAX: i64 = 1_000_000_000_000_000;
@@ -19,11 +18,17 @@ pub struct Contact {
 
 /// Reads the number of the person called. What is wrong with it is noted; REST also gives the integer if that is the field
 /// that held the text.
-pub fn contact(item: &QueueItem, server: Option<&ServerRules>, at: &At<'_>, violations: &mut Violations) -> Contact {
-    let Some(text) = item.contact_number_text.as_deref() else {
-        return Contact { number: item.contact_number, written: None };
+pub fn contact(
+    number: Option<i64>,
+    text: Option<&str>,
+    server: Option<&ServerRules>,
+    at: &At<'_>,
+    violations: &mut Violations,
+) -> Contact {
+    let Some(text) = text else {
+        return Contact { number, written: None };
     };
-    let at = at.then(if item.contact_number.is_some() { "contact_number" } else { "contact_number_text" });
+    let at = at.then(if number.is_some() { "contact_number" } else { "contact_number_text" });
     let default = Numbering::default();
     let numbering = server.map_or(&default, |server| &server.numbering);
     match read_field(text).and_then(|number| numbering.check(&number).map(|()| number)) {

@@ -12,6 +12,7 @@ pub mod do_not_call;
 pub mod filters;
 pub mod keys;
 pub mod labels;
+pub mod new_queue;
 pub mod numbering;
 pub mod originate;
 pub mod page_token;

@@ -47,6 +47,26 @@ pub struct ItemContext<'a> {
     pub contact: Contact,
     /// The client's own labels of the call.
     pub labels: Labels,
+    /// Channel variables beside the action, which those of the action override.
+    pub variables: Option<&'a BTreeMap<String, String>>,
+}
+
+impl<'a> ItemContext<'a> {
+    /// Makes the parts of a call of which nothing is known but its place in the request.
+    pub fn of(at: At<'a>) -> Self {
+        Self {
+            at,
+            channel: None,
+            data: None,
+            caller_id: None,
+            recording: None,
+            time_zone: None,
+            retry_rules: Vec::new(),
+            contact: Contact::default(),
+            labels: Labels::new(),
+            variables: None,
+        }
+    }
 }
 
 /// Checks an action whose fields have been checked each by itself, and makes the spec of its call, with the numbers that
@@ -63,7 +83,7 @@ pub fn spec(
     let at_id = at.then("ActionID");
     fits_variable("__TRUNKLINE_ACTION_ID", action.action_id.as_deref(), &at_id, violations);
     let timeout_ms = action.timeout.and_then(|timeout| u32::try_from(timeout).ok()).unwrap_or(DEFAULT_TIMEOUT_MS);
-    let variables = variables(action, &at, violations);
+    let variables = variables(action, context.variables, (&root, &at), violations);
     labels::check(&context.labels, &root.then("labels"), violations);
     if let Some(error) = variables::too_many(variables.len() + context.labels.len()) {
         violations.invalid_if_new(&root.then("labels"), format_args!("together with its labels, the call {error}"));
@@ -119,9 +139,12 @@ pub fn spec(
         let in_object =
             denied.variable.as_ref().map_or(!action.variables.is_empty(), |name| action.variables.contains_key(name));
         let at_variables = at.then("variables");
+        let beside = |name: &String| context.variables.is_some_and(|beside| beside.contains_key(name));
+        let is_beside = !in_object && denied.variable.as_ref().is_some_and(beside);
         let field = match (denied.field, &denied.fault, &denied.variable) {
             ("Channel", ..) => at_channel,
             ("Data", ..) => at_data,
+            ("variables", ..) if is_beside => root.then("variables"),
             ("variables", ..) if !in_object => at.then("Variable"),
             ("variables", Fault::Malformed(_), Some(name)) => at_variables.then(name),
             ("CallerID", ..) if given(action.caller_id.as_deref()).is_none() => root.then("caller_id"),
@@ -155,9 +178,20 @@ fn own_or_made<'a>(
     }
 }
 
-/// Merges `Variable` and `variables`; a name that is in both has the value of the latter.
-fn variables(action: &OriginateAction, at: &At<'_>, violations: &mut Violations) -> BTreeMap<String, String> {
+/// Merges the variables beside the action, `Variable` and `variables`; of a name that is in several of them, the last one
+/// has the value.
+fn variables(
+    action: &OriginateAction,
+    beside: Option<&BTreeMap<String, String>>,
+    (root, at): (&At<'_>, &At<'_>),
+    violations: &mut Violations,
+) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
+    let at_beside = root.then("variables");
+    for (name, value) in beside.into_iter().flatten() {
+        variable(name, value, &at_beside.then(name), violations);
+        variables.insert(name.clone(), value.clone());
+    }
     let at_string = at.then("Variable");
     for pair in action.variable.iter().flat_map(|pairs| pairs.split(',')).filter(|pair| !pair.trim().is_empty()) {
         match pair.split_once('=') {
@@ -174,7 +208,12 @@ fn variables(action: &OriginateAction, at: &At<'_>, violations: &mut Violations)
         variables.insert(name.clone(), value.clone());
     }
     if let Some(error) = variables::too_many(variables.len()) {
-        violations.invalid(if action.variables.is_empty() { &at_string } else { &at_object }, error);
+        let at = match (action.variables.is_empty(), action.variable.is_some() || beside.is_none()) {
+            (false, _) => &at_object,
+            (true, true) => &at_string,
+            (true, false) => &at_beside,
+        };
+        violations.invalid(at, error);
     }
     variables
 }

@@ -1,5 +1,5 @@
-//! Changes to some fields of a client or a server: the stored state with the requested changes, which is then checked
-//! like a new client or server.
+//! Changes to some fields of a client, a server or a queue's rules: the stored state with the requested changes, which is
+//! then checked like a new one.
 //!
 //! A field that the mask names and the request does not set gets its default; a field without a default is then
 //! missing. Without a mask, the request changes the fields that it sets.
@@ -184,6 +184,43 @@ pub fn server(
     mask.put("service_codes", &mut fields.service_codes, request.service_codes);
     mask.put("dial_format", &mut fields.dial_format, request.dial_format.unwrap_or_default());
     Ok(PatchedServer { fields, secret: Some(secret).filter(|secret| !secret.is_empty()) })
+}
+
+/// Returns what the rules `current` of a queue become. `violations` are those of the request's fields.
+///
+/// # Errors
+/// Returns the violations so far if the mask names a field that cannot be changed, or if nothing is to be changed and
+/// `needs_one` is true.
+pub fn queue_rules(
+    current: pb::QueueRules,
+    request: pb::SetQueueRulesRequest,
+    needs_one: bool,
+    violations: &mut Violations,
+) -> Result<pb::QueueRules, Error> {
+    let known = [
+        ("priority", request.priority.is_some()),
+        ("weight", request.weight.is_some()),
+        ("max_live_calls", request.max_live_calls.is_some()),
+        ("calls_per_second", request.calls_per_second.is_some()),
+        ("retry_rules", !request.retry_rules.is_empty()),
+        ("windows", request.windows.is_some()),
+        ("delivery", request.delivery.is_some()),
+        ("max_call_seconds", request.max_call_seconds.is_some()),
+    ];
+    if !needs_one && request.update_mask.is_empty() && known.iter().all(|(_, is_set)| !is_set) {
+        return Ok(current);
+    }
+    let mask = Mask::new(&request.update_mask, &known, violations)?;
+    let mut rules = current;
+    mask.put("priority", &mut rules.priority, request.priority);
+    mask.put("weight", &mut rules.weight, request.weight);
+    mask.put("max_live_calls", &mut rules.max_live_calls, request.max_live_calls);
+    mask.put("calls_per_second", &mut rules.calls_per_second, request.calls_per_second);
+    mask.put("retry_rules", &mut rules.retry_rules, request.retry_rules);
+    mask.put("windows", &mut rules.windows, request.windows);
+    mask.put("delivery", &mut rules.delivery, request.delivery);
+    mask.put("max_call_seconds", &mut rules.max_call_seconds, request.max_call_seconds);
+    Ok(rules)
 }
 
 #[cfg(test)]

@@ -2,22 +2,27 @@
 
 use std::collections::HashSet;
 
-use super::batch::{content, server};
-use super::contact::Contact;
+use super::batch::{content, server, times};
+use super::contact::contact;
 use super::do_not_call;
 use super::originate::{Derived, ItemContext, RecordingFields, given, recording, spec};
+use super::rules::retry_rules;
 use super::text::{fits, fits_variable};
 use super::{Rules, ServerRules};
 use crate::api::{At, Error, Violations, fields};
 use crate::domain::ids::CallId;
-use crate::domain::number::read_field;
+use crate::domain::number::{CONTACT, read_field};
 use crate::domain::status::CallStatus;
+use crate::domain::time::Millis;
 use crate::pb::{CreateQuickCallRequest, OriginateAction};
 use crate::store::batches::NewQuickCall;
 use crate::store::calls::NewCall;
 
 /// The most characters of an Idempotency-Key.
 pub const MAX_KEY: usize = 255;
+
+/// How long a quick call without a deadline of its own may wait for its first attempt, in milliseconds.
+const TIME_TO_LEAVE_MS: i64 = 60_000;
 
 /// How long `number2` rings, in seconds, if `Data` is absent.
 const SECOND_LEG_SECONDS: u32 = 30;
@@ -30,9 +35,10 @@ pub fn quick_call(
     request: &CreateQuickCallRequest,
     idempotency_key: Option<String>,
     rules: &Rules,
+    now: Millis,
 ) -> Result<NewQuickCall, Error> {
     let mut violations = fields::violations(request);
-    let call = call(request, rules, &mut violations);
+    let call = call(request, rules, now, &mut violations);
     if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > MAX_KEY) {
         violations.invalid(&At::field("Idempotency-Key"), format_args!("must have 1 to {MAX_KEY} characters"));
     }
@@ -64,6 +70,7 @@ pub fn refuse_listed(
             // With `Data`, the second number is not called.
             "Data" if !has_data => "number2",
             "Data" => "action.Data",
+            CONTACT => "contact_number",
             _ => "action.Exten",
         };
         violations.denied(&At::field(field), format_args!("{number} is on the do-not-call list"));
@@ -71,8 +78,10 @@ pub fn refuse_listed(
     violations.finish()
 }
 
-fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violations) -> Option<NewCall> {
+fn call(request: &CreateQuickCallRequest, rules: &Rules, now: Millis, violations: &mut Violations) -> Option<NewCall> {
     let root = At::root();
+    let retry_rules = retry_rules(&request.retry_rules, &root.then("retry_rules"), violations);
+    let (not_before, own_deadline) = times(request.not_before, request.deadline, &root, violations);
     fits_variable("__DID", request.did.as_deref(), &root.then("did"), violations);
     let server = server(&request.asterisk_server_code, rules, &root, violations);
     // A number or a server that is missing is noted; with a substitute for it, the rest is checked too.
@@ -82,6 +91,7 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
         Derived { field, text: template.replace("{number}", &number) }
     };
     let (first, second) = (dialed("number1", &request.number1), dialed("number2", &request.number2));
+    let contact = contact(request.contact_number, request.contact_number_text.as_deref(), server, &root, violations);
     let action = request.action.as_ref()?;
     let is_empty = |text: &Option<String>| text.as_deref().unwrap_or_default().is_empty();
     if is_empty(&action.channel) && is_empty(&request.number1) {
@@ -96,30 +106,35 @@ fn call(request: &CreateQuickCallRequest, rules: &Rules, violations: &mut Violat
     let recording = recorded.then(|| recording(RecordingFields::default(), id, server, &root, violations)).flatten();
     let has_second = dials || given(request.number2.as_deref()).is_some();
     let data = has_second.then(|| Derived { text: format!("{},{SECOND_LEG_SECONDS}", second.text), ..second });
+    let contact_number = contact.number;
     let context = ItemContext {
-        at: root,
         channel: Some(first),
         data,
         caller_id: Some(caller_id(request, action, violations)),
         recording,
-        time_zone: None,
-        retry_rules: Vec::new(),
-        contact: Contact::default(),
+        retry_rules,
+        contact,
         labels: request.labels.clone(),
+        variables: Some(&request.variables).filter(|variables| !variables.is_empty()),
+        ..ItemContext::of(root)
     };
     let (spec, reaches) = spec(action, context, rules, server, violations)?;
+    let earliest = not_before.map_or(now, |at| at.max(now));
+    let deadline = own_deadline.unwrap_or(Millis(earliest.0.saturating_add(TIME_TO_LEAVE_MS)));
     Some(NewCall {
         id,
         server_code: request.asterisk_server_code.clone(),
-        status: CallStatus::Queued,
+        status: if deadline <= now { CallStatus::Expired } else { CallStatus::Queued },
         spec,
-        max_retries: 0,
-        contact_number: None,
+        max_retries: request.retry,
+        contact_number,
         reaches,
-        project: None,
+        project: request.project.clone(),
         action_id: action.action_id.clone(),
         did: request.did.clone(),
-        deadline: None,
+        deadline: Some(deadline),
+        deadline_is_default: own_deadline.is_none(),
+        not_before,
     })
 }
 

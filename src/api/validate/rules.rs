@@ -1,31 +1,56 @@
 //! The rules of a queue, and those parts of them that items share: retry rules and time zones.
 
+use super::patch;
 use crate::api::{At, Error, Violations, fields};
 use crate::domain::queue_rules::{DEFAULT_PRIORITY, QueueRules};
 use crate::domain::retry::{Failure, RetryRule};
 use crate::domain::status::Outcome;
 use crate::domain::window::{self, DAY_MINUTES, Window, Windows};
-use crate::pb::{self, SetQueueRulesRequest};
+use crate::pb::{self, SetQueueRulesRequest, UpdateQueueRulesRequest};
 
-/// Checks the rules of a queue; absent ones get their defaults.
+/// Checks a change of a queue's rules, which are `current` before it, and returns the rules after it. Nothing but what the
+/// request sets or names is changed; `needs_one` refuses a request that changes nothing.
 ///
 /// # Errors
 /// Returns every broken rule.
-pub fn queue_rules(request: &SetQueueRulesRequest) -> Result<QueueRules, Error> {
-    let mut violations = fields::violations(request);
-    let retry_rules = retry_rules(&request.retry_rules, &At::field("retry_rules"), &mut violations);
-    let windows = request.windows.as_ref().map(|windows| self::windows(windows, &mut violations));
+pub fn changed(current: pb::QueueRules, request: SetQueueRulesRequest, needs_one: bool) -> Result<QueueRules, Error> {
+    let mut violations = fields::violations(&request);
+    let patched = patch::queue_rules(current, request, needs_one, &mut violations)?;
+    let rules = rules(&patched, &At::root(), &mut violations);
     violations.finish()?;
-    Ok(QueueRules {
-        priority: request.priority.unwrap_or(DEFAULT_PRIORITY),
-        weight: request.weight.unwrap_or(1),
+    Ok(rules)
+}
+
+/// Returns the request of the other method that changes the rules of a queue in the same way.
+pub fn as_set(request: UpdateQueueRulesRequest) -> SetQueueRulesRequest {
+    SetQueueRulesRequest {
+        queue_id: request.queue_id,
+        priority: request.priority,
+        weight: request.weight,
         max_live_calls: request.max_live_calls,
         calls_per_second: request.calls_per_second,
+        retry_rules: request.retry_rules,
+        windows: request.windows,
+        delivery: request.delivery,
+        max_call_seconds: request.max_call_seconds,
+        update_mask: request.update_mask,
+    }
+}
+
+/// Checks the rules of a queue, whose fields have been checked each by itself; absent ones get their defaults.
+pub fn rules(given: &pb::QueueRules, at: &At<'_>, violations: &mut Violations) -> QueueRules {
+    let retry_rules = retry_rules(&given.retry_rules, &at.then("retry_rules"), violations);
+    let windows = given.windows.as_ref().map(|windows| self::windows(windows, &at.then("windows"), violations));
+    QueueRules {
+        priority: given.priority.unwrap_or(DEFAULT_PRIORITY),
+        weight: given.weight.unwrap_or(1),
+        max_live_calls: given.max_live_calls,
+        calls_per_second: given.calls_per_second,
         retry_rules,
         windows,
-        at_least_once: request.delivery() == pb::Delivery::AtLeastOnce,
-        max_call_seconds: request.max_call_seconds,
-    })
+        at_least_once: given.delivery() == pb::Delivery::AtLeastOnce,
+        max_call_seconds: given.max_call_seconds,
+    }
 }
 
 /// Checks that each failure has at most one retry rule.
@@ -62,9 +87,8 @@ pub fn time_zone(name: Option<&str>, at: &At<'_>, violations: &mut Violations) {
     }
 }
 
-fn windows(windows: &pb::CallingWindows, violations: &mut Violations) -> Windows {
-    let at = At::field("windows");
-    time_zone(windows.time_zone.as_deref(), &at, violations);
+fn windows(windows: &pb::CallingWindows, at: &At<'_>, violations: &mut Violations) -> Windows {
+    time_zone(windows.time_zone.as_deref(), at, violations);
     let at_list = at.then("windows");
     let list = if violations.has(&at_list) { &[] } else { windows.windows.as_slice() };
     let checked = list.iter().enumerate().map(|(index, one)| window(one, &at_list.index(index), violations)).collect();
@@ -102,6 +126,10 @@ fn minute(text: &str, example: &str, at: &At<'_>, violations: &mut Violations) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn queue_rules(request: &SetQueueRulesRequest) -> Result<QueueRules, Error> {
+        changed(pb::QueueRules::default(), request.clone(), false)
+    }
 
     fn broken(request: &SetQueueRulesRequest) -> Vec<(String, String)> {
         match queue_rules(request) {
@@ -146,6 +174,7 @@ mod tests {
             }),
             delivery: Some(9),
             max_call_seconds: Some(0),
+            update_mask: Vec::new(),
         };
         assert_eq!(
             fields(&request),
@@ -192,6 +221,22 @@ mod tests {
         }
         assert_eq!(fields(&window_of("09:00", "24:01")), ["windows.windows[0].to"]);
         assert_eq!(fields(&window_of("+9:00", "10:00")), ["windows.windows[0].from"]);
+    }
+
+    #[test]
+    fn only_what_is_set_or_named_is_changed() {
+        let windows = window_of("09:00", "18:00").windows;
+        let current = pb::QueueRules { windows, weight: Some(3), priority: Some(2), ..Default::default() };
+        let set = SetQueueRulesRequest { queue_id: 1, priority: Some(9), ..Default::default() };
+        let rules = changed(current.clone(), set, true).unwrap();
+        assert_eq!((rules.priority, rules.weight, rules.windows.is_some()), (9, 3, true));
+        let update_mask = vec!["windows".to_owned(), "weight".to_owned()];
+        let reset = SetQueueRulesRequest { queue_id: 1, update_mask, priority: Some(9), ..Default::default() };
+        let rules = changed(current.clone(), reset, true).unwrap();
+        assert_eq!((rules.priority, rules.weight, rules.windows), (2, 1, None));
+        let nothing = SetQueueRulesRequest { queue_id: 1, ..Default::default() };
+        assert!(changed(current.clone(), nothing.clone(), true).is_err());
+        assert_eq!(changed(current, nothing, false).unwrap().weight, 3);
     }
 
     #[test]

@@ -9,15 +9,17 @@ pub(crate) mod rows;
 mod sender;
 mod state;
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::columns::Columns;
 use self::rows::Rows;
-use self::sender::{Sender, Sent};
+use self::sender::{NewQueue, Sender, Sent};
 use self::state::{Content, ID_BITS, State, Target};
 use super::fault::{Fault, note};
+use super::queue_rules::RuleFlags;
 use super::remote::Remote;
 use crate::pb::TestConnectionRequest;
 
@@ -57,6 +59,17 @@ pub struct Args {
     /// Read and check the whole file, but send nothing
     #[arg(long)]
     dry_run: bool,
+    /// Let the server check every call, including the dial policy and the do-not-call lists, but store nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    validate: bool,
+    /// Create the queue paused, so that nothing is dialed until it is resumed
+    #[arg(long, conflicts_with = "queue")]
+    paused: bool,
+    /// The name of the queue that is created
+    #[arg(long, conflicts_with = "queue")]
+    name: Option<String>,
+    #[command(flatten)]
+    rules: RuleFlags,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -94,10 +107,22 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if args.dry_run {
         return say_checked(&args, count);
     }
+    if args.queue.is_some() && !args.rules.is_empty() {
+        return Err(
+            Fault::Usage("--queue names a queue that has rules; change them with `queues rules`".to_owned()).into()
+        );
+    }
+    let rules = (!args.rules.is_empty()).then(|| args.rules.clone().rules());
+    let new_queue = NewQueue { name: args.name.clone(), paused: args.paused, rules };
     let session = args.remote.connect().await?;
+    let content = Content { file_sha256: content, label: args.label.clone(), id_bits: ID_BITS };
+    if args.validate {
+        let bar = progress(count);
+        let sender = Sender { session: &session, dids: args.dids.clone(), new_queue, validate_only: true, bar: &bar };
+        return validate(&args, sender, rows, &columns, &content, count).await;
+    }
     let client_id = session.clients().test_connection(TestConnectionRequest {}).await?.into_inner().client_id;
     let target = Target { url: args.remote.url().to_owned(), client_id };
-    let content = Content { file_sha256: content, label: args.label.clone(), id_bits: ID_BITS };
     let mut state = State::load(&args.file, &target, &content)?;
     if let (Some(asked), Some(begun)) = (args.queue, state.queue_id)
         && asked != begun
@@ -112,7 +137,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut queue_id = state.queue_id.or(args.queue);
     let bar = progress(count);
     bar.set_position(state.rows);
-    let mut sender = Sender { session: &session, dids: args.dids, bar: &bar };
+    let mut sender = Sender { session: &session, dids: args.dids, new_queue, validate_only: false, bar: &bar };
     let mut summary = Summary { queue_id: 0, inserted_count: 0, present_count: state.rows, count };
     for batch in rows.batches(&columns, state.rows) {
         let batch = batch?;
@@ -143,6 +168,27 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let Summary { queue_id, inserted_count, present_count, count } = summary;
     let before = if present_count > 0 { format!(", {present_count} had been there before") } else { String::new() };
     session.out.say(&summary, format_args!("{count} calls are in queue {queue_id}: {inserted_count} are new{before}"))
+}
+
+/// Lets the server check the calls of a file, batch by batch, until it refuses one.
+async fn validate(
+    args: &Args,
+    mut sender: Sender<'_>,
+    rows: Rows<File>,
+    columns: &Columns,
+    content: &Content,
+    count: u64,
+) -> anyhow::Result<()> {
+    for batch in rows.batches(columns, 0) {
+        let batch = batch?;
+        let sent = sender.send(args.queue, content.batch_id(batch.offset), &batch).await;
+        let checked = sent.inspect_err(|_| sender.bar.abandon())?;
+        checked.warnings.iter().for_each(|warning| sender.bar.suspend(|| note(warning)));
+        sender.bar.inc(u64::try_from(batch.items.len()).unwrap_or(0));
+    }
+    sender.bar.finish_and_clear();
+    let sentence = format!("{count} calls of {} would be inserted; nothing was stored", args.file.display());
+    args.remote.output().say(&serde_json::json!({ "count": count }), sentence)
 }
 
 fn say_checked(args: &Args, count: u64) -> anyhow::Result<()> {

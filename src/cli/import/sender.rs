@@ -10,7 +10,7 @@ use super::columns::name_of;
 use super::rows::Batch;
 use crate::cli::fault::{Fault, is_away, note};
 use crate::cli::remote::Session;
-use crate::pb::InsertBatchRequest;
+use crate::pb::{InsertBatchRequest, QueueRules};
 
 /// How often one batch is tried before the import gives up. The import can be continued later.
 const TRIES: u32 = 6;
@@ -24,8 +24,23 @@ pub struct Sender<'a> {
     pub session: &'a Session,
     /// The caller ids that are used in turn in each batch.
     pub dids: Vec<String>,
+    /// What the queue is like, if the import creates it.
+    pub new_queue: NewQueue,
+    /// True if the server only checks the calls.
+    pub validate_only: bool,
     /// The progress bar, above which notes are printed.
     pub bar: &'a ProgressBar,
+}
+
+/// What the queue of an import is like.
+#[derive(Clone, Default)]
+pub struct NewQueue {
+    /// The name of the queue.
+    pub name: Option<String>,
+    /// True if the queue begins paused.
+    pub paused: bool,
+    /// The rules of the queue; None if all have their defaults.
+    pub rules: Option<QueueRules>,
 }
 
 /// The result of sending a batch.
@@ -46,11 +61,20 @@ impl Sender<'_> {
     pub async fn send(&mut self, queue_id: Option<i64>, batch_id: i64, batch: &Batch) -> anyhow::Result<Sent> {
         let mut wait = FIRST_WAIT;
         for tried in 1.. {
+            // Only the batch that creates the queue says what it is like.
+            let NewQueue { name, paused, rules } = match queue_id {
+                None => self.new_queue.clone(),
+                Some(_) => NewQueue::default(),
+            };
             let request = InsertBatchRequest {
                 queue_id,
                 batch_id: Some(batch_id),
                 dids: self.dids.clone(),
                 data: batch.items.clone(),
+                name,
+                paused,
+                rules,
+                validate_only: self.validate_only,
                 ..Default::default()
             };
             let status = match self.session.queues().insert_batch(request).await {

@@ -72,4 +72,11 @@ impl Group {
         let put_back = withdrawn.filter(|claim| claim.from == CallStatus::Retrying).map(|claim| claim.call);
         ended.chain(put_back).collect()
     }
+
+    /// Returns the calls that wait again after this group is committed, for a retry or for the attempt that was withdrawn.
+    #[must_use]
+    pub fn waiting_again(&self) -> Vec<CallRef> {
+        let ended = self.changes.iter().filter(|change| change.next_try().is_some()).map(|change| change.call);
+        ended.chain(self.withdrawn.iter().map(|withdrawal| withdrawal.claim.call)).collect()
+    }
 }

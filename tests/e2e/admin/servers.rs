@@ -138,6 +138,65 @@ async fn a_server_is_removed_once_no_call_needs_it_and_past_calls_keep_its_code(
     assert_eq!(setup.admin.get("admin/servers").await.data()["count"], 1);
 }
 
+/// Adds a server that no one can reach, with 20 calls that wait for it, and returns their queue.
+async fn dead_server(setup: &Setup) -> i64 {
+    let gone = at("gone", Port::reserve().number(), "dialer", "secret");
+    setup.admin.post("admin/servers", gone).await.data();
+    setup.admin.put(&format!("{}/grants/gone", setup.client_path()), json!({})).await.data();
+    let item = asterisk_item("gone");
+    setup.client.insert(20, vec![item; 20]).await
+}
+
+fn asterisk_item(code: &str) -> Value {
+    crate::support::api::item(code, "PJSIP/1234567890@endpoint1", "1")
+}
+
+#[tokio::test]
+async fn a_dead_server_is_removed_with_its_waiting_calls_canceled() {
+    let setup = Setup::start().await;
+    let queue = dead_server(&setup).await;
+    let refused = setup.admin.delete("admin/servers/gone").await.error(409, "FAILED_PRECONDITION");
+    assert_eq!(refused, "server gone is in use: 20 calls wait for it, 0 are live on it");
+    let done = setup.admin.delete("admin/servers/gone?cancel_waiting=true").await.data();
+    assert_eq!(done, json!({ "canceled_count": 20, "moved_count": 0 }));
+    let queue = setup.client.wait_until_completed(queue).await;
+    assert_eq!(queue["counts"]["canceled"], 20);
+    setup.admin.get("admin/servers/gone").await.error(404, "NOT_FOUND");
+    let audit = setup.admin.get("admin/audit").await.data();
+    let noted: Vec<&Value> =
+        audit["results"].as_array().unwrap().iter().filter(|entry| entry["action"] == "DeleteServer").collect();
+    assert_eq!(noted.len(), 2, "the cancel and the removal are both noted: {audit}");
+}
+
+#[tokio::test]
+async fn a_dead_server_is_removed_with_its_waiting_calls_moved() {
+    let setup = Setup::start().await;
+    let queue = dead_server(&setup).await;
+    for (query, field) in [
+        ("move_waiting_to=nosuch", "move_waiting_to"),
+        ("move_waiting_to=gone", "move_waiting_to"),
+        ("move_waiting_to=server1&cancel_waiting=true", "move_waiting_to"),
+    ] {
+        let answer = setup.admin.delete(&format!("admin/servers/gone?{query}")).await;
+        answer.error(400, "INVALID_ARGUMENT");
+        assert_eq!(answer.body["errors"][0]["field"], field, "{}", answer.body);
+    }
+    let ungranted = at("ungranted", Port::reserve().number(), "dialer", "secret");
+    setup.admin.post("admin/servers", ungranted).await.data();
+    let answer = setup.admin.delete("admin/servers/gone?move_waiting_to=ungranted").await;
+    assert!(answer.error(400, "INVALID_ARGUMENT").contains("no grant for ungranted"), "{}", answer.body);
+    assert_eq!(setup.client.queue(queue).await["counts"]["queued"], 20, "nothing was moved");
+
+    let done = setup.admin.delete("admin/servers/gone?move_waiting_to=server1").await.data();
+    assert_eq!(done, json!({ "canceled_count": 0, "moved_count": 20 }));
+    let ended = setup.client.wait_until_completed(queue).await;
+    assert_eq!(ended["counts"]["completed"], 20);
+    let call = setup.client.calls(queue).await.remove(0);
+    assert_eq!(call["asterisk_server_code"], "server1");
+    let call = setup.client.get(&format!("calls/{}", call["call_id"].as_str().unwrap())).await.data();
+    assert_eq!(call["timeline"][0]["detail"], "moved from server gone to server1");
+}
+
 #[tokio::test]
 async fn a_test_of_the_sandbox_finds_everything() {
     let setup = Setup::start().await;

@@ -1,7 +1,9 @@
 //! Tests the contract's section "Queues", sentence by sentence, with `trunkline serve --sandbox`.
 
 mod batches;
+mod lifecycle;
 mod lists;
+mod quick;
 mod rules;
 mod search;
 mod states;

@@ -11,7 +11,7 @@ fn path(queue: i64) -> String {
 }
 
 #[tokio::test]
-async fn rules_are_answered_as_they_were_set_and_an_absent_one_gets_its_default() {
+async fn rules_are_answered_as_they_were_set_and_an_absent_one_keeps_its_value() {
     let (_server, client) = sandbox("1");
     let queue = client.insert(1, vec![item(NEVER_HANGS_UP)]).await;
     let defaults = json!({ "priority": 5, "weight": 1, "retry_rules": [], "delivery": "at-most-once" });
@@ -27,7 +27,42 @@ async fn rules_are_answered_as_they_were_set_and_an_absent_one_gets_its_default(
     });
     assert_eq!(client.put(&path(queue), rules.clone()).await.data(), rules);
     assert_eq!(client.get(&path(queue)).await.data(), rules);
-    assert_eq!(client.put(&path(queue), json!({})).await.data(), defaults);
+    assert_eq!(client.put(&path(queue), json!({})).await.data(), rules);
+    let mut other = rules.clone();
+    other["priority"] = json!(3);
+    assert_eq!(client.put(&path(queue), json!({ "priority": 3 })).await.data(), other, "a partial PUT erases nothing");
+    let object = other.as_object_mut().expect("an object");
+    object.remove("windows");
+    object.remove("calls_per_second");
+    object.insert("weight".into(), json!(2));
+    let reset = json!({ "windows": null, "calls_per_second": null, "weight": 2 });
+    assert_eq!(client.put(&path(queue), reset).await.data(), other, "null resets");
+    let all = ["priority", "weight", "max_live_calls", "retry_rules", "delivery"];
+    let masked = client.patch(&path(queue), json!({ "update_mask": all })).await.data();
+    assert_eq!(masked, defaults, "a field that the mask names and the body omits gets its default");
+}
+
+#[tokio::test]
+async fn rules_are_changed_by_mask_and_nothing_else_is_touched() {
+    let (_server, client) = sandbox("1");
+    let queue = client.insert(1, vec![item(NEVER_HANGS_UP)]).await;
+    client.put(&path(queue), json!({ "weight": 3, "max_live_calls": 7 })).await.data();
+    let changed = client.patch(&path(queue), json!({ "weight": 5, "max_live_calls": null })).await.data();
+    assert_eq!((&changed["weight"], changed.get("max_live_calls")), (&json!(5), None));
+    let named = client.patch(&path(queue), json!({ "update_mask": ["priority"], "priority": 9, "weight": 8 })).await;
+    let named = named.data();
+    assert_eq!((&named["priority"], &named["weight"]), (&json!(9), &json!(5)));
+    for (body, field) in [
+        (json!({}), ""),
+        (json!({ "update_mask": ["name"] }), "update_mask[0]"),
+        (json!({ "update_mask": [] }), "update_mask"),
+        (json!({ "weight": 0 }), "weight"),
+    ] {
+        let answer = client.patch(&path(queue), body).await;
+        answer.error(400, "INVALID_ARGUMENT");
+        assert_eq!(answer.body["errors"][0]["field"], field, "{}", answer.body);
+    }
+    assert_eq!(client.get(&path(queue)).await.data(), named);
 }
 
 #[tokio::test]

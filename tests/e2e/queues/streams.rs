@@ -189,6 +189,70 @@ async fn a_message_with_a_broken_rule_is_not_stored_nor_is_what_follows_but_all_
 }
 
 #[tokio::test]
+async fn a_resumed_stream_that_sends_before_the_first_answer_skips_what_is_stored() {
+    let (server, client) = sandbox("1");
+    let queue = paused_queue(&client).await;
+    let (mut first, _) = Stream::begin(&server, &client, queue).await;
+    first.send(0, some(0, 10)).await;
+    first.until_stored(10).await;
+    drop(first);
+
+    let mut blind = Stream::open(&server, &client).await;
+    let dids = DIDS.map(str::to_owned).to_vec();
+    let begin = StreamBegin { stream_id: "load-1".into(), queue_id: Some(queue), dids, ..StreamBegin::default() };
+    blind.to.send(StreamItemsRequest { part: Some(Part::Begin(begin)) }).await.expect("a server");
+    for (from, to) in [(0, 4), (4, 8), (8, 13), (13, 20)] {
+        blind.send(from, some(from, to)).await;
+    }
+    blind.until_stored(20).await;
+    assert_eq!(get(&client, queue).await["total_calls"], 21);
+    for (index, call) in client.calls(queue).await.iter().skip(1).enumerate() {
+        assert_eq!(call["contact_number"], index, "the items are not stored once and in order");
+        assert_eq!(call["did"], DIDS[index % DIDS.len()]);
+    }
+    // An item that this connection has stored itself is a mistake when it comes again.
+    blind.send(15, some(15, 25)).await;
+    assert_eq!(blind.refusal().await.code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_stream_begins_its_queue_paused_and_one_that_is_only_validated_stores_nothing() {
+    let (server, client) = sandbox("20");
+    let open = async |validate_only: bool| {
+        let mut stream = Stream::open(&server, &client).await;
+        let begin = StreamBegin {
+            stream_id: "night".into(),
+            paused: true,
+            name: Some("Night".into()),
+            validate_only,
+            ..StreamBegin::default()
+        };
+        stream.to.send(StreamItemsRequest { part: Some(Part::Begin(begin)) }).await.expect("a server");
+        let answer = stream.from.message().await.expect("an answer").expect("an answer");
+        (stream, answer)
+    };
+    let (mut trial, answer) = open(true).await;
+    assert_eq!((answer.queue_id, answer.stored), (0, 0));
+    trial.send(0, some(0, 10)).await;
+    trial.send(10, some(10, 15)).await;
+    trial.until_stored(15).await;
+    let mut bad = some(15, 16);
+    bad[0].asterisk_server_code = "nowhere".into();
+    trial.send(15, bad).await;
+    assert_eq!(trial.refusal().await.code(), Code::InvalidArgument);
+    assert_eq!(client.get("queues/getmasterqueues").await.data()["count"], 0);
+
+    let (mut stream, answer) = open(false).await;
+    assert_eq!(answer.stored, 0);
+    stream.send(0, some(0, 5)).await;
+    stream.until_stored(5).await;
+    super::let_the_lane_go_round(&client, 9).await;
+    let queue = get(&client, answer.queue_id).await;
+    assert_eq!((&queue["queue_status"], &queue["counts"]["queued"]), (&json!("paused"), &json!(5)));
+    assert_eq!(queue["name"], "Night");
+}
+
+#[tokio::test]
 async fn what_is_no_stream_is_refused() {
     let (server, client) = sandbox("1");
     let queue = paused_queue(&client).await;

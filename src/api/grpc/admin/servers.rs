@@ -1,5 +1,7 @@
 //! The methods of `AdminService` for Asterisk servers.
 
+use serde_json::json;
+
 use crate::ami::{self, probe};
 use crate::api::grpc::app::App;
 use crate::api::grpc::change::Change;
@@ -7,12 +9,12 @@ use crate::api::grpc::changed::Changed;
 use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
 use crate::api::validate::{admin, patch};
-use crate::api::{Error, Reason};
+use crate::api::{At, Error, Reason, Violations};
 use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::secrets::Place;
 use crate::store::servers::{self, Removal};
-use crate::store::{Conn, StoreError};
+use crate::store::{Conn, StoreError, waiting};
 
 /// Adds an Asterisk server and wakes the dialer (`AdminService.CreateServer`).
 pub async fn create(mut change: Change, request: pb::CreateServerRequest) -> Result<pb::CreateServerResponse, Error> {
@@ -68,29 +70,114 @@ pub async fn update(mut change: Change, request: pb::UpdateServerRequest) -> Res
     Ok(pb::UpdateServerResponse { server: Some(server) })
 }
 
-/// Removes a server that no call needs (`AdminService.DeleteServer`).
-pub async fn delete(change: Change, request: pb::DeleteServerRequest) -> Result<pb::DeleteServerResponse, Error> {
-    let code = request.code;
-    let mut tx = change.begin().await?;
-    let before = servers::states(&mut tx, Some(&code)).await?.pop();
-    let before = before.map(|state| convert::server(state, change.now)).transpose()?;
-    match servers::remove(&mut tx, &code, change.now).await? {
-        Removal::Done => {
-            let changed = before.map(|before| Changed::deleted(&before)).transpose()?.unwrap_or_default();
-            tx.commit(target(&code), changed).await?;
+/// Removes a server on which no call is live, after the calls that wait for it were canceled or moved, if the request says
+/// so (`AdminService.DeleteServer`).
+pub async fn delete(mut change: Change, request: pb::DeleteServerRequest) -> Result<pb::DeleteServerResponse, Error> {
+    let mut violations = change.violations();
+    let code = &request.code;
+    let mut done = pb::DeleteServerResponse::default();
+    let fate = Fate::of(&change, &request, &mut violations).await?;
+    violations.finish()?;
+    if let Some(fate) = &fate {
+        announce(&change, code, fate).await?;
+    }
+    loop {
+        let before = (done.canceled_count, done.moved_count);
+        let db = &change.app.db;
+        match &fate {
+            None => {}
+            Some(Fate::Cancel) => done.canceled_count += waiting::cancel_on_server(db, code, change.now).await?,
+            Some(Fate::MoveTo(to)) => done.moved_count += waiting::move_to_server(db, code, to, change.now).await?,
         }
-        Removal::NoSuchServer => {
-            tx.rollback().await?;
-            return Err(missing(&code));
-        }
-        Removal::InUse { waiting, live } => {
-            tx.rollback().await?;
-            let message = format!("server {code} is in use: {waiting} calls wait for it, {live} are live on it");
-            return Err(Error::FailedPrecondition { reason: Reason::ServerInUse, message });
+        let went_on = before != (done.canceled_count, done.moved_count);
+        match remove(&change, code, done).await? {
+            Removal::Done => break,
+            Removal::NoSuchServer => return Err(missing(code)),
+            // Calls were inserted for it in the meantime.
+            Removal::InUse { live: 0, .. } if went_on => {}
+            Removal::InUse { waiting, live } => return Err(in_use(code, waiting, live, done)),
         }
     }
     change.app.servers_changed.notify_one();
-    Ok(pb::DeleteServerResponse {})
+    Ok(done)
+}
+
+/// What becomes of the calls that wait for a server which is removed.
+enum Fate {
+    Cancel,
+    /// They are moved to the server with this code.
+    MoveTo(String),
+}
+
+impl Fate {
+    async fn of(
+        change: &Change,
+        request: &pb::DeleteServerRequest,
+        violations: &mut Violations,
+    ) -> Result<Option<Self>, Error> {
+        let at = At::field("move_waiting_to");
+        let Some(to) = request.move_waiting_to.clone() else {
+            return Ok(request.cancel_waiting.then_some(Self::Cancel));
+        };
+        let mut conn = change.app.db.read().await?;
+        if request.cancel_waiting {
+            violations.invalid(&at, "cannot be given together with cancel_waiting");
+        } else if to == request.code {
+            violations.invalid(&at, "must be another server than the one to remove");
+        } else if servers::get(&mut conn, &to).await?.is_none() {
+            violations.invalid_if_new(&at, format_args!("server {to} does not exist"));
+        } else {
+            let clients = waiting::without_grant(&mut conn, &request.code, &to).await?;
+            if !clients.is_empty() {
+                let names = clients.join(", ");
+                violations
+                    .invalid(&at, format_args!("these clients have waiting calls and no grant for {to}: {names}"));
+            }
+        }
+        Ok(Some(Self::MoveTo(to)))
+    }
+}
+
+/// Refuses a server that does not exist or on which calls are live, before anything is done with those that wait. Notes
+/// in the audit what is going to be done with these.
+async fn announce(change: &Change, code: &str, fate: &Fate) -> Result<(), Error> {
+    let mut tx = change.begin().await?;
+    let exists = servers::get(&mut tx, code).await?.is_some();
+    let (waiting, live) = servers::open_calls(&mut tx, code).await?;
+    if !exists || live > 0 {
+        tx.rollback().await?;
+        let none = pb::DeleteServerResponse::default();
+        return Err(if exists { in_use(code, waiting, live, none) } else { missing(code) });
+    }
+    let noted = match fate {
+        Fate::Cancel => json!({ "waiting": waiting, "cancel_waiting": true }),
+        Fate::MoveTo(to) => json!({ "waiting": waiting, "move_waiting_to": to }),
+    };
+    tx.commit(target(code), Changed::created(&noted)?).await
+}
+
+/// Removes the server unless it has calls.
+async fn remove(change: &Change, code: &str, done: pb::DeleteServerResponse) -> Result<Removal, Error> {
+    let mut tx = change.begin().await?;
+    let before = servers::states(&mut tx, Some(code)).await?.pop();
+    let before = before.map(|state| convert::server(state, change.now)).transpose()?;
+    let removal = servers::remove(&mut tx, code, change.now).await?;
+    if removal == Removal::Done {
+        let changed = before.map(|before| Changed::deleted(&before)).transpose()?.unwrap_or_default();
+        tx.commit(target(code), changed.with_counts(done.canceled_count, done.moved_count)).await?;
+    } else {
+        tx.rollback().await?;
+    }
+    Ok(removal)
+}
+
+fn in_use(code: &str, waiting: i64, live: i64, done: pb::DeleteServerResponse) -> Error {
+    let pb::DeleteServerResponse { canceled_count, moved_count } = done;
+    let mut message = format!("server {code} is in use: {waiting} calls wait for it, {live} are live on it");
+    if canceled_count + moved_count > 0 {
+        message += &format!("; {canceled_count} waiting calls were canceled and {moved_count} moved before");
+    }
+    Error::FailedPrecondition { reason: Reason::ServerInUse, message }
 }
 
 /// Logs in to a server and returns what dialing needs but did not find (`AdminService.TestServer`).
