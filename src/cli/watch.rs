@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 use super::client_ref::ClientRef;
 use super::event_type::event_type;
 use super::fault::{is_away, note};
+use super::labels::{Label, label};
 use super::output::{as_rest, cell};
 use super::remote::{Remote, Session};
 use super::signals::asked_to_stop;
@@ -38,6 +39,9 @@ pub struct Args {
     /// shown in any case
     #[arg(long = "type", value_name = "TYPE", value_parser = event_type, conflicts_with = "call")]
     types: Vec<pb::CallEventType>,
+    /// Show only the calls with this label
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label, conflicts_with = "call")]
+    label: Option<Label>,
     /// Show only the calls of this client, by its id or its name. Needs an admin key
     #[arg(long, value_name = "CLIENT")]
     client: Option<String>,
@@ -71,6 +75,7 @@ async fn watch(args: Args, session: &Session) -> anyhow::Result<()> {
         queue_ids: args.queue,
         asterisk_server_code: args.server,
         types: args.types.into_iter().map(Into::into).collect(),
+        label: args.label.map(|(key, value)| format!("{key}:{value}")),
         ..Default::default()
     };
     // Without the end of each call it would not be known when to forget what a call dials.

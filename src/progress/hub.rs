@@ -4,7 +4,7 @@
 //! falls behind its oldest event reads the table from its own cursor until it has caught up. So memory is bounded
 //! whatever the watchers do, and no watcher misses an event or sees one twice.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -15,7 +15,9 @@ use tracing::warn;
 
 use super::catch_up::{CatchUp, Turn};
 use super::listen;
+use crate::store::call_terms::{self, Term, TermKind};
 use crate::store::events::{self, Event, Filter};
+use crate::store::types::Id;
 use crate::store::{Db, Result};
 
 /// How many events the ring holds.
@@ -26,6 +28,9 @@ const CHUNK: i64 = 1024;
 
 /// Of how many events at most one is wanted if a watcher's next events are read in whole chunks.
 const SPARSE: usize = 16;
+
+/// Of how many events the calls are looked up at once for their labels.
+const LOOKUP: usize = 1000;
 
 /// How often the table is read without a notification, because notifications from other nodes can be lost.
 const POLL: Duration = Duration::from_secs(2);
@@ -212,7 +217,7 @@ impl Subscription {
             // Marked before the read, so that what arrives during the read counts as news.
             self.head.mark_unchanged();
             let (events, cursor) = match self.hub.read_ring(self.cursor, &self.filter, most) {
-                Some(found) => found,
+                Some((events, cursor)) => (self.labelled(events).await?, cursor),
                 None => self.read_table(most).await?,
             };
             self.place.store(cursor, Ordering::Relaxed);
@@ -253,8 +258,25 @@ impl Subscription {
             turn.done();
         }
         let (last, count) = (read.last().map_or(self.cursor, |event| event.seq), read.len());
-        let wanted: Vec<_> = read.into_iter().filter(|event| self.filter.wants(event)).map(Arc::new).collect();
+        let wanted = read.into_iter().filter(|event| self.filter.wants(event)).map(Arc::new).collect();
+        let wanted = self.labelled(wanted).await?;
         self.is_sparse = wanted.len() * SPARSE < count;
         Ok((wanted, last))
+    }
+
+    /// Leaves out the events of calls without the label that the reader wants, if it wants one.
+    async fn labelled(&self, events: Vec<Arc<Event>>) -> Result<Vec<Arc<Event>>> {
+        let Some(label) = &self.filter.label else { return Ok(events) };
+        let term = Term { kind: TermKind::Label, value: label.clone() };
+        let mut labelled: HashSet<Id> = HashSet::new();
+        for events in events.chunks(LOOKUP) {
+            let clients: HashSet<i64> = events.iter().map(|event| event.client_id).collect();
+            let calls: HashSet<Id> = events.iter().filter_map(|event| event.call_id).collect();
+            let (clients, calls): (Vec<_>, Vec<_>) = (clients.into_iter().collect(), calls.into_iter().collect());
+            let mut conn = self.hub.db.read().await?;
+            labelled.extend(call_terms::having(&mut conn, &term, &clients, &calls).await?);
+        }
+        let is_labelled = |event: &Arc<Event>| event.call_id.is_some_and(|call| labelled.contains(&call));
+        Ok(events.into_iter().filter(is_labelled).collect())
     }
 }

@@ -125,6 +125,18 @@ pub(super) async fn newest(
     Ok(found.into_iter().map(|id| id.0).collect())
 }
 
+/// Returns those of the calls of these clients that have a term.
+pub async fn having(conn: &mut Conn, term: &Term, clients: &[i64], calls: &[Id]) -> Result<Vec<Id>> {
+    Ok(with_conn!(conn, |c| {
+        call_terms::table
+            .filter(call_terms::kind.eq(term.kind as i16).and(call_terms::value.eq(&term.value)))
+            .filter(call_terms::client_id.eq_any(clients).and(call_terms::call_id.eq_any(calls)))
+            .select(call_terms::call_id)
+            .load(c)
+            .await
+    })?)
+}
+
 /// Returns the calls of all clients with one of the terms, in no order; None if there are more than `most`.
 pub(super) async fn of_all_clients(conn: &mut Conn, terms: &[Term], most: usize) -> Result<Option<BTreeSet<Uuid>>> {
     let limit = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);

@@ -237,10 +237,13 @@ pub struct Filter {
     pub server: Option<String>,
     /// Only events of the kinds with these codes; of all if it is empty.
     pub kinds: Vec<i16>,
+    /// Only events of calls with this label, as `key:value`.
+    pub label: Option<String>,
 }
 
 impl Filter {
-    /// Returns true if the reader wants the event.
+    /// Returns true if the reader wants the event, as far as the event shows it: whether its call has the label is in
+    /// the [terms](super::call_terms) of the call.
     #[must_use]
     pub fn wants(&self, event: &Event) -> bool {
         self.client_id.is_none_or(|id| id == event.client_id)
@@ -248,6 +251,7 @@ impl Filter {
             && self.call.is_none_or(|id| event.call_id == Some(id.into()))
             && (self.server.is_none() || self.server == event.server_code)
             && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
+            && (self.label.is_none() || event.call_id.is_some())
     }
 }
 

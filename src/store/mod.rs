@@ -31,6 +31,7 @@ pub mod journal;
 pub mod keys;
 pub mod lanes;
 pub mod leases;
+pub mod live_calls;
 pub mod migrate;
 pub mod new_queues;
 pub mod nodes;

@@ -225,6 +225,53 @@ async fn a_watcher_is_sent_what_passes_all_of_its_filters_and_resumes_exactly() 
 }
 
 #[tokio::test]
+async fn a_watcher_of_a_label_is_sent_all_events_of_its_calls_and_resumes_exactly() {
+    let (server, client, admin) = sandbox();
+    let labelled = |team: &str, channel: &str| {
+        let mut item = item("server1", channel, "1");
+        item["labels"] = json!({ "team": team });
+        item
+    };
+    // A phone whose number ends in 06 never hangs up.
+    let items = [("a", "PJSIP/4901@endpoint1"), ("b", "PJSIP/4901@endpoint1"), ("a", "PJSIP/4906@endpoint1")];
+    let queue = client.insert(1, items.map(|(team, channel)| labelled(team, channel)).to_vec()).await;
+    wait::until_async("two calls have ended and one is live", async || {
+        let counts = client.queue(queue).await["counts"].clone();
+        (counts["completed"] == 2 && counts["answered"] == 1).then_some(())
+    })
+    .await;
+    let calls = client.calls(queue).await;
+    let last = calls[2]["call_id"].as_str().expect("an id").to_owned();
+    let of_team = |team: &str| WatchCallsRequest { label: Some(format!("team:{team}")), ..Default::default() };
+    let from_the_beginning = |team: &str| WatchCallsRequest { after: Some(0), ..of_team(team) };
+    let timelines = async |calls: &[&Value]| -> Vec<i64> {
+        let mut seqs = Vec::new();
+        for call in calls {
+            let shown = client.get(&format!("calls/{}", call["call_id"].as_str().expect("an id"))).await.data();
+            seqs.extend(shown["timeline"].as_array().expect("a list").iter().map(|event| event["seq"].as_i64().unwrap()));
+        }
+        seqs.sort_unstable();
+        seqs
+    };
+    let of_a = timelines(&[&calls[0], &calls[2]]).await;
+    for key in [client.key(), admin.key()] {
+        let end = *of_a.last().expect("an event");
+        let seen = watched(&server, key, from_the_beginning("a"), |event| event.seq == end).await;
+        assert_eq!(seen.iter().map(|event| event.seq).collect::<Vec<_>>(), of_a);
+        let mut after = 0;
+        for event in &seen {
+            let request = WatchCallsRequest { after: Some(after), ..of_team("a") };
+            assert_eq!(&watched(&server, key, request, |_| true).await[0], event);
+            after = event.seq;
+        }
+        let is_complete = |event: &CallEvent| event.r#type() == CallEventType::SnapshotComplete;
+        let live = watched(&server, key, of_team("a"), is_complete).await;
+        assert_eq!(live.iter().filter_map(|event| event.call_id.as_deref()).collect::<Vec<_>>(), [&last]);
+        assert_eq!(watched(&server, key, of_team("b"), is_complete).await[0].count, Some(0));
+    }
+}
+
+#[tokio::test]
 async fn filters_that_name_nothing_are_refused() {
     let (server, client, _) = sandbox();
     let queue = client.insert(1, vec![item("server1", "PJSIP/4901@endpoint1", "1")]).await;
@@ -232,6 +279,8 @@ async fn filters_that_name_nothing_are_refused() {
     for (query, field) in [
         ("types=ended&types=snapshot", "types[1]"),
         ("types=heartbeat", "types[0]"),
+        ("label=team", "label"),
+        ("label=Team:a", "label"),
         ("asterisk_server_code=%20&types=ended&types=ended", "types[1]"),
     ] {
         let answer = client.get(&format!("calls/watch?{query}")).await;

@@ -12,7 +12,7 @@ use trunkline::store::do_not_call::{self, PLATFORM};
 use trunkline::store::events::Filter;
 use trunkline::store::servers::{Removal, Server};
 use trunkline::store::settings::{self, KillSwitch, PlatformPolicy};
-use trunkline::store::{calls, clients, events, keys, leases, nodes, queues, servers};
+use trunkline::store::{calls, clients, events, keys, leases, live_calls, nodes, queues, servers};
 
 use super::conformance::page;
 use super::engines::on_both_engines;
@@ -246,7 +246,7 @@ async fn a_call_that_is_stored_as_canceled_is_counted_and_has_an_event(store: St
     assert_eq!((call.outcome, call.ended_at), (Some(Outcome::Canceled.code()), Some(NOW.0)));
     let seen = events::of_call(&mut conn, Some(store.client), id).await.unwrap();
     assert_eq!(seen[0].detail.as_deref(), Some(do_not_call::DETAIL));
-    let (live, count) = calls::live(&mut conn, &Filter::default(), 10).await.unwrap();
+    let (live, count) = live_calls::live(&mut conn, &Filter::default(), 10).await.unwrap();
     assert!(live.is_empty() && count == 0);
 }
 

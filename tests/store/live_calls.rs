@@ -9,11 +9,12 @@ use trunkline::domain::ids::CallId;
 use trunkline::domain::note::Note;
 use trunkline::domain::status::{CallStatus, Outcome, QueueStatus};
 use trunkline::domain::time::Millis;
+use trunkline::store::batches::BatchResult;
 use trunkline::store::calls::Call;
 use trunkline::store::commands::{self, Answer};
 use trunkline::store::events::Filter;
 use trunkline::store::journal::commit;
-use trunkline::store::{calls, events};
+use trunkline::store::{calls, events, live_calls};
 
 use super::conformance::{change, claim_all, due, ended, kinds, queue_of};
 use super::engines::on_both_engines;
@@ -245,7 +246,7 @@ async fn a_snapshot_has_the_oldest_live_calls_and_the_number_of_all(store: Store
     claim_all(&store, &lane, 1, first).await;
     claim_all(&store, &lane, 2, second).await;
     let live = async |filter: Filter, limit| {
-        let (live, count) = calls::live(&mut store.db.read().await.unwrap(), &filter, limit).await.unwrap();
+        let (live, count) = live_calls::live(&mut store.db.read().await.unwrap(), &filter, limit).await.unwrap();
         (live.len(), count)
     };
     let everything = Filter::default();
@@ -256,6 +257,13 @@ async fn a_snapshot_has_the_oldest_live_calls_and_the_number_of_all(store: Store
     assert_eq!(live(Filter { queues: vec![second], ..Filter::default() }, 10).await, (1, 1));
     assert_eq!(live(Filter { server: Some(SERVER.into()), ..Filter::default() }, 10).await, (4, 4));
     assert_eq!(live(Filter { server: Some("elsewhere".into()), ..Filter::default() }, 10).await, (0, 0));
+    let mut labelled = store.batch(3, None, 2);
+    labelled.calls[1].spec.labels.insert("team".into(), "a".into());
+    let BatchResult::Stored { queue_id } = store.insert_batch(&labelled).await else { panic!("it is stored") };
+    claim_all(&store, &lane, 3, queue_id).await;
+    let team = |label: &str| Filter { label: Some(label.into()), ..Filter::default() };
+    assert_eq!(live(team("team:a"), 10).await, (1, 1));
+    assert_eq!(live(team("team:b"), 10).await, (0, 0));
 }
 
 async fn an_event_says_what_its_call_dials_no_matter_what_stores_it(store: Store) {

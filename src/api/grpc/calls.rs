@@ -107,11 +107,11 @@ impl pb::call_service_server::CallService for Calls {
         let permit = self.0.streams.admit(caller)?;
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
-            let kinds = filters::kinds(&request)?;
+            let (kinds, label) = filters::events(&request)?;
             let call = request.call_id.as_deref().map(call_id).transpose()?;
             let (mut queues, server) = (request.queue_ids, request.asterisk_server_code);
             queues.extend(request.queue_id);
-            let filter = Filter { client_id, queues, call, server, kinds };
+            let filter = Filter { client_id, queues, call, server, kinds, label };
             let start = Start { after: request.after, has_heartbeats: request.heartbeat.unwrap_or(false) };
             watch::watch(&app, permit, access, filter, start).await
         })

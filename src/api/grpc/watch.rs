@@ -25,7 +25,7 @@ use crate::pb;
 use crate::progress::Subscription;
 use crate::store::events::{self, Event, Filter};
 use crate::store::types::Id;
-use crate::store::{calls, queues};
+use crate::store::{calls, live_calls, queues};
 
 /// The stream of events to one watcher.
 pub type Events = ReceiverStream<Result<pb::WatchCallsResponse, Status>>;
@@ -131,7 +131,7 @@ pub async fn watch(
             // A snapshot of thousands of calls costs as much as catching up, and takes its turn like it.
             drop(conn);
             let turn = app.hub.turn(&filter).await;
-            let (live, count) = calls::live(&mut app.db.read().await?, &filter, SNAPSHOT).await?;
+            let (live, count) = live_calls::live(&mut app.db.read().await?, &filter, SNAPSHOT).await?;
             turn.done();
             Some(Snapshot { live: snapshot(live)?, count, cursor: last })
         }

@@ -70,11 +70,11 @@ impl CallQuery {
     }
 }
 
-/// Returns the codes of the kinds of events that are streamed; empty if all are.
+/// Returns the codes of the kinds of events that are streamed, empty if all are, and the label that their calls must have.
 ///
 /// # Errors
 /// Returns every broken rule.
-pub fn kinds(request: &WatchCallsRequest) -> Result<Vec<i16>, Error> {
+pub fn events(request: &WatchCallsRequest) -> Result<(Vec<i16>, Option<String>), Error> {
     let mut violations = fields::violations(request);
     let mut kinds = Vec::with_capacity(request.types.len());
     for (index, code) in request.types.iter().enumerate() {
@@ -83,8 +83,9 @@ pub fn kinds(request: &WatchCallsRequest) -> Result<Vec<i16>, Error> {
             Err(_) => violations.invalid_if_new(&At::field("types").index(index), "is not supported"),
         }
     }
+    let label = labels::filter(request.label.as_deref(), &At::field("label"), &mut violations);
     violations.finish()?;
-    Ok(kinds)
+    Ok((kinds, label.map(|(key, value)| text(&key, &value))))
 }
 
 /// Reads a code of the API, which is the store's code as well.
