@@ -228,7 +228,7 @@ async fn a_watcher_is_sent_what_passes_all_of_its_filters_and_resumes_exactly() 
 async fn a_watcher_of_a_label_is_sent_all_events_of_its_calls_and_resumes_exactly() {
     let (server, client, admin) = sandbox();
     let labelled = |team: &str, channel: &str| {
-        let mut item = item("server1", channel, "1");
+        let mut item = item("server1", channel, if channel.contains("4906") { "600" } else { "1" });
         item["labels"] = json!({ "team": team });
         item
     };

@@ -199,6 +199,7 @@ async fn a_small_queue_ends_long_before_a_large_one_that_came_first() {
     let server = start();
     let client = Api::sandbox(&server);
     change(&server, "UPDATE servers SET calls_per_second = 20");
+    until_it_holds().await;
     let large = client.insert(1, vec![item("server1", SHORT, "0"); 1000]).await;
     wait::until_async("calls of the large queue begin", async || (begun(&client, large).await > 3).then_some(())).await;
     let small = client.insert(2, vec![item("server1", SHORT, "0"); 10]).await;
