@@ -59,7 +59,10 @@ fn route(index: usize, endpoint: &Endpoint) -> String {
         (Some(field), false) => {
             format!("        .unary(&ENDPOINTS[{index}], {call}, |answer| answer.{field})\n")
         }
-        (None, _) => format!("        .unary(&ENDPOINTS[{index}], {call}, |answer| answer)\n"),
+        (None, true) => {
+            format!("        .stream(&ENDPOINTS[{index}], {call}, |answer| Some((0, answer)))\n")
+        }
+        (None, false) => format!("        .unary(&ENDPOINTS[{index}], {call}, |answer| answer)\n"),
     }
 }
 

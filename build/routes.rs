@@ -195,8 +195,8 @@ fn response_field(output: &MessageDescriptor, name: &str) -> Result<FieldDescrip
     Ok(field)
 }
 
-/// Checks that a stream can become Server-Sent Events: it is read with GET, each event has a cursor `seq`, and `after`
-/// resumes it.
+/// Checks that a stream can become Server-Sent Events. It is read with GET, each event has a cursor `seq`, and `after`
+/// resumes it; or it tells how far a POST has come, and its events have no cursor.
 fn check_stream(method: &MethodDescriptor, verb: &str, response_body: Option<&FieldDescriptor>) -> Result<(), String> {
     let is_int64 = |message: &MessageDescriptor, name: &str, optional: bool| {
         message.get_field_by_name(name).is_some_and(|field| {
@@ -205,12 +205,15 @@ fn check_stream(method: &MethodDescriptor, verb: &str, response_body: Option<&Fi
                 && field.field_descriptor_proto().proto3_optional() == optional
         })
     };
+    if verb == "POST" && response_body.is_none() {
+        return Ok(());
+    }
     let event = response_body.map(prost_reflect::FieldDescriptor::kind);
     let Some(event) = event.as_ref().and_then(Kind::as_message) else {
         return Err("a stream needs a response_body".to_owned());
     };
     if verb != "GET" {
-        return Err("a stream is read with GET".to_owned());
+        return Err("a stream with events is read with GET".to_owned());
     }
     if !is_int64(event, "seq", false) {
         return Err(format!("{} needs int64 seq", event.name()));

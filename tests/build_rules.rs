@@ -197,7 +197,7 @@ fn a_stream_is_read_with_get_and_has_a_cursor() {
         (
             "(Request) returns (stream Answer)",
             format!("post: {path:?} body: \"*\" response_body: \"thing\""),
-            "a stream is read with GET",
+            "a stream with events is read with GET",
         ),
         ("(Thing) returns (stream Answer)", get.clone(), "Thing needs optional int64 after"),
         ("(stream Request) returns (Answer)", get.clone(), "a client stream has no REST form"),

@@ -124,6 +124,8 @@ pub enum Reason {
     QueueInUse,
     /// The status of the call does not allow the request.
     CallStatus,
+    /// A request applies to another number of calls than it expects.
+    CountDiffers,
     /// The client that an administrator names is disabled.
     ClientDisabled,
     /// Calls wait for the server that is to be removed, or are live on it.
@@ -143,12 +145,13 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::QueueCompleted,
         Self::QueueKind,
         Self::QueueDeleted,
         Self::QueueInUse,
         Self::CallStatus,
+        Self::CountDiffers,
         Self::ClientDisabled,
         Self::ServerInUse,
         Self::WebhookDisabled,
@@ -168,6 +171,7 @@ impl Reason {
             Self::QueueDeleted => "QUEUE_DELETED",
             Self::QueueInUse => "QUEUE_IN_USE",
             Self::CallStatus => "CALL_STATUS",
+            Self::CountDiffers => "COUNT_DIFFERS",
             Self::ClientDisabled => "CLIENT_DISABLED",
             Self::ServerInUse => "SERVER_IN_USE",
             Self::WebhookDisabled => "WEBHOOK_DISABLED",
@@ -187,6 +191,7 @@ impl Reason {
             | Self::QueueDeleted
             | Self::QueueInUse
             | Self::CallStatus
+            | Self::CountDiffers
             | Self::ClientDisabled
             | Self::ServerInUse
             | Self::WebhookDisabled => Some(StatusCode::CONFLICT),

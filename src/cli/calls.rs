@@ -1,10 +1,14 @@
-//! `trunkline calls`: finds calls in all queues.
+//! `trunkline calls`: finds calls in all queues, and cancels, retries or moves all that are found.
+
+use std::time::Duration;
 
 use clap::Subcommand;
 
+use super::client_ref::ClientRef;
 use super::export::status;
+use super::fault::{is_away, note};
 use super::labels::{Label, label};
-use super::remote::Remote;
+use super::remote::{Remote, Session};
 use crate::api::rest::searched_number;
 use crate::pb;
 
@@ -20,7 +24,69 @@ pub struct Args {
 #[derive(Subcommand)]
 enum Action {
     /// Find calls in all queues, newest first
-    List(Box<Search>),
+    List(Box<List>),
+    /// Cancel all calls that are found and wait
+    Cancel(Box<Cancel>),
+    /// Dial all calls again that are found and failed, once each
+    Retry(Box<Retry>),
+    /// Move all calls that are found and wait to another server
+    Move(Box<Move>),
+}
+
+#[derive(clap::Args)]
+struct List {
+    #[command(flatten)]
+    search: Search,
+    /// The length of a page, 1 to 1000 [default: 100]
+    #[arg(long, value_name = "N")]
+    page_size: Option<i32>,
+    /// The page to list, as the page before it names it
+    #[arg(long, value_name = "TOKEN")]
+    page_token: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct Cancel {
+    #[command(flatten)]
+    search: Search,
+    #[command(flatten)]
+    sure: Sure,
+    /// Also hang up the calls that are live
+    #[arg(long)]
+    hang_up_live: bool,
+}
+
+#[derive(clap::Args)]
+struct Retry {
+    #[command(flatten)]
+    search: Search,
+    #[command(flatten)]
+    sure: Sure,
+    /// Do not dial the calls after this time [default: their own deadlines]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    deadline: Option<pb::Timestamp>,
+}
+
+#[derive(clap::Args)]
+struct Move {
+    #[command(flatten)]
+    search: Search,
+    #[command(flatten)]
+    sure: Sure,
+    /// The server to move the calls to
+    #[arg(long, value_name = "CODE")]
+    to: String,
+}
+
+/// How sure the user is. Without a flag, the calls are only counted.
+#[derive(clap::Args)]
+struct Sure {
+    /// Do it if there are still as many calls
+    #[arg(long, value_name = "N", conflicts_with = "yes")]
+    expect: Option<i64>,
+    /// Do it, however many calls there are
+    #[arg(long)]
+    yes: bool,
 }
 
 #[derive(clap::Args)]
@@ -76,15 +142,9 @@ struct Search {
     /// Only calls that ended before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     ended_to: Option<pb::Timestamp>,
-    /// Only calls of the client with this id, for administrators [default: of all clients]
-    #[arg(long, value_name = "CLIENT_ID")]
-    client: Option<i64>,
-    /// The length of a page, 1 to 1000 [default: 100]
-    #[arg(long, value_name = "N")]
-    page_size: Option<i32>,
-    /// The page to list, as the page before it names it
-    #[arg(long, value_name = "TOKEN")]
-    page_token: Option<String>,
+    /// Only calls of this client, by its id or its name, for administrators [default: of all clients]
+    #[arg(long, value_name = "CLIENT")]
+    client: Option<String>,
 }
 
 /// The columns of the list.
@@ -100,35 +160,198 @@ const COLUMNS: [&str; 9] = [
     "created_at",
 ];
 
-/// Lists the calls that are found.
+/// Lists the calls that are found, or does something with all of them.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
-    let Action::List(search) = args.action;
-    let request = pb::ListCallsRequest {
-        page_size: search.page_size,
-        page_token: search.page_token,
-        contact_number: search.number.map(|(number, _)| number),
-        contact_number_national: search.number.map(|(_, is_national)| is_national),
-        call_id_prefix: search.id,
-        action_id: search.action_id,
-        channel_id: search.channel_id,
-        project: search.project,
-        label: search.label.map(|(key, value)| format!("{key}:{value}")),
-        status: search.status.map(Into::into),
-        outcome: search.outcome.map(Into::into),
-        asterisk_server_code: search.server,
-        trunk: search.trunk,
-        queue_id: search.queue,
-        created_from: search.created_from,
-        created_to: search.created_to,
-        started_from: search.started_from,
-        started_to: search.started_to,
-        ended_from: search.ended_from,
-        ended_to: search.ended_to,
-        client_id: search.client,
+    match args.action {
+        Action::List(list) => {
+            let request = pb::ListCallsRequest {
+                page_size: list.page_size,
+                page_token: list.page_token,
+                ..list.search.request(&session).await?
+            };
+            let answer = session.calls().list_calls(request).await?.into_inner();
+            session.out.list(&answer, &COLUMNS)
+        }
+        Action::Cancel(cancel) => {
+            let (filter, client_id) = cancel.search.filter(&session).await?;
+            let (expected_count, dry_run) = cancel.sure.fields();
+            let hang_up_live = cancel.hang_up_live;
+            let request =
+                pb::CancelCallsRequest { filter, expected_count, dry_run, hang_up_live, resume_token: None, client_id };
+            cancel_calls(&session, request).await
+        }
+        Action::Retry(retry) => {
+            let (filter, client_id) = retry.search.filter(&session).await?;
+            let (expected_count, dry_run) = retry.sure.fields();
+            let deadline = retry.deadline;
+            let request =
+                pb::RetryCallsRequest { filter, expected_count, dry_run, deadline, resume_token: None, client_id };
+            retry_calls(&session, request).await
+        }
+        Action::Move(it) => {
+            let (filter, client_id) = it.search.filter(&session).await?;
+            let (expected_count, dry_run) = it.sure.fields();
+            let to_asterisk_server_code = it.to;
+            let resume_token = None;
+            let request = pb::MoveCallsRequest {
+                filter,
+                to_asterisk_server_code,
+                expected_count,
+                dry_run,
+                resume_token,
+                client_id,
+            };
+            move_calls(&session, request).await
+        }
+    }
+}
+
+impl Sure {
+    /// Returns the number of calls that is expected, and whether they are only counted.
+    const fn fields(&self) -> (Option<i64>, bool) {
+        (self.expect, self.expect.is_none() && !self.yes)
+    }
+}
+
+/// How often a stream of counts is continued that broke without a response in between.
+const TRIES: u32 = 30;
+
+/// The pause before a stream of counts is continued.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Writes a function that follows a stream of counts to its end. If the stream breaks, it is continued with the token of the
+/// last response, and its counts are added to those before.
+macro_rules! follow {
+    ($name:ident, $method:ident, $request:ty, $response:ty, $verb:literal, $done:literal, $changed:ident $(, $live:ident)?) => {
+        async fn $name(session: &Session, mut request: $request) -> anyhow::Result<()> {
+            let (mut total, mut tries) = (<$response>::default(), 0);
+            'streams: loop {
+                let before = total.clone();
+                let mut last = <$response>::default();
+                let broke = match session.calls().$method(request.clone()).await {
+                    Err(status) => status,
+                    Ok(stream) => {
+                        let mut stream = stream.into_inner();
+                        loop {
+                            match stream.message().await {
+                                Ok(Some(response)) => {
+                                    tries = 0;
+                                    total.matched_count = response.matched_count.or(before.matched_count);
+                                    total.$changed = before.$changed + response.$changed;
+                                    total.skipped_count = before.skipped_count + response.skipped_count;
+                                    $(total.$live = before.$live + response.$live;)?
+                                    last = response;
+                                }
+                                Ok(None) => {
+                                    total.done = last.done;
+                                    break 'streams;
+                                }
+                                Err(status) => break status,
+                            }
+                        }
+                    }
+                };
+                request.resume_token = last.resume_token.or(request.resume_token);
+                if !is_away(&broke) || request.resume_token.is_none() || tries == TRIES {
+                    return Err(broke.into());
+                }
+                tries += 1;
+                note(format_args!("{}; going on", broke.message()));
+                tokio::time::sleep(PAUSE).await;
+            }
+            let matched = total.matched_count.unwrap_or_default();
+            if request.dry_run {
+                let sentence = format!("{matched} calls would be {}; add --expect {matched} to {} them", $done, $verb);
+                return session.out.say(&total, sentence);
+            }
+            let mut sentence = format!("{} of {matched} calls are {}", total.$changed, $done);
+            $(if total.$live > 0 {
+                sentence = format!("{sentence}, and {} are being hung up", total.$live);
+            })?
+            if total.skipped_count > 0 {
+                sentence = format!("{sentence}; {} were left as they are", total.skipped_count);
+            }
+            session.out.say(&total, sentence)
+        }
     };
-    let answer = session.calls().list_calls(request).await?.into_inner();
-    session.out.list(&answer, &COLUMNS)
+}
+
+follow!(
+    cancel_calls,
+    cancel_calls,
+    pb::CancelCallsRequest,
+    pb::CancelCallsResponse,
+    "cancel",
+    "canceled",
+    canceled_count,
+    hanging_up_count
+);
+follow!(retry_calls, retry_calls, pb::RetryCallsRequest, pb::RetryCallsResponse, "retry", "retried", retried_count);
+follow!(move_calls, move_calls, pb::MoveCallsRequest, pb::MoveCallsResponse, "move", "moved", moved_count);
+
+impl Search {
+    /// Returns the client whose calls are searched; None for the client of the key, or all clients of an administrator.
+    async fn client_id(&self, session: &Session) -> anyhow::Result<Option<i64>> {
+        match &self.client {
+            Some(client) => Ok(Some(ClientRef::new(client.clone()).id(session).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the request that lists the calls.
+    async fn request(self, session: &Session) -> anyhow::Result<pb::ListCallsRequest> {
+        let client_id = self.client_id(session).await?;
+        Ok(pb::ListCallsRequest {
+            page_size: None,
+            page_token: None,
+            contact_number: self.number.map(|(number, _)| number),
+            contact_number_national: self.number.map(|(_, is_national)| is_national),
+            call_id_prefix: self.id,
+            action_id: self.action_id,
+            channel_id: self.channel_id,
+            project: self.project,
+            label: self.label.map(|(key, value)| format!("{key}:{value}")),
+            status: self.status.map(Into::into),
+            outcome: self.outcome.map(Into::into),
+            asterisk_server_code: self.server,
+            trunk: self.trunk,
+            queue_id: self.queue,
+            created_from: self.created_from,
+            created_to: self.created_to,
+            started_from: self.started_from,
+            started_to: self.started_to,
+            ended_from: self.ended_from,
+            ended_to: self.ended_to,
+            client_id,
+        })
+    }
+
+    /// Returns the same as the filter of a request that applies to all calls that are found, and their client.
+    async fn filter(self, session: &Session) -> anyhow::Result<(Option<pb::CallFilter>, Option<i64>)> {
+        let listed = self.request(session).await?;
+        let filter = pb::CallFilter {
+            contact_number: listed.contact_number,
+            contact_number_national: listed.contact_number_national,
+            call_id_prefix: listed.call_id_prefix,
+            action_id: listed.action_id,
+            channel_id: listed.channel_id,
+            project: listed.project,
+            label: listed.label,
+            status: listed.status,
+            outcome: listed.outcome,
+            asterisk_server_code: listed.asterisk_server_code,
+            trunk: listed.trunk,
+            queue_id: listed.queue_id,
+            created_from: listed.created_from,
+            created_to: listed.created_to,
+            started_from: listed.started_from,
+            started_to: listed.started_to,
+            ended_from: listed.ended_from,
+            ended_to: listed.ended_to,
+        };
+        Ok((Some(filter), listed.client_id))
+    }
 }
 
 fn number(text: &str) -> Result<(i64, bool), String> {

@@ -91,9 +91,9 @@ enum Command {
     KillSwitch(kill_switch::Args),
     /// Manage a client's queues
     Queues(queues::Args),
-    /// Find calls in all queues
+    /// Find calls in all queues, and cancel, retry or move all that are found
     Calls(calls::Args),
-    /// Show, cancel or hang up a single call
+    /// Show, change, cancel or hang up a single call
     Call(call::Args),
     /// Place one call, before the calls of all batches
     Quick(quick::Args),

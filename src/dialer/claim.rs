@@ -9,10 +9,11 @@ use super::ready::Ready;
 use super::tracker::Tracker;
 use super::wire;
 use crate::ami::{InvalidValue, Originate};
-use crate::domain::commit::Claim;
+use crate::domain::commit::{CallSettings, Claim};
 use crate::domain::destination;
 use crate::domain::ids::{AttemptId, CallId, channel_id};
 use crate::domain::time::Millis;
+use crate::store::calls::Call;
 
 /// A claim that is not committed yet, with what its Originate needs.
 pub struct UnconfirmedClaim {
@@ -88,7 +89,9 @@ pub fn claim(
         destination.day = destination::day(at).0;
     }
     let (call, from, details) = (ready.call_ref(), ready.from, Some(Arc::clone(&ready.details)));
-    let claim = Claim { call, from, attempt, number, channel_id, at, checks, details };
+    let Call { due_at, deadline, max_retries, .. } = ready.call;
+    let settings = CallSettings { due_at, deadline, max_retries };
+    let claim = Claim { call, from, attempt, number, channel_id, at, settings, checks, details };
     Ok(UnconfirmedClaim { claim, ready, originate, permits, picked: now })
 }
 

@@ -9,7 +9,7 @@ use super::dispatch::Dispatch;
 use super::ready::{call_ref, details};
 use super::tracker::{Live, Tracker};
 use crate::domain::attempt::{Attempt, Resumed};
-use crate::domain::commit::{Checks, Claim};
+use crate::domain::commit::{CallSettings, Checks, Claim};
 use crate::domain::dial::dial_string;
 use crate::domain::dial::legs::Legs;
 use crate::domain::ids::CallId;
@@ -73,6 +73,7 @@ pub fn follow(tracker: &mut Tracker, dispatch: &mut Dispatch, left: Left, now: N
         number: attempt.number,
         channel_id: attempt.channel_id,
         at: Millis(attempt.started_at),
+        settings: CallSettings::default(),
         checks: Checks::default(),
         details: spec.as_ref().map(|spec| details(&call, spec)),
     };

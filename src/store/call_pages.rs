@@ -17,6 +17,7 @@ use super::calls::Call;
 use super::db::{Conn, with_conn};
 use super::error::Result;
 use super::id_range::IdRange;
+use super::queues;
 use super::schema::{attempts, calls, servers};
 use super::status_sql::has_status;
 use super::types::Id;
@@ -88,6 +89,25 @@ pub async fn page(conn: &mut Conn, search: &CallSearch, after: Option<Cursor>, l
         if cursor.is_none() || read >= MOST_READ {
             page.next = cursor;
             return Ok(page);
+        }
+    }
+}
+
+/// Counts the calls that a search finds.
+pub async fn count(conn: &mut Conn, search: &CallSearch) -> Result<i64> {
+    if let CallSearch { client_id, queue_id: Some(id), status: Some(status), .. } = *search
+        && *search == (CallSearch { client_id, queue_id: Some(id), status: Some(status), ..CallSearch::default() })
+    {
+        // The queue counts them.
+        return Ok(queues::get(conn, client_id, id).await?.map_or(0, |queue| queue.count(status)));
+    }
+    let (mut count, mut after) = (0, None);
+    loop {
+        let page = page(conn, search, after, CHUNK).await?;
+        count += i64::try_from(page.calls.len()).unwrap_or(i64::MAX);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(count),
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct CallSearch {
     pub outcome: Option<Outcome>,
     /// Only calls of the server with this code.
     pub server_code: Option<String>,
+    /// Only calls of other servers than the one with this code.
+    pub other_server_than: Option<String>,
     /// Only calls whose A leg is dialed through this trunk.
     pub trunk: Option<String>,
     /// When the call was stored.
@@ -118,6 +120,7 @@ impl CallSearch {
             && self.status.is_none_or(|status| call.status == status.code())
             && self.outcome.is_none_or(|outcome| call.outcome == Some(outcome.code()))
             && is(self.server_code.as_deref(), Some(&call.server_code))
+            && self.other_server_than.as_ref().is_none_or(|code| *code != call.server_code)
             && self.created.has(Some(call.created_at))
             && self.started.has(call.started_at)
             && self.ended.has(call.ended_at);

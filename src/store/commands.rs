@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::calls::{self, Call};
 use super::counters::Moves;
-use super::db::{Conn, Tx, with_conn};
+use super::db::{Conn, Db, Tx, with_conn};
 use super::error::Result;
 use super::events::{self, NewEvent};
 use super::queues;
@@ -111,6 +111,20 @@ async fn cancel(
         outcome: Some(Outcome::Canceled),
         ..event
     }))
+}
+
+/// Asks the lanes to hang up those of these calls that were live when they were read, and returns their number.
+pub async fn hang_up(db: &Db, calls: &[Call], now: Millis) -> Result<i64> {
+    let mut tx = db.begin().await?;
+    let mut asked = 0;
+    for call in calls {
+        if call.status()?.is_live() {
+            tell_lane(&mut tx, call, EndRequest::HangUp, now).await?;
+            asked += 1;
+        }
+    }
+    tx.commit().await?;
+    Ok(asked)
 }
 
 /// Stores the request for the call's lane, once, however often it is made. The event wakes the lane on whichever node

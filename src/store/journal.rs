@@ -42,6 +42,9 @@ row! {
         channel_id: String = Text,
         at: i64 = BigInt,
         server_code: String = Text,
+        due_at: i64 = BigInt,
+        deadline: Option<i64> = BigInt,
+        max_retries: i32 = Integer,
     }
 }
 
@@ -114,7 +117,7 @@ row! {
 }
 
 /// `attempts` makes a claim depend on the state that was read: a call that was tried in between is read again first. So
-/// does `server_code`: a call that was moved belongs to another lane. The queue must be in progress, and the claim must lie
+/// do `server_code`, because a call that was moved belongs to another lane, and what a client may have changed since. The queue must be in progress, and the claim must lie
 /// between the queue's start and its end.
 static CLAIM: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -122,7 +125,8 @@ static CLAIM: LazyLock<String> = LazyLock::new(|| {
          started_at = u.at, answered_at = NULL, ended_at = NULL, billable_seconds = NULL, another_day = FALSE, \
          braked = FALSE \
          FROM {{rows}} AS u WHERE calls.id = u.id AND {waits} AND calls.attempts = u.number - 1 \
-         AND calls.server_code = u.server_code \
+         AND calls.server_code = u.server_code AND calls.due_at = u.due_at AND calls.max_retries = u.max_retries \
+         AND calls.deadline IS NOT DISTINCT FROM u.deadline \
          AND (SELECT queues.status FROM queues WHERE queues.id = calls.queue_id \
          AND (queues.start_at IS NULL OR queues.start_at <= u.at) \
          AND (queues.end_at IS NULL OR queues.end_at > u.at)) = {in_progress} \
@@ -435,6 +439,9 @@ fn claim_row(claim: &Claim, server: &str) -> ClaimRow {
         channel_id: claim.channel_id.clone(),
         at: claim.at.0,
         server_code: server.to_owned(),
+        due_at: claim.settings.due_at,
+        deadline: claim.settings.deadline,
+        max_retries: claim.settings.max_retries,
     }
 }
 

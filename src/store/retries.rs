@@ -11,6 +11,7 @@ use super::db::{Db, Tx, with_conn};
 use super::error::Result;
 use super::events::{self, NewEvent};
 use super::queues::{self, Queue};
+use super::retry_calls;
 use super::rule_lock;
 use super::schema::{calls, queues as queues_table};
 use super::status_sql::has_status;
@@ -19,7 +20,7 @@ use crate::domain::commit::CallRef;
 use crate::domain::event_kind::EventKind;
 use crate::domain::originate::OriginateSpec;
 use crate::domain::retry::{EndedTry, OwnRetries, Retries, Tally};
-use crate::domain::status::{CallStatus, Outcome, QueueStatus};
+use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
 
 /// How many calls one transaction handles: few enough that other transactions do not wait long.
@@ -176,8 +177,8 @@ async fn carry_out(tx: &mut Tx, queue: &Queue, from: CallStatus, moves: &[Move<'
     }
     counters.apply(tx, now).await?;
     if from.has_ended() {
-        let reopened = reopen(tx, queue).await?;
-        events.extend(reopened.map(|queue| queues::queue_updated(&queue, "in-progress", now)));
+        let reopened = retry_calls::reopen(tx, [queue.id].into()).await?;
+        events.extend(reopened.iter().map(|queue| queues::queue_updated(queue, "in-progress", now)));
     } else {
         events.extend(queues::complete_ended(tx, &[queue.id], now).await?);
     }
@@ -220,18 +221,4 @@ async fn move_calls(
         });
     }
     Ok(())
-}
-
-/// Reopens a queue that had completed by itself, because some of its calls wait again. Returns the queue if it did.
-async fn reopen(tx: &mut Tx, queue: &Queue) -> Result<Option<Queue>> {
-    Ok(with_conn!(&mut **tx, |c| {
-        diesel::update(queues_table::table.find(queue.id))
-            .filter(queues_table::status.eq(QueueStatus::Completed.code()))
-            .filter(queues_table::completed_by_client.eq(false))
-            .set(queues_table::status.eq(QueueStatus::InProgress.code()))
-            .returning(Queue::as_returning())
-            .get_result(c)
-            .await
-            .optional()
-    })?)
 }

@@ -1,7 +1,7 @@
 //! Waiting calls that are ended or moved many at a time: those of a queue that is canceled, and those of a server that is
 //! removed.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -21,7 +21,6 @@ use super::schema::{attempts, calls, clients, grants, queue_lanes, queues as que
 use super::status_sql::{has_status, waits};
 use super::types::Id;
 use crate::domain::commit::CallRef;
-use crate::domain::end_request::EndRequest;
 use crate::domain::event_kind::EventKind;
 use crate::domain::status::{CallStatus, Outcome};
 use crate::domain::time::Millis;
@@ -31,6 +30,9 @@ const AT_ONCE: i64 = 1000;
 
 /// The event text of a call that ends because its queue was canceled.
 const QUEUE_CANCELED: &str = "the queue was canceled";
+
+/// The event text of a call that was canceled with others.
+const CANCELED_TOGETHER: &str = "canceled together with other calls";
 
 /// A waiting call, with the state in which it was read.
 #[derive(Queryable, Selectable)]
@@ -59,6 +61,11 @@ const UNCHANGED: &str = "FROM {rows} AS u WHERE calls.id = u.id AND calls.attemp
      AND calls.status = u.status RETURNING calls.id AS id";
 
 impl Waiting {
+    fn of(call: &Call) -> Self {
+        let Call { id, client_id, queue_id, ref server_code, status, attempts, .. } = *call;
+        Self { id, client_id, queue_id, server_code: server_code.clone(), status, attempts }
+    }
+
     fn status(&self) -> Result<CallStatus> {
         Ok(CallStatus::try_from(self.status)?)
     }
@@ -104,10 +111,37 @@ pub async fn cancel_queue(db: &Db, queue_id: i64, now: Millis) -> Result<i64> {
     Ok(canceled)
 }
 
+/// Cancels those of these calls that still wait as they were read, in one transaction, and returns their number.
+pub async fn cancel_calls(db: &Db, calls: &[Call], now: Millis) -> Result<i64> {
+    let found: Vec<Waiting> = calls.iter().map(Waiting::of).collect();
+    let mut tx = db.begin().await?;
+    rule_lock::change(&mut tx).await?;
+    let canceled = cancel_found(&mut tx, &found, CANCELED_TOGETHER, now).await?;
+    tx.commit().await?;
+    Ok(canceled)
+}
+
+/// Moves those of these calls to another server that still wait as they were read and whose clients have a grant for it, in
+/// one transaction, and returns their number.
+pub async fn move_calls(db: &Db, calls: &[Call], to: &str, now: Millis) -> Result<i64> {
+    let mut tx = db.begin().await?;
+    rule_lock::change(&mut tx).await?;
+    let granted = granted(&mut tx, to).await?;
+    let mut by_server: BTreeMap<&str, Vec<Waiting>> = BTreeMap::new();
+    for call in calls.iter().filter(|call| granted.contains(&call.client_id) && call.server_code != to) {
+        by_server.entry(&call.server_code).or_default().push(Waiting::of(call));
+    }
+    let mut moved = 0;
+    for (from, found) in by_server {
+        moved += move_found(&mut tx, &found, from, to, now).await?;
+    }
+    tx.commit().await?;
+    Ok(moved)
+}
+
 /// Asks the lanes to hang up all live calls of a queue, and returns the number of these calls.
 pub async fn hang_up_queue(db: &Db, queue_id: i64, now: Millis) -> Result<i64> {
-    let mut tx = db.begin().await?;
-    let live: Vec<Call> = with_conn!(&mut *tx, |c| {
+    let live: Vec<Call> = with_conn!(&mut db.read().await?, |c| {
         let live = attempts::table.filter(attempts::ended_at.is_null()).select(attempts::call_id);
         calls::table
             // Not as a bare column: SQLite would then scan the whole queue instead of the few live attempts.
@@ -117,15 +151,7 @@ pub async fn hang_up_queue(db: &Db, queue_id: i64, now: Millis) -> Result<i64> {
             .load(c)
             .await
     })?;
-    let mut asked = 0;
-    for call in &live {
-        if call.status()?.is_live() {
-            commands::tell_lane(&mut tx, call, EndRequest::HangUp, now).await?;
-            asked += 1;
-        }
-    }
-    tx.commit().await?;
-    Ok(asked)
+    commands::hang_up(db, &live, now).await
 }
 
 /// Within a lane's group commit, cancels those of these calls that wait again although their queue was canceled: their
@@ -200,10 +226,15 @@ pub async fn without_grant(conn: &mut Conn, server: &str, other: &str) -> Result
             .load(c)
             .await
     })?;
-    let granted: Vec<i64> = with_conn!(conn, |c| {
-        grants::table.filter(grants::server_code.eq(other)).select(grants::client_id).load(c).await
-    })?;
+    let granted = granted(conn, other).await?;
     Ok(waiting.into_iter().filter(|(id, _)| !granted.contains(id)).map(|(_, name)| name).collect())
+}
+
+/// Lists the clients that have a grant for a server.
+pub async fn granted(conn: &mut Conn, server: &str) -> Result<Vec<i64>> {
+    Ok(with_conn!(conn, |c| {
+        grants::table.filter(grants::server_code.eq(server)).select(grants::client_id).load(c).await
+    })?)
 }
 
 async fn is_canceled(tx: &mut Tx, queue_id: i64) -> Result<bool> {

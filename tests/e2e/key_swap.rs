@@ -18,12 +18,13 @@ use crate::support::api::Api;
 use crate::support::server::Server;
 
 /// The fields of requests that name something which belongs to a client, and the kind of it.
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 7] = [
     ("queue_id", "queue"),
     ("queue_ids", "queue"),
     ("master_queue_id", "queue"),
     ("call_id", "call"),
     ("asterisk_server_code", "server"),
+    ("to_asterisk_server_code", "server"),
     ("number", "listed number"),
 ];
 
@@ -53,8 +54,10 @@ const NO_NAMES: [&str; 17] = [
 const BY_GRPC: &str = "QueueService/StreamItems";
 
 /// What is named without being looked up: it filters the client's own events and counts.
-const FILTERS: [(&str, &str); 3] = [
+const FILTERS: [(&str, &str); 5] = [
     ("CallService/WatchCalls", "server"),
+    ("CallService/CancelCalls", "server"),
+    ("CallService/RetryCalls", "server"),
     ("CallService/GetStatistics", "server"),
     ("CallService/GetStatistics", "queue"),
 ];
@@ -87,6 +90,13 @@ fn request(rpc: &str, name: &dyn Fn(&str) -> Value, batch_id: i64) -> Option<Val
             json!({ "call_id": name("call") })
         }
         "CallService/ListCalls" => json!({ "queue_id": name("queue"), "asterisk_server_code": name("server") }),
+        "CallService/CancelCalls" | "CallService/RetryCalls" => {
+            json!({ "filter": { "queue_id": name("queue") }, "dry_run": true })
+        }
+        "CallService/MoveCalls" => json!({
+            "filter": { "queue_id": name("queue") }, "to_asterisk_server_code": name("server"), "dry_run": true,
+        }),
+        "CallService/UpdateCall" => json!({ "call_id": name("call"), "retry": 2 }),
         "CallService/WatchCalls" => {
             json!({ "queue_id": name("queue"), "queue_ids": name("queue"), "call_id": name("call") })
         }

@@ -233,7 +233,7 @@ async fn a_watcher_of_a_label_is_sent_all_events_of_its_calls_and_resumes_exactl
         item
     };
     // A phone whose number ends in 06 never hangs up.
-    let items = [("a", "PJSIP/4901@endpoint1"), ("b", "PJSIP/4901@endpoint1"), ("a", "PJSIP/4906@endpoint1")];
+    let items = [("a", "PJSIP/4990@endpoint1"), ("b", "PJSIP/4990@endpoint1"), ("a", "PJSIP/4906@endpoint1")];
     let queue = client.insert(1, items.map(|(team, channel)| labelled(team, channel)).to_vec()).await;
     wait::until_async("two calls have ended and one is live", async || {
         let counts = client.queue(queue).await["counts"].clone();
@@ -248,7 +248,9 @@ async fn a_watcher_of_a_label_is_sent_all_events_of_its_calls_and_resumes_exactl
         let mut seqs = Vec::new();
         for call in calls {
             let shown = client.get(&format!("calls/{}", call["call_id"].as_str().expect("an id"))).await.data();
-            seqs.extend(shown["timeline"].as_array().expect("a list").iter().map(|event| event["seq"].as_i64().unwrap()));
+            seqs.extend(
+                shown["timeline"].as_array().expect("a list").iter().map(|event| event["seq"].as_i64().unwrap()),
+            );
         }
         seqs.sort_unstable();
         seqs

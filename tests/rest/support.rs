@@ -19,15 +19,12 @@ use trunkline::api::background::Background;
 use trunkline::api::rest::ParseWarnings;
 use trunkline::api::server::{Services, Web, router};
 use trunkline::domain::networks::Networks;
-use trunkline::pb::admin_service_server::AdminService;
-use trunkline::pb::call_service_server::CallService;
-use trunkline::pb::client_service_server::ClientService;
-use trunkline::pb::queue_service_server::QueueService;
 use trunkline::pb::*;
 
 use crate::stored_keys::Keys;
 
-pub type Events = Pin<Box<dyn Stream<Item = Result<WatchCallsResponse, Status>> + Send>>;
+pub type Counts<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
+pub type Events = Counts<WatchCallsResponse>;
 
 /// The requests that reached the services, and the answers that they give.
 #[derive(Default)]
@@ -64,7 +61,7 @@ impl Recorder {
 struct Dummy(Arc<Recorder>);
 
 #[tonic::async_trait]
-impl QueueService for Dummy {
+impl queue_service_server::QueueService for Dummy {
     async fn insert_batch(
         &self,
         request: tonic::Request<InsertBatchRequest>,
@@ -180,8 +177,11 @@ impl QueueService for Dummy {
 }
 
 #[tonic::async_trait]
-impl CallService for Dummy {
+impl call_service_server::CallService for Dummy {
     type WatchCallsStream = Events;
+    type CancelCallsStream = Counts<CancelCallsResponse>;
+    type RetryCallsStream = Counts<RetryCallsResponse>;
+    type MoveCallsStream = Counts<MoveCallsResponse>;
 
     async fn create_quick_call(
         &self,
@@ -236,10 +236,42 @@ impl CallService for Dummy {
         self.0.saw(request)?;
         Ok(Response::new(HangupCallResponse::default()))
     }
+
+    async fn cancel_calls(
+        &self,
+        request: tonic::Request<CancelCallsRequest>,
+    ) -> Result<Response<Self::CancelCallsStream>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(Box::pin(stream::iter([Ok(CancelCallsResponse::default())]))))
+    }
+
+    async fn retry_calls(
+        &self,
+        request: tonic::Request<RetryCallsRequest>,
+    ) -> Result<Response<Self::RetryCallsStream>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(Box::pin(stream::iter([Ok(RetryCallsResponse::default())]))))
+    }
+
+    async fn move_calls(
+        &self,
+        request: tonic::Request<MoveCallsRequest>,
+    ) -> Result<Response<Self::MoveCallsStream>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(Box::pin(stream::iter([Ok(MoveCallsResponse::default())]))))
+    }
+
+    async fn update_call(
+        &self,
+        request: tonic::Request<UpdateCallRequest>,
+    ) -> Result<Response<UpdateCallResponse>, Status> {
+        self.0.saw(request)?;
+        Ok(Response::new(UpdateCallResponse::default()))
+    }
 }
 
 #[tonic::async_trait]
-impl ClientService for Dummy {
+impl client_service_server::ClientService for Dummy {
     async fn test_connection(
         &self,
         request: tonic::Request<TestConnectionRequest>,
@@ -277,7 +309,7 @@ impl ClientService for Dummy {
 macro_rules! unused {
     ($($method:ident($request:ty) -> $answer:ty;)*) => {
         #[tonic::async_trait]
-        impl AdminService for Dummy {
+        impl admin_service_server::AdminService for Dummy {
             $(async fn $method(&self, request: tonic::Request<$request>) -> Result<Response<$answer>, Status> {
                 self.0.saw(request)?;
                 Ok(Response::new(<$answer>::default()))

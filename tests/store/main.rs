@@ -15,6 +15,7 @@ mod support;
 
 mod audit;
 mod brakes;
+mod call_operations;
 mod compiled;
 mod conformance;
 mod dead_letters;

@@ -1,7 +1,7 @@
 //! Makes an empty store with either engine, and rows for it.
 
 use tempfile::TempDir;
-use trunkline::domain::commit::{CallRef, Checks, Claim, Withdrawal};
+use trunkline::domain::commit::{CallRef, CallSettings, Checks, Claim, Withdrawal};
 use trunkline::domain::ids::{AttemptId, CallId};
 use trunkline::domain::originate::{OriginateSpec, Target};
 use trunkline::domain::status::CallStatus;
@@ -178,6 +178,7 @@ pub fn claim(call: &Call) -> Claim {
         number: call.attempts + 1,
         channel_id: format!("tl-{attempt}"),
         at: NOW,
+        settings: CallSettings { due_at: call.due_at, deadline: call.deadline, max_retries: call.max_retries },
         checks: Checks::default(),
         details: None,
     }

@@ -101,13 +101,20 @@ async fn moved_calls_belong_to_the_other_server_alone(store: Store) {
     assert!(page(&store, id, 0, 1200).await.iter().all(|call| call.server_code == "server2"));
     for (code, found) in [(SERVER, 0), ("server2", 1200)] {
         let search = CallSearch { server_code: Some(code.to_owned()), ..of(&store) };
-        assert_eq!(all(&store, &search, 1000).await.len(), found, "a search finds calls by the server that they moved to");
+        assert_eq!(
+            all(&store, &search, 1000).await.len(),
+            found,
+            "a search finds calls by the server that they moved to"
+        );
     }
     let mut conn = store.db.read().await.unwrap();
     let of_calls: Vec<_> = events::after(&mut conn, 0, 5000).await.unwrap();
     let moves: Vec<_> = of_calls.iter().filter(|event| event.kind == EventKind::Note as i16).collect();
     assert_eq!(moves.len(), 1200);
-    assert!(moves.iter().all(|event| event.server_code.as_deref() == Some("server2")), "a watcher of it sees them arrive");
+    assert!(
+        moves.iter().all(|event| event.server_code.as_deref() == Some("server2")),
+        "a watcher of it sees them arrive"
+    );
 }
 
 async fn a_server_is_removed_after_its_calls_were_canceled(store: Store) {
@@ -163,7 +170,10 @@ async fn a_deleted_queue_is_in_no_list_and_keeps_its_calls(store: Store) {
         let deleted = queues::delete(&mut tx, &queue, NOW).await.unwrap();
         assert_eq!(deleted.is_some(), is_deleted);
         let after = deleted.and_then(|event| event.facts.queue);
-        assert!(after.is_none_or(|queue| queue.status == QueueStatus::Completed.code()), "the event says the new status");
+        assert!(
+            after.is_none_or(|queue| queue.status == QueueStatus::Completed.code()),
+            "the event says the new status"
+        );
         tx.commit().await.unwrap();
     }
     let mut conn = store.db.read().await.unwrap();

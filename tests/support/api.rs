@@ -105,7 +105,9 @@ impl Api {
         }
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, body: response.json().await.expect("a JSON body") }
+        let text = response.text().await.expect("a body");
+        // A stream of events is kept as it is.
+        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
     }
 
     /// Inserts a batch into a new queue and returns the queue's id.

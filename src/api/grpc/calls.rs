@@ -5,15 +5,18 @@ use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
 use super::app::App;
+use super::call_operations::{Counted, target};
 use super::change::Change;
 use super::changed::Changed;
 use super::list_calls::list_calls;
 use super::unary::run_to_completion;
 use super::watch::{self, Events, Start};
-use super::{convert, insert, statistics};
+use super::{call_edit, call_operations, convert, insert, statistics};
 use crate::api::auth::Caller;
 use crate::api::validate::batch::content;
-use crate::api::validate::{Rules, do_not_call as rules_of_lists, filters, quick, statistics as asked};
+use crate::api::validate::{
+    Rules, call_operations as operations, do_not_call as rules_of_lists, filters, quick, statistics as asked,
+};
 use crate::api::{Error, Reason, fields};
 use crate::domain::end_request::EndRequest;
 use crate::domain::ids::CallId;
@@ -31,6 +34,9 @@ pub struct Calls(pub App);
 #[tonic::async_trait]
 impl pb::call_service_server::CallService for Calls {
     type WatchCallsStream = Events;
+    type CancelCallsStream = Counted<pb::CancelCallsResponse>;
+    type RetryCallsStream = Counted<pb::RetryCallsResponse>;
+    type MoveCallsStream = Counted<pb::MoveCallsResponse>;
 
     async fn create_quick_call(
         &self,
@@ -164,6 +170,64 @@ impl pb::call_service_server::CallService for Calls {
         })
         .await
     }
+
+    async fn cancel_calls(
+        &self,
+        request: Request<pb::CancelCallsRequest>,
+    ) -> Result<Response<Self::CancelCallsStream>, Status> {
+        let caller = Caller::of(&request)?;
+        let client_id = caller.limited_to(request.get_ref().client_id)?;
+        let permit = self.0.streams.admit(caller)?;
+        let change = Change::by_caller(self.0.clone(), "CancelCalls", &request)?;
+        let request = request.into_inner();
+        run_to_completion(async move {
+            let check = |scope: operations::Scope<'_>| operations::cancel(&request, scope);
+            call_operations::run(change, permit, client_id, check, call_operations::canceled).await
+        })
+        .await
+    }
+
+    async fn retry_calls(
+        &self,
+        request: Request<pb::RetryCallsRequest>,
+    ) -> Result<Response<Self::RetryCallsStream>, Status> {
+        let caller = Caller::of(&request)?;
+        let client_id = caller.limited_to(request.get_ref().client_id)?;
+        let permit = self.0.streams.admit(caller)?;
+        let change = Change::by_caller(self.0.clone(), "RetryCalls", &request)?;
+        let request = request.into_inner();
+        run_to_completion(async move {
+            let check = |scope: operations::Scope<'_>| operations::retry(&request, scope);
+            call_operations::run(change, permit, client_id, check, call_operations::retried).await
+        })
+        .await
+    }
+
+    async fn move_calls(
+        &self,
+        request: Request<pb::MoveCallsRequest>,
+    ) -> Result<Response<Self::MoveCallsStream>, Status> {
+        let caller = Caller::of(&request)?;
+        let client_id = caller.limited_to(request.get_ref().client_id)?;
+        let permit = self.0.streams.admit(caller)?;
+        let change = Change::by_caller(self.0.clone(), "MoveCalls", &request)?;
+        let request = request.into_inner();
+        run_to_completion(async move {
+            let check = |scope: operations::Scope<'_>| operations::relocate(&request, scope);
+            call_operations::run(change, permit, client_id, check, call_operations::moved).await
+        })
+        .await
+    }
+
+    async fn update_call(
+        &self,
+        request: Request<pb::UpdateCallRequest>,
+    ) -> Result<Response<pb::UpdateCallResponse>, Status> {
+        let access = Caller::of(&request)?.access();
+        let change = Change::by_caller(self.0.clone(), "UpdateCall", &request)?;
+        let request = request.into_inner();
+        run_to_completion(async move { call_edit::update(change, access, request).await }).await
+    }
 }
 
 /// Ends a call by cancel or hangup. Returns the call after the request, with the result of the request.
@@ -186,7 +250,7 @@ async fn end(change: &Change, access: Option<i64>, id: &str, request: EndRequest
     };
     let call = pb::Call { result: Some(result.into()), ..convert::call(call, access)? };
     let result = result.as_str_name().trim_start_matches("END_RESULT_").to_ascii_lowercase();
-    tx.commit(target(id), Changed::created(&json!({ "result": result }))?).await?;
+    tx.commit(target(Some(id)), Changed::created(&json!({ "result": result }))?).await?;
     Ok(call)
 }
 
@@ -208,7 +272,7 @@ async fn store(change: &Change, rules: &Rules, new: &NewQuickCall) -> Result<(Ca
                     return Err(full);
                 }
                 let placed = json!({ "call_id": new.call.id.to_string(), "queue_id": queue_id });
-                tx.commit(target(new.call.id), Changed::created(&placed)?).await?;
+                tx.commit(target(Some(new.call.id)), Changed::created(&placed)?).await?;
                 return Ok((new.call.id, queue_id, false));
             }
             Some(QuickResult::Replayed { call, queue_id }) => {
@@ -224,11 +288,6 @@ async fn store(change: &Change, rules: &Rules, new: &NewQuickCall) -> Result<(Ca
             None => tx.rollback().await?,
         }
     }
-}
-
-/// Returns the name of a call in the audit.
-fn target(id: CallId) -> String {
-    format!("calls/{id}")
 }
 
 /// Reads the id of a call, which has been checked.

@@ -3,6 +3,8 @@
 
 mod admin;
 mod app;
+mod call_edit;
+mod call_operations;
 mod calls;
 mod change;
 mod changed;

@@ -344,7 +344,7 @@ fn answer(
 
 fn update(request: &pb::UpdateQueueRequest) -> Result<QueueUpdate, Error> {
     let mut violations = fields::violations(request);
-    let status = filters::known(request.queue_status, "queue_status", &mut violations);
+    let status = filters::known(request.queue_status, &At::field("queue_status"), &mut violations);
     let update =
         QueueUpdate { status, retry: request.retry, retry_count: request.retry_count, retry_gap: request.retry_gap };
     if update.is_empty() {

@@ -118,9 +118,10 @@ fn success(
     let data = picked.and_then(|field| field.kind().as_message().cloned()).unwrap_or(output);
     let data = components.schema(&data, Way::Answer);
     if endpoint.streams {
+        let id = if endpoint.has_body { "it has no `id:`" } else { "its `id:` is the cursor" };
         let text = format!(
-            "A stream of Server-Sent Events. The `data:` of an event is a `{data}` in JSON, and its `id:` is the cursor. If \
-             the stream fails, its last event is `error`, which holds the error body."
+            "A stream of Server-Sent Events. The `data:` of an event is a `{data}` in JSON, and {id}. If the stream fails, \
+             its last event is `error`, which holds the error body."
         );
         let schema = Object::default().with("type", "string").with("contentMediaType", "text/event-stream");
         let content =

@@ -83,7 +83,7 @@ fn parameters(endpoint: &Endpoint, method: &MethodDescriptor, components: &mut C
             value::schema(&prost_reflect::Kind::String, &rule, Way::Request),
         ));
     }
-    if endpoint.streams {
+    if endpoint.streams && !endpoint.has_body {
         let text =
             "The cursor after which the stream continues. It overrides `after`. Browsers send it when they reconnect.";
         let rule = FieldRule { min: Some(0), ..Default::default() };

@@ -40,28 +40,7 @@ impl CallQuery {
             let at = At::field("page_token");
             page_token::read(&filter, token).map_err(|error| violations.invalid_if_new(&at, error)).ok()
         });
-        let is_national = request.contact_number_national.unwrap_or(false);
-        let contact_numbers = match request.contact_number {
-            Some(number) if is_national => Some(contact::stored(number, numberings)),
-            number => number.map(|number| vec![number]),
-        };
-        let search = CallSearch {
-            client_id,
-            queue_id: request.queue_id,
-            ids: ids(request.call_id_prefix.as_deref(), &mut violations),
-            contact_numbers,
-            action_id: request.action_id.clone(),
-            channel_id: request.channel_id.clone(),
-            project: request.project.clone(),
-            label: labels::filter(request.label.as_deref(), &At::field("label"), &mut violations),
-            status: known(request.status, "status", &mut violations),
-            outcome: known(request.outcome, "outcome", &mut violations),
-            server_code: request.asterisk_server_code.clone(),
-            trunk: request.trunk.clone(),
-            created: range(request.created_from, request.created_to),
-            started: range(request.started_from, request.started_to),
-            ended: range(request.ended_from, request.ended_to),
-        };
+        let search = search(&filter, &At::root(), numberings, &mut violations);
         violations.finish()?;
         Ok(Self { search, after, size: request.page_size.unwrap_or(100), filter })
     }
@@ -73,6 +52,39 @@ impl CallQuery {
     }
 }
 
+/// Returns which calls a request searches for, whose client is `request.client_id`; None stands for all clients. The
+/// request is at `at`, and its fields have been checked.
+pub fn search(
+    request: &ListCallsRequest,
+    at: &At<'_>,
+    numberings: &[Numbering],
+    violations: &mut Violations,
+) -> CallSearch {
+    let is_national = request.contact_number_national.unwrap_or(false);
+    let contact_numbers = match request.contact_number {
+        Some(number) if is_national => Some(contact::stored(number, numberings)),
+        number => number.map(|number| vec![number]),
+    };
+    CallSearch {
+        client_id: request.client_id,
+        queue_id: request.queue_id,
+        ids: ids(request.call_id_prefix.as_deref(), &at.then("call_id_prefix"), violations),
+        contact_numbers,
+        action_id: request.action_id.clone(),
+        channel_id: request.channel_id.clone(),
+        project: request.project.clone(),
+        label: labels::filter(request.label.as_deref(), &at.then("label"), violations),
+        status: known(request.status, &at.then("status"), violations),
+        outcome: known(request.outcome, &at.then("outcome"), violations),
+        server_code: request.asterisk_server_code.clone(),
+        other_server_than: None,
+        trunk: request.trunk.clone(),
+        created: range(request.created_from, request.created_to),
+        started: range(request.started_from, request.started_to),
+        ended: range(request.ended_from, request.ended_to),
+    }
+}
+
 /// Reads times, which have been checked.
 fn range(from: Option<Timestamp>, to: Option<Timestamp>) -> TimeRange {
     let millis = |time: Timestamp| jiff::Timestamp::try_from(time).ok().map(|time| Millis(time.as_millisecond()));
@@ -80,14 +92,14 @@ fn range(from: Option<Timestamp>, to: Option<Timestamp>) -> TimeRange {
 }
 
 /// Returns the ids that begin with these hexadecimal digits, among which there may be hyphens.
-fn ids(prefix: Option<&str>, violations: &mut Violations) -> Option<IdRange> {
+fn ids(prefix: Option<&str>, at: &At<'_>, violations: &mut Violations) -> Option<IdRange> {
     let digits = prefix?.replace('-', "");
     let with = |digit: &str| Uuid::parse_str(&format!("{digits}{}", digit.repeat(DIGITS.saturating_sub(digits.len()))));
     match (digits.is_empty(), with("0"), with("f")) {
         (false, Ok(first), Ok(last)) => Some(IdRange { first, last }),
         _ => {
             let message = format_args!("must be 1 to {DIGITS} hexadecimal digits, and hyphens");
-            violations.invalid_if_new(&At::field("call_id_prefix"), message);
+            violations.invalid_if_new(at, message);
             None
         }
     }
@@ -99,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_prefix_stands_for_all_ids_that_begin_with_it() {
-        let ids = |prefix: &str| ids(Some(prefix), &mut Violations::default());
+        let ids = |prefix: &str| ids(Some(prefix), &At::field("call_id_prefix"), &mut Violations::default());
         let range = |first: &str, last: &str| {
             Some(IdRange { first: Uuid::parse_str(first).unwrap(), last: Uuid::parse_str(last).unwrap() })
         };

@@ -16,8 +16,8 @@ use crate::store::queues::QueueFilter;
 /// Returns every broken rule.
 pub fn queues(request: &ListQueuesRequest) -> Result<(QueueFilter, Page), Error> {
     let mut violations = fields::violations(request);
-    let kind: Option<QueueKind> = known(request.kind, "kind", &mut violations);
-    let status = known(request.queue_status, "queue_status", &mut violations);
+    let kind: Option<QueueKind> = known(request.kind, &At::field("kind"), &mut violations);
+    let status = known(request.queue_status, &At::field("queue_status"), &mut violations);
     let label = labels::filter(request.label.as_deref(), &At::field("label"), &mut violations);
     violations.finish()?;
     let label = label.map(|(key, value)| text(&key, &value));
@@ -44,8 +44,8 @@ impl CallQuery {
     /// Returns every broken rule.
     pub fn new(request: &ListQueueCallsRequest, numberings: &[Numbering]) -> Result<Self, Error> {
         let mut violations = fields::violations(request);
-        let status: Option<CallStatus> = known(request.status, "status", &mut violations);
-        let outcome: Option<Outcome> = known(request.outcome, "outcome", &mut violations);
+        let status: Option<CallStatus> = known(request.status, &At::field("status"), &mut violations);
+        let outcome: Option<Outcome> = known(request.outcome, &At::field("outcome"), &mut violations);
         let is_national = request.contact_number_national.unwrap_or(false);
         let contact_numbers = match request.contact_number {
             Some(number) if is_national => contact::stored(number, numberings),
@@ -91,12 +91,12 @@ pub fn events(request: &WatchCallsRequest) -> Result<(Vec<i16>, Option<String>),
 /// Reads a code of the API, which is the store's code as well.
 pub fn known<T: TryFrom<i16, Error = UnknownCode>>(
     code: Option<i32>,
-    field: &'static str,
+    at: &At<'_>,
     violations: &mut Violations,
 ) -> Option<T> {
     let known = i16::try_from(code?).ok().and_then(|code| T::try_from(code).ok());
     if known.is_none() {
-        violations.invalid_if_new(&At::field(field), "is not supported");
+        violations.invalid_if_new(at, "is not supported");
     }
     known
 }

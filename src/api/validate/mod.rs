@@ -5,6 +5,8 @@
 
 pub mod admin;
 pub mod batch;
+pub mod call_edit;
+pub mod call_operations;
 pub mod call_search;
 pub mod contact;
 mod dial_policy;

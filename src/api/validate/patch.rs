@@ -26,14 +26,18 @@ pub struct PatchedServer {
 }
 
 /// The fields that a request changes.
-struct Mask(Vec<&'static str>);
+pub(super) struct Mask(Vec<&'static str>);
 
 impl Mask {
     /// Reads the mask, else which fields are set; `fields` lists all that can be changed, and whether each is set.
     ///
     /// # Errors
     /// Returns the violations so far if the mask names a field that cannot be changed, or if nothing is to be changed.
-    fn new(mask: &[String], fields: &[(&'static str, bool)], violations: &mut Violations) -> Result<Self, Error> {
+    pub(super) fn new(
+        mask: &[String],
+        fields: &[(&'static str, bool)],
+        violations: &mut Violations,
+    ) -> Result<Self, Error> {
         let at = At::field("update_mask");
         let mut meant = Vec::new();
         for (index, name) in mask.iter().enumerate() {
@@ -53,6 +57,11 @@ impl Mask {
             std::mem::take(violations).finish()?;
         }
         Ok(Self(meant))
+    }
+
+    /// Returns true if the request changes the field.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains(&name)
     }
 
     /// Replaces `old` by `new` if the request changes the field.

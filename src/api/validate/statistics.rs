@@ -30,7 +30,7 @@ pub struct Query {
 /// Returns every broken rule.
 pub fn query(request: &GetStatisticsRequest, client_id: Option<i64>, now: Millis) -> Result<Query, Error> {
     let mut violations = fields::violations(request);
-    let outcome: Option<Outcome> = known(request.outcome, "outcome", &mut violations);
+    let outcome: Option<Outcome> = known(request.outcome, &At::field("outcome"), &mut violations);
     let by = match request.by.map(StatisticsBy::try_from) {
         None => By::Nothing,
         Some(Ok(StatisticsBy::Queue)) => By::Queue,

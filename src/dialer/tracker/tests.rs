@@ -12,7 +12,7 @@ use crate::ami::Event;
 use crate::ami::event::{Channel, UP};
 use crate::domain::attempt::Resumed;
 use crate::domain::cdr::{Cdr, Disposition};
-use crate::domain::commit::{CallRef, Checks, What};
+use crate::domain::commit::{CallRef, CallSettings, Checks, What};
 use crate::domain::event_kind::EventKind;
 use crate::domain::ids;
 use crate::domain::originate::Recording;
@@ -85,6 +85,7 @@ pub(super) fn claim(call: CallId, number: i32, own: Option<&str>) -> Claim {
         number,
         channel_id: ids::channel_id(own, attempt, number),
         at: Millis(1_000_000),
+        settings: CallSettings::default(),
         checks: Checks::default(),
         details: None,
     }

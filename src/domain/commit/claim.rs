@@ -28,10 +28,23 @@ pub struct Claim {
     pub channel_id: String,
     /// When the attempt begins.
     pub at: Millis,
+    /// What the call asked for when it was read.
+    pub settings: CallSettings,
     /// What the commit checks again before it grants the claim.
     pub checks: Checks,
     /// What the call's events say about it; None if they are to be read from the store.
     pub details: Option<Arc<CallDetails>>,
+}
+
+/// What can be changed of a call that waits. A claim that was made before the change is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallSettings {
+    /// The call is not dialed before this time, in milliseconds since 1970.
+    pub due_at: i64,
+    /// The call is not dialed after this time, in milliseconds since 1970.
+    pub deadline: Option<i64>,
+    /// How many further attempts the call asks for.
+    pub max_retries: i32,
 }
 
 /// What the commit looks up again when a call is claimed.

@@ -14,7 +14,7 @@ mod withdrawal;
 pub use call_details::CallDetails;
 pub use call_ref::CallRef;
 pub use change::{Change, What};
-pub use claim::{Checks, Claim};
+pub use claim::{CallSettings, Checks, Claim};
 pub use deferral::Deferral;
 pub use expiry::Expiry;
 pub use group::Group;

@@ -3,6 +3,7 @@
 mod batches;
 mod lifecycle;
 mod lists;
+mod operations;
 mod quick;
 mod rules;
 mod search;

@@ -7,7 +7,7 @@ use crate::domain::attempt::course::GRACE;
 use crate::domain::attempt::{DialStatus, OriginateResult};
 use crate::domain::cause::Cause;
 use crate::domain::cdr::{Cdr, Disposition};
-use crate::domain::commit::{CallRef, Checks};
+use crate::domain::commit::{CallRef, CallSettings, Checks};
 use crate::domain::ids::{AttemptId, CallId};
 
 /// The A leg's Uniqueid.
@@ -30,6 +30,7 @@ pub(super) fn claim() -> Claim {
         number: 1,
         channel_id: A_LEG.into(),
         at: Millis(1),
+        settings: CallSettings::default(),
         checks: Checks::default(),
         details: None,
     }
