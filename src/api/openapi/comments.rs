@@ -1,6 +1,6 @@
 //! The comments in the protos, which are the document's descriptions.
 
-use prost_reflect::{EnumValueDescriptor, FieldDescriptor, FileDescriptor};
+use prost_reflect::{EnumDescriptor, EnumValueDescriptor, FieldDescriptor, FileDescriptor};
 use prost_reflect::{MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
 /// A part of a proto that can have a comment.
@@ -27,7 +27,14 @@ macro_rules! commented {
     )* };
 }
 
-commented!(MessageDescriptor, FieldDescriptor, EnumValueDescriptor, ServiceDescriptor, MethodDescriptor);
+commented!(
+    MessageDescriptor,
+    FieldDescriptor,
+    EnumDescriptor,
+    EnumValueDescriptor,
+    ServiceDescriptor,
+    MethodDescriptor
+);
 
 /// Joins the lines of each paragraph, and keeps paragraphs apart.
 fn tidy(comment: &str) -> String {

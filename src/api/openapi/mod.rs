@@ -6,12 +6,12 @@
 
 mod answers;
 mod choice;
-mod comments;
+pub mod comments;
 mod examples;
 mod links;
 mod node;
 mod operation;
-mod options;
+pub mod options;
 mod schema;
 mod source;
 mod value;
