@@ -114,6 +114,34 @@ pub enum Error {
 /// The `reason` in `google.rpc.ErrorInfo`, by which programs tell failures of one code apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
+    /// Fields of the request break rules, and `BadRequest` lists them.
+    InvalidFields,
+    /// The request cannot be read at all.
+    MalformedRequest,
+    /// A resource that the request names does not exist, or belongs to another client; the metadata names it.
+    ResourceNotFound,
+    /// The request has no valid API key.
+    InvalidApiKey,
+    /// The key of a stream was revoked or has expired.
+    ApiKeyEnded,
+    /// The key is valid and does not allow the request.
+    AccessDenied,
+    /// Fields of the request name something that the client may not use, and `BadRequest` lists them.
+    FieldsDenied,
+    /// The server cannot serve requests now.
+    ServerUnavailable,
+    /// The server ended a stream, which can be resumed.
+    StreamAborted,
+    /// The cursor is beyond the last event.
+    CursorOutOfRange,
+    /// The request took too long.
+    RequestTooSlow,
+    /// The HTTP path does not exist.
+    NoSuchPath,
+    /// The gRPC service or method does not exist.
+    NoSuchMethod,
+    /// The server has a fault.
+    InternalError,
     /// A batch was sent to a queue that its client has completed.
     QueueCompleted,
     /// Calls were sent to the queue of a quick call, which takes no other.
@@ -145,7 +173,22 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 14] = [
+    /// Every reason that there is.
+    pub const ALL: [Self; 28] = [
+        Self::InvalidFields,
+        Self::MalformedRequest,
+        Self::ResourceNotFound,
+        Self::InvalidApiKey,
+        Self::ApiKeyEnded,
+        Self::AccessDenied,
+        Self::FieldsDenied,
+        Self::ServerUnavailable,
+        Self::StreamAborted,
+        Self::CursorOutOfRange,
+        Self::RequestTooSlow,
+        Self::NoSuchPath,
+        Self::NoSuchMethod,
+        Self::InternalError,
         Self::QueueCompleted,
         Self::QueueKind,
         Self::QueueDeleted,
@@ -166,6 +209,20 @@ impl Reason {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::InvalidFields => "INVALID_FIELDS",
+            Self::MalformedRequest => "MALFORMED_REQUEST",
+            Self::ResourceNotFound => "RESOURCE_NOT_FOUND",
+            Self::InvalidApiKey => "INVALID_API_KEY",
+            Self::ApiKeyEnded => "API_KEY_ENDED",
+            Self::AccessDenied => "ACCESS_DENIED",
+            Self::FieldsDenied => "FIELDS_DENIED",
+            Self::ServerUnavailable => "SERVER_UNAVAILABLE",
+            Self::StreamAborted => "STREAM_ABORTED",
+            Self::CursorOutOfRange => "CURSOR_OUT_OF_RANGE",
+            Self::RequestTooSlow => "REQUEST_TOO_SLOW",
+            Self::NoSuchPath => "NO_SUCH_PATH",
+            Self::NoSuchMethod => "NO_SUCH_METHOD",
+            Self::InternalError => "INTERNAL_ERROR",
             Self::QueueCompleted => "QUEUE_COMPLETED",
             Self::QueueKind => "QUEUE_KIND",
             Self::QueueDeleted => "QUEUE_DELETED",
@@ -198,7 +255,22 @@ impl Reason {
             Self::MethodNotAllowed => Some(StatusCode::METHOD_NOT_ALLOWED),
             Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::UnsupportedMediaType => Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),
-            Self::ContentDiffers | Self::LimitReached => None,
+            Self::InvalidFields
+            | Self::MalformedRequest
+            | Self::ResourceNotFound
+            | Self::InvalidApiKey
+            | Self::ApiKeyEnded
+            | Self::AccessDenied
+            | Self::FieldsDenied
+            | Self::ServerUnavailable
+            | Self::StreamAborted
+            | Self::CursorOutOfRange
+            | Self::RequestTooSlow
+            | Self::NoSuchPath
+            | Self::NoSuchMethod
+            | Self::InternalError
+            | Self::ContentDiffers
+            | Self::LimitReached => None,
         }
     }
 }
@@ -233,46 +305,64 @@ impl Error {
         }
     }
 
+    /// Returns why the request failed, for programs.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::InvalidArgument(_) => Reason::InvalidFields,
+            Self::Malformed(_) => Reason::MalformedRequest,
+            Self::NotFound(_) => Reason::ResourceNotFound,
+            Self::AlreadyExists { .. } => Reason::ContentDiffers,
+            Self::FailedPrecondition { reason, .. } => *reason,
+            Self::Unauthenticated => Reason::InvalidApiKey,
+            Self::KeyEnded(_) => Reason::ApiKeyEnded,
+            Self::TooManyWrongKeys { .. } | Self::ResourceExhausted { .. } => Reason::LimitReached,
+            Self::Forbidden(_) => Reason::AccessDenied,
+            Self::PermissionDenied(_) => Reason::FieldsDenied,
+            Self::Unavailable { .. } => Reason::ServerUnavailable,
+            Self::Aborted(_) => Reason::StreamAborted,
+            Self::OutOfRange(_) => Reason::CursorOutOfRange,
+            Self::DeadlineExceeded => Reason::RequestTooSlow,
+            Self::NoSuchPath(_) => Reason::NoSuchPath,
+            Self::NoSuchMethod(_) => Reason::NoSuchMethod,
+            Self::MethodNotAllowed => Reason::MethodNotAllowed,
+            Self::BodyTooLarge { .. } => Reason::BodyTooLarge,
+            Self::UnsupportedMediaType(_) => Reason::UnsupportedMediaType,
+            Self::Internal(_) => Reason::InternalError,
+        }
+    }
+
+    /// Returns what `ErrorInfo` says besides the reason.
+    fn metadata(&self) -> HashMap<String, String> {
+        let one = |key: &str, value: &str| HashMap::from([(key.to_owned(), value.to_owned())]);
+        match self {
+            Self::NotFound(resource) => one("resource", resource),
+            Self::ResourceExhausted { limit, .. } => one("limit", limit),
+            Self::TooManyWrongKeys { .. } => one("limit", "wrong_keys"),
+            Self::AlreadyExists { metadata, .. } => {
+                metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
+            }
+            _ => HashMap::new(),
+        }
+    }
+
     fn details(&self) -> ErrorDetails {
-        let mut details = ErrorDetails::new();
+        let mut details = ErrorDetails::with_error_info(self.reason().as_str(), DOMAIN, self.metadata());
         match self {
             Self::InvalidArgument(violations) | Self::PermissionDenied(violations) => {
                 for FieldViolation { field, message } in violations {
                     details.add_bad_request_violation(field, message);
                 }
             }
-            Self::AlreadyExists { metadata, .. } => {
-                let metadata = metadata.iter().map(|(key, value)| (*key, value.clone()));
-                info(&mut details, Reason::ContentDiffers, metadata);
-            }
-            Self::FailedPrecondition { reason, .. } => info(&mut details, *reason, []),
-            Self::ResourceExhausted { limit, retry_after } => {
-                info(&mut details, Reason::LimitReached, [("limit", (*limit).to_owned())]);
+            Self::ResourceExhausted { retry_after, .. }
+            | Self::TooManyWrongKeys { retry_after }
+            | Self::Unavailable { retry_after, .. } => {
                 details.set_retry_info(Some(*retry_after));
             }
-            Self::TooManyWrongKeys { retry_after } => {
-                info(&mut details, Reason::LimitReached, [("limit", "wrong_keys".to_owned())]);
-                details.set_retry_info(Some(*retry_after));
-            }
-            Self::Unavailable { retry_after, .. } => {
-                details.set_retry_info(Some(*retry_after));
-            }
-            Self::MethodNotAllowed => info(&mut details, Reason::MethodNotAllowed, []),
-            Self::BodyTooLarge { .. } => info(&mut details, Reason::BodyTooLarge, []),
-            Self::UnsupportedMediaType(_) => info(&mut details, Reason::UnsupportedMediaType, []),
             Self::Internal(_) => {
                 details.set_request_info(context::request_id(), "");
             }
-            Self::Malformed(_)
-            | Self::NotFound(_)
-            | Self::Unauthenticated
-            | Self::KeyEnded(_)
-            | Self::Forbidden(_)
-            | Self::Aborted(_)
-            | Self::OutOfRange(_)
-            | Self::DeadlineExceeded
-            | Self::NoSuchPath(_)
-            | Self::NoSuchMethod(_) => {}
+            _ => {}
         }
         details
     }
@@ -306,11 +396,6 @@ pub fn http_status(code: Code, reason: Option<&str>) -> StatusCode {
         Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
     })
-}
-
-fn info(details: &mut ErrorDetails, reason: Reason, metadata: impl IntoIterator<Item = (&'static str, String)>) {
-    let metadata: HashMap<String, String> = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    details.set_error_info(reason.as_str(), DOMAIN, metadata);
 }
 
 fn first(violations: &[FieldViolation]) -> String {

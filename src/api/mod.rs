@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod port;
 pub mod readiness;
+mod reasons;
 pub mod rest;
 pub mod server;
 mod slow_bodies;

@@ -29,7 +29,7 @@ use crate::api::metrics::Metrics;
 use crate::api::readiness::Readiness;
 use crate::api::tls::Verified;
 use crate::api::{
-    Error, bodies, browser, docs, fault, health, metrics, openapi, rest, slow_bodies, status_page, unbuffered,
+    Error, bodies, browser, docs, fault, health, metrics, openapi, reasons, rest, slow_bodies, status_page, unbuffered,
 };
 use crate::pb;
 use crate::pb::admin_service_server::{AdminService, AdminServiceServer};
@@ -104,6 +104,7 @@ where
     let grpc = grpc_routes(services)
         .route_layer(admitted)
         .merge(open_grpc_routes(Arc::clone(&readiness))?.route_layer(middleware::from_fn(unbuffered::all)))
+        .layer(middleware::map_response(reasons::add))
         .layer(middleware::from_fn_with_state(web.body_timeout, slow_bodies::limit))
         .layer(tonic_web::GrpcWebLayer::new())
         .layer(middleware::from_fn_with_state(web.grpc_needs_certificate, need_certificate))

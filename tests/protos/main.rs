@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and talks to whoever reads its output"
 )]
 
+mod error_details;
 mod idempotency;
 mod style;
 

@@ -76,6 +76,8 @@ async fn the_same_fault_is_the_same_code_and_text_over_rest_and_grpc() {
         let message = rest.error(http, code);
         assert_eq!(format!("{:?}", grpc.code()).to_uppercase(), code.replace('_', ""));
         let details = grpc.get_error_details();
+        let info = details.error_info().unwrap_or_else(|| panic!("{code} has no ErrorInfo"));
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), (fault().reason().as_str(), "trunkline"));
         let errors: Vec<_> = details
             .bad_request()
             .into_iter()
@@ -87,6 +89,30 @@ async fn the_same_fault_is_the_same_code_and_text_over_rest_and_grpc() {
             assert_eq!(message, grpc.message());
         }
     }
+}
+
+#[tokio::test]
+async fn errors_that_no_method_makes_have_a_reason_too() {
+    let app = App::new();
+    let reason = |status: &tonic::Status| {
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap_or_else(|| panic!("{status:?} has no ErrorInfo"));
+        assert_eq!(info.domain, "trunkline");
+        info.reason.clone()
+    };
+    let mut client = QueueServiceClient::new(app.router.clone());
+    let without_key = client.insert_batch(InsertBatchRequest::default()).await.unwrap_err();
+    assert_eq!((without_key.code(), reason(&without_key).as_str()), (Code::Unauthenticated, "INVALID_API_KEY"));
+    *app.recorder.fail.lock().unwrap() = Some(|| Error::NotFound("queue 5".to_owned()));
+    let missing = app.insert_over_grpc(InsertBatchRequest::default()).await;
+    assert_eq!(reason(&missing), "RESOURCE_NOT_FOUND");
+    assert_eq!(missing.get_error_details().error_info().unwrap().metadata["resource"], "queue 5");
+    // A compressed message that tonic cannot read.
+    let mut request = tonic::Request::new(InsertBatchRequest::default());
+    request.metadata_mut().insert("x-api-key", app.key.parse().unwrap());
+    request.metadata_mut().insert("grpc-encoding", "br".parse().unwrap());
+    let unreadable = client.insert_batch(request).await.unwrap_err();
+    assert_eq!((unreadable.code(), reason(&unreadable).as_str()), (Code::Unimplemented, "UNIMPLEMENTED"));
 }
 
 #[tokio::test]
