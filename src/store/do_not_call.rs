@@ -47,10 +47,8 @@ pub async fn add(tx: &mut Tx, client_id: i64, numbers: &[(String, Option<String>
 
 /// Removes a number from a list. Returns false if it was not on it.
 pub async fn remove(tx: &mut Tx, client_id: i64, number: &str) -> Result<bool> {
-    // Earlier versions stored a number with its international prefix.
-    let stored = [number.to_owned(), format!("00{number}"), format!("011{number}")];
-    let entries =
-        do_not_call::table.filter(do_not_call::client_id.eq(client_id).and(do_not_call::number.eq_any(stored)));
+    let entries = do_not_call::table
+        .filter(do_not_call::client_id.eq(client_id).and(do_not_call::number.eq_any(stored_forms(number))));
     Ok(with_conn!(&mut **tx, |c| diesel::delete(entries).execute(c).await)? > 0)
 }
 
@@ -70,6 +68,18 @@ pub async fn list(conn: &mut Conn, client_id: i64, offset: i64, limit: i64) -> R
         do_not_call::table.filter(do_not_call::client_id.eq(client_id)).count().get_result(c).await
     })?;
     Ok((page, count))
+}
+
+/// Returns the entry of a number on a list, if it is on it: in the form in which it was stored.
+pub async fn find(conn: &mut Conn, client_id: i64, number: &str) -> Result<Vec<Entry>> {
+    let entries = do_not_call::table
+        .filter(do_not_call::client_id.eq(client_id).and(do_not_call::number.eq_any(stored_forms(number))));
+    Ok(with_conn!(conn, |c| entries.order(do_not_call::number).select(Entry::as_select()).load(c).await)?)
+}
+
+/// Returns the forms in which a number may be stored: earlier versions kept its international prefix.
+fn stored_forms(number: &str) -> [String; 3] {
+    [number.to_owned(), format!("00{number}"), format!("011{number}")]
 }
 
 /// Returns those of these forms of numbers that the client may not call, by its own list or by the platform's.

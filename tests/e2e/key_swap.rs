@@ -53,8 +53,9 @@ const NO_NAMES: [&str; 17] = [
 /// The only method without a REST endpoint, which has a test of its own.
 const BY_GRPC: &str = "QueueService/StreamItems";
 
-/// What is named without being looked up: it filters the client's own events and counts.
-const FILTERS: [(&str, &str); 5] = [
+/// What is named without being looked up: it filters the client's own events, counts and list.
+const FILTERS: [(&str, &str); 6] = [
+    ("ClientService/ListDoNotCall", "listed number"),
     ("CallService/WatchCalls", "server"),
     ("CallService/CancelCalls", "server"),
     ("CallService/RetryCalls", "server"),

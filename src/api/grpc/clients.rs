@@ -7,6 +7,7 @@ use super::app::App;
 use super::change::Change;
 use super::changed::Changed;
 use super::convert;
+use super::do_not_call as lists;
 use super::unary::run_to_completion;
 use crate::api::auth::{Caller, CallerKind};
 use crate::api::validate::{do_not_call as rules, paging::Page};
@@ -55,8 +56,7 @@ impl pb::client_service_server::ClientService for Clients {
             let page = Page::new(request.page, request.page_size);
             let mut conn = app.db.read().await?;
             app.client(&mut conn, client_id).await?;
-            let (found, count) = do_not_call::list(&mut conn, client_id, page.offset(), page.limit()).await?;
-            let results = found.into_iter().map(convert::do_not_call).collect();
+            let (results, count) = lists::list(&mut conn, client_id, request.number.as_deref(), page).await?;
             Ok(pb::ListDoNotCallResponse { results, count, page: page.number, page_size: page.size })
         })
         .await

@@ -10,6 +10,7 @@ mod change;
 mod changed;
 mod clients;
 mod convert;
+mod do_not_call;
 mod errors;
 mod explain;
 mod insert;

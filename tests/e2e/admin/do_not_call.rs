@@ -16,6 +16,20 @@ async fn a_number_is_listed_however_it_is_written_and_once() {
         assert_eq!((&listed["count"], &listed["results"][0]["number"]), (&json!(1), &json!("491512345")));
         assert_eq!(listed["results"][0]["reason"], "asked");
         assert!(listed["results"][0]["added_at"].is_string());
+        for (number, count) in [("0049 151 2345", 1), ("491512346", 0)] {
+            let found = api.get(&format!("{path}?number={}", number.replace(' ', "%20"))).await.data();
+            assert_eq!(
+                (&found["count"], found["results"].as_array().unwrap().len()),
+                (&json!(count), count),
+                "{number}"
+            );
+        }
+        let beyond = api.get(&format!("{path}?number=491512345&page=2")).await.data();
+        assert_eq!((&beyond["count"], &beyond["results"]), (&json!(1), &json!([])));
+        assert_eq!(
+            api.get(&format!("{path}?number=bob")).await.error(400, "INVALID_ARGUMENT"),
+            "number: must not contain letters, but contains `b`"
+        );
         for (bad, field) in [
             (json!({ "numbers": [] }), "numbers"),
             (json!({ "numbers": [{ "number": "12" }] }), "numbers[0].number"),

@@ -6,7 +6,7 @@ use crate::api::Error;
 use crate::api::grpc::app::App;
 use crate::api::grpc::change::Change;
 use crate::api::grpc::changed::Changed;
-use crate::api::grpc::convert;
+use crate::api::grpc::do_not_call as lists;
 use crate::api::validate::{do_not_call as rules, paging::Page};
 use crate::pb;
 use crate::store::do_not_call::{self, PLATFORM};
@@ -17,8 +17,8 @@ pub async fn list(
     request: pb::ListPlatformDoNotCallRequest,
 ) -> Result<pb::ListPlatformDoNotCallResponse, Error> {
     let page = Page::new(request.page, request.page_size);
-    let (found, count) = do_not_call::list(&mut app.db.read().await?, PLATFORM, page.offset(), page.limit()).await?;
-    let results = found.into_iter().map(convert::do_not_call).collect();
+    let number = request.number.as_deref();
+    let (results, count) = lists::list(&mut app.db.read().await?, PLATFORM, number, page).await?;
     Ok(pb::ListPlatformDoNotCallResponse { results, count, page: page.number, page_size: page.size })
 }
 
