@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
+use super::client_ref::ForClient;
 use super::fault::{Fault, note};
 use super::output::as_rest;
 use super::remote::{Remote, Session};
@@ -16,6 +17,8 @@ use crate::pb;
 pub struct Args {
     #[command(flatten)]
     remote: Remote,
+    #[command(flatten)]
+    client: ForClient,
     /// The id of the queue
     #[arg(long, value_name = "QUEUE_ID")]
     queue: i64,
@@ -86,6 +89,7 @@ pub fn status(text: &str) -> Result<pb::CallStatus, String> {
 /// Writes the calls of a queue to standard output.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
+    args.client.check_queue(&session, args.queue).await?;
     let bar = ProgressBar::no_length();
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} calls, {per_sec}, {eta} left") {
         bar.set_style(style);

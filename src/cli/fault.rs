@@ -132,11 +132,14 @@ fn hint(status: &Status) -> Option<&'static str> {
             "is --url the address of a Trunkline server? With TLS it begins with https://, without TLS with http://",
         );
     }
+    let details = status.get_error_details();
+    let mut violations = details.bad_request().into_iter().flat_map(|bad| &bad.field_violations);
     match status.code() {
         Code::Unauthenticated => Some("is the key (--api-key or TRUNKLINE_API_KEY) right, and not revoked or expired?"),
-        // First, because this message names the admin key too.
-        Code::PermissionDenied if status.message().contains("client's key") => {
-            Some("an administrator creates client keys with `trunkline keys create`")
+        Code::PermissionDenied
+            if violations.any(|it| it.field == "client_id" && it.description.contains("required")) =>
+        {
+            Some("name the client with --client, by its id or its name; `trunkline clients list` shows them")
         }
         Code::PermissionDenied if status.message().contains("admin key") => {
             Some("`admin.key` in the server's data directory contains an admin key")
@@ -186,10 +189,15 @@ mod tests {
     }
 
     #[test]
-    fn the_hint_names_the_kind_of_key_that_is_missing() {
+    fn the_hint_names_the_key_or_the_flag_that_is_missing() {
         let hint_for = |message: &str| hint(&Status::permission_denied(message)).unwrap();
         assert!(hint_for("needs an admin key").contains("admin.key"));
-        assert!(hint_for("needs a client's key, not an admin key").contains("keys create"));
+        let denied = |message: &str| {
+            let details = ErrorDetails::with_bad_request_violation("client_id", message);
+            hint(&Status::with_error_details(Code::PermissionDenied, message, details))
+        };
+        assert!(denied("required with an administrator's key").unwrap().contains("--client"));
+        assert_eq!(denied("only an administrator may name another client"), None);
     }
 
     #[test]

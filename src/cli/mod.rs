@@ -11,6 +11,7 @@ mod completions;
 mod core_dumps;
 mod data_files;
 mod descriptors;
+mod do_not_call;
 mod event_type;
 mod export;
 mod fault;
@@ -91,6 +92,8 @@ enum Command {
     KillSwitch(kill_switch::Args),
     /// Manage a client's queues
     Queues(queues::Args),
+    /// Manage the lists of numbers that must not be called
+    DoNotCall(do_not_call::Args),
     /// Find calls in all queues, and cancel, retry or move all that are found
     Calls(calls::Args),
     /// Show, change, cancel or hang up a single call
@@ -150,6 +153,7 @@ pub fn main() -> ExitCode {
             Command::Secrets(args) => secrets::run(args).await,
             Command::KillSwitch(args) => kill_switch::run(args).await,
             Command::Queues(args) => queues::run(args).await,
+            Command::DoNotCall(args) => do_not_call::run(args).await,
             Command::Calls(args) => calls::run(args).await,
             Command::Call(args) => call::run(args).await,
             Command::Quick(args) => quick::run(args).await,

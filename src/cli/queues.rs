@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::client_ref::ForClient;
 use super::labels::{Label, label};
 use super::paging::Paging;
 use super::queue_rules::RuleFlags;
@@ -14,6 +15,8 @@ use crate::pb;
 pub struct Args {
     #[command(flatten)]
     remote: Remote,
+    #[command(flatten)]
+    client: ForClient,
     #[command(subcommand)]
     action: Action,
 }
@@ -73,9 +76,6 @@ struct New {
     /// A label of the queue; give it again for further labels
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<Label>,
-    /// The id of the client that the queue is for; needed with an administrator's key
-    #[arg(long = "client", value_name = "ID")]
-    client_id: Option<i64>,
     #[command(flatten)]
     rules: RuleFlags,
 }
@@ -95,13 +95,34 @@ struct QueueRef {
     queue_id: i64,
 }
 
+impl Action {
+    /// Returns the queue that the action concerns, if it exists already.
+    const fn queue_id(&self) -> Option<i64> {
+        match self {
+            Self::List(_) | Self::Create(_) => None,
+            Self::Show(queue)
+            | Self::Pause(queue)
+            | Self::Resume(queue)
+            | Self::Complete(queue)
+            | Self::Explain(queue)
+            | Self::Delete(queue)
+            | Self::Cancel { queue, .. }
+            | Self::Rules { queue, .. } => Some(queue.queue_id),
+        }
+    }
+}
+
 /// Lists, shows or changes queues.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
+    if let Some(queue_id) = args.action.queue_id() {
+        args.client.check_queue(&session, queue_id).await?;
+    }
     match args.action {
         Action::List(List { paging: Paging { page, page_size }, label }) => {
             let label = label.map(|(key, value)| format!("{key}:{value}"));
-            let request = pb::ListQueuesRequest { page, page_size, label, ..Default::default() };
+            let client_id = args.client.id(&session).await?;
+            let request = pb::ListQueuesRequest { page, page_size, label, client_id, ..Default::default() };
             let answer = session.queues().list_queues(request).await?.into_inner();
             let columns = [
                 "queue_id",
@@ -128,7 +149,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
         Action::Create(new) => {
             let request = pb::CreateQueueRequest {
-                client_id: new.client_id,
+                client_id: args.client.id(&session).await?,
                 name: new.name,
                 paused: new.paused,
                 rules: Some(new.rules.rules()),

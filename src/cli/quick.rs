@@ -2,6 +2,7 @@
 
 use tonic::Request;
 
+use super::client_ref::ForClient;
 use super::fault::Fault;
 use super::labels::{Label, label};
 use super::remote::Remote;
@@ -13,6 +14,8 @@ use crate::pb;
 pub struct Args {
     #[command(flatten)]
     remote: Remote,
+    #[command(flatten)]
+    client: ForClient,
     /// The number that is dialed first
     number1: Option<String>,
     /// The number that is dialed when the first one answers
@@ -98,6 +101,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         did: args.did,
         action: Some(action),
         create_recording: args.no_recording.then_some(false),
+        client_id: args.client.id(&session).await?,
         labels: args.labels.into_iter().collect(),
         deadline: args.deadline.map(Into::into),
         not_before: args.not_before.map(Into::into),

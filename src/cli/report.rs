@@ -5,6 +5,7 @@ use std::io;
 use jiff::{Span, Timestamp, ZonedDateTime};
 use serde_json::{Map, Value};
 
+use super::client_ref::ForClient;
 use super::export::field;
 use super::fault::Fault;
 use super::output::as_rest;
@@ -16,6 +17,8 @@ use crate::pb;
 pub struct Args {
     #[command(flatten)]
     remote: Remote,
+    #[command(flatten)]
+    client: ForClient,
     /// How long a period, which ends now, is reported, such as 24h or 7d
     #[arg(long, value_name = "TIME", default_value = "1h", conflicts_with_all = ["from", "to"])]
     last: Span,
@@ -135,6 +138,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         to: to.map(Into::into),
         step: args.step.as_ref().map(seconds).transpose()?,
         by: args.by.map(|by| pb::StatisticsBy::from(by).into()),
+        client_id: args.client.id(&session).await?,
         queue_id: args.queue,
         asterisk_server_code: args.server,
         trunk: args.trunk,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tonic::{Code, Status};
 
-use super::client_ref::ClientRef;
+use super::client_ref::ForClient;
 use super::event_type::event_type;
 use super::fault::{is_away, note};
 use super::labels::{Label, label};
@@ -23,6 +23,8 @@ use crate::pb;
 pub struct Args {
     #[command(flatten)]
     remote: Remote,
+    #[command(flatten)]
+    client: ForClient,
     /// Show only the calls of this queue; may be given several times
     #[arg(long, value_name = "QUEUE_ID")]
     queue: Vec<i64>,
@@ -42,9 +44,6 @@ pub struct Args {
     /// Show only the calls with this label
     #[arg(long, value_name = "KEY=VALUE", value_parser = label, conflicts_with = "call")]
     label: Option<Label>,
-    /// Show only the calls of this client, by its id or its name. Needs an admin key
-    #[arg(long, value_name = "CLIENT")]
-    client: Option<String>,
 }
 
 /// The first and the longest pause before the watch connects again.
@@ -63,10 +62,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn watch(args: Args, session: &Session) -> anyhow::Result<()> {
-    let client_id = match args.client {
-        Some(client) => Some(ClientRef::new(client).id(session).await?),
-        None => None,
-    };
+    let client_id = args.client.id(session).await?;
+    if let Some(call_id) = &args.call {
+        args.client.check_call(session, call_id).await?;
+    }
     let mut request = pb::WatchCallsRequest {
         call_id: args.call,
         after: args.after,

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Subcommand;
 use jiff::{Span, SpanRelativeTo};
 
-use super::client_ref::ClientRef;
+use super::client_ref::{ClientRef, ForClient};
 use super::event_type::event_type;
 use super::fault::Fault;
 use super::paging::Paging;
@@ -23,8 +23,8 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// List the webhooks of all clients with the state of their delivery
-    List,
+    /// List the webhooks of all clients, or of one, with the state of their delivery
+    List(ForClient),
     /// Create a webhook; its signing secret is never shown again
     Create {
         #[command(flatten)]
@@ -76,8 +76,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     let mut admin = session.admin();
     match args.action {
-        Action::List => {
-            let answer = admin.list_webhooks(pb::ListWebhooksRequest { client_id: None }).await?.into_inner();
+        Action::List(client) => {
+            let client_id = client.id(&session).await?;
+            let answer = admin.list_webhooks(pb::ListWebhooksRequest { client_id }).await?.into_inner();
             let columns = [
                 "webhook_id",
                 "client_id",

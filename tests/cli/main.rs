@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acting;
 mod auditing;
 mod catching_up;
 mod certificate;

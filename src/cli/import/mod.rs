@@ -18,6 +18,7 @@ use self::columns::Columns;
 use self::rows::Rows;
 use self::sender::{NewQueue, Sender, Sent};
 use self::state::{Content, ID_BITS, State, Target};
+use super::client_ref::ForClient;
 use super::fault::{Fault, note};
 use super::queue_rules::RuleFlags;
 use super::remote::Remote;
@@ -29,6 +30,8 @@ use crate::pb::TestConnectionRequest;
 pub struct Args {
     #[command(flatten)]
     remote: Remote,
+    #[command(flatten)]
+    client: ForClient,
     /// The CSV file, whose first line names the columns
     file: PathBuf,
     /// The queue to add the calls to, in place of a new one
@@ -115,14 +118,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let rules = (!args.rules.is_empty()).then(|| args.rules.clone().rules());
     let new_queue = NewQueue { name: args.name.clone(), paused: args.paused, rules };
     let session = args.remote.connect().await?;
+    let client_id = args.client.id(&session).await?;
     let content = Content { file_sha256: content, label: args.label.clone(), id_bits: ID_BITS };
     if args.validate {
         let bar = progress(count);
-        let sender = Sender { session: &session, dids: args.dids.clone(), new_queue, validate_only: true, bar: &bar };
+        let sender =
+            Sender { session: &session, dids: args.dids.clone(), client_id, new_queue, validate_only: true, bar: &bar };
         return validate(&args, sender, rows, &columns, &content, count).await;
     }
-    let client_id = session.clients().test_connection(TestConnectionRequest {}).await?.into_inner().client_id;
-    let target = Target { url: args.remote.url().to_owned(), client_id };
+    let own = session.clients().test_connection(TestConnectionRequest {}).await?.into_inner().client_id;
+    let target = Target { url: args.remote.url().to_owned(), client_id: client_id.or(own) };
     let mut state = State::load(&args.file, &target, &content)?;
     if let (Some(asked), Some(begun)) = (args.queue, state.queue_id)
         && asked != begun
@@ -137,7 +142,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut queue_id = state.queue_id.or(args.queue);
     let bar = progress(count);
     bar.set_position(state.rows);
-    let mut sender = Sender { session: &session, dids: args.dids, new_queue, validate_only: false, bar: &bar };
+    let mut sender =
+        Sender { session: &session, dids: args.dids, client_id, new_queue, validate_only: false, bar: &bar };
     let mut summary = Summary { queue_id: 0, inserted_count: 0, present_count: state.rows, count };
     for batch in rows.batches(&columns, state.rows) {
         let batch = batch?;

@@ -24,6 +24,8 @@ pub struct Sender<'a> {
     pub session: &'a Session,
     /// The caller ids that are used in turn in each batch.
     pub dids: Vec<String>,
+    /// The client that an administrator imports for.
+    pub client_id: Option<i64>,
     /// What the queue is like, if the import creates it.
     pub new_queue: NewQueue,
     /// True if the server only checks the calls.
@@ -71,6 +73,7 @@ impl Sender<'_> {
                 batch_id: Some(batch_id),
                 dids: self.dids.clone(),
                 data: batch.items.clone(),
+                client_id: self.client_id,
                 name,
                 paused,
                 rules,
