@@ -10,6 +10,7 @@
 
 mod error_details;
 mod idempotency;
+mod reference;
 mod style;
 
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
