@@ -45,6 +45,7 @@ impl Output {
         io::stdout().write_all(self.table(results, columns).as_bytes())?;
         let number = |name| answer.get(name).and_then(Value::as_i64);
         if let (Some(count), Some(page), Some(size)) = (number("count"), number("page"), number("page_size"))
+            && page > 0
             && count > page * size
         {
             note(format_args!("page {page} of {}; --page {} shows more", (count - 1) / size + 1, page + 1));

@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::calls::Call;
 use super::db::{Conn, with_conn};
 use super::error::Result;
+use super::page_start::PageStart;
 use super::queues::Queue;
 use super::schema::{attempts, batches, calls};
 use super::status_sql::has_status;
@@ -32,14 +33,16 @@ struct Range {
     up_to: i64,
 }
 
-/// Returns the page that begins after `offset` calls, in the order of insertion, and the number of calls on all pages.
+/// Returns a page of a queue's calls, in the order of insertion, and the number of calls on all pages. The key of a page's
+/// start is the position of a call.
 pub async fn page(
     conn: &mut Conn,
     queue: &Queue,
     filter: CallFilter<'_>,
-    offset: i64,
+    start: impl Into<PageStart>,
     limit: i64,
 ) -> Result<(Vec<Call>, i64)> {
+    let start = start.into();
     // The calls of a batch have consecutive positions.
     let range = match filter.batch_id {
         None => None,
@@ -51,7 +54,10 @@ pub async fn page(
     if filter == (CallFilter { batch_id: filter.batch_id, ..CallFilter::default() }) {
         // Positions have no gaps, so they show where a page begins.
         let Range { after, up_to } = range.unwrap_or(Range { after: 0, up_to: queue.total_calls });
-        let first = after.saturating_add(offset);
+        let first = match start {
+            PageStart::Offset(offset) => after.saturating_add(offset),
+            PageStart::After(position) => position.max(after),
+        };
         let page = Range { after: first, up_to: up_to.min(first.saturating_add(limit)) };
         return Ok((read(conn, queue, filter, Some(page), 0, limit).await?, up_to - after));
     }
@@ -59,6 +65,13 @@ pub async fn page(
     let count = match counted {
         Some(status) => queue.count(status),
         None => count(conn, queue, filter, range).await?,
+    };
+    let (offset, range) = match start {
+        PageStart::Offset(offset) => (offset, range),
+        PageStart::After(position) => {
+            let Range { after, up_to } = range.unwrap_or(Range { after: 0, up_to: queue.total_calls });
+            (0, Some(Range { after: position.max(after), up_to }))
+        }
     };
     Ok((read(conn, queue, filter, range, offset, limit).await?, count))
 }

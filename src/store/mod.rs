@@ -37,6 +37,7 @@ pub mod migrate;
 pub mod new_queues;
 pub mod nodes;
 pub mod notes;
+pub mod page_start;
 pub mod postgres;
 mod queue_labels;
 pub mod queue_rules;

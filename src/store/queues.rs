@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::db::{Conn, Tx, with_conn};
 use super::error::Result;
 use super::events::NewEvent;
+use super::page_start::PageStart;
 use super::rule_lock;
 use super::schema::{batches, clients, queue_labels, queues};
 use crate::domain::event_facts::{EventFacts, QueueFacts};
@@ -197,7 +198,17 @@ pub async fn get(conn: &mut Conn, client_id: impl Into<Option<i64>>, id: i64) ->
 }
 
 /// Reads a page of the queues of all clients, newest first, and the number of queues on all pages.
-pub async fn list_all(conn: &mut Conn, filter: QueueFilter, offset: i64, limit: i64) -> Result<(Vec<Queue>, i64)> {
+/// The key of a page's start is the id of a queue.
+pub async fn list_all(
+    conn: &mut Conn,
+    filter: QueueFilter,
+    start: impl Into<PageStart>,
+    limit: i64,
+) -> Result<(Vec<Queue>, i64)> {
+    let (offset, before) = match start.into() {
+        PageStart::Offset(offset) => (offset, i64::MAX),
+        PageStart::After(id) => (0, id),
+    };
     /// The queues that pass the filter, as a query of either engine. They are searched by id, so that a page is read in
     /// the order of the primary key.
     macro_rules! queues {
@@ -217,7 +228,14 @@ pub async fn list_all(conn: &mut Conn, filter: QueueFilter, offset: i64, limit: 
         }};
     }
     let page = with_conn!(conn, |c| {
-        queues!().order(queues::id.desc()).offset(offset).limit(limit).select(Queue::as_select()).load(c).await
+        queues!()
+            .filter(queues::id.lt(before))
+            .order(queues::id.desc())
+            .offset(offset)
+            .limit(limit)
+            .select(Queue::as_select())
+            .load(c)
+            .await
     })?;
     let count = if filter == QueueFilter::default() {
         let all = diesel::dsl::sql::<BigInt>("CAST(COALESCE(SUM(queues - deleted_queues), 0) AS BIGINT)");
@@ -228,14 +246,28 @@ pub async fn list_all(conn: &mut Conn, filter: QueueFilter, offset: i64, limit: 
     Ok((page, count))
 }
 
-/// Reads a page of a client's queues, newest first, and the number of queues on all pages.
+/// Returns the number of a client's queue among its queues; 0, which is before all of them, if the client has no such queue.
+async fn number_of(conn: &mut Conn, client_id: i64, id: i64) -> Result<i64> {
+    let number: Option<i64> = with_conn!(conn, |c| {
+        let queue = queues::table.find(id).filter(queues::client_id.eq(client_id)).select(queues::number);
+        queue.first(c).await.optional()
+    })?;
+    Ok(number.unwrap_or(0))
+}
+
+/// Reads a page of a client's queues, newest first, and the number of queues on all pages. The key of a page's start is the
+/// id of a queue.
 pub async fn list(
     conn: &mut Conn,
     client_id: i64,
     filter: QueueFilter,
-    offset: i64,
+    start: impl Into<PageStart>,
     limit: i64,
 ) -> Result<(Vec<Queue>, i64)> {
+    let (offset, before) = match start.into() {
+        PageStart::Offset(offset) => (offset, None),
+        PageStart::After(id) => (0, Some(number_of(conn, client_id, id).await?)),
+    };
     let of_client = clients::table.find(client_id).select((clients::queues, clients::deleted_queues));
     let (all, deleted): (i64, i64) = with_conn!(conn, |c| of_client.first(c).await)?;
 
@@ -269,7 +301,7 @@ pub async fn list(
     }
     if filter == QueueFilter::default() && deleted == 0 {
         // They are numbered without gaps, so the numbers show where a page begins.
-        let newest = all.saturating_sub(offset);
+        let newest = before.map_or(all.saturating_sub(offset), |before| before - 1);
         let page = with_conn!(conn, |c| {
             queues_of!()
                 .filter(queues::number.le(newest).and(queues::number.gt(newest.saturating_sub(limit))))
@@ -281,7 +313,11 @@ pub async fn list(
         return Ok((page, all));
     }
     let page = with_conn!(conn, |c| {
-        queues_of!().order(queues::number.desc()).offset(offset).limit(limit).select(Queue::as_select()).load(c).await
+        let mut query = queues_of!();
+        if let Some(before) = before {
+            query = query.filter(queues::number.lt(before));
+        }
+        query.order(queues::number.desc()).offset(offset).limit(limit).select(Queue::as_select()).load(c).await
     })?;
     let count = if filter == QueueFilter::default() {
         all - deleted

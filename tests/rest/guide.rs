@@ -107,7 +107,7 @@ async fn lists_take_their_page_from_the_query() {
         let answer = app.get(&format!("{path}?master_queue_id=123&status=queued")).await;
         let data = json!({"results": [], "count": 0, "page": 0, "page_size": 0});
         assert_eq!(answer.json()["data"], data);
-        assert_eq!(app.recorder.list.lock().unwrap().unwrap().master_queue_id, Some(123));
+        assert_eq!(app.recorder.list.lock().unwrap().clone().unwrap().master_queue_id, Some(123));
     }
 }
 

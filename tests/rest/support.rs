@@ -86,7 +86,7 @@ impl queue_service_server::QueueService for Dummy {
         let page = request.page.unwrap_or(1);
         let queue = Queue { queue_id: 9_007_199_254_740_993, batches: vec![i64::MAX], ..Queue::default() };
         let page_size = request.page_size.unwrap_or(100);
-        Ok(Response::new(ListQueuesResponse { results: vec![queue], count: 1, page, page_size }))
+        Ok(Response::new(ListQueuesResponse { results: vec![queue], count: 1, page, page_size, next_page_token: None }))
     }
 
     async fn list_queue_calls(

@@ -7,6 +7,7 @@ use trunkline::store::batches::{BatchResult, NewQuickCall, insert_quick};
 use trunkline::store::call_lists::{self, CallFilter};
 use trunkline::store::journal::commit;
 use trunkline::store::new_queues;
+use trunkline::store::page_start::PageStart::{self, After};
 use trunkline::store::queues::{self, QueueFilter, QueueUpdate};
 
 use super::conformance::{course, due, queue_of, update};
@@ -23,10 +24,16 @@ on_both_engines!(
 );
 
 /// Returns the positions on a page and the count.
-async fn page(store: &Store, id: i64, filter: CallFilter<'_>, offset: i64, limit: i64) -> (Vec<i64>, i64) {
+async fn page(
+    store: &Store,
+    id: i64,
+    filter: CallFilter<'_>,
+    start: impl Into<PageStart>,
+    limit: i64,
+) -> (Vec<i64>, i64) {
     let queue = queue_of(store, id).await;
     let mut conn = store.db.read().await.unwrap();
-    let (calls, count) = call_lists::page(&mut conn, &queue, filter, offset, limit).await.unwrap();
+    let (calls, count) = call_lists::page(&mut conn, &queue, filter, start, limit).await.unwrap();
     (calls.iter().map(|call| call.position).collect(), count)
 }
 
@@ -57,6 +64,12 @@ async fn the_calls_of_a_batch_stand_side_by_side(store: Store) {
     assert_eq!(page(&store, id, of(9), 0, 10).await, (vec![], 0));
     let both = CallFilter { status: Some(CallStatus::Queued), ..of(2) };
     assert_eq!(page(&store, id, both, 1, 2).await, (vec![5, 6], 4));
+    assert_eq!(page(&store, id, both, After(5), 10).await, (vec![6, 7], 4));
+    assert_eq!(page(&store, id, of(2), After(1), 2).await, (vec![4, 5], 4), "a batch begins where it begins");
+    assert_eq!(page(&store, id, of(2), After(6), 2).await, (vec![7], 4));
+    let all = CallFilter::default();
+    assert_eq!(page(&store, id, all, After(2), 2).await, (vec![3, 4], 7));
+    assert_eq!(page(&store, id, all, After(i64::MAX), 2).await, (vec![], 7));
 }
 
 async fn calls_are_found_by_status_outcome_and_number(store: Store) {
@@ -112,9 +125,9 @@ async fn live_calls_are_found_through_their_attempts(store: Store) {
 }
 
 /// Returns the ids on a page and the count.
-async fn listed(store: &Store, filter: QueueFilter, offset: i64, limit: i64) -> (Vec<i64>, i64) {
+async fn listed(store: &Store, filter: QueueFilter, start: impl Into<PageStart>, limit: i64) -> (Vec<i64>, i64) {
     let mut conn = store.db.read().await.unwrap();
-    let (queues, count) = queues::list(&mut conn, store.client, filter, offset, limit).await.unwrap();
+    let (queues, count) = queues::list(&mut conn, store.client, filter, start, limit).await.unwrap();
     (queues.iter().map(|queue| queue.id).collect(), count)
 }
 
@@ -134,6 +147,14 @@ async fn queues_are_paged_by_their_numbers_newest_first(store: Store) {
     assert_eq!(listed(&store, all.clone(), 2, 2).await, (ids[2..4].to_vec(), 5));
     assert_eq!(listed(&store, all.clone(), 4, 2).await, (ids[4..].to_vec(), 5));
     assert_eq!(listed(&store, all.clone(), 6, 2).await, (vec![], 5));
+    for filter in [all, QueueFilter { kind: Some(QueueKind::Bulk), ..QueueFilter::default() }] {
+        assert_eq!(listed(&store, filter.clone(), After(ids[1]), 2).await, (ids[2..4].to_vec(), 5));
+        assert_eq!(listed(&store, filter.clone(), After(ids[4]), 2).await, (vec![], 5));
+        assert_eq!(listed(&store, filter, After(ids[4] + 1), 2).await, (vec![], 5), "it is another client's");
+    }
+    let mut conn = store.db.read().await.unwrap();
+    let (page, _) = queues::list_all(&mut conn, QueueFilter::default(), After(ids[0]), 2).await.unwrap();
+    assert!(page.iter().all(|queue| queue.id < ids[0]) && page.len() == 2);
 }
 
 async fn queues_are_found_by_kind_and_status(store: Store) {

@@ -13,6 +13,7 @@ use super::unary::run_to_completion;
 use super::{convert, explain, insert, stream_items};
 use crate::api::auth::Caller;
 use crate::api::validate::filters::CallQuery;
+use crate::api::validate::paging::Page;
 use crate::api::validate::{Rules, batch, filters, rules};
 use crate::api::{At, Error, fields};
 use crate::domain::status::QueueStatus;
@@ -24,6 +25,14 @@ use crate::store::{Conn, call_lists, clients, events, queue_rules, retries};
 
 /// The largest number of batch ids in a `Queue`.
 const BATCHES: usize = 1000;
+
+/// Shortens what was read to the length of the page, and returns the last row on it if another page follows.
+fn last_before_next<T>(found: &mut Vec<T>, page: Page) -> Option<&T> {
+    let size = usize::try_from(page.size).unwrap_or(0);
+    let has_next = found.len() > size;
+    found.truncate(size);
+    found.last().filter(|_| has_next)
+}
 
 /// The implementation of `QueueService`.
 pub struct Queues(pub App);
@@ -79,20 +88,24 @@ impl pb::queue_service_server::QueueService for Queues {
         let (access, client_id) = (caller.access(), caller.limited_to(request.get_ref().client_id)?);
         let (app, request) = (self.0.clone(), request.into_inner());
         run_to_completion(async move {
-            let (filter, page) = filters::queues(&request)?;
+            let query = filters::queues(&request, client_id)?;
+            let (filter, page) = (query.filter.clone(), query.page);
             let mut conn = app.db.read().await?;
-            let (found, count) = match client_id {
+            // One more, which says whether there is a next page.
+            let limit = page.limit() + 1;
+            let (mut found, count) = match client_id {
                 Some(client_id) => {
                     app.client(&mut conn, client_id).await?;
-                    queues::list(&mut conn, client_id, filter, page.offset(), page.limit()).await?
+                    queues::list(&mut conn, client_id, filter, query.start, limit).await?
                 }
-                None => queues::list_all(&mut conn, filter, page.offset(), page.limit()).await?,
+                None => queues::list_all(&mut conn, filter, query.start, limit).await?,
             };
+            let next_page_token = last_before_next(&mut found, page).map(|last| query.token(last.id));
             let ids: Vec<i64> = found.iter().map(|queue| queue.id).collect();
             let batches = queues::batches_of(&mut conn, &ids, BATCHES).await?;
             let results = found.iter().zip(batches).map(|(queue, (_, batches))| convert::queue(queue, batches, access));
             let results = results.collect::<Result<_, _>>()?;
-            Ok(pb::ListQueuesResponse { results, count, page: page.number, page_size: page.size })
+            Ok(pb::ListQueuesResponse { results, count, page: page.number, page_size: page.size, next_page_token })
         })
         .await
     }
@@ -118,10 +131,11 @@ impl pb::queue_service_server::QueueService for Queues {
             let query = CallQuery::new(&request, &numberings)?;
             let (queue_id, page) = (query.queue_id, query.page);
             let queue = found.ok_or_else(|| no_queue(queue_id))?;
-            let (found, count) =
-                call_lists::page(&mut conn, &queue, query.filter(), page.offset(), page.limit()).await?;
+            let limit = page.limit() + 1;
+            let (mut found, count) = call_lists::page(&mut conn, &queue, query.filter(), query.start, limit).await?;
+            let next_page_token = last_before_next(&mut found, page).map(|last| query.token(last.position));
             let results = found.into_iter().map(|call| convert::call(call, access)).collect::<Result<_, _>>()?;
-            Ok(pb::ListQueueCallsResponse { results, count, page: page.number, page_size: page.size })
+            Ok(pb::ListQueueCallsResponse { results, count, page: page.number, page_size: page.size, next_page_token })
         })
         .await
     }

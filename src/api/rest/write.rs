@@ -256,7 +256,13 @@ mod tests {
         ) {
             let counts = CallCounts { queued: deep, ..CallCounts::default() };
             let queue = Queue { queue_id: nested, batches: listed.clone(), counts: Some(counts), ..Queue::default() };
-            let queues = written(&ListQueuesResponse { results: vec![queue], count: top, page: 1, page_size: 2 });
+            let queues = written(&ListQueuesResponse {
+                results: vec![queue],
+                count: top,
+                page: 1,
+                page_size: 2,
+                next_page_token: None,
+            });
             prop_assert_eq!(&queues["count"], &json!(top));
             let queue = &queues["results"][0];
             prop_assert_eq!(&queue["queue_id"], &json!(nested));

@@ -1,35 +1,66 @@
 //! Checks the filters of list requests.
 
 use super::paging::Page;
-use super::{contact, labels};
+use super::{contact, labels, page_token};
 use crate::api::{At, Error, Violations, fields};
 use crate::domain::labels::text;
 use crate::domain::number::Numbering;
 use crate::domain::status::{CallStatus, Outcome, QueueKind, UnknownCode};
 use crate::pb::{ListQueueCallsRequest, ListQueuesRequest, WatchCallsRequest};
 use crate::store::call_lists::CallFilter;
+use crate::store::call_search::Cursor;
+use crate::store::page_start::PageStart;
 use crate::store::queues::QueueFilter;
 
-/// Returns which queues are listed, and which page of them.
+/// A request for queues.
+pub struct QueueQuery {
+    /// Which queues are listed.
+    pub filter: QueueFilter,
+    /// The page of the queues. Its number is 0 if it is asked for by a token.
+    pub page: Page,
+    /// Where the page begins.
+    pub start: PageStart,
+    /// The request without what may differ between its pages.
+    list: ListQueuesRequest,
+}
+
+impl QueueQuery {
+    /// Returns the token of the page after the queue with this id.
+    #[must_use]
+    pub fn token(&self, last: i64) -> String {
+        page_token::of(&self.list, Cursor::Position(last))
+    }
+}
+
+/// Returns which queues are listed, and which page of them. `client_id` is the one whose queues are listed, or None for
+/// those of all clients.
 ///
 /// # Errors
 /// Returns every broken rule.
-pub fn queues(request: &ListQueuesRequest) -> Result<(QueueFilter, Page), Error> {
+pub fn queues(request: &ListQueuesRequest, client_id: Option<i64>) -> Result<QueueQuery, Error> {
+    let list = ListQueuesRequest { page: None, page_size: None, page_token: None, client_id, ..request.clone() };
     let mut violations = fields::violations(request);
     let kind: Option<QueueKind> = known(request.kind, &At::field("kind"), &mut violations);
     let status = known(request.queue_status, &At::field("queue_status"), &mut violations);
     let label = labels::filter(request.label.as_deref(), &At::field("label"), &mut violations);
+    let (number, size, token) = (request.page, request.page_size, request.page_token.as_deref());
+    let start = page_token::start(&list, number, size, token, &mut violations);
     violations.finish()?;
     let label = label.map(|(key, value)| text(&key, &value));
-    Ok((QueueFilter { kind, status, label }, Page::new(request.page, request.page_size)))
+    let number = token.map_or(number, |_| Some(0));
+    Ok(QueueQuery { filter: QueueFilter { kind, status, label }, page: Page::new(number, size), start, list })
 }
 
 /// A request for the calls of a queue.
 pub struct CallQuery {
     /// The queue whose calls are listed.
     pub queue_id: i64,
-    /// The page of the calls.
+    /// The page of the calls. Its number is 0 if it is asked for by a token.
     pub page: Page,
+    /// Where the page begins.
+    pub start: PageStart,
+    /// The request without what may differ between its pages.
+    list: ListQueueCallsRequest,
     status: Option<CallStatus>,
     batch_id: Option<i64>,
     outcome: Option<Outcome>,
@@ -51,15 +82,26 @@ impl CallQuery {
             Some(number) if is_national => contact::stored(number, numberings),
             number => number.into_iter().collect(),
         };
+        let list = ListQueueCallsRequest { page: None, page_size: None, page_token: None, ..request.clone() };
+        let (number, size, token) = (request.page, request.page_size, request.page_token.as_deref());
+        let start = page_token::start(&list, number, size, token, &mut violations);
         violations.finish()?;
         Ok(Self {
             queue_id: request.master_queue_id.unwrap_or_default(),
-            page: Page::new(request.page, request.page_size),
+            page: Page::new(token.map_or(number, |_| Some(0)), size),
+            start,
+            list,
             status,
             batch_id: request.batch_id,
             outcome,
             contact_numbers,
         })
+    }
+
+    /// Returns the token of the page after the call at this position.
+    #[must_use]
+    pub fn token(&self, last: i64) -> String {
+        page_token::of(&self.list, Cursor::Position(last))
     }
 
     /// Returns which calls are listed.

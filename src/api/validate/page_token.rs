@@ -5,11 +5,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::paging::Page;
 use crate::api::fields::Check;
+use crate::api::{At, Violations};
 use crate::store::call_search::Cursor;
+use crate::store::page_start::PageStart;
 
 /// The first byte of every token, which a token of another form would not have.
 const VERSION: u8 = 1;
+
+/// Why a text is no token.
+const UNREADABLE: &str = "is not a token of this server; use the `next_page_token` of a response as it is";
 
 /// How many bytes of the filter's hash are in a token.
 const HASH: usize = 8;
@@ -26,12 +32,34 @@ pub fn of<M: Check + prost::Message>(filter: &M, cursor: Cursor) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Returns where a page begins that a request asks for by its number or by a token. `filter` is the request without what
+/// may differ between the pages of one list.
+pub fn start<M: Check + prost::Message>(
+    filter: &M,
+    page: Option<i32>,
+    page_size: Option<i32>,
+    token: Option<&str>,
+    violations: &mut Violations,
+) -> PageStart {
+    let by_number = PageStart::Offset(Page::new(page, page_size).offset());
+    let Some(token) = token else { return by_number };
+    let at = At::field("page_token");
+    if page.is_some() {
+        violations.invalid_if_new(&at, "is not allowed together with `page`");
+    }
+    match read(filter, token) {
+        Ok(Cursor::Position(last)) => return PageStart::After(last),
+        Ok(Cursor::Id(_)) => violations.invalid_if_new(&at, UNREADABLE),
+        Err(error) => violations.invalid_if_new(&at, error),
+    }
+    by_number
+}
+
 /// Reads a token of the same list.
 ///
 /// # Errors
 /// Says why it is none.
 pub fn read<M: Check + prost::Message>(filter: &M, token: &str) -> Result<Cursor, &'static str> {
-    const UNREADABLE: &str = "is not a token of this server; use the `next_page_token` of a response as it is";
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| UNREADABLE)?;
     let (VERSION, rest) = bytes.split_first().map(|(version, rest)| (*version, rest)).ok_or(UNREADABLE)? else {
         return Err(UNREADABLE);

@@ -79,6 +79,51 @@ async fn calls_come_in_the_order_inserted_and_are_filtered_by_status_batch_outco
 }
 
 #[tokio::test]
+async fn a_page_token_leads_to_the_next_page_and_what_is_added_meanwhile_shifts_nothing() {
+    let (_server, client) = sandbox("1");
+    let mut queues = Vec::new();
+    for batch in 1..=5 {
+        queues.push(client.insert(batch, vec![item(NEVER_HANGS_UP); 3]).await);
+    }
+    let queue = queues[4];
+    queues.reverse();
+    let calls: Vec<Value> = client.calls(queue).await.iter().map(|call| call["call_id"].clone()).collect();
+    for (path, field, expected) in [
+        ("queues/getmasterqueues?kind=bulk&page_size=2".to_owned(), "queue_id", json!(queues)),
+        ("queues/getmasterqueues?page_size=2".to_owned(), "queue_id", json!(queues)),
+        (format!("queues/getqueues?master_queue_id={queue}&page_size=2"), "call_id", json!(calls)),
+        (format!("queues/getqueues?master_queue_id={queue}&page_size=1&batch_id=5"), "call_id", json!(calls)),
+    ] {
+        let (mut found, mut token): (Vec<Value>, Option<String>) = (Vec::new(), None);
+        loop {
+            let query = token.as_ref().map_or(String::new(), |token| format!("&page_token={token}"));
+            let page = client.get(&format!("{path}{query}")).await.data();
+            assert_eq!(page["page"], i32::from(token.is_none()), "{path}");
+            let results = page["results"].as_array().expect("a list");
+            found.extend(results.iter().map(|one| one[field].clone()));
+            assert_eq!(page["count"], json!(expected.as_array().expect("a list").len()));
+            token = page["next_page_token"].as_str().map(str::to_owned);
+            if token.is_none() {
+                break;
+            }
+            assert!(!results.is_empty(), "a page before the last one has results");
+        }
+        assert_eq!(json!(found), expected, "{path}");
+    }
+    let first = client.get("queues/getmasterqueues?page_size=2").await.data();
+    let token = first["next_page_token"].as_str().expect("a token").to_owned();
+    client.insert(6, vec![item(NEVER_HANGS_UP)]).await;
+    let second = client.get(&format!("queues/getmasterqueues?page_size=2&page_token={token}")).await.data();
+    assert_eq!(second["results"][0]["queue_id"], queues[2]);
+    for query in [format!("page_token={token}&kind=bulk"), format!("page_token={token}&page=2"), "page_token=x".into()]
+    {
+        let answer = client.get(&format!("queues/getmasterqueues?{query}")).await;
+        answer.error(400, "INVALID_ARGUMENT");
+        assert_eq!(answer.body["errors"][0]["field"], "page_token", "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_filter_that_nothing_can_pass_and_a_page_that_cannot_be_are_400() {
     let (_server, client) = sandbox("1");
     let queue = client.insert(1, vec![item(NEVER_HANGS_UP)]).await;
