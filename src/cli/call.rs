@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use clap::Subcommand;
 
+use super::client_ref::ForClient;
 use super::remote::Remote;
 use super::time::Time;
 use crate::pb;
@@ -13,6 +14,8 @@ use crate::pb;
 pub struct Args {
     #[command(flatten)]
     remote: Remote,
+    #[command(flatten)]
+    client: ForClient,
     #[command(subcommand)]
     action: Action,
 }
@@ -72,6 +75,17 @@ impl FromStr for Optional {
     }
 }
 
+impl Action {
+    /// Returns the id of the call that the action concerns.
+    fn call_id(&self) -> &str {
+        match self {
+            Self::Show(call) | Self::Cancel(call) | Self::Hangup(call) | Self::Update(Update { call, .. }) => {
+                &call.call_id
+            }
+        }
+    }
+}
+
 impl Update {
     fn request(self) -> pb::UpdateCallRequest {
         let Changes { deadline, not_before, retry, next } = self.changes;
@@ -96,6 +110,7 @@ impl Update {
 /// Shows, changes or ends a call.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
+    args.client.check_call(&session, args.action.call_id()).await?;
     let mut calls = session.calls();
     match args.action {
         Action::Show(CallRef { call_id }) => {

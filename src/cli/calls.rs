@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::client_ref::ClientRef;
+use super::client_ref::ForClient;
 use super::export::status;
 use super::fault::{is_away, note};
 use super::labels::{Label, label};
@@ -142,9 +142,8 @@ struct Search {
     /// Only calls that ended before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     ended_to: Option<pb::Timestamp>,
-    /// Only calls of this client, by its id or its name, for administrators [default: of all clients]
-    #[arg(long, value_name = "CLIENT")]
-    client: Option<String>,
+    #[command(flatten)]
+    client: ForClient,
 }
 
 /// The columns of the list.
@@ -291,17 +290,9 @@ follow!(retry_calls, retry_calls, pb::RetryCallsRequest, pb::RetryCallsResponse,
 follow!(move_calls, move_calls, pb::MoveCallsRequest, pb::MoveCallsResponse, "move", "moved", moved_count);
 
 impl Search {
-    /// Returns the client whose calls are searched; None for the client of the key, or all clients of an administrator.
-    async fn client_id(&self, session: &Session) -> anyhow::Result<Option<i64>> {
-        match &self.client {
-            Some(client) => Ok(Some(ClientRef::new(client.clone()).id(session).await?)),
-            None => Ok(None),
-        }
-    }
-
     /// Returns the request that lists the calls.
     async fn request(self, session: &Session) -> anyhow::Result<pb::ListCallsRequest> {
-        let client_id = self.client_id(session).await?;
+        let client_id = self.client.id(session).await?;
         Ok(pb::ListCallsRequest {
             page_size: None,
             page_token: None,

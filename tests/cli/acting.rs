@@ -63,11 +63,15 @@ fn lists_reports_and_single_queues_are_those_of_the_client_that_is_named() {
         vec!["queues", "show", &queue],
         vec!["export", "--queue", &queue],
         vec!["watch", "--call", call],
+        vec!["call", "show", call],
+        vec!["call", "cancel", call],
     ] {
         let refused = as_admin(&server, &with(&args, &["--client", "other"]));
         assert_eq!(refused.code, 3, "{args:?}: {}", refused.stderr);
         assert!(refused.stderr.contains("does not belong to client other"), "{args:?}: {}", refused.stderr);
     }
+    assert_eq!(as_admin(&server, &["calls", "list", "--client", "other", "--json"]).json()["results"], json!([]));
+    as_admin(&server, &["call", "show", call, "--client", "sandbox"]).ok();
     let shown = as_client(&server, &["call", "show", call, "--json"]).json();
     assert_ne!(shown["status"], "canceled", "the queue of another client was left alone");
     let missing = as_admin(&server, &["queues", "list", "--client", "nobody"]);
