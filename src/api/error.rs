@@ -158,7 +158,7 @@ pub enum Reason {
     ClientDisabled,
     /// Calls wait for the server that is to be removed, or are live on it.
     ServerInUse,
-    /// The receiver of the webhook has answered 410, so that nothing is posted to it.
+    /// The webhook is disabled, so that nothing is posted to it.
     WebhookDisabled,
     /// A resource of that name or number exists with other content.
     ContentDiffers,

@@ -37,6 +37,31 @@ enum Action {
         #[arg(long = "event", value_name = "TYPE", value_parser = event_type)]
         events: Vec<pb::CallEventType>,
     },
+    /// Change a webhook; what is not given stays as it is
+    Update {
+        /// The id of the webhook
+        webhook_id: i64,
+        /// The new URL; `-` reads it from standard input, which no other user can see
+        // Its id must not be `url`, which is that of the global flag.
+        #[arg(id = "receiver", long = "to", value_name = "URL")]
+        receiver: Option<String>,
+        /// A type of event to post, such as ended; can be repeated, and replaces the types of now
+        #[arg(long = "event", value_name = "TYPE", value_parser = event_type)]
+        events: Vec<pb::CallEventType>,
+        /// Post events of all types
+        #[arg(long, conflicts_with = "events")]
+        all_events: bool,
+    },
+    /// Stop posting to a webhook; events wait until it is enabled again
+    Disable {
+        /// The id of the webhook
+        webhook_id: i64,
+    },
+    /// Continue a webhook that was disabled, or whose receiver answered 410
+    Enable {
+        /// The id of the webhook
+        webhook_id: i64,
+    },
     /// Remove a webhook and its dead letters
     Remove {
         /// The id of the webhook
@@ -98,6 +123,31 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let events = events.into_iter().map(Into::into).collect();
             let request = pb::CreateWebhookRequest { client_id, url, events };
             session.out.one(&admin.create_webhook(request).await?.into_inner().webhook)
+        }
+        Action::Update { webhook_id, receiver, events, all_events } => {
+            let url = match receiver.as_deref() {
+                Some("-") => Some(read_text(Path::new("-"))?),
+                _ => receiver,
+            };
+            let named = [("url", url.is_some()), ("events", all_events || !events.is_empty())];
+            let update_mask: Vec<String> =
+                named.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| (*name).to_owned()).collect();
+            if update_mask.is_empty() {
+                return Err(Fault::Usage("nothing to change: give --to, --event or --all-events".to_owned()).into());
+            }
+            let events = events.into_iter().map(Into::into).collect();
+            let request = pb::UpdateWebhookRequest { webhook_id, url, events, update_mask, ..Default::default() };
+            session.out.one(&admin.update_webhook(request).await?.into_inner().webhook)
+        }
+        Action::Disable { webhook_id } => {
+            let request = pb::UpdateWebhookRequest { webhook_id, disabled: Some(true), ..Default::default() };
+            let answer = admin.update_webhook(request).await?.into_inner().webhook;
+            session.out.say(&answer, format_args!("webhook {webhook_id} is disabled: events wait until it is enabled"))
+        }
+        Action::Enable { webhook_id } => {
+            let request = pb::UpdateWebhookRequest { webhook_id, disabled: Some(false), ..Default::default() };
+            let answer = admin.update_webhook(request).await?.into_inner().webhook;
+            session.out.say(&answer, format_args!("webhook {webhook_id} is enabled"))
         }
         Action::Remove { webhook_id } => {
             let answer = admin.delete_webhook(pb::DeleteWebhookRequest { webhook_id }).await?.into_inner();

@@ -81,6 +81,17 @@ pub struct NewWebhook {
     pub after: i64,
 }
 
+/// What a webhook is changed to.
+#[derive(Clone, Debug)]
+pub struct WebhookUpdate {
+    /// The URL that events are posted to.
+    pub url: String,
+    /// The codes of [`EventKind`](crate::domain::event_kind::EventKind) that are posted; an empty list means all kinds.
+    pub events: Vec<i16>,
+    /// True if nothing more is posted.
+    pub disabled: bool,
+}
+
 /// The columns of a [`Webhook`], in the order of its fields. This is not a `Selectable` with an embedded [`Delivery`],
 /// because that takes the compiler a second more for each query.
 macro_rules! columns {
@@ -155,6 +166,41 @@ pub async fn rotate(tx: &mut Tx, id: i64, secret: &[u8], old_until: Millis) -> R
                 webhooks::old_secret.eq(webhooks::secret.nullable()),
                 webhooks::old_secret_until.eq(old_until.0),
                 webhooks::secret.eq(secret),
+            ))
+            .returning(columns!())
+            .get_result(c)
+            .await
+            .optional()
+    })?)
+}
+
+/// Changes where and what a webhook posts, and takes it from the node that delivers it, so that whatever that node still
+/// stores about the delivery does not undo the change. With `is_fresh`, earlier failures are forgotten and the next try is at
+/// once. Returns None if there is no such webhook.
+pub async fn update(tx: &mut Tx, id: i64, new: &WebhookUpdate, is_fresh: bool) -> Result<Option<Webhook>> {
+    let events = serde_json::to_string(&new.events)?;
+    if is_fresh {
+        with_conn!(&mut **tx, |c| {
+            diesel::update(webhooks::table.find(id))
+                .set((
+                    webhooks::failures.eq(0),
+                    webhooks::next_try_at.eq(0),
+                    webhooks::last_error.eq(None::<String>),
+                    webhooks::failing_seq.eq(None::<i64>),
+                    webhooks::failing_since.eq(None::<i64>),
+                ))
+                .execute(c)
+                .await
+        })?;
+    }
+    Ok(with_conn!(&mut **tx, |c| {
+        diesel::update(webhooks::table.find(id))
+            .set((
+                webhooks::url.eq(&new.url),
+                webhooks::events.eq(&events),
+                webhooks::disabled.eq(new.disabled),
+                webhooks::lease_epoch.eq(webhooks::lease_epoch + 1),
+                webhooks::lease_until.eq(0),
             ))
             .returning(columns!())
             .get_result(c)

@@ -354,6 +354,7 @@ unused! {
     delete_webhook(DeleteWebhookRequest) -> DeleteWebhookResponse;
     test_webhook(TestWebhookRequest) -> TestWebhookResponse;
     rotate_webhook_secret(RotateWebhookSecretRequest) -> RotateWebhookSecretResponse;
+    update_webhook(UpdateWebhookRequest) -> UpdateWebhookResponse;
     list_dead_letters(ListDeadLettersRequest) -> ListDeadLettersResponse;
     replay_dead_letters(ReplayDeadLettersRequest) -> ReplayDeadLettersResponse;
 }

@@ -119,6 +119,40 @@ pub fn client(
     Ok(PatchedClient { fields, disabled })
 }
 
+/// What is changed of a webhook. None keeps what it has.
+pub struct WebhookChange {
+    /// The new URL of the receiver.
+    pub url: Option<String>,
+    /// The new types of events; none stand for all types.
+    pub events: Option<Vec<i32>>,
+    /// Whether nothing more is posted.
+    pub disabled: Option<bool>,
+}
+
+/// Returns what a request changes of a webhook. `violations` are those of the request's fields.
+///
+/// # Errors
+/// Returns the violations so far if the mask names a field that cannot be changed, or if nothing is to be changed.
+pub fn webhook(request: pb::UpdateWebhookRequest, violations: &mut Violations) -> Result<WebhookChange, Error> {
+    let mask = Mask::new(
+        &request.update_mask,
+        &[
+            ("url", request.url.is_some()),
+            ("events", !request.events.is_empty()),
+            ("disabled", request.disabled.is_some()),
+        ],
+        violations,
+    )?;
+    if mask.has("url") && request.url.is_none() {
+        violations.required(&At::field("url"));
+    }
+    Ok(WebhookChange {
+        url: request.url.filter(|_| mask.has("url")),
+        events: mask.has("events").then_some(request.events),
+        disabled: mask.has("disabled").then(|| request.disabled.unwrap_or_default()),
+    })
+}
+
 /// Returns what `current` becomes. `violations` are those of the request's fields.
 ///
 /// # Errors

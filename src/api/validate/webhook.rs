@@ -1,23 +1,24 @@
 //! Checks the settings of a webhook.
 
 use crate::api::{At, Error, Violations};
-use crate::pb::{CallEventType, CreateWebhookRequest};
+use crate::pb::CallEventType;
 use crate::webhooks::target::Permitted;
 
-/// Checks a new webhook, and returns the codes of the kinds of events that are posted: sorted, each once. `violations`
-/// are those of the request's fields. The host of the URL is looked up, so that it is refused at once if no event could
-/// be posted to its addresses.
+/// Checks where and what a webhook posts, and returns the codes of the kinds of events that are posted: sorted, each once.
+/// `violations` are those of the request's fields. The host of the URL is looked up, so that it is refused at once if no
+/// event could be posted to its addresses; an empty URL is not checked.
 ///
 /// # Errors
 /// Returns every broken rule.
 pub async fn webhook(
-    request: &CreateWebhookRequest,
+    url: &str,
+    events: &[i32],
     permitted: &Permitted,
     mut violations: Violations,
 ) -> Result<Vec<i16>, Error> {
     let at_url = At::field("url");
-    if !request.url.is_empty() {
-        let checked = match permitted.parse(&request.url) {
+    if !url.is_empty() {
+        let checked = match permitted.parse(url) {
             Ok(uri) => permitted.check_host(&uri).await,
             Err(error) => Err(error),
         };
@@ -26,8 +27,8 @@ pub async fn webhook(
         }
     }
     let at_events = At::field("events");
-    let mut kinds = Vec::with_capacity(request.events.len());
-    for (index, code) in request.events.iter().enumerate() {
+    let mut kinds = Vec::with_capacity(events.len());
+    for (index, code) in events.iter().enumerate() {
         let kind = CallEventType::try_from(*code).ok();
         match kind.and_then(|kind| i16::try_from(i32::from(kind)).ok()) {
             Some(kind) => kinds.push(kind),
@@ -44,9 +45,10 @@ pub async fn webhook(
 mod tests {
     use super::*;
     use crate::api::fields;
+    use crate::pb::CreateWebhookRequest;
 
     async fn checked(request: &CreateWebhookRequest) -> Result<Vec<i16>, Error> {
-        webhook(request, &Permitted::default(), fields::violations(request)).await
+        webhook(&request.url, &request.events, &Permitted::default(), fields::violations(request)).await
     }
 
     fn request(events: Vec<CallEventType>) -> CreateWebhookRequest {

@@ -81,6 +81,7 @@ async fn every_method_that_changes_something_writes_an_entry_with_what_it_change
     let hook = json!({ "client_id": made["client_id"], "url": "https://crm.example/s3cret?token=s3cret" });
     let hook = ask("AdminService/CreateWebhook", "admin/webhooks", hook).await;
     let hook = format!("admin/webhooks/{}", hook["webhook_id"]);
+    ask("AdminService/UpdateWebhook", &hook, json!({ "events": ["ended"] })).await;
     ask("AdminService/RotateWebhookSecret", &format!("{hook}/rotate-secret"), json!({})).await;
     ask("AdminService/ReplayDeadLetters", &format!("{hook}/dead-letters/replay"), json!({})).await;
     ask("AdminService/DeleteWebhook", &hook, Value::Null).await;

@@ -1,5 +1,6 @@
 //! Tests webhooks as their receivers see them, with real HTTP and a real server that is killed and restarted.
 
+mod changes;
 mod dead_letters;
 mod delivery;
 mod doors;

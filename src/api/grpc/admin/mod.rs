@@ -128,6 +128,7 @@ methods! {
     change add_platform_do_not_call(AddPlatformDoNotCallRequest) -> AddPlatformDoNotCallResponse = do_not_call::add;
     change remove_platform_do_not_call(RemovePlatformDoNotCallRequest) -> RemovePlatformDoNotCallResponse = do_not_call::remove;
     change create_webhook(CreateWebhookRequest) -> CreateWebhookResponse = webhooks::create;
+    change update_webhook(UpdateWebhookRequest) -> UpdateWebhookResponse = webhooks::update;
     read list_webhooks(ListWebhooksRequest) -> ListWebhooksResponse = webhooks::list;
     change delete_webhook(DeleteWebhookRequest) -> DeleteWebhookResponse = webhooks::delete;
     read test_webhook(TestWebhookRequest) -> TestWebhookResponse = webhooks::test;

@@ -13,12 +13,12 @@ use crate::api::grpc::changed::Changed;
 use crate::api::grpc::convert;
 use crate::api::grpc::unary::count;
 use crate::api::validate::paging::Page;
-use crate::api::validate::webhook as rules;
+use crate::api::validate::{patch, webhook as rules};
 use crate::api::{Error, rest};
 use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::secrets::Place;
-use crate::store::webhooks::{NewWebhook, Webhook};
+use crate::store::webhooks::{NewWebhook, Webhook, WebhookUpdate};
 use crate::store::{Conn, clients, dead_letters, events, sealed, webhooks};
 use crate::webhooks::post::Message;
 use crate::webhooks::route::Route;
@@ -30,7 +30,8 @@ const OVERLAP: u64 = 86_400;
 /// Creates a webhook with a new signing secret (`AdminService.CreateWebhook`).
 pub async fn create(mut change: Change, request: pb::CreateWebhookRequest) -> Result<pb::CreateWebhookResponse, Error> {
     let violations = change.violations();
-    let kinds = rules::webhook(&request, change.app.webhooks.poster.permitted(), violations).await?;
+    let permitted = change.app.webhooks.poster.permitted();
+    let kinds = rules::webhook(&request.url, &request.events, permitted, violations).await?;
     let secret = sign::new_secret();
     let mut tx = change.begin().await?;
     known_client(&mut tx, request.client_id).await?;
@@ -45,6 +46,32 @@ pub async fn create(mut change: Change, request: pb::CreateWebhookRequest) -> Re
     change.app.webhooks.changed.notify_one();
     let webhook = pb::Webhook { secret: Some(secret.expose_secret().to_owned()), ..made };
     Ok(pb::CreateWebhookResponse { webhook: Some(webhook) })
+}
+
+/// Changes where and what a webhook posts, or stops and continues it (`AdminService.UpdateWebhook`).
+pub async fn update(mut change: Change, request: pb::UpdateWebhookRequest) -> Result<pb::UpdateWebhookResponse, Error> {
+    let id = request.webhook_id;
+    let mut violations = change.violations();
+    let given = patch::webhook(request, &mut violations)?;
+    let (url, events) = (given.url.as_deref().unwrap_or_default(), given.events.as_deref().unwrap_or_default());
+    // The host is looked up before the transaction begins, because that may take long.
+    let kinds = rules::webhook(url, events, change.app.webhooks.poster.permitted(), violations).await?;
+    let mut tx = change.begin().await?;
+    let Some(before) = webhooks::get(&mut tx, id).await? else {
+        tx.rollback().await?;
+        return Err(unknown(id));
+    };
+    let events = if given.events.is_some() { kinds } else { before.kinds()? };
+    let url = given.url.unwrap_or_else(|| before.url.clone());
+    let disabled = given.disabled.unwrap_or(before.delivery.disabled);
+    let is_fresh = url != before.url || (before.delivery.disabled && !disabled);
+    let update = WebhookUpdate { url, events, disabled };
+    let after = webhooks::update(&mut tx, id, &update, is_fresh).await?.ok_or_else(|| unknown(id))?;
+    let (_, dead) = dead_letters::list(&mut tx, id, 0, 1).await?;
+    let (before, after) = (shown(before, dead, change.now)?, shown(after, dead, change.now)?);
+    tx.commit(format!("webhooks/{id}"), Changed::from_to(&before, &after)?).await?;
+    change.app.webhooks.changed.notify_one();
+    Ok(pb::UpdateWebhookResponse { webhook: Some(after) })
 }
 
 /// Returns webhooks without their secrets (`AdminService.ListWebhooks`).
@@ -170,7 +197,7 @@ pub async fn replay_dead_letters(
     let refused = match webhooks::get(&mut tx, id).await? {
         None => Some(unknown(id)),
         Some(webhook) if webhook.delivery.disabled => {
-            let message = format!("webhook {id} is disabled, because its receiver answered 410; create a new one");
+            let message = format!("webhook {id} is disabled, so that nothing is posted to it; enable it first");
             Some(Error::FailedPrecondition { reason: Reason::WebhookDisabled, message })
         }
         Some(_) => None,
