@@ -19,6 +19,9 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// The files of the dashboard, as `clients/dashboard` builds them.
+const DASHBOARD: &str = "clients/dashboard/dist";
+
 /// The package whose services are served. Services of imported packages are not.
 const PACKAGE: &str = "trunkline.v1";
 
@@ -45,5 +48,18 @@ fn run() -> Result<(), Box<dyn Error>> {
     std::fs::write(out.join("routes.rs"), emit::routes(&services))?;
     std::fs::write(out.join("field_checks.rs"), field_rules::checks(&compiled.pool)?)?;
     std::fs::write(out.join("bounds.rs"), field_rules::bounds(&compiled.pool)?)?;
+    embed_dashboard();
     Ok(())
+}
+
+/// Puts the dashboard's files into the binary, if the dashboard was built. A debug build reads them when they are asked for.
+fn embed_dashboard() {
+    println!("cargo::rustc-check-cfg=cfg(dashboard)");
+    if PathBuf::from(DASHBOARD).join("index.html").is_file() {
+        memory_serve::load_directory(DASHBOARD);
+        println!("cargo::rustc-cfg=dashboard");
+    } else {
+        // A path that does not exist would have the script run at each build.
+        println!("cargo::rerun-if-changed=clients/dashboard");
+    }
 }

@@ -34,7 +34,8 @@ pub fn start(config: &Config) -> Result<Log, ConfigError> {
 /// # Errors
 /// Returns an error if the filter is malformed.
 pub fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
-    EnvFilter::try_new(text).map_err(|error| ConfigError::Value(format!("log: {error}")))
+    // The dashboard's files are not told one by one, unless the filter asks for it.
+    EnvFilter::try_new(format!("memory_serve=warn,{text}")).map_err(|error| ConfigError::Value(format!("log: {error}")))
 }
 
 impl Log {

@@ -6,6 +6,7 @@ pub mod background;
 mod bodies;
 mod browser;
 pub mod context;
+mod dashboard;
 pub mod docs;
 pub mod error;
 pub mod fault;
@@ -23,6 +24,7 @@ mod reasons;
 pub mod rest;
 pub mod server;
 mod slow_bodies;
+#[cfg(not(dashboard))]
 mod status_page;
 pub mod streams;
 pub mod tls;

@@ -1,4 +1,4 @@
-//! The router of the API's port: REST, gRPC, gRPC-web, health, metrics and the status page.
+//! The router of the API's port: REST, gRPC, gRPC-web, health, metrics and the dashboard.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::api::metrics::Metrics;
 use crate::api::readiness::Readiness;
 use crate::api::tls::Verified;
 use crate::api::{
-    Error, bodies, browser, docs, fault, health, metrics, openapi, reasons, rest, slow_bodies, status_page, unbuffered,
+    Error, bodies, browser, dashboard, docs, fault, health, metrics, openapi, reasons, rest, slow_bodies, unbuffered,
 };
 use crate::pb;
 use crate::pb::admin_service_server::{AdminService, AdminServiceServer};
@@ -112,6 +112,7 @@ where
     let router = rest
         .merge(grpc)
         .merge(open_routes(readiness))
+        .merge(dashboard::routes())
         .merge(metrics.map_or_else(Router::new, metrics::routes))
         .fallback(rest::not_found)
         .method_not_allowed_fallback(rest::method_not_allowed)
@@ -178,7 +179,6 @@ fn open_grpc_routes(readiness: Readiness) -> Result<Router, tonic_reflection::se
 /// Returns the routes for people and load balancers, which need no key.
 fn open_routes(readiness: Readiness) -> Router {
     Router::new()
-        .route("/", get(async || status_page::serve()))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(ready))
         .route("/openapi.json", get(openapi::serve))
