@@ -17,6 +17,10 @@ const RESERVED: (usize, usize) = (64, 1024);
 /// The most connections of a source that have not sent a request yet, without `max_handshakes_per_source`.
 const HANDSHAKES: usize = 500;
 
+/// The most connections that a source opens in a second without `max_new_connections_per_source`. Clients that open one for
+/// each request stay far below it.
+const NEW_CONNECTIONS: usize = 1000;
+
 /// The longest time that a setting can have, in seconds.
 const LONGEST: usize = 86_400;
 
@@ -26,6 +30,7 @@ pub struct Doors {
     pub(super) max_connections: Option<Count>,
     pub(super) max_connections_per_source: Option<Count>,
     pub(super) max_handshakes_per_source: Option<Count>,
+    pub(super) max_new_connections_per_source: Option<Count>,
     pub(super) max_streams_per_client: Option<Count>,
     pub(super) max_bodies_per_client: Option<Count>,
     pub(super) handshake_timeout: Option<Seconds>,
@@ -44,6 +49,8 @@ pub struct ConnectionLimits {
     pub per_source: usize,
     /// How many from one source that have not sent a request yet.
     pub handshakes_per_source: usize,
+    /// How many a source may open in a second.
+    pub new_per_source: usize,
 }
 
 /// How long a client may take.
@@ -102,7 +109,9 @@ impl Doors {
         let per_source = self.max_connections_per_source.map_or(all / 4, |Count(count)| count).clamp(1, all);
         let handshakes = self.max_handshakes_per_source.map_or(HANDSHAKES, |Count(count)| count);
         // Connections without a request never take the whole of what a source may have.
-        ConnectionLimits { all, per_source, handshakes_per_source: handshakes.min((per_source / 2).max(1)) }
+        let handshakes_per_source = handshakes.min((per_source / 2).max(1));
+        let new_per_source = self.max_new_connections_per_source.map_or(NEW_CONNECTIONS, |Count(count)| count);
+        ConnectionLimits { all, per_source, handshakes_per_source, new_per_source }
     }
 
     /// Returns how many connections the operator asked for, if any.
@@ -253,8 +262,14 @@ mod tests {
     fn the_limit_on_connections_leaves_files_for_everything_else() {
         let doors = Doors::default();
         let few = doors.connections(Some(1024));
-        assert_eq!(few, ConnectionLimits { all: 768, per_source: 192, handshakes_per_source: 96 });
-        let many = ConnectionLimits { all: 10_000, per_source: 2500, handshakes_per_source: 500 };
+        let limits = |all, per_source, handshakes_per_source| ConnectionLimits {
+            all,
+            per_source,
+            handshakes_per_source,
+            new_per_source: NEW_CONNECTIONS,
+        };
+        assert_eq!(few, limits(768, 192, 96));
+        let many = limits(10_000, 2500, 500);
         assert_eq!((doors.connections(Some(1_048_576)), doors.connections(None)), (many, many));
         let wanted = Doors {
             max_connections: Some(Count(50_000)),
@@ -263,8 +278,7 @@ mod tests {
         };
         assert_eq!(wanted.connections(Some(20_000)).all, 18_976, "the system's limit wins");
         assert_eq!(wanted.connections(Some(20_000)).per_source, 18_976);
-        let least = ConnectionLimits { all: 1, per_source: 1, handshakes_per_source: 1 };
-        assert_eq!(doors.connections(Some(10)), least);
+        assert_eq!(doors.connections(Some(10)), limits(1, 1, 1));
     }
 
     #[test]

@@ -236,7 +236,8 @@ mod tests {
         write: Duration::from_secs(60),
     };
 
-    const LIMITS: ConnectionLimits = ConnectionLimits { all: 1, per_source: 1, handshakes_per_source: 1 };
+    const LIMITS: ConnectionLimits =
+        ConnectionLimits { all: 1, per_source: 1, handshakes_per_source: 1, new_per_source: 1 };
 
     fn activity() -> Arc<Activity> {
         let admission = Admission::new(LIMITS, Networks::default());

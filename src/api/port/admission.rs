@@ -40,6 +40,8 @@ pub enum Full {
     Connections,
     /// The connections of the source have reached `max_connections_per_source`, and each has a request in progress.
     PerSource,
+    /// The source has opened `max_new_connections_per_source` connections in this second.
+    NewPerSource,
 }
 
 /// What a connection is doing, with its number in the order in which connections began to wait.
@@ -59,9 +61,16 @@ struct State {
     next: u64,
     open: usize,
     sources: HashMap<Source, OfSource>,
+    new: NewConnections,
     waiting: BTreeMap<u64, Waiting>,
     fresh: BTreeSet<u64>,
     idle: BTreeSet<u64>,
+}
+
+/// How many connections each source has opened in the present second.
+struct NewConnections {
+    second: Instant,
+    opened: HashMap<Source, usize>,
 }
 
 /// A connection without a request in progress.
@@ -86,6 +95,7 @@ impl Full {
         match self {
             Self::Connections => "max_connections",
             Self::PerSource => "max_connections_per_source",
+            Self::NewPerSource => "max_new_connections_per_source",
         }
     }
 }
@@ -101,6 +111,7 @@ impl Admission {
             next: 0,
             open: 0,
             sources: HashMap::new(),
+            new: NewConnections { second: Instant::now(), opened: HashMap::new() },
             waiting: BTreeMap::new(),
             fresh: BTreeSet::new(),
             idle: BTreeSet::new(),
@@ -111,10 +122,13 @@ impl Admission {
     /// Admits a new connection. If a limit is reached, another connection is closed to make room.
     ///
     /// # Errors
-    /// Returns the limit that is reached if there is none to close, because all have a request in progress.
+    /// Returns the limit that is reached if there is none to close, because all have a request in progress, or if the source
+    /// opens too many connections in a second, for which making room would cost others more than a refusal.
     pub fn admit(&self, from: SocketAddr) -> Result<Permit, Full> {
         let (mut state, source, now) = (lock(&self.0), Source::from(from), Instant::now());
         if !state.proxies.contains(from.ip()) {
+            let most = state.limits.new_per_source;
+            state.new.count(source, now, most)?;
             state.make_room_at(source, now)?;
         }
         state.make_room(now)?;
@@ -169,6 +183,17 @@ impl Drop for Permit {
         if self.leave() {
             lock(&self.state).close(self.source);
         }
+    }
+}
+
+impl NewConnections {
+    fn count(&mut self, source: Source, now: Instant, most: usize) -> Result<(), Full> {
+        if now - self.second >= Duration::from_secs(1) {
+            (self.second, self.opened) = (now, HashMap::new());
+        }
+        let opened = self.opened.entry(source).or_default();
+        *opened += 1;
+        if *opened > most { Err(Full::NewPerSource) } else { Ok(()) }
     }
 }
 
@@ -260,7 +285,8 @@ mod tests {
 
     fn admission(all: usize, per_source: usize, handshakes_per_source: usize) -> Admission {
         let proxies = Networks::parse(["192.0.2.200"]).unwrap();
-        Admission::new(ConnectionLimits { all, per_source, handshakes_per_source }, proxies)
+        let new_per_source = 55;
+        Admission::new(ConnectionLimits { all, per_source, handshakes_per_source, new_per_source }, proxies)
     }
 
     fn source(number: u8) -> SocketAddr {
@@ -307,6 +333,16 @@ mod tests {
         assert!(!is_closed(&used));
         assert_eq!(silent.iter().filter(|permit| !is_closed(permit)).count(), 2);
         assert_eq!(admission.open(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_opens_only_so_many_connections_in_a_second() {
+        let admission = admission(1000, 1000, 1000);
+        let open = |number: u8| (0..60).map(|_| admission.admit(source(number))).filter(Result::is_ok).count();
+        assert_eq!((open(1), open(2), open(200)), (55, 55, 60), "a trusted proxy has no such limit");
+        assert_eq!(admission.admit(source(1)).err(), Some(Full::NewPerSource));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(open(1), 55);
     }
 
     #[tokio::test(start_paused = true)]
