@@ -1,0 +1,63 @@
+import { Hammer } from "lucide-react";
+import { type ReactNode, useEffect } from "react";
+import { t } from "../text/en";
+import { Empty } from "./empty";
+import css from "./page.module.css";
+
+/** The frame of a page: its heading, what it can do, and its content. */
+export function Page(props: {
+  title: string;
+  subtitle?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+  fill?: boolean;
+}) {
+  useEffect(() => {
+    document.title = `${props.title} · ${t.product}`;
+  }, [props.title]);
+  return (
+    <div className={props.fill ? css.fill : css.page}>
+      <div className={css.head}>
+        <div className={css.titles}>
+          <h1 tabIndex={-1}>{props.title}</h1>
+          {props.subtitle && <div className={css.subtitle}>{props.subtitle}</div>}
+        </div>
+        {props.actions && <div className={css.actions}>{props.actions}</div>}
+      </div>
+      {props.children}
+    </div>
+  );
+}
+
+/** A part of a page with a border and a heading. */
+export function Card(props: {
+  title?: ReactNode;
+  aside?: ReactNode;
+  children: ReactNode;
+  flush?: boolean;
+  id?: string;
+  label?: string;
+}) {
+  return (
+    <section className={css.card} id={props.id} aria-label={props.label}>
+      {(props.title || props.aside) && (
+        <div className={css.cardHead}>
+          {props.title && <h2>{props.title}</h2>}
+          {props.aside && <div className={css.aside}>{props.aside}</div>}
+        </div>
+      )}
+      <div className={props.flush ? css.flush : css.cardBody}>{props.children}</div>
+    </section>
+  );
+}
+
+/** A page that this version does not have. */
+export function ComingPage({ title }: { title: string }) {
+  return (
+    <Page title={title}>
+      <Empty icon={Hammer} title={t.coming.title}>
+        {t.coming.text(title)}
+      </Empty>
+    </Page>
+  );
+}

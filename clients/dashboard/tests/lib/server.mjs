@@ -1,0 +1,135 @@
+// Starts what the tests look at: a Trunkline with its sandbox, and the built dashboard before it.
+import { spawn } from "node:child_process";
+import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createGzip } from "node:zlib";
+
+const dist = fileURLToPath(new URL("../../dist", import.meta.url));
+
+export const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+/** Starts a server with a new database. Returns its address and keys, and how to stop, restart and end it. */
+export async function startTrunkline({ speed = 4, args = [] } = {}) {
+  const binary = process.env.TRUNKLINE_BIN;
+  if (!binary || !existsSync(binary)) throw new Error("set TRUNKLINE_BIN to the server's binary");
+  const dir = mkdtempSync(join(tmpdir(), "trunkline-dashboard-"));
+  const data = join(dir, "data");
+  let child;
+  let port = 0;
+  let out = "";
+  const start = async () => {
+    child = spawn(
+      binary,
+      // biome-ignore format: one option with its value.
+      ["serve", "--sandbox", "--sandbox-speed", `${speed}`, "--listen", `127.0.0.1:${port}`, "--data-dir", data, "--log-format", "text", ...args],
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
+    out = "";
+    let log = "";
+    child.stdout.on("data", (text) => {
+      out += text;
+    });
+    const listening = await new Promise((resolve, reject) => {
+      child.stderr.on("data", (text) => {
+        log += text;
+        const found = log.match(/listening on 127\.0\.0\.1:(\d+)/);
+        if (found) resolve(Number(found[1]));
+      });
+      child.once("exit", (code) => reject(new Error(`the server ended with ${code}:\n${log}`)));
+    });
+    port = listening;
+  };
+  const stop = async () => {
+    if (child.exitCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    await ended;
+  };
+  await start();
+  for (let n = 0; n < 100 && !/API key/.test(out); n++) await new Promise((later) => setTimeout(later, 20));
+  const clientKey = out.match(/API key\s+(\S+)/)?.[1];
+  const adminKey = readFileSync(join(data, "admin.key"), "utf8").trim();
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    get port() {
+      return port;
+    },
+    clientKey,
+    adminKey,
+    stop,
+    start,
+    async end() {
+      await stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
+
+/**
+ * Serves the built dashboard below a path prefix as the server does, and sends everything else there to the API. `cut`
+ * closes all open connections and refuses new ones until `mend`.
+ */
+export async function serveDashboard(target, { prefix = "/" } = {}) {
+  const sockets = new Set();
+  let refusing = false;
+  const server = http.createServer((request, response) => {
+    if (!request.url.startsWith(prefix)) return void response.writeHead(404).end();
+    const path = request.url.slice(prefix.length - 1);
+    if (request.method === "GET" && !path.startsWith("/calling") && !path.startsWith("/trunkline")) {
+      const file = normalize(path.split("?")[0]).replace(/\/$/, "/index.html");
+      const full = join(dist, file);
+      if (!full.startsWith(dist) || !existsSync(full) || !statSync(full).isFile())
+        return void response.writeHead(404).end();
+      response.writeHead(200, {
+        "content-type": TYPES[extname(file)] ?? "application/octet-stream",
+        "content-encoding": "gzip",
+        "content-security-policy": CSP,
+        "cache-control": file.startsWith("/assets/") ? "max-age=31536000, immutable" : "no-cache",
+      });
+      return void createReadStream(full).pipe(createGzip()).pipe(response);
+    }
+    const upstream = http.request(
+      { host: "127.0.0.1", port: target.port, path, method: request.method, headers: request.headers },
+      (answer) => {
+        response.writeHead(answer.statusCode, answer.headers);
+        response.flushHeaders();
+        answer.pipe(response);
+      },
+    );
+    upstream.on("error", () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
+    response.on("close", () => upstream.destroy());
+    request.pipe(upstream);
+  });
+  server.on("connection", (socket) => {
+    if (refusing) return void socket.destroy();
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  return {
+    url: `http://127.0.0.1:${server.address().port}${prefix}`,
+    cut() {
+      refusing = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    mend() {
+      refusing = false;
+    },
+    end() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}

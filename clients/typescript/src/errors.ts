@@ -1,0 +1,44 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { BadRequestSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
+
+/** A field of a request that the server refused, and why. */
+export interface Violation {
+  /** The path of the field in JSON names, for example `data[0].action.Channel`. */
+  field: string;
+  /** What is wrong with the field, for people. */
+  description: string;
+}
+
+/** Returns the fields that the server refused. Empty if the error is not about fields. */
+export function violations(error: unknown): Violation[] {
+  const details = ConnectError.from(error).findDetails(BadRequestSchema);
+  return details.flatMap((detail) => detail.fieldViolations).map(({ field, description }) => ({ field, description }));
+}
+
+/** Returns the milliseconds to wait before the request is sent again, or undefined if the server gave no time. */
+export function retryAfter(error: unknown): number | undefined {
+  const delay = ConnectError.from(error).findDetails(RetryInfoSchema)[0]?.retryDelay;
+  return delay && Number(delay.seconds) * 1000 + delay.nanos / 1e6;
+}
+
+/** Returns true if the key was refused: it is wrong, revoked or expired, or its client is disabled. */
+export function isRefused(error: unknown): boolean {
+  const { code } = ConnectError.from(error);
+  return code === Code.Unauthenticated || code === Code.PermissionDenied;
+}
+
+/** Returns true if the server could not be reached, or the connection was lost, so that the same request may succeed later. */
+export function isLost(error: unknown): boolean {
+  const { code } = ConnectError.from(error);
+  // A fetch that fails is reported as unknown, and a body that breaks off as internal or as missing trailers.
+  return [
+    Code.Unavailable,
+    Code.Unknown,
+    Code.Internal,
+    Code.Aborted,
+    Code.Canceled,
+    Code.DeadlineExceeded,
+    Code.ResourceExhausted,
+    Code.DataLoss,
+  ].includes(code);
+}
