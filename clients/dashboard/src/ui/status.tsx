@@ -4,7 +4,7 @@ import { classes } from "./classes";
 import css from "./controls.module.css";
 
 /** The colour of a meaning. */
-export type Tone = "Good" | "Warn" | "Bad" | "Info" | "Idle" | "Violet" | "Orange" | "Brown";
+export type Tone = "Track" | "Good" | "Warn" | "Bad" | "Info" | "Idle" | "Violet" | "Orange" | "Brown";
 
 const CALL_TONES: Record<CallStatus, Tone> = {
   [CallStatus.UNSPECIFIED]: "Idle",

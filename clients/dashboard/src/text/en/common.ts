@@ -149,6 +149,7 @@ export const common = {
   },
   actions: {
     cancel: "Cancel",
+    back: "Back",
     close: "Close",
     save: "Save",
     saved: "Saved",
