@@ -21,8 +21,16 @@ function talked(call: Call): string {
   return LIVE.includes(call.status) ? "…" : t.time.none;
 }
 
-/** The columns of a list of calls. */
-export function callColumns(more: Column<Call>[] = []): Column<Call>[] {
+const LAST: Column<Call> = {
+  id: "last",
+  title: t.queue.last,
+  width: "100px",
+  wide: true,
+  cell: (call) => <Time at={call.startedAt} />,
+};
+
+/** The columns of a list of calls. `more` takes the place of the time of the last attempt. */
+export function callColumns(more?: Column<Call>[]): Column<Call>[] {
   return [
     { id: "number", title: t.queue.number, width: "minmax(120px, 1.1fr)", cell: callNumber },
     {
@@ -39,7 +47,7 @@ export function callColumns(more: Column<Call>[] = []): Column<Call>[] {
       cell: (call) => <OutcomeBadge outcome={call.outcome} />,
     },
     { id: "attempts", title: t.queue.attempts, width: "44px", align: "end", cell: (call) => call.attempts },
-    { id: "channel", title: t.queue.channel, width: "minmax(140px, 1.6fr)", wide: true, cell: (call) => call.channel },
+    { id: "channel", title: t.queue.channel, width: "minmax(110px, 1.6fr)", wide: true, cell: (call) => call.channel },
     {
       id: "server",
       title: t.queue.server,
@@ -47,8 +55,7 @@ export function callColumns(more: Column<Call>[] = []): Column<Call>[] {
       wide: true,
       cell: (call) => call.asteriskServerCode,
     },
-    ...more,
-    { id: "last", title: t.queue.last, width: "100px", wide: true, cell: (call) => <Time at={call.startedAt} /> },
+    ...(more ?? [LAST]),
     { id: "talked", title: t.queue.duration, width: "60px", align: "end", cell: talked },
   ];
 }

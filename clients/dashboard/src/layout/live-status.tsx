@@ -60,7 +60,7 @@ function Explanation({ state }: { state: LiveState }) {
   useNow(500);
   switch (state.kind) {
     case "paused":
-      return state.hidden ? t.live.explain.hidden : t.live.explain.paused;
+      return t.live.explain[state.why];
     case "away":
       return t.live.explain.away(Math.ceil((state.retryAt - Date.now()) / 1000));
     default:

@@ -1,3 +1,4 @@
+import { Code, ConnectError } from "@connectrpc/connect";
 import { type CallEvent, watchCalls } from "@trunkline/client";
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import { scope } from "../api/scope";
@@ -5,12 +6,13 @@ import { serverNow, session } from "../api/session";
 import { api } from "../api/transport";
 import { Store, useStore } from "../store";
 import { LiveCalls } from "./calls";
+import { Tabs } from "./tabs";
 
 /** What the stream of this tab is doing. */
 export type LiveState =
   | { kind: "off" | "connecting" | "catching-up" | "live" }
-  /** Let go by the viewer, or because the tab was hidden for a minute. */
-  | { kind: "paused"; hidden: boolean }
+  /** Let go by the viewer, because the tab was hidden for a minute, or because too many tabs are open. */
+  | { kind: "paused"; why: "viewer" | "hidden" | "tabs" }
   | { kind: "away"; retryAt: number; error: unknown }
   | { kind: "refused"; error: unknown };
 
@@ -37,6 +39,7 @@ class Live {
   #listeners = new Set<Listener>();
   #hiding: ReturnType<typeof setTimeout> | undefined;
   #wanted: string | undefined;
+  readonly #tabs = new Tabs(() => this.#release({ kind: "paused", why: "tabs" }));
 
   constructor() {
     const follow = () => {
@@ -54,6 +57,7 @@ class Live {
     follow();
     document.addEventListener("visibilitychange", () => this.#visibility());
     window.addEventListener("online", () => this.retryNow());
+    window.addEventListener("focus", () => this.#visibility());
     setInterval(() => {
       if (this.calls.sweep(Date.now())) this.#draw();
     }, 500);
@@ -61,7 +65,7 @@ class Live {
 
   /** Lets go of the connection until the viewer resumes. */
   pause(): void {
-    this.#release({ kind: "paused", hidden: false });
+    this.#release({ kind: "paused", why: "viewer" });
   }
 
   /** Connects again and catches up. */
@@ -86,17 +90,22 @@ class Live {
     if (document.hidden) {
       this.#hiding = setTimeout(() => {
         if (["paused", "refused", "off"].includes(this.state.get().kind)) return;
-        this.#release({ kind: "paused", hidden: true });
+        this.#release({ kind: "paused", why: "hidden" });
       }, HIDDEN);
       return;
     }
-    if (state.kind === "paused" && state.hidden) this.#open();
-    else this.#draw();
+    if (state.kind === "paused" && state.why !== "viewer") {
+      this.#open();
+      return;
+    }
+    if (this.#connection) this.#tabs.here();
+    this.#draw();
   }
 
   #release(state: LiveState): void {
     this.#connection?.abort();
     this.#connection = undefined;
+    this.#tabs.gone();
     this.#leftAt = Date.now();
     this.state.set(state);
   }
@@ -105,6 +114,7 @@ class Live {
     this.#connection?.abort();
     const connection = new AbortController();
     this.#connection = connection;
+    this.#tabs.here();
     if (Date.now() - this.#leftAt > LONG_ABSENCE) this.#cursor = undefined;
     void this.#follow(connection);
   }
@@ -143,7 +153,9 @@ class Live {
         this.#draw();
       }
     } catch (error) {
-      if (current()) this.#release({ kind: "refused", error });
+      if (!current()) return;
+      this.#release({ kind: "refused", error });
+      if (ConnectError.from(error).code === Code.Unauthenticated) session.refuse(error);
     }
   }
 

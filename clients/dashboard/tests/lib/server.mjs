@@ -17,6 +17,8 @@ export const CSP =
 export async function startTrunkline({ speed = 4, args = [] } = {}) {
   const binary = process.env.TRUNKLINE_BIN;
   if (!binary || !existsSync(binary)) throw new Error("set TRUNKLINE_BIN to the server's binary");
+  // The server reads TRUNKLINE_* as settings.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TRUNKLINE_")));
   const dir = mkdtempSync(join(tmpdir(), "trunkline-dashboard-"));
   const data = join(dir, "data");
   let child;
@@ -27,7 +29,7 @@ export async function startTrunkline({ speed = 4, args = [] } = {}) {
       binary,
       // biome-ignore format: one option with its value.
       ["serve", "--sandbox", "--sandbox-speed", `${speed}`, "--listen", `127.0.0.1:${port}`, "--data-dir", data, "--log-format", "text", ...args],
-      { stdio: ["ignore", "pipe", "pipe"] },
+      { stdio: ["ignore", "pipe", "pipe"], env },
     );
     out = "";
     let log = "";

@@ -12,6 +12,7 @@ import { useStore } from "../../store";
 import { t } from "../../text/en";
 import { Banner } from "../../ui/banner";
 import { Button } from "../../ui/button";
+import { classes } from "../../ui/classes";
 import controls from "../../ui/controls.module.css";
 import { Empty } from "../../ui/empty";
 import { count, tenths } from "../../ui/numbers";
@@ -122,13 +123,6 @@ function LiveTable({ onEnd }: { onEnd: (call: LiveCall) => void }) {
         cell: (call) => trunk(call.channel),
       },
       {
-        id: "channel",
-        title: t.livePage.channel,
-        width: "minmax(120px, 1.4fr)",
-        wide: true,
-        cell: (call) => call.channel,
-      },
-      {
         id: "attempt",
         title: t.livePage.attempt,
         width: "36px",
@@ -189,7 +183,7 @@ function LiveTable({ onEnd }: { onEnd: (call: LiveCall) => void }) {
       <div className={css.filters}>
         <input
           key={q ?? ""}
-          className={controls.input}
+          className={classes(controls.input, css.search)}
           type="search"
           aria-label={t.livePage.search}
           placeholder={t.livePage.search}

@@ -83,7 +83,8 @@ export const common = {
       connecting: "The connection to the server is being opened.",
       "catching-up": "What happened meanwhile is being received.",
       live: "Everything you see is up to date.",
-      paused: "You paused the updates. Calls continue to be dialed.",
+      viewer: "You paused the updates. Calls continue to be dialed.",
+      tabs: "Several tabs are open, and a browser opens only a few connections. This tab continues when you look at it.",
       hidden: "The tab was hidden for a minute and let go of its connection.",
       away: (seconds: number) =>
         seconds > 0

@@ -29,7 +29,7 @@ export const file_trunkline_v1_call_operations: GenFile = /*@__PURE__*/
  */
 export type CallFilter = Message<"trunkline.v1.CallFilter"> & {
   /**
-   * Only calls with this `contact_number`. Over REST it may also be a text such as `030 23125018`.
+   * Only calls with this `contact_number`.
    *
    * @generated from field: optional int64 contact_number = 1;
    */
