@@ -60,7 +60,7 @@ export async function openTab(browser, url, key, options = {}) {
   await tab.goto(url);
   return Object.assign(tab, {
     problems,
-    at: (path) => tab.evaluate((to) => void (location.hash = to), path),
+    at: (path) => tab.evaluate((to) => location.assign(`#${to}`), path),
     state: (kind, timeout = 15_000) => tab.waitForSelector(`[data-state="${kind}"]`, { timeout }),
     end: () => context.close(),
   });

@@ -1,23 +1,11 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { api } from "../lib/api.mjs";
-import { assertAccessible, launch, openTab, until } from "../lib/browser.mjs";
-import { serveDashboard, startTrunkline } from "../lib/server.mjs";
+import { assertAccessible, openTab, until } from "../lib/browser.mjs";
+import { stage } from "../lib/stage.mjs";
 
-let server;
-let site;
-let browser;
-before(async () => {
-  server = await startTrunkline();
-  // Below a path prefix, as behind a proxy.
-  site = await serveDashboard(server, { prefix: "/phone/calls/" });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  site?.end();
-  await server?.end();
-});
+// Below a path prefix, as behind a proxy.
+const on = stage({ prefix: "/phone/calls/" });
 
 const enter = async (tab, key, remember) => {
   await tab.getByLabel("API key").fill(key);
@@ -26,13 +14,13 @@ const enter = async (tab, key, remember) => {
 };
 
 test("a wrong key is refused with a reason, and a right one opens the overview", async () => {
-  const tab = await openTab(browser, site.url);
+  const tab = await openTab(on.browser, on.site.url);
   await tab.getByRole("button", { name: "Sign in" }).click();
   await tab.getByText("Enter a key.").waitFor();
   await enter(tab, "tl_wrong");
   await tab.getByText("The server refused the key.").waitFor();
   await assertAccessible(tab, "the sign-in page");
-  await enter(tab, server.clientKey);
+  await enter(tab, on.server.clientKey);
   await tab.getByRole("heading", { name: "Overview" }).waitFor();
   await tab.state("live");
   assert.equal(await tab.evaluate(() => localStorage.getItem("trunkline.key")), null, "the key ends with the tab");
@@ -41,11 +29,11 @@ test("a wrong key is refused with a reason, and a right one opens the overview",
 });
 
 test("a remembered key opens the next tab, and signing out forgets it", async () => {
-  const tab = await openTab(browser, site.url);
-  await enter(tab, server.clientKey, true);
+  const tab = await openTab(on.browser, on.site.url);
+  await enter(tab, on.server.clientKey, true);
   await tab.getByRole("heading", { name: "Overview" }).waitFor();
   const next = await tab.context().newPage();
-  await next.goto(site.url);
+  await next.goto(on.site.url);
   await next.getByRole("heading", { name: "Overview" }).waitFor();
   await next.getByRole("button", { name: "Sign out" }).click();
   await next.getByLabel("API key").waitFor();
@@ -54,7 +42,7 @@ test("a remembered key opens the next tab, and signing out forgets it", async ()
 });
 
 test("an empty server says what to do on every page", async () => {
-  const tab = await openTab(browser, site.url, server.clientKey);
+  const tab = await openTab(on.browser, on.site.url, on.server.clientKey);
   await tab.getByText("Nothing is being dialed").waitFor();
   await tab.at("/queues");
   await tab.getByText("No queue yet").waitFor();
@@ -73,12 +61,12 @@ test("an empty server says what to do on every page", async () => {
 });
 
 test("a key that may only read can change nothing, also by hand-made requests", async () => {
-  const admin = api(server, server.adminKey);
+  const admin = api(on.server, on.server.adminKey);
   const [client] = (await admin.get("admin/clients")).results;
   const { api_key: key } = await admin.post(`admin/clients/${client.client_id}/keys`, { scope: "read" });
-  const write = api(server, server.clientKey);
+  const write = api(on.server, on.server.clientKey);
   const queue = await write.insert([4930000106], { paused: true, name: "Not to be touched" });
-  const tab = await openTab(browser, `${site.url}#/queues/${queue}`, key);
+  const tab = await openTab(on.browser, `${on.site.url}#/queues/${queue}`, key);
   await tab.getByRole("heading", { name: "Not to be touched" }).waitFor();
   await tab.getByText("read only").waitFor();
   for (const name of ["Resume", "Complete", "Cancel the queue"]) {
@@ -106,10 +94,10 @@ test("a key that may only read can change nothing, also by hand-made requests", 
 });
 
 test("a revoked key ends the stream and says so", async () => {
-  const admin = api(server, server.adminKey);
+  const admin = api(on.server, on.server.adminKey);
   const [client] = (await admin.get("admin/clients")).results;
   const made = await admin.post(`admin/clients/${client.client_id}/keys`, {});
-  const tab = await openTab(browser, site.url, made.api_key);
+  const tab = await openTab(on.browser, on.site.url, made.api_key);
   await tab.state("live");
   await admin.delete(`admin/clients/${client.client_id}/keys/${made.key_id}`);
   await tab.getByText("The server refused the key.").waitFor();
@@ -118,34 +106,34 @@ test("a revoked key ends the stream and says so", async () => {
 });
 
 test("a server that is away is waited for", async () => {
-  const tab = await openTab(browser, site.url, server.clientKey);
+  const tab = await openTab(on.browser, on.site.url, on.server.clientKey);
   await tab.state("live");
-  site.cut();
+  on.site.cut();
   await tab.state("away");
   await tab.getByRole("button", { name: /Live updates/ }).click();
   await tab.getByText(/cannot be reached/).waitFor();
-  site.mend();
+  on.site.mend();
   await tab.getByRole("button", { name: "Try now" }).click();
   await tab.state("live");
   await tab.keyboard.press("Escape");
-  site.cut();
+  on.site.cut();
   await tab.waitForTimeout(50);
-  await server.stop();
-  site.mend();
+  await on.server.stop();
+  on.site.mend();
   await tab.reload();
   await tab.getByText("The server did not answer.").waitFor();
-  await server.start();
+  await on.server.start();
   await tab.getByRole("button", { name: "Try again" }).click();
   await tab.state("live");
   await tab.end();
 });
 
 test("seven tabs over plain http work, and the one that is looked at is live", async () => {
-  const first = await openTab(browser, site.url, server.clientKey);
+  const first = await openTab(on.browser, on.site.url, on.server.clientKey);
   const tabs = [first];
   for (let n = 0; n < 6; n++) {
     const tab = await first.context().newPage();
-    await tab.goto(site.url);
+    await tab.goto(on.site.url);
     await tab.waitForSelector('[data-state="live"]', { timeout: 15_000 });
     tabs.push(tab);
   }
