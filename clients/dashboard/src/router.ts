@@ -1,5 +1,5 @@
-import { useSyncExternalStore } from "react";
-import { type BaseLocationHook, useLocation, useSearchParams } from "wouter";
+import { useMemo, useSyncExternalStore } from "react";
+import type { BaseLocationHook } from "wouter";
 
 /*
  * Pages are in the part of the address after `#`, filters included: `#/queues/5?status=failed`. So every page can be
@@ -39,37 +39,29 @@ export const useHashPath: BaseLocationHook = Object.assign(
   { hrefs: (href: string) => `#${href}`, searchHook: () => useSyncExternalStore(subscribe, getSearch) },
 );
 
-/** Returns a filter of the page from the address, and a function that changes it. An empty text removes it. */
-export function useFilter(name: string): [value: string, set: (value: string) => void] {
-  const [params, setParams] = useSearchParams();
-  const set = (value: string) =>
-    setParams(
-      (before) => {
-        const after = new URLSearchParams(before);
-        if (value === "") after.delete(name);
-        else after.set(name, value);
-        return after;
-      },
-      { replace: true },
-    );
-  return [params.get(name) ?? "", set];
-}
-
-/** Returns all filters of the page, and a function that changes some of them. */
+/** Returns all filters of the page, which are in its address, and a function that changes some of them. Empty ones are left out. */
 export function useFilters(): [
   filters: Readonly<Record<string, string>>,
   set: (change: Record<string, string | undefined>) => void,
 ] {
-  const [params] = useSearchParams();
-  const [path] = useLocation();
+  // Not wouter's own hook, which decodes a `%` twice.
+  const search = useSyncExternalStore(subscribe, getSearch);
+  const filters = useMemo(() => Object.fromEntries(new URLSearchParams(search)), [search]);
   const set = (change: Record<string, string | undefined>) => {
-    const after = new URLSearchParams(params);
+    const [path, now] = parts();
+    const after = new URLSearchParams(now);
     for (const [name, value] of Object.entries(change)) {
       if (value === undefined || value === "") after.delete(name);
       else after.set(name, value);
     }
-    const search = after.toString();
-    navigate(search ? `${path}?${search}` : path, { replace: true });
+    const next = after.toString();
+    navigate(next ? `${path}?${next}` : path, { replace: true });
   };
-  return [Object.fromEntries(params), set];
+  return [filters, set];
+}
+
+/** Returns one filter of the page, and a function that changes it. An empty text removes it. */
+export function useFilter(name: string): [value: string, set: (value: string) => void] {
+  const [filters, set] = useFilters();
+  return [filters[name] ?? "", (value) => set({ [name]: value })];
 }

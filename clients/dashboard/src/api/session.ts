@@ -27,6 +27,8 @@ export interface Session {
 }
 
 const NAME = "trunkline.key";
+/** What was last known of the key, so that a tab that is loaded again need not wait for the answer. */
+const WHO = "trunkline.who";
 
 /** Storage can be forbidden, as in some private windows. The key then lasts as long as the page. */
 function storages(): Storage[] {
@@ -37,12 +39,26 @@ function storages(): Storage[] {
   }
 }
 
-function storedKey(): string | undefined {
+function stored(): { key: string; who?: Who } | undefined {
   for (const storage of storages()) {
     const key = storage.getItem(NAME);
-    if (key) return key;
+    if (!key) continue;
+    try {
+      const { clientId, ...known } = JSON.parse(storage.getItem(WHO) ?? "");
+      return { key, who: known.key === key ? { ...known, clientId: clientId && BigInt(clientId) } : undefined };
+    } catch {
+      return { key };
+    }
   }
   return undefined;
+}
+
+/** Writes what is known of a key to where the key is. */
+function keep(key: string, who: Who): void {
+  for (const storage of storages()) {
+    if (storage.getItem(NAME) !== key) continue;
+    storage.setItem(WHO, JSON.stringify({ ...who, key, clientId: who.clientId && `${who.clientId}` }));
+  }
 }
 
 /** The address of the API: where the page is, with the path prefix of a proxy. */
@@ -53,9 +69,9 @@ class SessionStore extends Store<Session> {
   clockOffset = 0;
 
   constructor() {
-    const key = storedKey();
-    super(key ? { state: "checking", key } : { state: "no-key" });
-    if (key) void this.check(key);
+    const known = stored();
+    super(known ? { state: known.who ? "open" : "checking", ...known } : { state: "no-key" });
+    if (known) void this.check(known.key);
   }
 
   /** Tries a key, and keeps it if the server accepts it. */
@@ -65,6 +81,8 @@ class SessionStore extends Store<Session> {
       const [session, local] = storages();
       (remember ? session : local)?.removeItem(NAME);
       (remember ? local : session)?.setItem(NAME, key);
+      const { who } = this.get();
+      if (who) keep(key, who);
     }
   }
 
@@ -73,16 +91,21 @@ class SessionStore extends Store<Session> {
     const transport = createTransport({ baseUrl, key: () => key });
     try {
       const sent = Date.now();
-      const answer = await createClient(ClientService, transport).testConnection({});
+      const [answer, mayWrite] = await Promise.all([
+        createClient(ClientService, transport).testConnection({}),
+        allowsWriting(transport),
+      ]);
       if (answer.serverTime) this.clockOffset = timestampMs(answer.serverTime) - (sent + Date.now()) / 2;
       const admin = answer.clientId === undefined;
-      const writes = admin || (await allowsWriting(transport));
       const { name, clientId, servers } = answer;
-      this.set({ state: "open", key, who: { admin, writes, name, clientId, servers } });
+      const who = { admin, writes: admin || mayWrite, name, clientId, servers };
+      this.set({ state: "open", key, who });
+      keep(key, who);
       return true;
     } catch (error) {
       if (isRefused(error)) this.refuse(error);
-      else this.set({ state: "away", key, error });
+      // A tab that is open says so at its stream.
+      else if (this.get().state !== "open") this.set({ state: "away", key, error });
       return false;
     }
   }
@@ -99,7 +122,10 @@ class SessionStore extends Store<Session> {
   }
 
   #forget(): void {
-    for (const storage of storages()) storage.removeItem(NAME);
+    for (const storage of storages()) {
+      storage.removeItem(NAME);
+      storage.removeItem(WHO);
+    }
   }
 }
 

@@ -31,8 +31,11 @@ export function KillSwitch() {
         title={state.reason}
       >
         <Icon size={14} aria-hidden />
-        <span role="status">{state.engaged ? t.killSwitch.engaged : t.killSwitch.released}</span>
+        {state.engaged ? t.killSwitch.engaged : t.killSwitch.released}
       </button>
+      <span role="status" className="visually-hidden">
+        {state.engaged ? t.killSwitch.engaged : t.killSwitch.released}
+      </span>
       {open && (
         <Ask
           state={state}

@@ -24,10 +24,11 @@ export function LiveStatus() {
       >
         <span className={css.stateDot} aria-hidden="true" />
         <span className="visually-hidden">{t.live.label}: </span>
-        <span role="status" aria-live="polite">
-          {t.live[state.kind]}
-        </span>
+        {t.live[state.kind]}
       </button>
+      <span role="status" className="visually-hidden">
+        {t.live.label}: {t.live[state.kind]}
+      </span>
       {open && (
         <Dialog title={`${t.live.label}: ${t.live[state.kind]}`} onClose={() => setOpen(false)}>
           <p>

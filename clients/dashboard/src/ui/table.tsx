@@ -70,18 +70,29 @@ export function Table<T>(props: Props<T>) {
     if (height > 0) virtual.measure();
   }, [virtual, height]);
 
+  // The row that is to have the focus. It may first have to be scrolled into being.
+  const wanted = useRef<number>(undefined);
   const focusRow = useCallback(
     (index: number) => {
+      wanted.current = index;
       virtual.scrollToIndex(index);
-      requestAnimationFrame(() =>
-        requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-index="${index}"]`)?.focus()),
-      );
+      const focus = (frames: number) => {
+        if (wanted.current !== index) return;
+        const found = scroller.current?.querySelector<HTMLElement>(`[data-index="${index}"]`);
+        if (!found && frames > 0) {
+          requestAnimationFrame(() => focus(frames - 1));
+          return;
+        }
+        wanted.current = undefined;
+        found?.focus();
+      };
+      focus(20);
     },
     [virtual],
   );
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     const target = event.target as HTMLElement;
-    const at = Number(target.closest<HTMLElement>("[data-index]")?.dataset.index ?? -1);
+    const at = wanted.current ?? Number(target.closest<HTMLElement>("[data-index]")?.dataset.index ?? -1);
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / height) - 1);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: count - 1 }[
       event.key

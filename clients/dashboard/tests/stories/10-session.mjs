@@ -120,6 +120,7 @@ test("a server that is away is waited for", async () => {
   await tab.waitForTimeout(50);
   await on.server.stop();
   on.site.mend();
+  await tab.evaluate(() => sessionStorage.removeItem("trunkline.who"));
   await tab.reload();
   await tab.getByText("The server did not answer.").waitFor();
   await on.server.start();

@@ -6,33 +6,36 @@ import { stage } from "../lib/stage.mjs";
 
 const on = stage({ speed: 4 });
 
-const rows = (tab) => tab.getByRole("row").count().then((count) => count - 1);
+const rows = (tab) =>
+  tab
+    .getByRole("row")
+    .count()
+    .then((count) => count - 1);
 
 test("the connection is cut, and the table catches up with no call missing", async () => {
   const tab = await on.openAsClient("/live");
   await tab.state("live");
   await on.client.insert(numbers(8, "06", 49400000), { name: "Before" });
   await until(async () => (await rows(tab)) === 8, "the first calls are live");
-  const live = (await on.client.get("calls?status=answered&page_size=100")).results;
+  const answered = async () => (await on.client.get("calls?status=answered&page_size=100")).results;
+  await until(async () => (await answered()).length === 8, "they are answered");
+  const live = await answered();
   on.site.cut();
   await tab.state("away");
   // Meanwhile, calls begin and others end.
   await on.client.insert(numbers(10, "06", 49410000), { name: "Meanwhile" });
   for (const call of live.slice(0, 3)) await on.client.post(`calls/${call.call_id}/hangup`);
-  await until(
-    async () => (await on.client.get("calls?status=answered&page_size=100")).results.length === 15,
-    "the server has 15 live calls",
-  );
+  await until(async () => (await answered()).length === 15, "the server has 15 live calls");
   on.site.mend();
   await tab.state("live");
   await until(async () => (await rows(tab)) === 15, "exactly the live calls are in the table");
   await tab.getByText(/^15 live/).waitFor();
-  const shown = await tab.getByRole("row").getByRole("link").evaluateAll((links) => links.map((it) => it.href.split("/").at(-1)));
-  const known = (await on.client.get("calls?status=answered&page_size=100")).results.map((it) => it.call_id);
-  assert.deepEqual(
-    shown.filter((it) => it.includes("-")).sort(),
-    known.sort(),
-  );
+  const shown = await tab
+    .getByRole("row")
+    .getByRole("link")
+    .evaluateAll((links) => links.map((it) => it.href.split("/").at(-1)));
+  const known = (await answered()).map((it) => it.call_id);
+  assert.deepEqual(shown.filter((it) => it.includes("-")).sort(), known.sort());
   assert.deepEqual(tab.problems, []);
   await tab.end();
 });
@@ -81,7 +84,10 @@ test("the table is used by keyboard alone", async () => {
   await tab.getByRole("table").focus();
   await tab.keyboard.press("ArrowDown");
   await tab.keyboard.press("ArrowDown");
-  await until(() => tab.evaluate(() => document.activeElement?.getAttribute("aria-rowindex") === "3"), "the second row");
+  await until(
+    () => tab.evaluate(() => document.activeElement?.getAttribute("aria-rowindex") === "3"),
+    "the second row",
+  );
   await tab.keyboard.press("End");
   await until(() => tab.evaluate(() => document.activeElement?.getAttribute("aria-rowindex") === "17"), "the last row");
   await tab.keyboard.press("Enter");

@@ -18,6 +18,7 @@ test("a person’s number is found in any spelling, and its history is shown", a
   await ended(first, 1);
   await ended(second, 2);
   const tab = await on.openAsClient("/");
+  await tab.getByRole("heading", { name: "Overview" }).waitFor();
   await tab.keyboard.press("/");
   await tab.keyboard.type("+49 30 555-010");
   await tab.keyboard.press("Enter");
@@ -34,7 +35,10 @@ test("a person’s number is found in any spelling, and its history is shown", a
   await tab.getByRole("table", { name: /of the project north/ }).waitFor();
   const [call] = (await on.client.get("calls?contact_number=4930555111")).results;
   await tab.at(`/find?q=${call.call_id.slice(0, 30)}`);
-  await tab.getByRole("table", { name: /whose id begins with/ }).getByText("4930555111").waitFor();
+  await tab
+    .getByRole("table", { name: /whose id begins with/ })
+    .getByRole("link", { name: "4930555111" })
+    .waitFor();
   await tab.at(`/find?q=${call.call_id}`);
   await tab.getByRole("heading", { name: "Call to 4930555111" }).waitFor();
   assert.deepEqual(tab.problems, []);
