@@ -32,11 +32,11 @@ const LAST: Column<Call> = {
 /** The columns of a list of calls. `more` takes the place of the time of the last attempt. */
 export function callColumns(more?: Column<Call>[]): Column<Call>[] {
   return [
-    { id: "number", title: t.queue.number, width: "minmax(120px, 1.1fr)", cell: callNumber },
+    { id: "number", title: t.queue.number, width: "minmax(98px, 1.1fr)", cell: callNumber },
     {
       id: "status",
       title: t.queues.status,
-      width: "minmax(104px, 150px)",
+      width: "minmax(88px, 150px)",
       cell: (call) => <CallStatusBadge status={call.status} />,
     },
     {
@@ -46,7 +46,7 @@ export function callColumns(more?: Column<Call>[]): Column<Call>[] {
       wide: true,
       cell: (call) => <OutcomeBadge outcome={call.outcome} />,
     },
-    { id: "attempts", title: t.queue.attempts, width: "44px", align: "end", cell: (call) => call.attempts },
+    { id: "attempts", title: t.queue.attempts, width: "34px", align: "end", cell: (call) => call.attempts },
     { id: "channel", title: t.queue.channel, width: "minmax(110px, 1.6fr)", wide: true, cell: (call) => call.channel },
     {
       id: "server",
@@ -56,6 +56,6 @@ export function callColumns(more?: Column<Call>[]): Column<Call>[] {
       cell: (call) => call.asteriskServerCode,
     },
     ...(more ?? [LAST]),
-    { id: "talked", title: t.queue.duration, width: "60px", align: "end", cell: talked },
+    { id: "talked", title: t.queue.duration, width: "46px", align: "end", cell: talked },
   ];
 }

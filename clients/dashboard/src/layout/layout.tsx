@@ -23,14 +23,11 @@ export function Layout({ children }: { children: ReactNode }) {
   const [open, setOpen] = useState(false);
   const main = useRef<HTMLElement>(null);
   const visited = useRef(path);
-  // On another page, a keyboard and a screen reader begin at its heading.
   useEffect(() => {
     if (visited.current === path) return;
     visited.current = path;
     setOpen(false);
     main.current?.scrollTo(0, 0);
-    const timer = setTimeout(() => main.current?.querySelector("h1")?.focus({ preventScroll: true }), 60);
-    return () => clearTimeout(timer);
   }, [path]);
   return (
     <div className={css.layout} data-open={open}>

@@ -20,6 +20,8 @@ export type LiveState =
 const HIDDEN = 60_000;
 /** After a longer absence, in milliseconds, a snapshot is quicker than all that happened. */
 const LONG_ABSENCE = 600_000;
+/** The shortest time between two frames in which something is drawn, in milliseconds: no eye reads faster. */
+const FRAME = 40;
 /** Events that are kept for listeners until the next frame. */
 const BATCH = 5_000;
 
@@ -35,6 +37,7 @@ class Live {
   #leftAt = 0;
   #connection: AbortController | undefined;
   #scheduled = false;
+  #drawnAt = 0;
   #batch: CallEvent[] | undefined = [];
   #listeners = new Set<Listener>();
   #hiding: ReturnType<typeof setTimeout> | undefined;
@@ -163,14 +166,20 @@ class Live {
   #draw(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    requestAnimationFrame(() => {
+    const draw = (now: number) => {
+      if (now - this.#drawnAt < FRAME) {
+        requestAnimationFrame(draw);
+        return;
+      }
+      this.#drawnAt = now;
       this.#scheduled = false;
       const batch = this.#batch;
       this.#batch = [];
       this.frame.set(this.frame.get() + 1);
       if (batch?.length === 0) return;
       for (const listener of this.#listeners) listener(batch);
-    });
+    };
+    requestAnimationFrame(draw);
   }
 }
 

@@ -116,7 +116,10 @@ test("administrators choose a client, and the kill switch is in sight", async ()
   await tab.at(`/queues/${queue}`);
   await tab.getByText("The kill switch is engaged", { exact: true }).waitFor();
   await tab.getByRole("button", { name: "Kill switch engaged" }).click();
-  await tab.getByText(/A test of the switch/).waitFor();
+  await tab
+    .getByRole("dialog")
+    .getByText(/A test of the switch/)
+    .waitFor();
   await tab.getByRole("button", { name: "Allow dialing again" }).click();
   await tab.getByText("Nothing waits").waitFor();
   assert.deepEqual(tab.problems, []);

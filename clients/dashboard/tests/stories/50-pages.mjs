@@ -55,7 +55,7 @@ test("every page has no fault of accessibility, light and dark, wide and narrow,
   const pages = [
     ["overview", "/", "Answer rate"],
     ["queues", "/queues", "Spring campaign"],
-    ["queue", `/queues/${held}`, "Renewals Berlin"],
+    ["queue", `/queues/${spring}`, "Why calls failed"],
     ["queue-calls", `/queues/${spring}?tab=calls`, "600 calls"],
     ["queue-rules", `/queues/${held}?tab=rules`, "Save the rules"],
     ["live", "/live", "live ·"],

@@ -4,7 +4,7 @@ import { t } from "../../text/en";
 import { classes } from "../../ui/classes";
 import tones from "../../ui/controls.module.css";
 import { OutcomeBadge, type Tone } from "../../ui/status";
-import { absolute, clock, duration, useZone } from "../../ui/time";
+import { absolute, clock, duration, short, useZone } from "../../ui/time";
 import css from "./call.module.css";
 
 const TONES: Partial<Record<CallEventType, Tone>> = {
@@ -16,6 +16,11 @@ const TONES: Partial<Record<CallEventType, Tone>> = {
   [CallEventType.RETRYING]: "Warn",
   [CallEventType.NOTE]: "Orange",
 };
+
+/** Writes the times in a text of the server in the viewer's zone. */
+function inZone(text: string, zone: ReturnType<typeof useZone>): string {
+  return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (time) => short(Date.parse(time), zone));
+}
 
 /** Everything that happened to a call, oldest first. */
 export function Events({ call }: { call: Call }) {
@@ -39,7 +44,7 @@ export function Events({ call }: { call: Call }) {
               {event.outcome !== undefined && event.type !== CallEventType.ANSWERED && (
                 <OutcomeBadge outcome={event.outcome} />
               )}
-              {event.detail && <span>{event.detail}</span>}
+              {event.detail && <span>{inZone(event.detail, zone)}</span>}
             </span>
           </li>
         );

@@ -85,11 +85,11 @@ function LiveTable({ onEnd }: { onEnd: (call: LiveCall) => void }) {
 
   const columns = useMemo(
     (): Column<LiveCall>[] => [
-      { id: "number", title: t.livePage.number, width: "minmax(120px, 1.1fr)", cell: numberOf },
+      { id: "number", title: t.livePage.number, width: "minmax(98px, 1.1fr)", cell: numberOf },
       {
         id: "status",
         title: t.livePage.status,
-        width: "minmax(100px, 150px)",
+        width: "minmax(92px, 150px)",
         cell: (call) =>
           call.leftAt !== undefined && call.outcome !== undefined ? (
             <OutcomeBadge outcome={call.outcome} />
@@ -102,7 +102,7 @@ function LiveTable({ onEnd }: { onEnd: (call: LiveCall) => void }) {
       {
         id: "duration",
         title: t.livePage.duration,
-        width: "60px",
+        width: "52px",
         align: "end",
         cell: (call) => duration(((call.leftAt ?? serverNow()) - call.startedAt) / 1000),
       },

@@ -71,17 +71,17 @@ export default function Queues() {
   };
 
   const columns: Column<Queue>[] = [
-    { id: "name", title: t.queues.name, width: "minmax(140px, 1.6fr)", cell: queueName },
+    { id: "name", title: t.queues.name, width: "minmax(84px, 1.6fr)", cell: queueName },
     {
       id: "status",
       title: t.queues.status,
-      width: "110px",
+      width: "96px",
       cell: (it) => <QueueStatusBadge status={it.queueStatus} />,
     },
     {
       id: "progress",
       title: t.queues.progress,
-      width: "minmax(110px, 2fr)",
+      width: "minmax(70px, 2fr)",
       cell: (queue) => {
         const { all, ended } = sums(queue.counts);
         return (
@@ -105,6 +105,7 @@ export default function Queues() {
       title: t.queues.live,
       width: "48px",
       align: "end",
+      wide: true,
       cell: (it) => compact(sums(it.counts).live),
     },
     {

@@ -8,7 +8,7 @@ export const calls = {
     [CallStatus.DIALING]: "Dialing",
     [CallStatus.RINGING]: "Ringing",
     [CallStatus.ANSWERED]: "Answered",
-    [CallStatus.RETRYING]: "Waiting for a retry",
+    [CallStatus.RETRYING]: "Retrying",
     [CallStatus.COMPLETED]: "Completed",
     [CallStatus.FAILED]: "Failed",
     [CallStatus.EXPIRED]: "Expired",
