@@ -131,6 +131,7 @@ export async function* watchCalls(
 
 /** Resolves after some milliseconds, or as soon as the signal is aborted. */
 function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);

@@ -80,8 +80,8 @@ const TYPES = {
 };
 
 /**
- * Serves the built dashboard below a path prefix as the server does, and sends everything else there to the API. `cut`
- * closes all open connections and refuses new ones until `mend`.
+ * Serves the built dashboard below a path prefix as the server does, and sends everything else there to the API. With
+ * EMBEDDED, the dashboard is the server's own, too. `cut` closes all open connections and refuses new ones until `mend`.
  */
 export async function serveDashboard(target, { prefix = "/" } = {}) {
   const sockets = new Set();
@@ -89,7 +89,12 @@ export async function serveDashboard(target, { prefix = "/" } = {}) {
   const server = http.createServer((request, response) => {
     if (!request.url.startsWith(prefix)) return void response.writeHead(404).end();
     const path = request.url.slice(prefix.length - 1);
-    if (request.method === "GET" && !path.startsWith("/calling") && !path.startsWith("/trunkline")) {
+    if (
+      !process.env.EMBEDDED &&
+      request.method === "GET" &&
+      !path.startsWith("/calling") &&
+      !path.startsWith("/trunkline")
+    ) {
       const file = normalize(path.split("?")[0]).replace(/\/$/, "/index.html");
       const full = join(dist, file);
       if (!full.startsWith(dist) || !existsSync(full) || !statSync(full).isFile())

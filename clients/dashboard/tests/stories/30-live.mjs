@@ -62,6 +62,31 @@ test("paused updates change nothing in sight, and resuming catches up", async ()
   await tab.end();
 });
 
+test("a hidden tab lets go of its connection after a minute, and catches up when it is looked at", async () => {
+  const tab = await on.openAsClient("/live");
+  await tab.state("live");
+  await until(async () => (await rows(tab)) === 17, "the live calls");
+  await tab.clock.install();
+  const hide = (hidden) =>
+    tab.evaluate((is) => {
+      Object.defineProperty(document, "hidden", { value: is, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, hidden);
+  await hide(true);
+  await tab.clock.fastForward(50_000);
+  await tab.state("live");
+  await tab.clock.fastForward(11_000);
+  await tab.state("paused");
+  const [call] = (await on.client.get("calls?contact_number=4942000106")).results;
+  await on.client.post(`calls/${call.call_id}/hangup`);
+  await hide(false);
+  await tab.state("live");
+  await tab.clock.resume();
+  await until(async () => (await rows(tab)) === 16, "the call that ended meanwhile is gone");
+  assert.deepEqual(tab.problems, []);
+  await tab.end();
+});
+
 test("a call is hung up from the table, and its row leaves by itself", async () => {
   const tab = await on.openAsClient("/live?q=4942000006");
   await until(async () => (await rows(tab)) === 1, "the filter of the address holds");
@@ -77,7 +102,7 @@ test("a call is hung up from the table, and its row leaves by itself", async () 
 
 test("the table is used by keyboard alone", async () => {
   const tab = await on.openAsClient("/live");
-  await until(async () => (await rows(tab)) === 16, "the live calls");
+  await until(async () => (await rows(tab)) === 15, "the live calls");
   await tab.keyboard.press("/");
   assert.equal(await tab.evaluate(() => document.activeElement?.getAttribute("aria-label")), "Find a call or queue");
   await tab.keyboard.press("Escape");
@@ -89,7 +114,7 @@ test("the table is used by keyboard alone", async () => {
     "the second row",
   );
   await tab.keyboard.press("End");
-  await until(() => tab.evaluate(() => document.activeElement?.getAttribute("aria-rowindex") === "17"), "the last row");
+  await until(() => tab.evaluate(() => document.activeElement?.getAttribute("aria-rowindex") === "16"), "the last row");
   await tab.keyboard.press("Enter");
   await tab.getByRole("heading", { name: /^Call to/ }).waitFor();
   await until(() => tab.evaluate(() => document.activeElement?.tagName === "H1"), "the heading has the focus");
@@ -101,13 +126,13 @@ test("the table is used by keyboard alone", async () => {
 
 test("administrators choose a client, and the kill switch is in sight", async () => {
   const tab = await on.open("/live");
-  await until(async () => (await rows(tab)) === 16, "all live calls");
+  await until(async () => (await rows(tab)) === 15, "all live calls");
   await on.admin.post("admin/clients", { name: "Quiet", account_code: "quiet" });
   await tab.reload();
   await tab.getByLabel("Client").selectOption({ label: "Quiet" });
   await tab.getByText("No call is live").waitFor();
   await tab.getByLabel("Client").selectOption({ label: "All clients" });
-  await until(async () => (await rows(tab)) === 16, "all live calls again");
+  await until(async () => (await rows(tab)) === 15, "all live calls again");
   await tab.getByRole("button", { name: "Dialing allowed" }).click();
   await tab.getByLabel("Reason").fill("A test of the switch");
   await tab.getByRole("button", { name: "Stop all dialing" }).click();

@@ -6,7 +6,10 @@ import { Search } from "lucide-react";
 import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
 import { useClientName, useScope, useWho } from "../../api/hooks";
+import { api } from "../../api/transport";
+import { Bulk } from "../../calls/bulk";
 import { callColumns } from "../../calls/columns";
+import { Export } from "../../calls/export-choice";
 import { navigate, useFilters } from "../../router";
 import { t } from "../../text/en";
 import { ErrorBanner } from "../../ui/banner";
@@ -159,8 +162,9 @@ function Results(props: {
     [showClient, clientName],
   );
   if (empty && !props.always) return null;
+  const found = { ...scope, ...props.request };
   return (
-    <Card flush title={props.title}>
+    <Card flush title={props.title} aside={calls.length > 0 && <Matching request={found} onDone={() => refetch()} />}>
       <ErrorBanner error={error} onRetry={() => refetch()} />
       {!error && (
         <Table
@@ -184,6 +188,56 @@ function Results(props: {
       )}
     </Card>
   );
+}
+
+/** What can be done to all calls that a search finds, also to those that are not loaded yet. */
+function Matching({
+  request,
+  onDone,
+}: {
+  request: Omit<MessageInitShape<typeof ListCallsRequestSchema>, "$typeName">;
+  onDone: () => void;
+}) {
+  const who = useWho();
+  const [bulk, setBulk] = useState<"cancel" | "retry">();
+  // The fields of a filter are those of the search.
+  const { clientId, pageSize: _, pageToken: __, ...filter } = request;
+  return (
+    <>
+      {who.writes && (
+        <>
+          <Button small onClick={() => setBulk("retry")}>
+            {t.queue.retryMatching}
+          </Button>
+          <Button small onClick={() => setBulk("cancel")}>
+            {t.queue.cancelMatching}
+          </Button>
+        </>
+      )}
+      <Export name="calls" pages={() => foundCalls(request)} />
+      {bulk && (
+        <Bulk
+          kind={bulk}
+          filter={filter}
+          clientId={clientId}
+          onClose={() => {
+            setBulk(undefined);
+            onDone();
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+/** All calls that a search finds, page by page. */
+async function* foundCalls(request: Omit<MessageInitShape<typeof ListCallsRequestSchema>, "$typeName">) {
+  let pageToken: string | undefined;
+  do {
+    const page = await api.calls.listCalls({ ...request, pageSize: 1000, pageToken });
+    if (page.results.length > 0) yield page.results;
+    pageToken = page.nextPageToken;
+  } while (pageToken !== undefined);
 }
 
 function QueueById({ queueId }: { queueId: bigint }) {

@@ -5,7 +5,7 @@ import { usePaged } from "../../api/paged";
 import { api } from "../../api/transport";
 import { Bulk } from "../../calls/bulk";
 import { callColumns } from "../../calls/columns";
-import { exportCalls, type Format } from "../../calls/export";
+import { Export } from "../../calls/export-choice";
 import { useLiveRefetch } from "../../live/live";
 import { useFilters } from "../../router";
 import { t } from "../../text/en";
@@ -15,7 +15,6 @@ import controls from "../../ui/controls.module.css";
 import { Empty } from "../../ui/empty";
 import { count } from "../../ui/numbers";
 import { Table } from "../../ui/table";
-import { say } from "../../ui/toast";
 import { OUTCOMES, STATUSES } from "../queues/progress";
 import css from "./queue.module.css";
 
@@ -100,7 +99,7 @@ export function Calls({ queue }: { queue: Queue }) {
               <Button onClick={() => setBulk("cancel")}>{t.queue.cancelMatching}</Button>
             </>
           )}
-          <Export queue={queue} filter={filter} />
+          <Export name={`queue-${queue.queueId}`} pages={() => queueCalls(queue.queueId, filter)} />
         </div>
       </div>
       <ErrorBanner error={calls.error} onRetry={calls.refetch} />
@@ -140,42 +139,12 @@ export function Calls({ queue }: { queue: Queue }) {
   );
 }
 
-function Export({ queue, filter }: { queue: Queue; filter: object }) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  async function* pages() {
-    const pageSize = 1000;
-    for (let page = 1; ; page++) {
-      const { results } = await api.queues.listQueueCalls({ masterQueueId: queue.queueId, ...filter, page, pageSize });
-      if (results.length > 0) yield results;
-      if (results.length < pageSize) return;
-    }
+/** All calls of a queue that pass a filter, page by page. */
+async function* queueCalls(queueId: bigint, filter: object) {
+  const pageSize = 1000;
+  for (let page = 1; ; page++) {
+    const { results } = await api.queues.listQueueCalls({ masterQueueId: queueId, ...filter, page, pageSize });
+    if (results.length > 0) yield results;
+    if (results.length < pageSize) return;
   }
-  const run = async (format: Format) => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      const done = await exportCalls(format, `queue-${queue.queueId}`, pages(), () => undefined);
-      say(t.queue.exported(count(done)));
-    } catch (failure) {
-      setError(failure);
-    }
-    setBusy(false);
-  };
-  return (
-    <>
-      <select
-        className={controls.select}
-        aria-label={t.queue.export}
-        value=""
-        disabled={busy}
-        onChange={(event) => run(event.target.value as Format)}
-      >
-        <option value="">{busy ? t.actions.working : t.queue.export}</option>
-        <option value="csv">{t.queue.exportCsv}</option>
-        <option value="jsonl">{t.queue.exportJson}</option>
-      </select>
-      <ErrorBanner error={error} onDismiss={() => setError(undefined)} />
-    </>
-  );
 }
