@@ -1,4 +1,4 @@
-// Every message, enum and service of the API.
+// Every message, enum and service of the API. Made by generate.mjs.
 export * from "./gen/trunkline/v1/admin_audit_pb.js";
 export * from "./gen/trunkline/v1/admin_clients_pb.js";
 export * from "./gen/trunkline/v1/admin_do_not_call_pb.js";

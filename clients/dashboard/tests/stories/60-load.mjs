@@ -23,6 +23,30 @@ const heap = (tab) =>
     return performance.memory.usedJSHeapSize / 1e6;
   });
 
+test("the first page takes less than 200 kB of compressed script, and shows a live row within a second", async () => {
+  await on.client.insert(numbers(3, "06", 49308000), { name: "First row" });
+  const tab = await on.openAsClient("/live");
+  await tab.getByRole("row").nth(1).waitFor();
+  const times = [];
+  for (let n = 0; n < 5; n++) {
+    const began = Date.now();
+    await tab.reload();
+    await tab.getByRole("row").nth(1).waitFor();
+    times.push(Date.now() - began);
+  }
+  // As large as they were sent, which is compressed.
+  const scripts = await tab.evaluate(() =>
+    performance
+      .getEntriesByType("resource")
+      .filter((it) => it.name.endsWith(".js"))
+      .reduce((sum, it) => sum + it.encodedBodySize, 0),
+  );
+  console.log(`first live row after ${times.join(", ")} ms; ${scripts} bytes of compressed script`);
+  assert.ok(Math.min(...times) < 1000, `${times} ms`);
+  assert.ok(scripts > 50_000 && scripts < 200_000, `${scripts} bytes`);
+  await tab.end();
+});
+
 test("hundreds of events a second are shown in place, with exact totals and no long task", async () => {
   await on.admin.patch("admin/servers/server1", { max_channels: 2000, calls_per_second: 130 });
   const tab = await on.openAsClient("/live");

@@ -4,6 +4,7 @@ import { useMemo } from "react";
 import { Link } from "wouter";
 import { useScope, useWho } from "../../api/hooks";
 import { everyStep, type Period, useStatistics } from "../../api/statistics";
+import { Activity } from "../../chart/activity";
 import { Chart } from "../../chart/chart";
 import { useLiveRefetch } from "../../live/live";
 import { useFilter } from "../../router";
@@ -12,7 +13,7 @@ import { Banner, ErrorBanner } from "../../ui/banner";
 import { Legend, type Part, StackedBar } from "../../ui/bar";
 import { LinkButton } from "../../ui/button";
 import { Empty } from "../../ui/empty";
-import { count, percent } from "../../ui/numbers";
+import { percent } from "../../ui/numbers";
 import { Card, Page } from "../../ui/page";
 import { Segments } from "../../ui/segments";
 import { outcomeTone } from "../../ui/status";
@@ -34,25 +35,6 @@ export default function Overview() {
   const series = total.data?.series[0];
   const { from, seconds, step } = total;
   const over = useMemo(() => everyStep(series, from, from + seconds, step), [series, from, seconds, step]);
-  const activity = useMemo(
-    () => [
-      {
-        label: t.overview.attempts,
-        tone: "Accent" as const,
-        filled: true,
-        values: over.points.map((it) => Number(it?.attempts ?? 0)),
-        write: (value: number) => count(Math.round(value)),
-      },
-      {
-        label: t.overview.answered,
-        tone: "Good" as const,
-        filled: true,
-        values: over.points.map((it) => Number(it?.answered ?? 0)),
-        write: (value: number) => count(Math.round(value)),
-      },
-    ],
-    [over],
-  );
   const rate = useMemo(
     () => [
       {
@@ -96,12 +78,7 @@ export default function Overview() {
       <Tiles series={series} period={period} />
       <div className={css.columns}>
         <Card title={t.overview.activity} aside={t.overview.perStep[period]}>
-          <Chart
-            label={t.overview.activityLabel(count(series?.total?.attempts ?? 0n), count(series?.total?.answered ?? 0n))}
-            times={over.times}
-            series={activity}
-            height={190}
-          />
+          <Activity {...over} total={series?.total} height={190} />
         </Card>
         <Card title={t.overview.rateOverTime}>
           <Chart label={t.overview.rateOverTime} times={over.times} series={rate} height={100} max={1} />

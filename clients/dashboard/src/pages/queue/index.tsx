@@ -17,6 +17,7 @@ import { QueueStatusBadge } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { setStatus } from "../queues/actions";
 import { progress, queueName, sums } from "../queues/progress";
+import { QueueActivity } from "./activity";
 import { Calls } from "./calls";
 import { CancelQueue, CompleteQueue, DeleteQueue } from "./dialogs";
 import { Failures } from "./failures";
@@ -123,7 +124,10 @@ function Loaded({ queue, error, refetch }: { queue: Queue; error: unknown; refet
       </div>
       {tab === "now" && (
         <div className={css.columns}>
-          <Why queue={queue} onChange={refetch} />
+          <div className={css.column}>
+            <Why queue={queue} onChange={refetch} />
+            <QueueActivity queue={queue} />
+          </div>
           <Failures queue={queue} />
         </div>
       )}

@@ -86,7 +86,6 @@ function NumberField(props: {
         inputMode="decimal"
         value={typed}
         aria-invalid={error !== undefined}
-        title={error}
         onChange={(event) => {
           setTyped(event.target.value);
           if (checkText(field, event.target.value) === undefined) {
@@ -94,6 +93,7 @@ function NumberField(props: {
           }
         }}
       />
+      {error && <span className={css.rowError}>{error}</span>}
     </label>
   );
 }

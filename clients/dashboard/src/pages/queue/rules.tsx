@@ -84,7 +84,12 @@ function RulesForm({ queue, rules, onSaved }: { queue: Queue; rules: QueueRules;
     event.preventDefault();
     const paced = pacing.submit();
     const retried = retries.submit();
-    if (!paced || !retried) return;
+    // What is wrong in a rule or window is not in the values, but shown at its field.
+    const wrong = (event.target as HTMLElement).querySelector<HTMLElement>('[aria-invalid="true"]');
+    if (!paced || !retried || wrong) {
+      wrong?.focus();
+      return;
+    }
     setBusy(true);
     setError(undefined);
     try {

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type CallingWindow, CallingWindowSchema, type CallingWindows, CallingWindowsSchema } from "@trunkline/client";
 import { Plus, X } from "lucide-react";
+import { fieldOf, fitsPattern } from "../../forms/rules";
 import { t } from "../../text/en";
 import { Button } from "../../ui/button";
 import controls from "../../ui/controls.module.css";
@@ -40,6 +41,7 @@ export function Windows({ value, onChange }: { value: CallingWindows; onChange: 
               className={controls.input}
               placeholder="09:00"
               value={window.from}
+              aria-invalid={!fitsPattern(fieldOf(CallingWindowSchema, "from"), window.from)}
               onChange={(event) => change(at, { from: event.target.value })}
             />
           </label>
@@ -49,6 +51,7 @@ export function Windows({ value, onChange }: { value: CallingWindows; onChange: 
               className={controls.input}
               placeholder="18:00"
               value={window.to}
+              aria-invalid={!fitsPattern(fieldOf(CallingWindowSchema, "to"), window.to)}
               onChange={(event) => change(at, { to: event.target.value })}
             />
           </label>
