@@ -8,14 +8,27 @@ const SECONDS = Number(process.env.LOAD_SECONDS ?? 20);
 const CALLS = Number(process.env.LOAD_CALLS ?? 100_000);
 const on = stage({ speed: 20 });
 
-/** Notes tasks that keep the page from answering for longer than 50 ms, from now on. */
-const noteLongTasks = (tab) =>
-  tab.evaluate(() => {
-    window.tasks = [];
-    new PerformanceObserver((list) => {
-      for (const it of list.getEntries()) window.tasks.push(Math.round(it.duration));
-    }).observe({ type: "longtask" });
+/** Notes every task of the page from now on. Returns how to end that, with the processor time of the longest in ms. */
+async function noteTasks(tab) {
+  await on.browser.startTracing(tab, {
+    categories: ["toplevel", "disabled-by-default-devtools.timeline", "__metadata"],
   });
+  return async () => {
+    const { traceEvents } = JSON.parse((await on.browser.stopTracing()).toString());
+    const mains = new Set(
+      traceEvents
+        .filter((it) => it.name === "thread_name" && it.args.name === "CrRendererMain")
+        .map((it) => `${it.pid} ${it.tid}`),
+    );
+    // The time on the processor, and not that on the clock: another process on the machine makes no task longer.
+    const tasks = traceEvents
+      .filter((it) => /RunTask$/.test(it.name) && it.tdur !== undefined && mains.has(`${it.pid} ${it.tid}`))
+      .map((it) => it.tdur / 1000)
+      .sort((x, y) => y - x);
+    assert.ok(tasks.length > 100, "the page has worked");
+    return tasks.slice(0, 5).map((it) => Math.round(it));
+  };
+}
 
 const heap = (tab) =>
   tab.evaluate(() => {
@@ -24,7 +37,7 @@ const heap = (tab) =>
   });
 
 test("the first page takes less than 200 kB of compressed script, and shows a live row within a second", async () => {
-  await on.client.insert(numbers(3, "06", 49308000), { name: "First row" });
+  const queue = await on.client.insert(numbers(3, "06", 49308000), { name: "First row" });
   const tab = await on.openAsClient("/live");
   await tab.getByRole("row").nth(1).waitFor();
   const times = [];
@@ -44,6 +57,7 @@ test("the first page takes less than 200 kB of compressed script, and shows a li
   console.log(`first live row after ${times.join(", ")} ms; ${scripts} bytes of compressed script`);
   assert.ok(Math.min(...times) < 1000, `${times} ms`);
   assert.ok(scripts > 50_000 && scripts < 200_000, `${scripts} bytes`);
+  await on.client.post(`queues/${queue}/cancel`, { hang_up_live: true });
   await tab.end();
 });
 
@@ -51,7 +65,7 @@ test("hundreds of events a second are shown in place, with exact totals and no l
   await on.admin.patch("admin/servers/server1", { max_channels: 2000, calls_per_second: 130 });
   const tab = await on.openAsClient("/live");
   await tab.state("live");
-  await noteLongTasks(tab);
+  const tasksSoFar = await noteTasks(tab);
   const count = SECONDS * 125;
   let events = 0;
   const queue = await on.client.insert(numbers(count, "10", 49500000), { name: "Load", seconds: 30 });
@@ -71,14 +85,14 @@ test("hundreds of events a second are shown in place, with exact totals and no l
   const after = await heap(tab);
   await tab.getByText("No call is live").waitFor();
   assert.match(await tab.getByTestId("live-summary").innerText(), /^0 live/);
-  const tasks = await tab.evaluate(() => window.tasks);
+  const tasks = await tasksSoFar();
   const seen = await on.client.get(`calls/statistics?queue_id=${queue}`);
   events = Number(seen.series[0].total.attempts) * 4;
   console.log(
     `${events} events, at most ${most} live; heap ${before.toFixed(1)} to ${after.toFixed(1)} MB; long tasks: ${tasks}`,
   );
   assert.ok(most > 50, "calls were live at the same time");
-  assert.ok(Math.max(0, ...tasks) < 100, `long tasks: ${tasks}`);
+  assert.ok(tasks[0] < 100, `long tasks: ${tasks}`);
   assert.ok(after < before + 15, `the heap grew from ${before} to ${after} MB`);
   assert.deepEqual(tab.problems, []);
   await tab.end();
@@ -90,7 +104,7 @@ test("a queue with very many calls scrolls to its end, and rows come from the se
   await tab.getByText(`${CALLS.toLocaleString("en")} calls`, { exact: true }).waitFor();
   const table = tab.getByRole("table");
   await table.focus();
-  await noteLongTasks(tab);
+  const tasksSoFar = await noteTasks(tab);
   await tab.keyboard.press("End");
   await tab.getByText(`${numbers(CALLS, "10", 49600000).at(-1)}`, { exact: true }).waitFor();
   // Through the whole list in two seconds, frame by frame.
@@ -108,10 +122,10 @@ test("a queue with very many calls scrolls to its end, and rows come from the se
     }
     return times.sort((a, b) => a - b);
   });
-  const tasks = await tab.evaluate(() => window.tasks);
-  console.log(`frames: median ${frames[60]} ms, longest ${frames.at(-1)} ms; long tasks: ${tasks}`);
+  const tasks = await tasksSoFar();
+  console.log(`frames: median ${frames[60]} ms, longest ${frames.at(-1)} ms; longest tasks: ${tasks} ms`);
   assert.ok(frames[60] <= 34, `the median frame took ${frames[60]} ms`);
-  assert.ok(Math.max(0, ...tasks) < 100, `long tasks: ${tasks}`);
+  assert.ok(tasks[0] < 100, `long tasks: ${tasks}`);
   assert.ok((await tab.getByRole("row").count()) < 80, "only the rows in sight exist");
   assert.deepEqual(tab.problems, []);
   await tab.end();
