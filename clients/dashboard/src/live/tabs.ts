@@ -1,5 +1,5 @@
 /*
- * Over plain http, a browser opens six connections to a host, for all of its tabs together, and each tab's stream takes
+ * Over HTTP/1.1, a browser opens six connections to a host, for all of its tabs together, and each tab's stream takes
  * one. A seventh tab could not even load. So at most four tabs have a stream; when another one is looked at, the one that
  * was looked at longest ago lets go of its own.
  */
@@ -21,8 +21,9 @@ export class Tabs {
 
   /** `onSurplus` is called when this tab is the one that has to let go. */
   constructor(onSurplus: () => void) {
-    // HTTP/2 carries any number of streams on one connection, and browsers speak it only over TLS.
-    if (location.protocol !== "http:" || typeof BroadcastChannel === "undefined") return;
+    // HTTP/2 carries any number of streams on one connection. Browsers speak it only over TLS.
+    const [page] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+    if (/^h[23]/.test(page?.nextHopProtocol ?? "") || typeof BroadcastChannel === "undefined") return;
     this.#channel = new BroadcastChannel("trunkline");
     this.#channel.onmessage = ({ data }: MessageEvent<Message>) => {
       if (data.kind === "gone") {

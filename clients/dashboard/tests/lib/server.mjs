@@ -1,7 +1,8 @@
 // Starts what the tests look at: a Trunkline with its sandbox, and the built dashboard before it.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import http from "node:http";
+import http2 from "node:http2";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -83,10 +84,10 @@ const TYPES = {
  * Serves the built dashboard below a path prefix as the server does, and sends everything else there to the API. With
  * EMBEDDED, the dashboard is the server's own, too. `cut` closes all open connections and refuses new ones until `mend`.
  */
-export async function serveDashboard(target, { prefix = "/" } = {}) {
+export async function serveDashboard(target, { prefix = "/", tls } = {}) {
   const sockets = new Set();
   let refusing = false;
-  const server = http.createServer((request, response) => {
+  const answer = (request, response) => {
     if (!request.url.startsWith(prefix)) return void response.writeHead(404).end();
     const path = request.url.slice(prefix.length - 1);
     if (
@@ -108,9 +109,9 @@ export async function serveDashboard(target, { prefix = "/" } = {}) {
       return void createReadStream(full).pipe(createGzip()).pipe(response);
     }
     const upstream = http.request(
-      { host: "127.0.0.1", port: target.port, path, method: request.method, headers: request.headers },
+      { host: "127.0.0.1", port: target.port, path, method: request.method, headers: forHttp1(request.headers) },
       (answer) => {
-        response.writeHead(answer.statusCode, answer.headers);
+        response.writeHead(answer.statusCode, tls ? forHttp2(answer.headers) : answer.headers);
         response.flushHeaders();
         answer.pipe(response);
       },
@@ -118,7 +119,8 @@ export async function serveDashboard(target, { prefix = "/" } = {}) {
     upstream.on("error", () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
     response.on("close", () => upstream.destroy());
     request.pipe(upstream);
-  });
+  };
+  const server = tls ? http2.createSecureServer({ ...tls, allowHTTP1: true }, answer) : http.createServer(answer);
   server.on("connection", (socket) => {
     if (refusing) return void socket.destroy();
     sockets.add(socket);
@@ -126,7 +128,7 @@ export async function serveDashboard(target, { prefix = "/" } = {}) {
   });
   await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
   return {
-    url: `http://127.0.0.1:${server.address().port}${prefix}`,
+    url: `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}${prefix}`,
     cut() {
       refusing = true;
       for (const socket of sockets) socket.destroy();
@@ -139,4 +141,20 @@ export async function serveDashboard(target, { prefix = "/" } = {}) {
       server.close();
     },
   };
+}
+
+/** Headers of a request without those that HTTP/2 alone has. */
+const forHttp1 = (headers) => Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith(":")));
+
+/** Headers of an answer without those that HTTP/2 forbids. */
+const forHttp2 = ({ connection: _, "transfer-encoding": __, "keep-alive": ___, ...others }) => others;
+
+/** Returns a new certificate for 127.0.0.1 that no one trusts, and its key. */
+export function certificate() {
+  const dir = mkdtempSync(join(tmpdir(), "trunkline-tls-"));
+  const [key, cert] = [join(dir, "key.pem"), join(dir, "cert.pem")];
+  // biome-ignore format: one option with its value.
+  execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert], { stdio: "ignore" });
+  const made = { key: readFileSync(key), cert: readFileSync(cert), files: { key, cert } };
+  return made;
 }

@@ -13,7 +13,7 @@ export function stage(options = {}) {
   };
   before(async () => {
     it.server = await startTrunkline(options);
-    it.site = await serveDashboard(it.server, { prefix: options.prefix });
+    it.site = await serveDashboard(it.server, options);
     it.browser = await launch();
     it.client = api(it.server, it.server.clientKey);
     it.admin = api(it.server, it.server.adminKey);

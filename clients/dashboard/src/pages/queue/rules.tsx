@@ -27,6 +27,9 @@ import css from "./queue.module.css";
 import { RetryRules } from "./retry-rules";
 import { Windows } from "./windows";
 
+/** Seconds between two attempts of a call, if no one has said otherwise. */
+const DEFAULT_GAP = 300;
+
 const text = (value: number | undefined) => (value === undefined ? "" : `${value}`);
 
 /** The rules of a queue, which can be changed while it dials. */
@@ -110,8 +113,14 @@ function RulesForm({ queue, rules, onSaved }: { queue: Queue; rules: QueueRules;
         await api.queues.setQueueRules(request);
       }
       if (retries.changed) {
+        // Only what was changed: to set `retry` again would give calls that failed their further attempts.
         const { retry, retryCount, retryGap } = retried as { retry: boolean; retryCount?: number; retryGap?: number };
-        await api.queues.updateQueue({ queueId: queue.queueId, retry, retryCount: retryCount ?? 0, retryGap });
+        await api.queues.updateQueue({
+          queueId: queue.queueId,
+          retry: retries.changes.includes("retry") ? retry : undefined,
+          retryCount: retries.changes.includes("retry_count") ? (retryCount ?? 0) : undefined,
+          retryGap: retries.changes.includes("retry_gap") ? (retryGap ?? DEFAULT_GAP) : undefined,
+        });
       }
       pacing.reset(pacing.values);
       retries.reset(retries.values);

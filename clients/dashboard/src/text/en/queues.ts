@@ -135,7 +135,8 @@ export const queues = {
     longestHelp: "Then it is hung up. Empty: only other limits.",
     retries: "Retries",
     retry: "Retry calls that failed",
-    retryHelp: "Off stops all retries of the queue.",
+    retryHelp:
+      "Off stops all retries of the queue. Turned on, calls that failed before get their further attempts, too.",
     retryCount: "Further attempts",
     retryCountHelp: "Of every call; a call may ask for more.",
     retryGap: "Between two attempts",
