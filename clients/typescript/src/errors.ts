@@ -1,5 +1,10 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { BadRequestSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RequestInfoSchema,
+  RetryInfoSchema,
+} from "./gen/google/rpc/error_details_pb.js";
 
 /** A field of a request that the server refused, and why. */
 export interface Violation {
@@ -19,6 +24,16 @@ export function violations(error: unknown): Violation[] {
 export function retryAfter(error: unknown): number | undefined {
   const delay = ConnectError.from(error).findDetails(RetryInfoSchema)[0]?.retryDelay;
   return delay && Number(delay.seconds) * 1000 + delay.nanos / 1e6;
+}
+
+/** Returns what tells one failure from another with the same code, for example `QUEUE_COMPLETED`. */
+export function reason(error: unknown): string | undefined {
+  return ConnectError.from(error).findDetails(ErrorInfoSchema)[0]?.reason || undefined;
+}
+
+/** Returns the id by which an operator finds a failure of the server in its log. */
+export function requestId(error: unknown): string | undefined {
+  return ConnectError.from(error).findDetails(RequestInfoSchema)[0]?.requestId || undefined;
 }
 
 /** Returns true if the key was refused: it is wrong, revoked or expired, or its client is disabled. */

@@ -4,11 +4,19 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
 import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RequestInfoSchema,
+  RetryInfoSchema,
+} from "../dist/gen/google/rpc/error_details_pb.js";
+import {
   CallEventSchema,
   CallEventType,
   CallService,
   isLost,
   isRefused,
+  reason,
+  requestId,
   retryAfter,
   violations,
   watchCalls,
@@ -132,8 +140,21 @@ test("the caller's signal ends the iteration without an error, also while it wai
 });
 
 test("the details of an error are read", () => {
-  const error = new ConnectError("bad", Code.InvalidArgument);
-  assert.deepEqual(violations(error), []);
-  assert.equal(retryAfter(error), undefined);
+  const bare = new ConnectError("bad", Code.InvalidArgument);
+  assert.deepEqual(
+    [violations(bare), retryAfter(bare), reason(bare), requestId(bare)],
+    [[], undefined, undefined, undefined],
+  );
+  const error = new ConnectError("full", Code.ResourceExhausted, undefined, [
+    {
+      desc: BadRequestSchema,
+      value: { fieldViolations: [{ field: "data[0].action.Channel", description: "is required" }] },
+    },
+    { desc: RetryInfoSchema, value: { retryDelay: { seconds: 1n, nanos: 500_000_000 } } },
+    { desc: ErrorInfoSchema, value: { reason: "LIMIT_REACHED", domain: "trunkline" } },
+    { desc: RequestInfoSchema, value: { requestId: "42" } },
+  ]);
+  assert.deepEqual(violations(error), [{ field: "data[0].action.Channel", description: "is required" }]);
+  assert.deepEqual([retryAfter(error), reason(error), requestId(error)], [1500, "LIMIT_REACHED", "42"]);
   assert.ok(isLost(new TypeError("Failed to fetch")), "a fetch that fails is a lost connection");
 });

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { violations } from "@trunkline/client";
+import { requestId, violations } from "@trunkline/client";
 import { CircleCheck, Info, TriangleAlert, X } from "lucide-react";
 import type { ReactNode } from "react";
 import { t } from "../text/en";
@@ -66,6 +66,11 @@ export function ErrorBanner(props: {
     >
       <strong>{whatToDo(error)}</strong>
       {said && fields.length === 0 && <p className={css.said}>{said}</p>}
+      {requestId(error) && (
+        <p className={css.said}>
+          {t.errors.request} <code>{requestId(error)}</code>
+        </p>
+      )}
       {fields.length > 0 && (
         <ul>
           {fields.map(({ field, description }) => (

@@ -134,6 +134,7 @@ export const common = {
       data_loss: "The answer broke off. Try again.",
       unauthenticated: "The key is wrong, revoked or expired. Sign in again.",
     } as Record<string, string>,
+    request: "Id of the request:",
     again: "Try again",
     missing: "There is no such page",
     missingText: "The address is wrong, or the page was renamed.",
