@@ -39,7 +39,10 @@ export function useStatistics({ period, by, steps, queueId, enabled }: Wanted) {
   return { ...query, from: from / 1000, step, seconds };
 }
 
-/** Returns the points of a series for each step from one time to another, with undefined where nothing was counted. */
+/**
+ * Returns the points of a series for each step from one time to another, with undefined where nothing was counted. The last
+ * step is not over yet, and would look as if less and less was dialed; it is left out unless it is all there is.
+ */
 export function everyStep(
   series: StatisticsSeries | undefined,
   from: number,
@@ -49,5 +52,6 @@ export function everyStep(
   const known = new Map(series?.points.map((it) => [it.at ? timestampMs(it.at) / 1000 : 0, it]));
   const times: number[] = [];
   for (let at = Math.floor(from / step) * step; at <= to; at += step) times.push(at);
+  if (times.slice(0, -1).some((at) => known.has(at))) times.pop();
   return { times, points: times.map((at) => known.get(at)) };
 }

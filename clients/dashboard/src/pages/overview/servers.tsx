@@ -4,6 +4,7 @@ import { Server as ServerIcon } from "lucide-react";
 import { Link } from "wouter";
 import { useWho } from "../../api/hooks";
 import { useStatistics } from "../../api/statistics";
+import { live, useLiveFrame } from "../../live/live";
 import { t } from "../../text/en";
 import { ErrorBanner } from "../../ui/banner";
 import { LinkButton } from "../../ui/button";
@@ -69,6 +70,11 @@ function All() {
 function Granted() {
   const who = useWho();
   const { data } = useStatistics({ period: "hour", by: StatisticsBy.SERVER });
+  useLiveFrame();
+  const lives = new Map<string, number>();
+  for (const call of live.calls.calls.values()) {
+    if (call.leftAt === undefined) lives.set(call.server, (lives.get(call.server) ?? 0) + 1);
+  }
   return (
     <Card flush title={t.overview.servers}>
       {who.servers.length === 0 ? (
@@ -84,7 +90,12 @@ function Granted() {
             const now = data?.series.find((it) => it.asteriskServerCode === code)?.now;
             return {
               key: code,
-              cells: [code, count(now?.live ?? 0n), count(now?.waiting ?? 0n), tenths(now?.attemptsPerSecond ?? 0)],
+              cells: [
+                code,
+                count(lives.get(code) ?? 0),
+                count(now?.waiting ?? 0n),
+                tenths(now?.attemptsPerSecond ?? 0),
+              ],
             };
           })}
         />

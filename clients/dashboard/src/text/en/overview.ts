@@ -17,7 +17,7 @@ export const overview = {
     periods: { hour: "Last hour", day: "Last day" },
     activity: "Attempts and answers",
     activityLabel: (attempts: string, answered: string) => `${attempts} attempts and ${answered} answers over time`,
-    perStep: { hour: "a minute", day: "a half hour" },
+    perStep: { hour: "per minute", day: "per half hour" },
     attempts: "Attempts",
     answered: "Answered",
     rateOverTime: "Answer rate",
