@@ -1,30 +1,27 @@
-import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { type Call, UpdateCallRequestSchema } from "@trunkline/client";
 import { type FormEvent, useState } from "react";
+import { serverNow } from "../../api/session";
 import { api } from "../../api/transport";
 import { Field, Fields } from "../../forms/field";
 import { useForm } from "../../forms/form";
+import { readTime, writeTime } from "../../forms/when";
 import { t } from "../../text/en";
 import { Banner, ErrorBanner } from "../../ui/banner";
 import { Button } from "../../ui/button";
 import { Buttons, Dialog } from "../../ui/dialog";
+import { useZone } from "../../ui/time";
 import { say } from "../../ui/toast";
 import css from "./call.module.css";
 
-/** Writes a time as `<input type="datetime-local">` does, in the viewer's zone. */
-function local(at: Timestamp | undefined): string {
-  if (!at) return "";
-  const date = new Date(timestampMs(at));
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}
-
 /** Changes a call that waits. */
 export function EditCall({ call, onClose }: { call: Call; onClose: () => void }) {
-  const future = call.dueAt && timestampMs(call.dueAt) > Date.now() ? call.dueAt : undefined;
+  const zone = useZone();
+  const future = call.dueAt && timestampMs(call.dueAt) > serverNow() ? call.dueAt : undefined;
   const form = useForm(UpdateCallRequestSchema, {
     dial_next: false,
-    not_before: local(future),
-    deadline: local(call.deadline),
+    not_before: writeTime(future, zone),
+    deadline: writeTime(call.deadline, zone),
     retry: "",
   });
   const [error, setError] = useState<unknown>();
@@ -35,17 +32,13 @@ export function EditCall({ call, onClose }: { call: Call; onClose: () => void })
     event.preventDefault();
     const values = form.submit();
     if (!values || both || !form.changed) return;
-    const time = (name: "not_before" | "deadline") => {
-      const typed = form.values[name];
-      return typeof typed === "string" && typed !== "" ? timestampFromMs(Date.parse(typed)) : undefined;
-    };
     setBusy(true);
     try {
       await api.calls.updateCall({
         callId: call.callId,
         dialNext: form.values.dial_next === true,
-        notBefore: form.changes.includes("not_before") ? time("not_before") : undefined,
-        deadline: form.changes.includes("deadline") ? time("deadline") : undefined,
+        notBefore: form.changes.includes("not_before") ? readTime(form.values.not_before, zone) : undefined,
+        deadline: form.changes.includes("deadline") ? readTime(form.values.deadline, zone) : undefined,
         retry: values.retry as number | undefined,
         updateMask: form.changes,
       });

@@ -1,5 +1,4 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { useInfiniteQuery, useQuery } from "@connectrpc/connect-query";
 import { type Call, CallService, type ListCallsRequestSchema, QueueService } from "@trunkline/client";
 import { Search } from "lucide-react";
@@ -10,6 +9,7 @@ import { api } from "../../api/transport";
 import { Bulk } from "../../calls/bulk";
 import { callColumns } from "../../calls/columns";
 import { Export } from "../../calls/export-choice";
+import { readTime } from "../../forms/when";
 import { navigate, useFilters } from "../../router";
 import { t } from "../../text/en";
 import { ErrorBanner } from "../../ui/banner";
@@ -18,7 +18,7 @@ import controls from "../../ui/controls.module.css";
 import { Empty } from "../../ui/empty";
 import { Card, Page } from "../../ui/page";
 import { type Column, Table } from "../../ui/table";
-import { Time } from "../../ui/time";
+import { Time, useZone } from "../../ui/time";
 import { queueName } from "../queues/progress";
 import { Filters } from "./filters";
 import css from "./find.module.css";
@@ -69,14 +69,14 @@ export default function Find() {
 /** The filters of the address, for the request. */
 function useFurther(): Guess["request"] {
   const [filters] = useFilters();
+  const zone = useZone();
   const request: Guess["request"] = {};
   const number = (name: string) => Number(filters[name] ?? 0) || undefined;
-  const day = (name: string) => (filters[name] ? timestampFromMs(Date.parse(`${filters[name]}`)) : undefined);
   if (number("status")) request.status = number("status");
   if (number("outcome")) request.outcome = number("outcome");
   if (filters.server) request.asteriskServerCode = filters.server;
-  if (filters.from) request.createdFrom = day("from");
-  if (filters.to) request.createdTo = day("to");
+  if (filters.from) request.createdFrom = readTime(filters.from, zone);
+  if (filters.to) request.createdTo = readTime(filters.to, zone);
   return request;
 }
 
