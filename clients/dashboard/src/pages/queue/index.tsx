@@ -142,7 +142,10 @@ function Actions({ queue, refetch }: { queue: Queue; refetch: () => void }) {
   const [open, setOpen] = useState<"complete" | "cancel" | "delete">();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  if (!who.writes || queue.deletedAt) return null;
+  if (!who.writes) return null;
+  // What was refused stays in sight, also if there is nothing left to do.
+  const refused = error !== undefined && <ErrorBanner error={error} onDismiss={() => setError(undefined)} />;
+  if (queue.deletedAt) return refused;
   const { waiting, live } = sums(queue.counts);
   const close = () => {
     setOpen(undefined);
@@ -178,7 +181,7 @@ function Actions({ queue, refetch }: { queue: Queue; refetch: () => void }) {
       )}
       {waiting > 0n && <Button onClick={() => setOpen("cancel")}>{t.queue.cancel}</Button>}
       {waiting === 0n && live === 0n && <Button onClick={() => setOpen("delete")}>{t.queue.delete}</Button>}
-      {error !== undefined && <ErrorBanner error={error} onDismiss={() => setError(undefined)} />}
+      {refused}
       {open === "complete" && <CompleteQueue queue={queue} onClose={close} />}
       {open === "cancel" && <CancelQueue queue={queue} onClose={close} />}
       {open === "delete" && <DeleteQueue queue={queue} onClose={close} />}

@@ -1,6 +1,7 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { useQuery } from "@connectrpc/connect-query";
 import { type Queue, QueueService, QueueStatus, type WaitingCalls, WaitReason } from "@trunkline/client";
+import { useState } from "react";
 import { Link } from "wouter";
 import { useWho } from "../../api/hooks";
 import { useLiveRefetch } from "../../live/live";
@@ -87,6 +88,7 @@ export function Why({ queue, onChange }: { queue: Queue; onChange: () => void })
     { refetchInterval: 3_000 },
   );
   useLiveRefetch(refetch, 1_500, (event) => event.queueId === queue.queueId);
+  const [failure, setFailure] = useState<unknown>();
   const reasons = data?.reasons ?? [];
   const waiting = Number(data?.waiting ?? 0n);
   const dials = reasons.every((it) => TONES[it.reason] === "Good");
@@ -99,6 +101,7 @@ export function Why({ queue, onChange }: { queue: Queue; onChange: () => void })
   return (
     <Card title={dials ? t.queue.whyReady : t.queue.why} aside={data && t.queue.whyLive(count(data.live))}>
       <ErrorBanner error={error} onRetry={() => refetch()} />
+      <ErrorBanner error={failure} onDismiss={() => setFailure(undefined)} />
       {data && waiting === 0 && <p className={css.quiet}>{t.queue.whyNone}</p>}
       {waiting > 0 && (
         <>
@@ -110,6 +113,7 @@ export function Why({ queue, onChange }: { queue: Queue; onChange: () => void })
                 reason={it}
                 queue={queue}
                 onChange={onChange}
+                onFail={setFailure}
               />
             ))}
           </ul>
@@ -119,7 +123,8 @@ export function Why({ queue, onChange }: { queue: Queue; onChange: () => void })
   );
 }
 
-function Reason({ reason, queue, onChange }: { reason: WaitingCalls; queue: Queue; onChange: () => void }) {
+function Reason(props: { reason: WaitingCalls; queue: Queue; onChange: () => void; onFail: (error: unknown) => void }) {
+  const { reason, queue, onChange, onFail } = props;
   const who = useWho();
   const now = useNow(1000);
   const link = place(reason, queue);
@@ -137,7 +142,7 @@ function Reason({ reason, queue, onChange }: { reason: WaitingCalls; queue: Queu
         </p>
       </div>
       {resumes && who.writes && (
-        <Button small onClick={() => setStatus(queue, QueueStatus.IN_PROGRESS).then(onChange)}>
+        <Button small onClick={() => setStatus(queue, QueueStatus.IN_PROGRESS).then(onChange, onFail)}>
           {t.queues.resume}
         </Button>
       )}
