@@ -15,7 +15,8 @@ export const CSP =
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 /** Starts a server with a new database. Returns its address and keys, and how to stop, restart and end it. */
-export async function startTrunkline({ speed = 4, args = [] } = {}) {
+export async function startTrunkline({ speed = 4, tls } = {}) {
+  const args = tls ? ["--tls-cert", tls.files.cert, "--tls-key", tls.files.key] : [];
   const binary = process.env.TRUNKLINE_BIN;
   if (!binary || !existsSync(binary)) throw new Error("set TRUNKLINE_BIN to the server's binary");
   // The server reads TRUNKLINE_* as settings.
@@ -58,7 +59,7 @@ export async function startTrunkline({ speed = 4, args = [] } = {}) {
   const clientKey = out.match(/API key\s+(\S+)/)?.[1];
   const adminKey = readFileSync(join(data, "admin.key"), "utf8").trim();
   return {
-    url: `http://127.0.0.1:${port}/`,
+    url: `${tls ? "https" : "http"}://127.0.0.1:${port}/`,
     get port() {
       return port;
     },

@@ -12,8 +12,11 @@ export function stage(options = {}) {
     openAsClient: (path = "/", more) => it.open(path, it.server.clientKey, more),
   };
   before(async () => {
-    it.server = await startTrunkline(options);
-    it.site = await serveDashboard(it.server, options);
+    // A server that brings the dashboard serves it over TLS by itself. Otherwise what is before it does.
+    const direct = options.tls && process.env.EMBEDDED;
+    if (direct) process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+    it.server = await startTrunkline({ ...options, tls: direct ? options.tls : undefined });
+    it.site = direct ? { url: it.server.url, end() {} } : await serveDashboard(it.server, options);
     it.browser = await launch();
     it.client = api(it.server, it.server.clientKey);
     it.admin = api(it.server, it.server.adminKey);
