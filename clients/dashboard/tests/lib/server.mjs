@@ -55,6 +55,9 @@ export async function startTrunkline({ speed = 4, tls } = {}) {
     await ended;
   };
   await start();
+  // A run that is broken off leaves no server behind.
+  process.on("exit", () => child.kill("SIGKILL"));
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   for (let n = 0; n < 100 && !/API key/.test(out); n++) await new Promise((later) => setTimeout(later, 20));
   const clientKey = out.match(/API key\s+(\S+)/)?.[1];
   const adminKey = readFileSync(join(data, "admin.key"), "utf8").trim();
