@@ -30,7 +30,9 @@ export function useStatistics({ period, by, steps, queueId, enabled }: Wanted) {
   const scope = useScope();
   // The period moves on by a minute at a time, so that requests in the same minute are the same.
   const to = Math.floor(useNow(15_000) / 60_000) * 60_000;
-  const from = to - seconds * 1000;
+  const start = to / 1000 - seconds;
+  // The steps of an answer begin at its start, and those of a chart at whole multiples of a step.
+  const from = (steps ? Math.floor(start / step) * step : start) * 1000;
   const query = useQuery(
     CallService.method.getStatistics,
     { ...scope, by, queueId, from: timestampFromMs(from), step: steps ? step : undefined },

@@ -1,6 +1,7 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { violations } from "@trunkline/client";
 import { useCallback, useMemo, useState } from "react";
+import { focusWrong } from "./focus";
 import { checkList, checkText, fieldOf, fieldValue } from "./rules";
 
 /** What a viewer has typed into a field: a text, a list of texts, or a choice between yes and no. */
@@ -22,8 +23,8 @@ export interface Form {
   reset: (values?: Record<string, Typed>) => void;
   /** Checks all fields. Returns the values for the request by the names of the stubs, or undefined if any is wrong. */
   submit: () => Record<string, unknown> | undefined;
-  /** Shows what the server refused at the fields. */
-  refuse: (error: unknown) => void;
+  /** Shows what the server refused at the fields. `prefix` is the path of the form's message in the request, with its dot. */
+  refuse: (error: unknown, prefix?: string) => void;
 }
 
 function same(a: Typed | undefined, b: Typed | undefined): boolean {
@@ -33,7 +34,12 @@ function same(a: Typed | undefined, b: Typed | undefined): boolean {
 function check(schema: DescMessage, name: string, value: Typed): string | undefined {
   if (typeof value === "boolean") return undefined;
   const field = fieldOf(schema, name);
-  return Array.isArray(value) ? checkList(field, value) : checkText(field, value);
+  return Array.isArray(value) ? checkList(field, entries(value)) : checkText(field, value);
+}
+
+/** Returns the entries of a list without the lines that are empty. */
+function entries(lines: readonly string[]): string[] {
+  return lines.map((it) => it.trim()).filter((it) => it !== "");
 }
 
 /** Keeps a form. `initial` has an entry for each field that the form shows. */
@@ -67,7 +73,10 @@ export function useForm(schema: DescMessage, initial: Record<string, Typed>): Fo
       // While someone types, an error that is shown goes as soon as it is mended, and no new one appears.
       if (errors[name] !== undefined) judge(name, value);
     },
-    touch: (name) => judge(name, values[name] ?? ""),
+    // What was only passed is not wrong yet; and a message that appears moves the button that is being clicked.
+    touch: (name) => {
+      if (!same(values[name], first[name])) judge(name, values[name] ?? "");
+    },
     reset: (next) => {
       if (next) setFirst(next);
       setValues(next ?? first);
@@ -81,15 +90,19 @@ export function useForm(schema: DescMessage, initial: Record<string, Typed>): Fo
         const error = check(schema, name, value);
         if (error) wrong[name] = error;
         else if (typeof value === "boolean") made[field.localName] = value;
-        else if (Array.isArray(value)) made[field.localName] = value.map((it) => fieldValue(field, it) ?? it);
+        else if (Array.isArray(value)) made[field.localName] = entries(value).map((it) => fieldValue(field, it) ?? it);
         else made[field.localName] = fieldValue(field, value);
       }
       setErrors(wrong);
-      return Object.keys(wrong).length === 0 ? made : undefined;
+      if (Object.keys(wrong).length === 0) return made;
+      focusWrong();
+      return undefined;
     },
-    refuse: (error) => {
+    refuse: (error, prefix = "") => {
       const refused: Record<string, string> = {};
-      for (const { field: path, description } of violations(error)) {
+      for (const { field, description } of violations(error)) {
+        if (!field.startsWith(prefix)) continue;
+        const path = field.slice(prefix.length);
         const name = schema.fields.find(
           (it) =>
             path === it.jsonName ||

@@ -25,6 +25,8 @@ const number = (value: number | bigint) => value.toLocaleString("en");
 export function checkText(field: DescField, text: string): string | undefined {
   const it = ruleOf(field);
   if (text === "") return it?.required ? t.form.missing : undefined;
+  // The rule names the values of an enum; here they are numbers, of which a form offers only those.
+  if (field.fieldKind === "enum") return undefined;
   const isNumber =
     field.fieldKind === "scalar" && field.scalar !== ScalarType.STRING && field.scalar !== ScalarType.BOOL;
   return isNumber ? checkNumber(field, it, text) : checkString(it, text);
@@ -77,7 +79,7 @@ export function checkList(field: DescField, entries: readonly string[]): string 
   if (it?.maxItems !== undefined && entries.length > it.maxItems) return t.form.tooMany(it.maxItems);
   if (it?.unique && new Set(entries).size < entries.length) return t.form.unique;
   for (const entry of entries) {
-    const wrong = checkString(it, entry);
+    const wrong = field.fieldKind === "list" && field.listKind === "enum" ? undefined : checkString(it, entry);
     if (wrong) return `${entry}: ${wrong}`;
   }
   return undefined;

@@ -29,6 +29,7 @@ export function KillSwitch() {
         aria-haspopup="dialog"
         onClick={() => setOpen(true)}
         title={state.reason}
+        aria-label={state.engaged ? t.killSwitch.engaged : t.killSwitch.released}
       >
         <Icon size={14} aria-hidden />
         {state.engaged ? t.killSwitch.engaged : t.killSwitch.released}

@@ -11,6 +11,8 @@ export function Dialog(props: { title: string; onClose: () => void; wide?: boole
   useEffect(() => {
     const shown = dialog.current;
     shown?.showModal();
+    // A form begins at its first field, and not at the button that closes the dialog.
+    shown?.querySelector<HTMLElement>("form :is(input, select, textarea)")?.focus();
     return () => shown?.close();
   }, []);
   return (

@@ -8,7 +8,7 @@ export function Empty(props: { title: string; children?: ReactNode; actions?: Re
   return (
     <div className={css.empty}>
       <Icon size={28} strokeWidth={1.5} aria-hidden />
-      <h3>{props.title}</h3>
+      <h2>{props.title}</h2>
       {props.children && <p>{props.children}</p>}
       {props.actions && <div className={css.emptyActions}>{props.actions}</div>}
     </div>

@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { classes } from "./classes";
 import css from "./plain-table.module.css";
 
 /** A table of a few rows. */
@@ -8,8 +9,11 @@ export function Plain(props: {
   rows: { key: string; cells: ReactNode[] }[];
   /** The places of the columns whose numbers stand below each other. */
   end?: number[];
+  /** The places of the columns that are left out on narrow screens. */
+  wide?: number[];
 }) {
-  const end = (place: number) => (props.end?.includes(place) ? css.end : undefined);
+  const end = (place: number) =>
+    classes(props.end?.includes(place) && css.end, props.wide?.includes(place) && css.wide) || undefined;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard.
     <section className={css.scroll} aria-label={props.label} tabIndex={0}>

@@ -41,6 +41,9 @@ export function clock(milliseconds: number, zone: Zone): string {
 export function short(milliseconds: number, zone: Zone): string {
   const day = format(zone, { day: "numeric", month: "short", year: "numeric" });
   if (day.format(milliseconds) === day.format(serverNow())) return clock(milliseconds, zone);
+  // A time of another year is far away: its year says more than its minute.
+  const year = format(zone, { year: "numeric" });
+  if (year.format(milliseconds) !== year.format(serverNow())) return day.format(milliseconds);
   return format(zone, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(milliseconds);
 }
 
