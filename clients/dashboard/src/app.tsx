@@ -18,7 +18,7 @@ import { Toasts } from "./ui/toast";
 
 /** The dashboard: the page that the address names, or the page that asks for a key. */
 export function App() {
-  const { state } = useStore(session);
+  const { state, who } = useStore(session);
   return (
     <TransportProvider transport={transport}>
       <QueryClientProvider client={queryClient}>
@@ -31,7 +31,13 @@ export function App() {
                     {(params) => (
                       <Crash key={JSON.stringify(params)}>
                         <Suspense fallback={null}>
-                          <page.component params={params as Record<string, string>} />
+                          {page.admin && !who?.admin ? (
+                            <Page title={page.title}>
+                              <Empty title={t.errors.adminOnly}>{t.errors.adminOnlyText}</Empty>
+                            </Page>
+                          ) : (
+                            <page.component params={params as Record<string, string>} />
+                          )}
                         </Suspense>
                       </Crash>
                     )}

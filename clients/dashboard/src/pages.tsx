@@ -15,7 +15,6 @@ import {
   ScrollText,
   Server,
   ShieldCheck,
-  Trash2,
   Webhook,
 } from "lucide-react";
 import { type ComponentType, lazy } from "react";
@@ -86,7 +85,6 @@ export const PAGES: Page[] = [
       ["webhooks", t.nav.webhooks, Webhook, lazy(() => import("./pages/admin/webhooks"))],
       ["nodes", t.nav.nodes, Network, lazy(() => import("./pages/admin/nodes"))],
       ["audit", t.nav.audit, ScrollText, lazy(() => import("./pages/admin/audit"))],
-      ["retention", t.nav.retention, Trash2, lazy(() => import("./pages/admin/retention"))],
     ] as const
   ).map(
     ([name, title, icon, component]): Page => ({

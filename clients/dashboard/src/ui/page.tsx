@@ -1,8 +1,6 @@
-import { Hammer } from "lucide-react";
 import { type ReactNode, useEffect, useRef } from "react";
 import { useLocation } from "wouter";
 import { t } from "../text/en";
-import { Empty } from "./empty";
 import css from "./page.module.css";
 
 /** The path of the page that was shown last. */
@@ -61,16 +59,5 @@ export function Card(props: {
       )}
       <div className={props.flush ? css.flush : css.cardBody}>{props.children}</div>
     </section>
-  );
-}
-
-/** A page that this version does not have. */
-export function ComingPage({ title }: { title: string }) {
-  return (
-    <Page title={title}>
-      <Empty icon={Hammer} title={t.coming.title}>
-        {t.coming.text(title)}
-      </Empty>
-    </Page>
   );
 }

@@ -43,8 +43,14 @@ const TONES: Partial<Record<WaitReason, Tone>> = {
 /** Where the setting is that holds calls back, as a path or as the tab and field of this page. */
 function place(reason: WaitingCalls, queue: Queue): { href: string; admin: boolean } | undefined {
   const rules = (field: string) => ({ href: `/queues/${queue.queueId}?tab=rules&field=${field}`, admin: false });
-  const server = { href: `/admin/servers/${encodeURIComponent(reason.asteriskServerCode ?? "")}`, admin: true };
-  const client = { href: `/admin/clients/${queue.clientId ?? ""}`, admin: true };
+  const server = (search = "") => ({
+    href: `/admin/servers/${encodeURIComponent(reason.asteriskServerCode ?? "")}${search}`,
+    admin: true,
+  });
+  // The text names the trunk.
+  const trunk = (field: string) => server(`?${new URLSearchParams({ because: reason.text, field })}`);
+  const client = (search = "") => ({ href: `/admin/clients/${queue.clientId ?? ""}${search}`, admin: true });
+  const limit = (field: string) => client(`?tab=limits&field=${field}`);
   switch (reason.reason) {
     case WaitReason.QUEUE_LIVE_CALLS:
       return rules("max_live_calls");
@@ -55,24 +61,34 @@ function place(reason: WaitingCalls, queue: Queue): { href: string; admin: boole
     case WaitReason.RETRY_LATER:
       return rules("retry_gap");
     case WaitReason.SERVER_CHANNELS:
+      return server("?field=max_channels");
     case WaitReason.TRUNK_CHANNELS:
+      return trunk("max_channels");
     case WaitReason.TRUNK_PACE:
+      return trunk("calls_per_second");
     case WaitReason.BACKING_OFF:
     case WaitReason.SERVER_OFFLINE:
-      return server;
+      return server();
     case WaitReason.SERVER_UNOWNED:
       return { href: "/admin/nodes", admin: true };
     case WaitReason.CLIENT_DISABLED:
+      return client();
     case WaitReason.NOT_GRANTED:
     case WaitReason.GRANT_LIVE_CALLS:
     case WaitReason.GRANT_PACE:
+      return client("?tab=grants");
     case WaitReason.CLIENT_LIVE_CALLS:
+      return limit("max_live_calls");
     case WaitReason.CLIENT_PACE:
+      return limit("calls_per_second");
     case WaitReason.DESTINATION_LIMIT:
+      return limit("max_calls_per_destination_per_day");
     case WaitReason.CLIENT_CALLS_PER_DAY:
+      return limit("max_calls_per_day");
     case WaitReason.CLIENT_MINUTES_PER_DAY:
+      return limit("max_minutes_per_day");
     case WaitReason.NEW_DESTINATIONS:
-      return client;
+      return limit("brake_new_destination_calls");
     case WaitReason.SCHEDULED:
       return { href: `/queues/${queue.queueId}?tab=calls&status=1`, admin: false };
     default:

@@ -27,12 +27,6 @@ export const common = {
     webhooks: "Webhooks",
     nodes: "Nodes",
     audit: "Audit log",
-    retention: "Retention",
-  },
-  coming: {
-    title: "Not here yet",
-    text: (title: string) =>
-      `“${title}” is not part of this version of the dashboard. The command line and the API can do it.`,
   },
   find: {
     label: "Find a call or queue",
@@ -138,6 +132,8 @@ export const common = {
     again: "Try again",
     missing: "There is no such page",
     missingText: "The address is wrong, or the page was renamed.",
+    adminOnly: "Only for administrators",
+    adminOnlyText: "Sign in with the key of an administrator to use this page.",
     toOverview: "Go to the overview",
     crashed: "This page stopped working",
     crashedText: "Load it again. If that does not help, report what is below.",
