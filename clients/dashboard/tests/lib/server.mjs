@@ -15,8 +15,8 @@ export const CSP =
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 /** Starts a server with a new database. Returns its address and keys, and how to stop, restart and end it. */
-export async function startTrunkline({ speed = 4, tls } = {}) {
-  const args = tls ? ["--tls-cert", tls.files.cert, "--tls-key", tls.files.key] : [];
+export async function startTrunkline({ speed = 4, tls, settings = [] } = {}) {
+  const args = [...settings, ...(tls ? ["--tls-cert", tls.files.cert, "--tls-key", tls.files.key] : [])];
   const binary = process.env.TRUNKLINE_BIN;
   if (!binary || !existsSync(binary)) throw new Error("set TRUNKLINE_BIN to the server's binary");
   // The server reads TRUNKLINE_* as settings.
@@ -66,6 +66,8 @@ export async function startTrunkline({ speed = 4, tls } = {}) {
     get port() {
       return port;
     },
+    /** The path of the database. */
+    database: join(data, "trunkline.db"),
     clientKey,
     adminKey,
     stop,
