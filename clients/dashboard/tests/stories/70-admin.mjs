@@ -221,6 +221,11 @@ test("limits and a dial policy are changed, and what the server refuses is shown
   assert.equal(policy.destination_prefixes.deny.length, 2);
   await tab.reload();
   assert.ok(await tab.getByRole("checkbox", { name: "Local" }).isChecked());
+  // Another administrator was faster: the form, which nobody has changed, shows it and does not undo it.
+  const others = { ...policy, max_legs: 3 };
+  await on.admin.patch(`admin/clients/${client.client_id}`, { policy: others });
+  const legs = tab.getByLabel("Phones that one Dial may ring");
+  await until(async () => (await legs.inputValue()) === "3", "what another administrator changed is shown");
   // The default again: an empty list.
   await tab.getByRole("checkbox", { name: "Local" }).uncheck();
   await tab.getByLabel("PJSIP").uncheck();

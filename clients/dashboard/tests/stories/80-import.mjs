@@ -199,6 +199,24 @@ test("an import is stopped and continued by click, into a queue that exists", as
   await tab.end();
 });
 
+test("an administrator imports for a client, and the audit says so", async () => {
+  const tab = await on.open("/import");
+  await tab.locator("main").getByRole("combobox", { name: "Client" }).selectOption({ label: "sandbox" });
+  await choose(tab, "for-a-client.csv", people(3));
+  await tab.getByLabel("Channel to dial", { exact: true }).fill("PJSIP/{Phone}@carrier");
+  await tab.getByLabel("Application after the answer", { exact: true }).fill("Echo");
+  await tab.getByLabel("Begin paused").check();
+  await press(tab, "Check 3 lines");
+  await tab.getByText("3 calls can be imported.").waitFor();
+  await press(tab, "Import 3 calls");
+  await tab.getByText("3 are new, 0 had been there before.").waitFor();
+  const [queue] = (await on.client.get("queues/getmasterqueues")).results;
+  assert.equal(queue.name, "for-a-client");
+  assert.equal((await on.admin.get("admin/audit?page_size=1")).results[0].action, "InsertBatch");
+  assert.deepEqual(tab.problems, []);
+  await tab.end();
+});
+
 test("checking ends early if nearly all lines are refused", async () => {
   const tab = await on.openAsClient("/import");
   const lines = Array.from({ length: 3_000 }, (_, n) => `none ${n}`);

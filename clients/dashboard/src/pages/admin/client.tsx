@@ -29,7 +29,7 @@ export default function ClientPage({ params }: { params: Record<string, string> 
   const [chosen, choose] = useFilter("tab");
   const tab: Tab = chosen in TABS ? (chosen as Tab) : "basics";
   const queries = useQueryClient();
-  const { data, error, refetch } = useQuery(AdminService.method.getClient, { clientId });
+  const { data, error, refetch } = useQuery(AdminService.method.getClient, { clientId }, { refetchInterval: 5_000 });
   const client = data?.client;
   const onChange = () => void queries.invalidateQueries();
   return (

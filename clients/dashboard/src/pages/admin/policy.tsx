@@ -2,6 +2,7 @@ import { useQuery } from "@connectrpc/connect-query";
 import { AdminService, type PlatformPolicy, SetPlatformPolicyRequestSchema } from "@trunkline/client";
 import { api } from "../../api/transport";
 import { Field, Fields } from "../../forms/field";
+import { useFollow } from "../../forms/follow";
 import { useForm } from "../../forms/form";
 import { KillSwitch } from "../../layout/kill-switch";
 import { t } from "../../text/en";
@@ -18,7 +19,7 @@ const p = platform.policy;
 
 /** What holds for all clients: the kill switch, and the numbers that no client may dial. */
 export default function PolicyPage() {
-  const policy = useQuery(AdminService.method.getPlatformPolicy, {});
+  const policy = useQuery(AdminService.method.getPlatformPolicy, {}, { refetchInterval: 5_000 });
   const { data } = useQuery(AdminService.method.getKillSwitch, {}, { refetchInterval: 5_000 });
   const state = data?.killSwitch;
   return (
@@ -57,6 +58,7 @@ function written(policy: PlatformPolicy) {
 
 function Numbers({ policy, onChange }: { policy: PlatformPolicy; onChange: () => void }) {
   const form = useForm(SetPlatformPolicyRequestSchema, written(policy));
+  useFollow(form, written(policy));
   const { busy, error, run } = useSend();
   const submit = async () => {
     const values = form.submit();

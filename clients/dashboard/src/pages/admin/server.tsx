@@ -2,9 +2,10 @@ import { useQuery } from "@connectrpc/connect-query";
 import { useQueryClient } from "@tanstack/react-query";
 import { AdminService, type Server, UpdateServerRequestSchema } from "@trunkline/client";
 import { Trash2 } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { api } from "../../api/transport";
 import { focusWrong } from "../../forms/focus";
+import { useFollow } from "../../forms/follow";
 import { useForm } from "../../forms/form";
 import { t } from "../../text/en";
 import { platform as p } from "../../text/en/platform";
@@ -77,7 +78,7 @@ function Fact({ name, children }: { name: string; children: React.ReactNode }) {
   );
 }
 
-/** The settings of a server. What others change meanwhile does not overwrite what is being typed. */
+/** The settings of a server. What others change meanwhile is shown, unless it would overwrite what is being typed. */
 function Settings({ server }: { server: Server }) {
   const form = useForm(UpdateServerRequestSchema, written(server));
   const [first, setFirst] = useState(() => trunkRows(server.trunks));
@@ -86,6 +87,13 @@ function Settings({ server }: { server: Server }) {
   const { busy, error, run } = useSend();
   const values = (list: typeof rows) => JSON.stringify(list.map(({ errors: _, ...row }) => row));
   const trunksChanged = values(rows) !== values(first);
+  useFollow(form, written(server));
+  const trunks = JSON.stringify(trunkRows(server.trunks));
+  useEffect(() => {
+    if (trunksChanged) return;
+    setFirst(JSON.parse(trunks));
+    setRows(JSON.parse(trunks));
+  }, [trunks, trunksChanged]);
   const submit = async () => {
     const made = form.submit();
     const [checked, trunks] = checkTrunks(rows);

@@ -2,6 +2,7 @@ import { type Client, UpdateClientRequestSchema } from "@trunkline/client";
 import { scope } from "../../../api/scope";
 import { api } from "../../../api/transport";
 import { Field, Fields } from "../../../forms/field";
+import { useFollow } from "../../../forms/follow";
 import { useForm } from "../../../forms/form";
 import { navigate } from "../../../router";
 import { t } from "../../../text/en";
@@ -18,6 +19,7 @@ import { FormFoot } from "../form-foot";
 export function Basics({ client, onChange }: { client: Client; onChange: () => void }) {
   const values = { name: client.name, account_code: client.accountCode, disabled: client.disabled };
   const form = useForm(UpdateClientRequestSchema, values);
+  useFollow(form, values);
   const { busy, error, run } = useSend();
   const submit = async () => {
     const made = form.submit();

@@ -2,6 +2,7 @@ import { type Client, type ClientLimits, ClientLimitsSchema } from "@trunkline/c
 import { useState } from "react";
 import { api } from "../../../api/transport";
 import { Field, Fields } from "../../../forms/field";
+import { useFollow } from "../../../forms/follow";
 import { useForm } from "../../../forms/form";
 import { fieldOf } from "../../../forms/rules";
 import { useFilter } from "../../../router";
@@ -35,6 +36,7 @@ function written(limits: ClientLimits | undefined): Record<string, string> {
 /** How much a client may do, and its brake. */
 export function Limits({ client, onChange }: { client: Client; onChange: () => void }) {
   const form = useForm(ClientLimitsSchema, written(client.limits));
+  useFollow(form, written(client.limits));
   const { busy, error, run } = useSend();
   const [field] = useFilter("field");
   const [asked, setAsked] = useState(false);

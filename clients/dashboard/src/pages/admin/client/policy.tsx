@@ -2,6 +2,7 @@ import { type Client, type DialPolicy, DialPolicySchema, DidPolicy, PrefixRulesS
 import { api } from "../../../api/transport";
 import { Checks } from "../../../forms/checks";
 import { Field, Fields } from "../../../forms/field";
+import { useFollow } from "../../../forms/follow";
 import { useForm } from "../../../forms/form";
 import { Letters } from "../../../forms/letters";
 import { admin as a } from "../../../text/en/admin";
@@ -54,6 +55,8 @@ function prefixes(policy: DialPolicy | undefined) {
 export function Policy({ client, onChange }: { client: Client; onChange: () => void }) {
   const form = useForm(DialPolicySchema, written(client.policy));
   const numbers = useForm(PrefixRulesSchema, prefixes(client.policy));
+  useFollow(form, written(client.policy));
+  useFollow(numbers, prefixes(client.policy));
   const { busy, error, run } = useSend();
   const submit = async () => {
     const [policy, rules] = [form.submit(), numbers.submit()];
