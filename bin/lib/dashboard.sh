@@ -23,8 +23,12 @@ build_dashboard() {
     check "the dashboard" bin/dashboard
 }
 
+# The stubs in the repository are those of the protos.
+stubs() { npm run --silent --prefix clients generate && git diff --exit-code --stat -- clients/typescript/src; }
+
 check_dashboard() {
     have_npm || return 0
+    check "stubs of the TypeScript client" stubs
     check "form and types of the dashboard" npm run --silent --prefix clients check
 }
 

@@ -1,16 +1,13 @@
 // Makes src/gen from the protos, and src/api.ts, which exports all of it: npm run generate
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 
 process.chdir(import.meta.dirname);
-const inputs = [{ directory: "../../proto" }];
-// What `google.rpc.BadRequest` and `RetryInfo` in errors look like, if the server's protos do not say so themselves.
-if (!existsSync("../../proto/google/rpc/error_details.proto")) inputs.push({ directory: "vendor" });
 const template = {
   version: "v2",
   // Files that an earlier version made and this one does not are removed.
   clean: true,
-  inputs,
+  inputs: [{ directory: "../../proto" }],
   plugins: [{ local: "protoc-gen-es", out: "src/gen", opt: ["target=ts", "import_extension=js"] }],
 };
 execFileSync("buf", ["generate", "--template", JSON.stringify(template)], { stdio: "inherit" });

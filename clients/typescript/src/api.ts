@@ -18,6 +18,7 @@ export * from "./gen/trunkline/v1/calls_pb.js";
 export * from "./gen/trunkline/v1/clients_pb.js";
 export * from "./gen/trunkline/v1/options_pb.js";
 export * from "./gen/trunkline/v1/originate_pb.js";
+export * from "./gen/trunkline/v1/queue_item_pb.js";
 export * from "./gen/trunkline/v1/queue_lifecycle_pb.js";
 export * from "./gen/trunkline/v1/queue_pb.js";
 export * from "./gen/trunkline/v1/queue_rules_pb.js";

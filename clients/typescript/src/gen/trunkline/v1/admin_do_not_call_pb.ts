@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file trunkline/v1/admin_do_not_call.proto.
  */
 export const file_trunkline_v1_admin_do_not_call: GenFile = /*@__PURE__*/
-  fileDesc("CiR0cnVua2xpbmUvdjEvYWRtaW5fZG9fbm90X2NhbGwucHJvdG8SDHRydW5rbGluZS52MSJzChxMaXN0UGxhdGZvcm1Eb05vdENhbGxSZXF1ZXN0EhkKBHBhZ2UYASABKAVCBpLnGAIQAUgAiAEBEiEKCXBhZ2Vfc2l6ZRgCIAEoBUIJkucYBRABGOgHSAGIAQFCBwoFX3BhZ2VCDAoKX3BhZ2Vfc2l6ZSJ+Ch1MaXN0UGxhdGZvcm1Eb05vdENhbGxSZXNwb25zZRItCgdyZXN1bHRzGAEgAygLMhwudHJ1bmtsaW5lLnYxLkRvTm90Q2FsbEVudHJ5Eg0KBWNvdW50GAIgASgDEgwKBHBhZ2UYAyABKAUSEQoJcGFnZV9zaXplGAQgASgFIloKG0FkZFBsYXRmb3JtRG9Ob3RDYWxsUmVxdWVzdBI7CgdudW1iZXJzGAEgAygLMh0udHJ1bmtsaW5lLnYxLkRvTm90Q2FsbE51bWJlckILkucYBwgBOAFA6AciMwocQWRkUGxhdGZvcm1Eb05vdENhbGxSZXNwb25zZRITCgthZGRlZF9jb3VudBgBIAEoBSI+Ch5SZW1vdmVQbGF0Zm9ybURvTm90Q2FsbFJlcXVlc3QSHAoGbnVtYmVyGAEgASgJQgyS5xgICAGIAQOQAQ8iIQofUmVtb3ZlUGxhdGZvcm1Eb05vdENhbGxSZXNwb25zZWIGcHJvdG8z", [file_trunkline_v1_clients, file_trunkline_v1_options]);
+  fileDesc("CiR0cnVua2xpbmUvdjEvYWRtaW5fZG9fbm90X2NhbGwucHJvdG8SDHRydW5rbGluZS52MSKfAQocTGlzdFBsYXRmb3JtRG9Ob3RDYWxsUmVxdWVzdBIZCgRwYWdlGAEgASgFQgaS5xgCEAFIAIgBARIhCglwYWdlX3NpemUYAiABKAVCCZLnGAUQARjoB0gBiAEBEh8KBm51bWJlchgDIAEoCUIKkucYBogBA5ABD0gCiAEBQgcKBV9wYWdlQgwKCl9wYWdlX3NpemVCCQoHX251bWJlciJ+Ch1MaXN0UGxhdGZvcm1Eb05vdENhbGxSZXNwb25zZRItCgdyZXN1bHRzGAEgAygLMhwudHJ1bmtsaW5lLnYxLkRvTm90Q2FsbEVudHJ5Eg0KBWNvdW50GAIgASgDEgwKBHBhZ2UYAyABKAUSEQoJcGFnZV9zaXplGAQgASgFIloKG0FkZFBsYXRmb3JtRG9Ob3RDYWxsUmVxdWVzdBI7CgdudW1iZXJzGAEgAygLMh0udHJ1bmtsaW5lLnYxLkRvTm90Q2FsbE51bWJlckILkucYBwgBOAFA6AciMwocQWRkUGxhdGZvcm1Eb05vdENhbGxSZXNwb25zZRITCgthZGRlZF9jb3VudBgBIAEoBSI+Ch5SZW1vdmVQbGF0Zm9ybURvTm90Q2FsbFJlcXVlc3QSHAoGbnVtYmVyGAEgASgJQgyS5xgICAGIAQOQAQ8iIQofUmVtb3ZlUGxhdGZvcm1Eb05vdENhbGxSZXNwb25zZUIaWhh0cnVua2xpbmUvdjE7dHJ1bmtsaW5ldjFiBnByb3RvMw", [file_trunkline_v1_clients, file_trunkline_v1_options]);
 
 /**
  * The request of AdminService.ListPlatformDoNotCall.
@@ -36,6 +36,13 @@ export type ListPlatformDoNotCallRequest = Message<"trunkline.v1.ListPlatformDoN
    * @generated from field: optional int32 page_size = 2;
    */
   pageSize?: number | undefined;
+
+  /**
+   * Returns only the entry of this number, 3 to 15 digits, in any of its spellings. Default: all entries.
+   *
+   * @generated from field: optional string number = 3;
+   */
+  number?: string | undefined;
 };
 
 /**

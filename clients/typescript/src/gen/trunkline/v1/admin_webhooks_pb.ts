@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file trunkline/v1/admin_webhooks.proto.
  */
 export const file_trunkline_v1_admin_webhooks: GenFile = /*@__PURE__*/
-  fileDesc("CiF0cnVua2xpbmUvdjEvYWRtaW5fd2ViaG9va3MucHJvdG8SDHRydW5rbGluZS52MSLOAwoHV2ViaG9vaxISCgp3ZWJob29rX2lkGAEgASgDEhEKCWNsaWVudF9pZBgCIAEoAxILCgN1cmwYAyABKAkSKwoGZXZlbnRzGAQgAygOMhsudHJ1bmtsaW5lLnYxLkNhbGxFdmVudFR5cGUSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNZGVsaXZlcmVkX3NlcRgGIAEoAxIwCgxkZWxpdmVyZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGZhaWx1cmVzGAggASgFEhcKCmxhc3RfZXJyb3IYCSABKAlIAIgBARITCgZzZWNyZXQYCiABKAlIAYgBARIQCghkaXNhYmxlZBgLIAEoCBIxCg1mYWlsaW5nX3NpbmNlGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxkZWFkX2xldHRlcnMYDSABKAMSNAoQb2xkX3NlY3JldF91bnRpbBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDQoLX2xhc3RfZXJyb3JCCQoHX3NlY3JldCKnBAoUQ3JlYXRlV2ViaG9va1JlcXVlc3QSGwoJY2xpZW50X2lkGAEgASgDQgiS5xgECAEQARKXAgoDdXJsGAIgASgJQokCkucYhAIIATDQD0r8AV5odHRwczovL1tBLVphLXowLTldKFtBLVphLXowLTkuLV17MCwxMDB9W0EtWmEtejAtOV0pPyg6KFsxLTldWzAtOV17MCwzfXxbMS01XVswLTldezR9fDZbMC00XVswLTldezN9fDY1WzAtNF1bMC05XXsyfXw2NTVbMC0yXVswLTldfDY1NTNbMC01XSkpPygvKFtBLVphLXowLTkuX34hJCYnKCkqKyw7PTpALy1dfCVbMC05QS1GYS1mXXsyfSkqKT8oWz9dKFtBLVphLXowLTkuX34hJCYnKCkqKyw7PTpALz8tXXwlWzAtOUEtRmEtZl17Mn0pKik/JBLXAQoGZXZlbnRzGAMgAygOMhsudHJ1bmtsaW5lLnYxLkNhbGxFdmVudFR5cGVCqQGS5xikAWIOYmF0Y2gtaW5zZXJ0ZWRiBnF1ZXVlZGIHZGlhbGluZ2IHcmluZ2luZ2IIYW5zd2VyZWRiB2JyaWRnZWRiEXJlY29yZGluZy1zdGFydGVkYhFyZWNvcmRpbmctc3RvcHBlZGIQcmVjb3JkaW5nLWZhaWxlZGIIcmV0cnlpbmdiBWVuZGVkYgRub3RlYgdhZG9wdGVkYg1xdWV1ZS11cGRhdGVkIj8KFUNyZWF0ZVdlYmhvb2tSZXNwb25zZRImCgd3ZWJob29rGAEgASgLMhUudHJ1bmtsaW5lLnYxLldlYmhvb2siQwoTTGlzdFdlYmhvb2tzUmVxdWVzdBIeCgljbGllbnRfaWQYASABKANCBpLnGAIQAUgAiAEBQgwKCl9jbGllbnRfaWQiTQoUTGlzdFdlYmhvb2tzUmVzcG9uc2USJgoHcmVzdWx0cxgBIAMoCzIVLnRydW5rbGluZS52MS5XZWJob29rEg0KBWNvdW50GAIgASgDIjQKFERlbGV0ZVdlYmhvb2tSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKANCCJLnGAQIARABIhcKFURlbGV0ZVdlYmhvb2tSZXNwb25zZSIyChJUZXN0V2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoA0IIkucYBAgBEAEiegoTVGVzdFdlYmhvb2tSZXNwb25zZRIKCgJvaxgBIAEoCBIYCgtodHRwX3N0YXR1cxgCIAEoBUgAiAEBEg8KB3Rvb2tfbXMYAyABKAUSEgoFZXJyb3IYBCABKAlIAYgBAUIOCgxfaHR0cF9zdGF0dXNCCAoGX2Vycm9yIoEBChpSb3RhdGVXZWJob29rU2VjcmV0UmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgDQgiS5xgECAEQARIxCg9vdmVybGFwX3NlY29uZHMYAiABKAVCE5LnGA8QABiA9SR6B3NlY29uZHNIAIgBAUISChBfb3ZlcmxhcF9zZWNvbmRzIkUKG1JvdGF0ZVdlYmhvb2tTZWNyZXRSZXNwb25zZRImCgd3ZWJob29rGAEgASgLMhUudHJ1bmtsaW5lLnYxLldlYmhvb2sivQEKCkRlYWRMZXR0ZXISJgoFZXZlbnQYASABKAsyFy50cnVua2xpbmUudjEuQ2FsbEV2ZW50EjMKD2ZpcnN0X2ZhaWxlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZGllZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKbGFzdF9lcnJvchgEIAEoCRIRCglyZXBsYXlpbmcYBSABKAgiiwEKFkxpc3REZWFkTGV0dGVyc1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoA0IIkucYBAgBEAESGQoEcGFnZRgCIAEoBUIGkucYAhABSACIAQESIQoJcGFnZV9zaXplGAMgASgFQgmS5xgFEAEY6AdIAYgBAUIHCgVfcGFnZUIMCgpfcGFnZV9zaXplInQKF0xpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEikKB3Jlc3VsdHMYASADKAsyGC50cnVua2xpbmUudjEuRGVhZExldHRlchINCgVjb3VudBgCIAEoAxIMCgRwYWdlGAMgASgFEhEKCXBhZ2Vfc2l6ZRgEIAEoBSJaChhSZXBsYXlEZWFkTGV0dGVyc1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoA0IIkucYBAgBEAESGAoDc2VxGAIgASgDQgaS5xgCEAFIAIgBAUIGCgRfc2VxIjQKGVJlcGxheURlYWRMZXR0ZXJzUmVzcG9uc2USFwoPcmVwbGF5aW5nX2NvdW50GAEgASgFYgZwcm90bzM", [file_google_protobuf_timestamp, file_trunkline_v1_call_events, file_trunkline_v1_options]);
+  fileDesc("CiF0cnVua2xpbmUvdjEvYWRtaW5fd2ViaG9va3MucHJvdG8SDHRydW5rbGluZS52MSLOAwoHV2ViaG9vaxISCgp3ZWJob29rX2lkGAEgASgDEhEKCWNsaWVudF9pZBgCIAEoAxILCgN1cmwYAyABKAkSKwoGZXZlbnRzGAQgAygOMhsudHJ1bmtsaW5lLnYxLkNhbGxFdmVudFR5cGUSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNZGVsaXZlcmVkX3NlcRgGIAEoAxIwCgxkZWxpdmVyZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGZhaWx1cmVzGAggASgFEhcKCmxhc3RfZXJyb3IYCSABKAlIAIgBARITCgZzZWNyZXQYCiABKAlIAYgBARIQCghkaXNhYmxlZBgLIAEoCBIxCg1mYWlsaW5nX3NpbmNlGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxkZWFkX2xldHRlcnMYDSABKAMSNAoQb2xkX3NlY3JldF91bnRpbBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDQoLX2xhc3RfZXJyb3JCCQoHX3NlY3JldCKnBAoUQ3JlYXRlV2ViaG9va1JlcXVlc3QSGwoJY2xpZW50X2lkGAEgASgDQgiS5xgECAEQARKXAgoDdXJsGAIgASgJQokCkucYhAIIATDQD0r8AV5odHRwczovL1tBLVphLXowLTldKFtBLVphLXowLTkuLV17MCwxMDB9W0EtWmEtejAtOV0pPyg6KFsxLTldWzAtOV17MCwzfXxbMS01XVswLTldezR9fDZbMC00XVswLTldezN9fDY1WzAtNF1bMC05XXsyfXw2NTVbMC0yXVswLTldfDY1NTNbMC01XSkpPygvKFtBLVphLXowLTkuX34hJCYnKCkqKyw7PTpALy1dfCVbMC05QS1GYS1mXXsyfSkqKT8oWz9dKFtBLVphLXowLTkuX34hJCYnKCkqKyw7PTpALz8tXXwlWzAtOUEtRmEtZl17Mn0pKik/JBLXAQoGZXZlbnRzGAMgAygOMhsudHJ1bmtsaW5lLnYxLkNhbGxFdmVudFR5cGVCqQGS5xikAWIOYmF0Y2gtaW5zZXJ0ZWRiBnF1ZXVlZGIHZGlhbGluZ2IHcmluZ2luZ2IIYW5zd2VyZWRiB2JyaWRnZWRiEXJlY29yZGluZy1zdGFydGVkYhFyZWNvcmRpbmctc3RvcHBlZGIQcmVjb3JkaW5nLWZhaWxlZGIIcmV0cnlpbmdiBWVuZGVkYgRub3RlYgdhZG9wdGVkYg1xdWV1ZS11cGRhdGVkIj8KFUNyZWF0ZVdlYmhvb2tSZXNwb25zZRImCgd3ZWJob29rGAEgASgLMhUudHJ1bmtsaW5lLnYxLldlYmhvb2siQwoTTGlzdFdlYmhvb2tzUmVxdWVzdBIeCgljbGllbnRfaWQYASABKANCBpLnGAIQAUgAiAEBQgwKCl9jbGllbnRfaWQiTQoUTGlzdFdlYmhvb2tzUmVzcG9uc2USJgoHcmVzdWx0cxgBIAMoCzIVLnRydW5rbGluZS52MS5XZWJob29rEg0KBWNvdW50GAIgASgDIrAFChRVcGRhdGVXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgDQgiS5xgECAEQARKaAgoDdXJsGAIgASgJQocCkucYggIw0A9K/AFeaHR0cHM6Ly9bQS1aYS16MC05XShbQS1aYS16MC05Li1dezAsMTAwfVtBLVphLXowLTldKT8oOihbMS05XVswLTldezAsM318WzEtNV1bMC05XXs0fXw2WzAtNF1bMC05XXszfXw2NVswLTRdWzAtOV17Mn18NjU1WzAtMl1bMC05XXw2NTUzWzAtNV0pKT8oLyhbQS1aYS16MC05Ll9+ISQmJygpKissOz06QC8tXXwlWzAtOUEtRmEtZl17Mn0pKik/KFs/XShbQS1aYS16MC05Ll9+ISQmJygpKissOz06QC8/LV18JVswLTlBLUZhLWZdezJ9KSopPyRIAIgBARLXAQoGZXZlbnRzGAMgAygOMhsudHJ1bmtsaW5lLnYxLkNhbGxFdmVudFR5cGVCqQGS5xikAWIOYmF0Y2gtaW5zZXJ0ZWRiBnF1ZXVlZGIHZGlhbGluZ2IHcmluZ2luZ2IIYW5zd2VyZWRiB2JyaWRnZWRiEXJlY29yZGluZy1zdGFydGVkYhFyZWNvcmRpbmctc3RvcHBlZGIQcmVjb3JkaW5nLWZhaWxlZGIIcmV0cnlpbmdiBWVuZGVkYgRub3RlYgdhZG9wdGVkYg1xdWV1ZS11cGRhdGVkEhUKCGRpc2FibGVkGAQgASgISAGIAQESNAoLdXBkYXRlX21hc2sYBSADKAlCH5LnGBs4AUoXXih1cmx8ZXZlbnRzfGRpc2FibGVkKSQ6IYrnGB0KBQoDdXJsCggKBmV2ZW50cwoKCghkaXNhYmxlZEIGCgRfdXJsQgsKCV9kaXNhYmxlZCI/ChVVcGRhdGVXZWJob29rUmVzcG9uc2USJgoHd2ViaG9vaxgBIAEoCzIVLnRydW5rbGluZS52MS5XZWJob29rIjQKFERlbGV0ZVdlYmhvb2tSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKANCCJLnGAQIARABIhcKFURlbGV0ZVdlYmhvb2tSZXNwb25zZSIyChJUZXN0V2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoA0IIkucYBAgBEAEiegoTVGVzdFdlYmhvb2tSZXNwb25zZRIKCgJvaxgBIAEoCBIYCgtodHRwX3N0YXR1cxgCIAEoBUgAiAEBEg8KB3Rvb2tfbXMYAyABKAUSEgoFZXJyb3IYBCABKAlIAYgBAUIOCgxfaHR0cF9zdGF0dXNCCAoGX2Vycm9yIoEBChpSb3RhdGVXZWJob29rU2VjcmV0UmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgDQgiS5xgECAEQARIxCg9vdmVybGFwX3NlY29uZHMYAiABKAVCE5LnGA8QABiA9SR6B3NlY29uZHNIAIgBAUISChBfb3ZlcmxhcF9zZWNvbmRzIkUKG1JvdGF0ZVdlYmhvb2tTZWNyZXRSZXNwb25zZRImCgd3ZWJob29rGAEgASgLMhUudHJ1bmtsaW5lLnYxLldlYmhvb2sivQEKCkRlYWRMZXR0ZXISJgoFZXZlbnQYASABKAsyFy50cnVua2xpbmUudjEuQ2FsbEV2ZW50EjMKD2ZpcnN0X2ZhaWxlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZGllZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKbGFzdF9lcnJvchgEIAEoCRIRCglyZXBsYXlpbmcYBSABKAgiiwEKFkxpc3REZWFkTGV0dGVyc1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoA0IIkucYBAgBEAESGQoEcGFnZRgCIAEoBUIGkucYAhABSACIAQESIQoJcGFnZV9zaXplGAMgASgFQgmS5xgFEAEY6AdIAYgBAUIHCgVfcGFnZUIMCgpfcGFnZV9zaXplInQKF0xpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEikKB3Jlc3VsdHMYASADKAsyGC50cnVua2xpbmUudjEuRGVhZExldHRlchINCgVjb3VudBgCIAEoAxIMCgRwYWdlGAMgASgFEhEKCXBhZ2Vfc2l6ZRgEIAEoBSJaChhSZXBsYXlEZWFkTGV0dGVyc1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoA0IIkucYBAgBEAESGAoDc2VxGAIgASgDQgaS5xgCEAFIAIgBAUIGCgRfc2VxIjQKGVJlcGxheURlYWRMZXR0ZXJzUmVzcG9uc2USFwoPcmVwbGF5aW5nX2NvdW50GAEgASgFQhpaGHRydW5rbGluZS92MTt0cnVua2xpbmV2MWIGcHJvdG8z", [file_google_protobuf_timestamp, file_trunkline_v1_call_events, file_trunkline_v1_options]);
 
 /**
  * A URL to which the events of one client are posted, in order and each at least once. An event that is not accepted is
@@ -99,7 +99,7 @@ export type Webhook = Message<"trunkline.v1.Webhook"> & {
   secret?: string | undefined;
 
   /**
-   * True if the receiver answered HTTP 410 (Gone). Nothing more is posted.
+   * True if the receiver answered HTTP 410 (Gone), or an administrator disabled the webhook. Nothing more is posted.
    *
    * @generated from field: bool disabled = 11;
    */
@@ -243,6 +243,77 @@ export const ListWebhooksResponseSchema: GenMessage<ListWebhooksResponse> = /*@_
   messageDesc(file_trunkline_v1_admin_webhooks, 4);
 
 /**
+ * The request of AdminService.UpdateWebhook. At least one field besides `webhook_id` must be present.
+ *
+ * @generated from message trunkline.v1.UpdateWebhookRequest
+ */
+export type UpdateWebhookRequest = Message<"trunkline.v1.UpdateWebhookRequest"> & {
+  /**
+   * The id of the webhook. Required.
+   *
+   * @generated from field: int64 webhook_id = 1;
+   */
+  webhookId: bigint;
+
+  /**
+   * The new URL to which events are posted, under the same conditions as in CreateWebhookRequest.
+   *
+   * @generated from field: optional string url = 2;
+   */
+  url?: string | undefined;
+
+  /**
+   * The types of events to post. They replace all types of the webhook; without any, all types are posted.
+   *
+   * @generated from field: repeated trunkline.v1.CallEventType events = 3;
+   */
+  events: CallEventType[];
+
+  /**
+   * True stops posting, and false continues it, also after the receiver answered HTTP 410.
+   *
+   * @generated from field: optional bool disabled = 4;
+   */
+  disabled?: boolean | undefined;
+
+  /**
+   * The names of the fields to change. A field that is named but absent gets its default; this is how to empty a list
+   * over gRPC. Default over gRPC: the fields that are set. Default over REST: the fields in the body.
+   *
+   * @generated from field: repeated string update_mask = 5;
+   */
+  updateMask: string[];
+};
+
+/**
+ * Describes the message trunkline.v1.UpdateWebhookRequest.
+ * Use `create(UpdateWebhookRequestSchema)` to create a new message.
+ */
+export const UpdateWebhookRequestSchema: GenMessage<UpdateWebhookRequest> = /*@__PURE__*/
+  messageDesc(file_trunkline_v1_admin_webhooks, 5);
+
+/**
+ * The response of AdminService.UpdateWebhook.
+ *
+ * @generated from message trunkline.v1.UpdateWebhookResponse
+ */
+export type UpdateWebhookResponse = Message<"trunkline.v1.UpdateWebhookResponse"> & {
+  /**
+   * The webhook after the change.
+   *
+   * @generated from field: trunkline.v1.Webhook webhook = 1;
+   */
+  webhook?: Webhook | undefined;
+};
+
+/**
+ * Describes the message trunkline.v1.UpdateWebhookResponse.
+ * Use `create(UpdateWebhookResponseSchema)` to create a new message.
+ */
+export const UpdateWebhookResponseSchema: GenMessage<UpdateWebhookResponse> = /*@__PURE__*/
+  messageDesc(file_trunkline_v1_admin_webhooks, 6);
+
+/**
  * The request of AdminService.DeleteWebhook.
  *
  * @generated from message trunkline.v1.DeleteWebhookRequest
@@ -261,7 +332,7 @@ export type DeleteWebhookRequest = Message<"trunkline.v1.DeleteWebhookRequest"> 
  * Use `create(DeleteWebhookRequestSchema)` to create a new message.
  */
 export const DeleteWebhookRequestSchema: GenMessage<DeleteWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_admin_webhooks, 5);
+  messageDesc(file_trunkline_v1_admin_webhooks, 7);
 
 /**
  * The response of AdminService.DeleteWebhook. It is empty.
@@ -276,7 +347,7 @@ export type DeleteWebhookResponse = Message<"trunkline.v1.DeleteWebhookResponse"
  * Use `create(DeleteWebhookResponseSchema)` to create a new message.
  */
 export const DeleteWebhookResponseSchema: GenMessage<DeleteWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_admin_webhooks, 6);
+  messageDesc(file_trunkline_v1_admin_webhooks, 8);
 
 /**
  * The request of AdminService.TestWebhook.
@@ -297,7 +368,7 @@ export type TestWebhookRequest = Message<"trunkline.v1.TestWebhookRequest"> & {
  * Use `create(TestWebhookRequestSchema)` to create a new message.
  */
 export const TestWebhookRequestSchema: GenMessage<TestWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_admin_webhooks, 7);
+  messageDesc(file_trunkline_v1_admin_webhooks, 9);
 
 /**
  * The response of AdminService.TestWebhook.
@@ -339,7 +410,7 @@ export type TestWebhookResponse = Message<"trunkline.v1.TestWebhookResponse"> & 
  * Use `create(TestWebhookResponseSchema)` to create a new message.
  */
 export const TestWebhookResponseSchema: GenMessage<TestWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_admin_webhooks, 8);
+  messageDesc(file_trunkline_v1_admin_webhooks, 10);
 
 /**
  * The request of AdminService.RotateWebhookSecret.
@@ -368,7 +439,7 @@ export type RotateWebhookSecretRequest = Message<"trunkline.v1.RotateWebhookSecr
  * Use `create(RotateWebhookSecretRequestSchema)` to create a new message.
  */
 export const RotateWebhookSecretRequestSchema: GenMessage<RotateWebhookSecretRequest> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_admin_webhooks, 9);
+  messageDesc(file_trunkline_v1_admin_webhooks, 11);
 
 /**
  * The response of AdminService.RotateWebhookSecret.
@@ -389,7 +460,7 @@ export type RotateWebhookSecretResponse = Message<"trunkline.v1.RotateWebhookSec
  * Use `create(RotateWebhookSecretResponseSchema)` to create a new message.
  */
 export const RotateWebhookSecretResponseSchema: GenMessage<RotateWebhookSecretResponse> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_admin_webhooks, 10);
+  messageDesc(file_trunkline_v1_admin_webhooks, 12);
 
 /**
  * An event that the receiver of a webhook did not accept within 24 hours after its first try.
@@ -438,7 +509,7 @@ export type DeadLetter = Message<"trunkline.v1.DeadLetter"> & {
  * Use `create(DeadLetterSchema)` to create a new message.
  */
 export const DeadLetterSchema: GenMessage<DeadLetter> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_admin_webhooks, 11);
+  messageDesc(file_trunkline_v1_admin_webhooks, 13);
 
 /**
  * The request of AdminService.ListDeadLetters.
@@ -473,7 +544,7 @@ export type ListDeadLettersRequest = Message<"trunkline.v1.ListDeadLettersReques
  * Use `create(ListDeadLettersRequestSchema)` to create a new message.
  */
 export const ListDeadLettersRequestSchema: GenMessage<ListDeadLettersRequest> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_admin_webhooks, 12);
+  messageDesc(file_trunkline_v1_admin_webhooks, 14);
 
 /**
  * The response of AdminService.ListDeadLetters.
@@ -515,7 +586,7 @@ export type ListDeadLettersResponse = Message<"trunkline.v1.ListDeadLettersRespo
  * Use `create(ListDeadLettersResponseSchema)` to create a new message.
  */
 export const ListDeadLettersResponseSchema: GenMessage<ListDeadLettersResponse> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_admin_webhooks, 13);
+  messageDesc(file_trunkline_v1_admin_webhooks, 15);
 
 /**
  * The request of AdminService.ReplayDeadLetters.
@@ -543,7 +614,7 @@ export type ReplayDeadLettersRequest = Message<"trunkline.v1.ReplayDeadLettersRe
  * Use `create(ReplayDeadLettersRequestSchema)` to create a new message.
  */
 export const ReplayDeadLettersRequestSchema: GenMessage<ReplayDeadLettersRequest> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_admin_webhooks, 14);
+  messageDesc(file_trunkline_v1_admin_webhooks, 16);
 
 /**
  * The response of AdminService.ReplayDeadLetters.
@@ -564,5 +635,5 @@ export type ReplayDeadLettersResponse = Message<"trunkline.v1.ReplayDeadLettersR
  * Use `create(ReplayDeadLettersResponseSchema)` to create a new message.
  */
 export const ReplayDeadLettersResponseSchema: GenMessage<ReplayDeadLettersResponse> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_admin_webhooks, 15);
+  messageDesc(file_trunkline_v1_admin_webhooks, 17);
 

@@ -7,20 +7,18 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.js";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { CallOutcome, CallStatus } from "./call_status_pb.js";
 import { file_trunkline_v1_call_status } from "./call_status_pb.js";
 import type { Call } from "./call_pb.js";
 import { file_trunkline_v1_call } from "./call_pb.js";
 import { file_trunkline_v1_options } from "./options_pb.js";
-import type { OriginateAction } from "./originate_pb.js";
-import { file_trunkline_v1_originate } from "./originate_pb.js";
 import type { Queue, QueueKind } from "./queue_pb.js";
 import { file_trunkline_v1_queue } from "./queue_pb.js";
+import type { QueueItem } from "./queue_item_pb.js";
+import { file_trunkline_v1_queue_item } from "./queue_item_pb.js";
 import type { CancelQueueRequestSchema, CancelQueueResponseSchema, CreateQueueRequestSchema, CreateQueueResponseSchema, DeleteQueueRequestSchema, DeleteQueueResponseSchema } from "./queue_lifecycle_pb.js";
 import { file_trunkline_v1_queue_lifecycle } from "./queue_lifecycle_pb.js";
-import type { GetQueueRulesRequestSchema, GetQueueRulesResponseSchema, QueueRules, RetryRule, SetQueueRulesRequestSchema, SetQueueRulesResponseSchema, UpdateQueueRulesRequestSchema, UpdateQueueRulesResponseSchema } from "./queue_rules_pb.js";
+import type { GetQueueRulesRequestSchema, GetQueueRulesResponseSchema, QueueRules, SetQueueRulesRequestSchema, SetQueueRulesResponseSchema, UpdateQueueRulesRequestSchema, UpdateQueueRulesResponseSchema } from "./queue_rules_pb.js";
 import { file_trunkline_v1_queue_rules } from "./queue_rules_pb.js";
 import type { QueueStatus } from "./queue_status_pb.js";
 import { file_trunkline_v1_queue_status } from "./queue_status_pb.js";
@@ -32,140 +30,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file trunkline/v1/queues.proto.
  */
 export const file_trunkline_v1_queues: GenFile = /*@__PURE__*/
-  fileDesc("Chl0cnVua2xpbmUvdjEvcXVldWVzLnByb3RvEgx0cnVua2xpbmUudjEiqgkKCVF1ZXVlSXRlbRImChRhc3Rlcmlza19zZXJ2ZXJfY29kZRgBIAEoCUIIkucYBAgBKAESHgoJY2FsbGVyX2lkGAIgASgJQgaS5xgCUAFIAIgBARI1CgZhY3Rpb24YAyABKAsyHS50cnVua2xpbmUudjEuT3JpZ2luYXRlQWN0aW9uQgaS5xgCCAESFwoFcmV0cnkYBCABKAVCCJLnGAQQABhkEhgKEGNyZWF0ZV9yZWNvcmRpbmcYBSABKAgSXQoOcmVjb3JkaW5nX3BhdGgYBiABKAlCQJLnGDwoAEo2XigvKD8hXC57MSwyfSgvfCQpKVteLyw7fCQiJ2BcXFx4MDAtXHgxZlx4N2YtXHg5Zl0rKSokUAFIAYgBARKTAQoTbWl4X21vbml0b3JfY29tbWFuZBgHIAEoCUJxkucYbSgASmdeTWl4TW9uaXRvciAoL1tBLVphLXowLTlfLV1bQS1aYS16MC05Ll8tXSopKygsKFthYkJjZERucFN2VlddKFwoWzAtOS4rLV0qXCkpPykqKCxbQS1aYS16MC05IC8uXy1dKik/KT8kUAFIAogBARIsCg5jb250YWN0X251bWJlchgIIAEoA0IPkucYCxAAGICAmqbqr+MBSAOIAQESHwoHcHJvamVjdBgJIAEoCUIJkucYBTD/AVABSASIAQESLAoIZGVhZGxpbmUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjgKCXRpbWVfem9uZRgLIAEoCUIgkucYHEoaXltBLVphLXpdW0EtWmEtejAtOV8rLy1dKiRIBYgBARI0CgtyZXRyeV9ydWxlcxgMIAMoCzIXLnRydW5rbGluZS52MS5SZXRyeVJ1bGVCBpLnGAJABBJIChNjb250YWN0X251bWJlcl90ZXh0GA0gASgJQiaS5xgiKAEwQEocXlwrP1sxLTldKFsgLV0/WzAtOV0pezIsMTN9JEgGiAEBEl8KBmxhYmVscxgOIAMoCzIjLnRydW5rbGluZS52MS5RdWV1ZUl0ZW0uTGFiZWxzRW50cnlCKpLnGCYoADD/AUAQUAFqG15bYS16MC05XVthLXowLTkuXy1dezAsNjJ9JBIuCgpub3RfYmVmb3JlGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBOoABiucYEgoQCg5hY3Rpb24uQ2hhbm5lbIrnGGYKDQoLYWN0aW9uLkRhdGEKEAoOYWN0aW9uLkNvbnRleHQKQwoSYWN0aW9uLkFwcGxpY2F0aW9uGi1eKFteRGRdfC5bXklpXXwuLlteQWFdfC4uLlteTGxdfC57MCwzfSR8Lns1fSlCDAoKX2NhbGxlcl9pZEIRCg9fcmVjb3JkaW5nX3BhdGhCFgoUX21peF9tb25pdG9yX2NvbW1hbmRCEQoPX2NvbnRhY3RfbnVtYmVyQgoKCF9wcm9qZWN0QgwKCl90aW1lX3pvbmVCFgoUX2NvbnRhY3RfbnVtYmVyX3RleHQirAMKC1N0cmVhbUJlZ2luEh4KCXN0cmVhbV9pZBgBIAEoCUILkucYBwgBMP8BUAESHQoIcXVldWVfaWQYAiABKANCBpLnGAIQAUgAiAEBEhoKBGRpZHMYAyADKAlCDJLnGAgw/wFA6AdQARIeCgljbGllbnRfaWQYBCABKANCBpLnGAIQAUgBiAEBEg4KBnBhdXNlZBgFIAEoCBInCgVydWxlcxgGIAEoCzIYLnRydW5rbGluZS52MS5RdWV1ZVJ1bGVzEhUKDXZhbGlkYXRlX29ubHkYByABKAgSHAoEbmFtZRgIIAEoCUIJkucYBTD/AVABSAKIAQESYQoGbGFiZWxzGAkgAygLMiUudHJ1bmtsaW5lLnYxLlN0cmVhbUJlZ2luLkxhYmVsc0VudHJ5QiqS5xgmKAAw/wFAEFABahteW2EtejAtOV1bYS16MC05Ll8tXXswLDYyfSQaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUILCglfcXVldWVfaWRCDAoKX2NsaWVudF9pZEIHCgVfbmFtZSJeCg1TdHJlYW1lZEl0ZW1zEhgKCHBvc2l0aW9uGAEgASgDQgaS5xgCEAASMwoFaXRlbXMYAiADKAsyFy50cnVua2xpbmUudjEuUXVldWVJdGVtQguS5xgHCAE4AUDoByJ2ChJTdHJlYW1JdGVtc1JlcXVlc3QSKgoFYmVnaW4YASABKAsyGS50cnVua2xpbmUudjEuU3RyZWFtQmVnaW5IABIsCgVpdGVtcxgCIAEoCzIbLnRydW5rbGluZS52MS5TdHJlYW1lZEl0ZW1zSABCBgoEcGFydCJJChNTdHJlYW1JdGVtc1Jlc3BvbnNlEhAKCHF1ZXVlX2lkGAEgASgDEg4KBnN0b3JlZBgCIAEoAxIQCgh3YXJuaW5ncxgDIAMoCSItCg9HZXRRdWV1ZVJlcXVlc3QSGgoIcXVldWVfaWQYASABKANCCJLnGAQIARABIjYKEEdldFF1ZXVlUmVzcG9uc2USIgoFcXVldWUYASABKAsyEy50cnVua2xpbmUudjEuUXVldWUi+gMKEkluc2VydEJhdGNoUmVxdWVzdBIdCghxdWV1ZV9pZBgBIAEoA0IGkucYAhABSACIAQESHQoIYmF0Y2hfaWQYAiABKANCBpLnGAIIAUgBiAEBEhoKBGRpZHMYAyADKAlCDJLnGAgw/wFA6AdQARIyCgRkYXRhGAQgAygLMhcudHJ1bmtsaW5lLnYxLlF1ZXVlSXRlbUILkucYBwgBOAFA6AcSHgoJY2xpZW50X2lkGAUgASgDQgaS5xgCEAFIAogBARJoCgZsYWJlbHMYBiADKAsyLC50cnVua2xpbmUudjEuSW5zZXJ0QmF0Y2hSZXF1ZXN0LkxhYmVsc0VudHJ5QiqS5xgmKAAw/wFAEFABahteW2EtejAtOV1bYS16MC05Ll8tXXswLDYyfSQSDgoGcGF1c2VkGAcgASgIEicKBXJ1bGVzGAggASgLMhgudHJ1bmtsaW5lLnYxLlF1ZXVlUnVsZXMSFQoNdmFsaWRhdGVfb25seRgJIAEoCBIcCgRuYW1lGAogASgJQgmS5xgFMP8BUAFIA4gBARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgsKCV9xdWV1ZV9pZEILCglfYmF0Y2hfaWRCDAoKX2NsaWVudF9pZEIHCgVfbmFtZSJpChNJbnNlcnRCYXRjaFJlc3BvbnNlEhAKCHF1ZXVlX2lkGAEgASgDEhYKDmluc2VydGVkX2NvdW50GAIgASgFEhAKCGJhdGNoX2lkGAMgASgDEhYKCHdhcm5pbmdzGAQgAygJQgSI5xgBIoUDChFMaXN0UXVldWVzUmVxdWVzdBIZCgRwYWdlGAEgASgFQgaS5xgCEAFIAIgBARIhCglwYWdlX3NpemUYAiABKAVCCZLnGAUQARjoB0gBiAEBEioKBGtpbmQYAyABKA4yFy50cnVua2xpbmUudjEuUXVldWVLaW5kSAKIAQESNAoMcXVldWVfc3RhdHVzGAQgASgOMhkudHJ1bmtsaW5lLnYxLlF1ZXVlU3RhdHVzSAOIAQESHgoJY2xpZW50X2lkGAUgASgDQgaS5xgCEAFIBIgBARJnCgVsYWJlbBgGIAEoCUJTkucYTzC/AkpIXlthLXowLTldW2EtejAtOS5fLV17MCw2Mn06KFteJFxyXG5cdTAwMDBdfFwkK1teJHtcW1xyXG5cdTAwMDBdKXswLDI1NX0kUAFIBYgBAUIHCgVfcGFnZUIMCgpfcGFnZV9zaXplQgcKBV9raW5kQg8KDV9xdWV1ZV9zdGF0dXNCDAoKX2NsaWVudF9pZEIICgZfbGFiZWwiagoSTGlzdFF1ZXVlc1Jlc3BvbnNlEiQKB3Jlc3VsdHMYASADKAsyEy50cnVua2xpbmUudjEuUXVldWUSDQoFY291bnQYAiABKAMSDAoEcGFnZRgDIAEoBRIRCglwYWdlX3NpemUYBCABKAUiswMKFUxpc3RRdWV1ZUNhbGxzUmVxdWVzdBIkCg9tYXN0ZXJfcXVldWVfaWQYASABKANCBpLnGAIIAUgAiAEBEhkKBHBhZ2UYAiABKAVCBpLnGAIQAUgBiAEBEiEKCXBhZ2Vfc2l6ZRgDIAEoBUIJkucYBRABGOgHSAKIAQESLQoGc3RhdHVzGAQgASgOMhgudHJ1bmtsaW5lLnYxLkNhbGxTdGF0dXNIA4gBARIVCghiYXRjaF9pZBgFIAEoA0gEiAEBEi8KB291dGNvbWUYBiABKA4yGS50cnVua2xpbmUudjEuQ2FsbE91dGNvbWVIBYgBARIbCg5jb250YWN0X251bWJlchgHIAEoA0gGiAEBEiQKF2NvbnRhY3RfbnVtYmVyX25hdGlvbmFsGAggASgISAeIAQFCEgoQX21hc3Rlcl9xdWV1ZV9pZEIHCgVfcGFnZUIMCgpfcGFnZV9zaXplQgkKB19zdGF0dXNCCwoJX2JhdGNoX2lkQgoKCF9vdXRjb21lQhEKD19jb250YWN0X251bWJlckIaChhfY29udGFjdF9udW1iZXJfbmF0aW9uYWwibQoWTGlzdFF1ZXVlQ2FsbHNSZXNwb25zZRIjCgdyZXN1bHRzGAEgAygLMhIudHJ1bmtsaW5lLnYxLkNhbGwSDQoFY291bnQYAiABKAMSDAoEcGFnZRgDIAEoBRIRCglwYWdlX3NpemUYBCABKAUivwIKElVwZGF0ZVF1ZXVlUmVxdWVzdBIaCghxdWV1ZV9pZBgBIAEoA0IIkucYBAgBEAESNAoMcXVldWVfc3RhdHVzGAIgASgOMhkudHJ1bmtsaW5lLnYxLlF1ZXVlU3RhdHVzSACIAQESEgoFcmV0cnkYAyABKAhIAYgBARIiCgtyZXRyeV9jb3VudBgEIAEoBUIIkucYBBAAGGRIAogBARIrCglyZXRyeV9nYXAYBSABKAVCE5LnGA8QABiA9SR6B3NlY29uZHNIA4gBATo5iucYNQoOCgxxdWV1ZV9zdGF0dXMKBwoFcmV0cnkKDQoLcmV0cnlfY291bnQKCwoJcmV0cnlfZ2FwQg8KDV9xdWV1ZV9zdGF0dXNCCAoGX3JldHJ5Qg4KDF9yZXRyeV9jb3VudEIMCgpfcmV0cnlfZ2FwIjkKE1VwZGF0ZVF1ZXVlUmVzcG9uc2USIgoFcXVldWUYASABKAsyEy50cnVua2xpbmUudjEuUXVldWUykBcKDFF1ZXVlU2VydmljZRKVAwoLSW5zZXJ0QmF0Y2gSIC50cnVua2xpbmUudjEuSW5zZXJ0QmF0Y2hSZXF1ZXN0GiEudHJ1bmtsaW5lLnYxLkluc2VydEJhdGNoUmVzcG9uc2UiwAKK5xiAAgogUXVldWUgZGF0YSBpbnNlcnRlZCBzdWNjZXNzZnVsbHkaOlRoZSBxdWV1ZSBkb2VzIG5vdCBleGlzdCwgb3IgaXQgYmVsb25ncyB0byBhbm90aGVyIGNsaWVudC4inQFUaGUgYmF0Y2hfaWQgd2FzIHVzZWQgd2l0aCBvdGhlciBjb250ZW50IChBTFJFQURZX0VYSVNUUyksIG9yIHRoZSBjbGllbnQgaGFzIGNvbXBsZXRlZCB0aGUgcXVldWUsIG9yIHRoZSBxdWV1ZSBiZWxvbmdzIHRvIGEgcXVpY2sgY2FsbCAoRkFJTEVEX1BSRUNPTkRJVElPTikuMAGQ5xgCgtPkkwIxOgEqIiwvY2FsbGluZy9hcGkvdjEvcXVldWVzL2luc2VydGRhdGFpbmNhbGxxdWV1ZRKAAQoLQ3JlYXRlUXVldWUSIC50cnVua2xpbmUudjEuQ3JlYXRlUXVldWVSZXF1ZXN0GiEudHJ1bmtsaW5lLnYxLkNyZWF0ZVF1ZXVlUmVzcG9uc2UiLJDnGAKC0+STAiI6ASpiBXF1ZXVlIhYvY2FsbGluZy9hcGkvdjEvcXVldWVzEvQBCgtDYW5jZWxRdWV1ZRIgLnRydW5rbGluZS52MS5DYW5jZWxRdWV1ZVJlcXVlc3QaIS50cnVua2xpbmUudjEuQ2FuY2VsUXVldWVSZXNwb25zZSKfAYrnGGQKDlF1ZXVlIGNhbmNlbGVkGjpUaGUgcXVldWUgZG9lcyBub3QgZXhpc3QsIG9yIGl0IGJlbG9uZ3MgdG8gYW5vdGhlciBjbGllbnQuIhZUaGUgcXVldWUgd2FzIGRlbGV0ZWQukOcYAoLT5JMCLToBKiIoL2NhbGxpbmcvYXBpL3YxL3F1ZXVlcy97cXVldWVfaWR9L2NhbmNlbBKAAgoLRGVsZXRlUXVldWUSIC50cnVua2xpbmUudjEuRGVsZXRlUXVldWVSZXF1ZXN0GiEudHJ1bmtsaW5lLnYxLkRlbGV0ZVF1ZXVlUmVzcG9uc2UiqwGK5xh6GjpUaGUgcXVldWUgZG9lcyBub3QgZXhpc3QsIG9yIGl0IGJlbG9uZ3MgdG8gYW5vdGhlciBjbGllbnQuIjxDYWxscyBvZiB0aGUgcXVldWUgd2FpdCBvciBhcmUgbGl2ZS4gQ2FuY2VsIHRoZSBxdWV1ZSBmaXJzdC6Q5xgCgtPkkwIjKiEvY2FsbGluZy9hcGkvdjEvcXVldWVzL3txdWV1ZV9pZH0SgwEKCkxpc3RRdWV1ZXMSHy50cnVua2xpbmUudjEuTGlzdFF1ZXVlc1JlcXVlc3QaIC50cnVua2xpbmUudjEuTGlzdFF1ZXVlc1Jlc3BvbnNlIjKQ5xgBgtPkkwIoEiYvY2FsbGluZy9hcGkvdjEvcXVldWVzL2dldG1hc3RlcnF1ZXVlcxLuAQoOTGlzdFF1ZXVlQ2FsbHMSIy50cnVua2xpbmUudjEuTGlzdFF1ZXVlQ2FsbHNSZXF1ZXN0GiQudHJ1bmtsaW5lLnYxLkxpc3RRdWV1ZUNhbGxzUmVzcG9uc2UikAGK5xhgCiJRdWV1ZSBkZXRhaWxzIGZldGNoZWQgc3VjY2Vzc2Z1bGx5GjpUaGUgcXVldWUgZG9lcyBub3QgZXhpc3QsIG9yIGl0IGJlbG9uZ3MgdG8gYW5vdGhlciBjbGllbnQukOcYAYLT5JMCIhIgL2NhbGxpbmcvYXBpL3YxL3F1ZXVlcy9nZXRxdWV1ZXMSzwEKCEdldFF1ZXVlEh0udHJ1bmtsaW5lLnYxLkdldFF1ZXVlUmVxdWVzdBoeLnRydW5rbGluZS52MS5HZXRRdWV1ZVJlc3BvbnNlIoMBiucYPBo6VGhlIHF1ZXVlIGRvZXMgbm90IGV4aXN0LCBvciBpdCBiZWxvbmdzIHRvIGFub3RoZXIgY2xpZW50LpDnGAGC0+STAjliBXF1ZXVlEjAvY2FsbGluZy9hcGkvdjEvcXVldWVzL2dldHF1ZXVlbWFzdGVyL3txdWV1ZV9pZH0S9gEKC1VwZGF0ZVF1ZXVlEiAudHJ1bmtsaW5lLnYxLlVwZGF0ZVF1ZXVlUmVxdWVzdBohLnRydW5rbGluZS52MS5VcGRhdGVRdWV1ZVJlc3BvbnNlIqEBiucYVBo6VGhlIHF1ZXVlIGRvZXMgbm90IGV4aXN0LCBvciBpdCBiZWxvbmdzIHRvIGFub3RoZXIgY2xpZW50LiIWVGhlIHF1ZXVlIHdhcyBkZWxldGVkLpDnGAKC0+STAj86ASpiBXF1ZXVlGjMvY2FsbGluZy9hcGkvdjEvcXVldWVzL3VwZGF0ZXF1ZXVlbWFzdGVyL3txdWV1ZV9pZH0S1AEKDUdldFF1ZXVlUnVsZXMSIi50cnVua2xpbmUudjEuR2V0UXVldWVSdWxlc1JlcXVlc3QaIy50cnVua2xpbmUudjEuR2V0UXVldWVSdWxlc1Jlc3BvbnNlInqK5xg8GjpUaGUgcXVldWUgZG9lcyBub3QgZXhpc3QsIG9yIGl0IGJlbG9uZ3MgdG8gYW5vdGhlciBjbGllbnQukOcYAYLT5JMCMGIFcnVsZXMSJy9jYWxsaW5nL2FwaS92MS9xdWV1ZXMve3F1ZXVlX2lkfS9ydWxlcxKBAgoNU2V0UXVldWVSdWxlcxIiLnRydW5rbGluZS52MS5TZXRRdWV1ZVJ1bGVzUmVxdWVzdBojLnRydW5rbGluZS52MS5TZXRRdWV1ZVJ1bGVzUmVzcG9uc2UipgGK5xhlCg9RdWV1ZSBydWxlcyBzZXQaOlRoZSBxdWV1ZSBkb2VzIG5vdCBleGlzdCwgb3IgaXQgYmVsb25ncyB0byBhbm90aGVyIGNsaWVudC4iFlRoZSBxdWV1ZSB3YXMgZGVsZXRlZC6Q5xgCgtPkkwIzOgEqYgVydWxlcxonL2NhbGxpbmcvYXBpL3YxL3F1ZXVlcy97cXVldWVfaWR9L3J1bGVzEo4CChBVcGRhdGVRdWV1ZVJ1bGVzEiUudHJ1bmtsaW5lLnYxLlVwZGF0ZVF1ZXVlUnVsZXNSZXF1ZXN0GiYudHJ1bmtsaW5lLnYxLlVwZGF0ZVF1ZXVlUnVsZXNSZXNwb25zZSKqAYrnGGkKE1F1ZXVlIHJ1bGVzIHVwZGF0ZWQaOlRoZSBxdWV1ZSBkb2VzIG5vdCBleGlzdCwgb3IgaXQgYmVsb25ncyB0byBhbm90aGVyIGNsaWVudC4iFlRoZSBxdWV1ZSB3YXMgZGVsZXRlZC6Q5xgCgtPkkwIzOgEqYgVydWxlczInL2NhbGxpbmcvYXBpL3YxL3F1ZXVlcy97cXVldWVfaWR9L3J1bGVzEt4BCgxFeHBsYWluUXVldWUSIS50cnVua2xpbmUudjEuRXhwbGFpblF1ZXVlUmVxdWVzdBoiLnRydW5rbGluZS52MS5FeHBsYWluUXVldWVSZXNwb25zZSKGAYrnGE0KD1F1ZXVlIGV4cGxhaW5lZBo6VGhlIHF1ZXVlIGRvZXMgbm90IGV4aXN0LCBvciBpdCBiZWxvbmdzIHRvIGFub3RoZXIgY2xpZW50LpDnGAGC0+STAisSKS9jYWxsaW5nL2FwaS92MS9xdWV1ZXMve3F1ZXVlX2lkfS9leHBsYWluElwKC1N0cmVhbUl0ZW1zEiAudHJ1bmtsaW5lLnYxLlN0cmVhbUl0ZW1zUmVxdWVzdBohLnRydW5rbGluZS52MS5TdHJlYW1JdGVtc1Jlc3BvbnNlIgSQ5xgCKAEwAWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_timestamp, file_trunkline_v1_call_status, file_trunkline_v1_call, file_trunkline_v1_options, file_trunkline_v1_originate, file_trunkline_v1_queue, file_trunkline_v1_queue_lifecycle, file_trunkline_v1_queue_rules, file_trunkline_v1_queue_status, file_trunkline_v1_wait_reasons]);
-
-/**
- * One call of a batch.
- *
- * @generated from message trunkline.v1.QueueItem
- */
-export type QueueItem = Message<"trunkline.v1.QueueItem"> & {
-  /**
-   * The code of the Asterisk server that places the call. The client must have a grant for it. Required.
-   *
-   * @generated from field: string asterisk_server_code = 1;
-   */
-  asteriskServerCode: string;
-
-  /**
-   * The caller id of the call. `action.CallerID` overrides it. Default: a did of the batch.
-   *
-   * @generated from field: optional string caller_id = 2;
-   */
-  callerId?: string | undefined;
-
-  /**
-   * What to originate. Required.
-   *
-   * @generated from field: trunkline.v1.OriginateAction action = 3;
-   */
-  action?: OriginateAction | undefined;
-
-  /**
-   * The number of further attempts after busy, no answer, congestion or another failure, 0 to 100. Default 0.
-   *
-   * @generated from field: int32 retry = 4;
-   */
-  retry: number;
-
-  /**
-   * True to record the call from the answer on. Default false.
-   *
-   * @generated from field: bool create_recording = 5;
-   */
-  createRecording: boolean;
-
-  /**
-   * The path of the recording on the Asterisk server, in one of the server's recording directories. If another call
-   * names the same file, the call's id is added to the name, and the call shows the path. Default: `{call_id}.wav` in
-   * the first of these.
-   *
-   * @generated from field: optional string recording_path = 6;
-   */
-  recordingPath?: string | undefined;
-
-  /**
-   * A MixMonitor command, `MixMonitor file[,options[,command]]`. The file is the recording's path if `recording_path`
-   * is absent. Options that name another file, a mailbox or a variable are refused. A command needs the client's
-   * permission `allow_recording_command`, and gets PERMISSION_DENIED (HTTP 403) without it, even if `create_recording`
-   * is false.
-   *
-   * @generated from field: optional string mix_monitor_command = 7;
-   */
-  mixMonitorCommand?: string | undefined;
-
-  /**
-   * The number of the called person, 0 to 10^15. It is used in reports, in searches and for do-not-call lists. Over REST
-   * it may also be a text, which is then `contact_number_text`.
-   *
-   * @generated from field: optional int64 contact_number = 8;
-   */
-  contactNumber?: bigint | undefined;
-
-  /**
-   * The client's own label of the call, up to 255 characters.
-   *
-   * @generated from field: optional string project = 9;
-   */
-  project?: string | undefined;
-
-  /**
-   * When the call expires. If it has not been dialed by then, it never is. A time in the past is accepted with a
-   * warning. Default: the call does not expire.
-   *
-   * @generated from field: google.protobuf.Timestamp deadline = 10;
-   */
-  deadline?: Timestamp | undefined;
-
-  /**
-   * The IANA name of the time zone of the called person, such as `Europe/Berlin`. The queue's calling windows apply in
-   * it. Default: the time zone of the windows.
-   *
-   * @generated from field: optional string time_zone = 11;
-   */
-  timeZone?: string | undefined;
-
-  /**
-   * How each kind of failure of this call is retried, at most one rule for an outcome. They override the queue's rules.
-   *
-   * @generated from field: repeated trunkline.v1.RetryRule retry_rules = 12;
-   */
-  retryRules: RetryRule[];
-
-  /**
-   * The number of the called person as it is written, for numbers whose prefix an integer cannot hold, such as
-   * `030 23125018` or `+49 30 23125018`. It takes the place of `contact_number`, which in responses is then the number in
-   * E.164 if the server's settings tell it.
-   *
-   * @generated from field: optional string contact_number_text = 13;
-   */
-  contactNumberText?: string | undefined;
-
-  /**
-   * The client's own labels of the call, at most 16. A key has 1 to 63 lower-case letters, digits, `.`, `_` and `-`, and
-   * begins with a letter or a digit; a value has up to 255 characters. Each label is also a channel variable, inherited
-   * by the legs that the call makes: `LABEL_` and the key in upper case, with `_` for `.` and `-`. A variable of the same
-   * name in `action` overrides it.
-   *
-   * @generated from field: map<string, string> labels = 14;
-   */
-  labels: { [key: string]: string };
-
-  /**
-   * The call is not dialed before this time, for example because the called person asked for a callback then. It must be
-   * earlier than `deadline`. Default: the call may be dialed at once.
-   *
-   * @generated from field: google.protobuf.Timestamp not_before = 15;
-   */
-  notBefore?: Timestamp | undefined;
-};
-
-/**
- * Describes the message trunkline.v1.QueueItem.
- * Use `create(QueueItemSchema)` to create a new message.
- */
-export const QueueItemSchema: GenMessage<QueueItem> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 0);
+  fileDesc("Chl0cnVua2xpbmUvdjEvcXVldWVzLnByb3RvEgx0cnVua2xpbmUudjEirAMKC1N0cmVhbUJlZ2luEh4KCXN0cmVhbV9pZBgBIAEoCUILkucYBwgBMP8BUAESHQoIcXVldWVfaWQYAiABKANCBpLnGAIQAUgAiAEBEhoKBGRpZHMYAyADKAlCDJLnGAgw/wFA6AdQARIeCgljbGllbnRfaWQYBCABKANCBpLnGAIQAUgBiAEBEg4KBnBhdXNlZBgFIAEoCBInCgVydWxlcxgGIAEoCzIYLnRydW5rbGluZS52MS5RdWV1ZVJ1bGVzEhUKDXZhbGlkYXRlX29ubHkYByABKAgSHAoEbmFtZRgIIAEoCUIJkucYBTD/AVABSAKIAQESYQoGbGFiZWxzGAkgAygLMiUudHJ1bmtsaW5lLnYxLlN0cmVhbUJlZ2luLkxhYmVsc0VudHJ5QiqS5xgmKAAw/wFAEFABahteW2EtejAtOV1bYS16MC05Ll8tXXswLDYyfSQaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUILCglfcXVldWVfaWRCDAoKX2NsaWVudF9pZEIHCgVfbmFtZSJeCg1TdHJlYW1lZEl0ZW1zEhgKCHBvc2l0aW9uGAEgASgDQgaS5xgCEAASMwoFaXRlbXMYAiADKAsyFy50cnVua2xpbmUudjEuUXVldWVJdGVtQguS5xgHCAE4AUDoByJ2ChJTdHJlYW1JdGVtc1JlcXVlc3QSKgoFYmVnaW4YASABKAsyGS50cnVua2xpbmUudjEuU3RyZWFtQmVnaW5IABIsCgVpdGVtcxgCIAEoCzIbLnRydW5rbGluZS52MS5TdHJlYW1lZEl0ZW1zSABCBgoEcGFydCJJChNTdHJlYW1JdGVtc1Jlc3BvbnNlEhAKCHF1ZXVlX2lkGAEgASgDEg4KBnN0b3JlZBgCIAEoAxIQCgh3YXJuaW5ncxgDIAMoCSItCg9HZXRRdWV1ZVJlcXVlc3QSGgoIcXVldWVfaWQYASABKANCCJLnGAQIARABIjYKEEdldFF1ZXVlUmVzcG9uc2USIgoFcXVldWUYASABKAsyEy50cnVua2xpbmUudjEuUXVldWUi+gMKEkluc2VydEJhdGNoUmVxdWVzdBIdCghxdWV1ZV9pZBgBIAEoA0IGkucYAhABSACIAQESHQoIYmF0Y2hfaWQYAiABKANCBpLnGAIIAUgBiAEBEhoKBGRpZHMYAyADKAlCDJLnGAgw/wFA6AdQARIyCgRkYXRhGAQgAygLMhcudHJ1bmtsaW5lLnYxLlF1ZXVlSXRlbUILkucYBwgBOAFA6AcSHgoJY2xpZW50X2lkGAUgASgDQgaS5xgCEAFIAogBARJoCgZsYWJlbHMYBiADKAsyLC50cnVua2xpbmUudjEuSW5zZXJ0QmF0Y2hSZXF1ZXN0LkxhYmVsc0VudHJ5QiqS5xgmKAAw/wFAEFABahteW2EtejAtOV1bYS16MC05Ll8tXXswLDYyfSQSDgoGcGF1c2VkGAcgASgIEicKBXJ1bGVzGAggASgLMhgudHJ1bmtsaW5lLnYxLlF1ZXVlUnVsZXMSFQoNdmFsaWRhdGVfb25seRgJIAEoCBIcCgRuYW1lGAogASgJQgmS5xgFMP8BUAFIA4gBARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgsKCV9xdWV1ZV9pZEILCglfYmF0Y2hfaWRCDAoKX2NsaWVudF9pZEIHCgVfbmFtZSJpChNJbnNlcnRCYXRjaFJlc3BvbnNlEhAKCHF1ZXVlX2lkGAEgASgDEhYKDmluc2VydGVkX2NvdW50GAIgASgFEhAKCGJhdGNoX2lkGAMgASgDEhYKCHdhcm5pbmdzGAQgAygJQgSI5xgBIsoDChFMaXN0UXVldWVzUmVxdWVzdBIZCgRwYWdlGAEgASgFQgaS5xgCEAFIAIgBARIhCglwYWdlX3NpemUYAiABKAVCCZLnGAUQARjoB0gBiAEBEioKBGtpbmQYAyABKA4yFy50cnVua2xpbmUudjEuUXVldWVLaW5kSAKIAQESNAoMcXVldWVfc3RhdHVzGAQgASgOMhkudHJ1bmtsaW5lLnYxLlF1ZXVlU3RhdHVzSAOIAQESHgoJY2xpZW50X2lkGAUgASgDQgaS5xgCEAFIBIgBARJnCgVsYWJlbBgGIAEoCUJTkucYTzC/AkpIXlthLXowLTldW2EtejAtOS5fLV17MCw2Mn06KFteJFxyXG5cdTAwMDBdfFwkK1teJHtcW1xyXG5cdTAwMDBdKXswLDI1NX0kUAFIBYgBARI0CgpwYWdlX3Rva2VuGAcgASgJQhuS5xgXKAEw/wFKEF5bQS1aYS16MC05Xy1dKyRIBogBAUIHCgVfcGFnZUIMCgpfcGFnZV9zaXplQgcKBV9raW5kQg8KDV9xdWV1ZV9zdGF0dXNCDAoKX2NsaWVudF9pZEIICgZfbGFiZWxCDQoLX3BhZ2VfdG9rZW4inAEKEkxpc3RRdWV1ZXNSZXNwb25zZRIkCgdyZXN1bHRzGAEgAygLMhMudHJ1bmtsaW5lLnYxLlF1ZXVlEg0KBWNvdW50GAIgASgDEgwKBHBhZ2UYAyABKAUSEQoJcGFnZV9zaXplGAQgASgFEhwKD25leHRfcGFnZV90b2tlbhgFIAEoCUgAiAEBQhIKEF9uZXh0X3BhZ2VfdG9rZW4i+AMKFUxpc3RRdWV1ZUNhbGxzUmVxdWVzdBIkCg9tYXN0ZXJfcXVldWVfaWQYASABKANCBpLnGAIIAUgAiAEBEhkKBHBhZ2UYAiABKAVCBpLnGAIQAUgBiAEBEiEKCXBhZ2Vfc2l6ZRgDIAEoBUIJkucYBRABGOgHSAKIAQESLQoGc3RhdHVzGAQgASgOMhgudHJ1bmtsaW5lLnYxLkNhbGxTdGF0dXNIA4gBARIVCghiYXRjaF9pZBgFIAEoA0gEiAEBEi8KB291dGNvbWUYBiABKA4yGS50cnVua2xpbmUudjEuQ2FsbE91dGNvbWVIBYgBARIbCg5jb250YWN0X251bWJlchgHIAEoA0gGiAEBEiQKF2NvbnRhY3RfbnVtYmVyX25hdGlvbmFsGAggASgISAeIAQESNAoKcGFnZV90b2tlbhgJIAEoCUIbkucYFygBMP8BShBeW0EtWmEtejAtOV8tXSskSAiIAQFCEgoQX21hc3Rlcl9xdWV1ZV9pZEIHCgVfcGFnZUIMCgpfcGFnZV9zaXplQgkKB19zdGF0dXNCCwoJX2JhdGNoX2lkQgoKCF9vdXRjb21lQhEKD19jb250YWN0X251bWJlckIaChhfY29udGFjdF9udW1iZXJfbmF0aW9uYWxCDQoLX3BhZ2VfdG9rZW4inwEKFkxpc3RRdWV1ZUNhbGxzUmVzcG9uc2USIwoHcmVzdWx0cxgBIAMoCzISLnRydW5rbGluZS52MS5DYWxsEg0KBWNvdW50GAIgASgDEgwKBHBhZ2UYAyABKAUSEQoJcGFnZV9zaXplGAQgASgFEhwKD25leHRfcGFnZV90b2tlbhgFIAEoCUgAiAEBQhIKEF9uZXh0X3BhZ2VfdG9rZW4ivwIKElVwZGF0ZVF1ZXVlUmVxdWVzdBIaCghxdWV1ZV9pZBgBIAEoA0IIkucYBAgBEAESNAoMcXVldWVfc3RhdHVzGAIgASgOMhkudHJ1bmtsaW5lLnYxLlF1ZXVlU3RhdHVzSACIAQESEgoFcmV0cnkYAyABKAhIAYgBARIiCgtyZXRyeV9jb3VudBgEIAEoBUIIkucYBBAAGGRIAogBARIrCglyZXRyeV9nYXAYBSABKAVCE5LnGA8QABiA9SR6B3NlY29uZHNIA4gBATo5iucYNQoOCgxxdWV1ZV9zdGF0dXMKBwoFcmV0cnkKDQoLcmV0cnlfY291bnQKCwoJcmV0cnlfZ2FwQg8KDV9xdWV1ZV9zdGF0dXNCCAoGX3JldHJ5Qg4KDF9yZXRyeV9jb3VudEIMCgpfcmV0cnlfZ2FwIjkKE1VwZGF0ZVF1ZXVlUmVzcG9uc2USIgoFcXVldWUYASABKAsyEy50cnVua2xpbmUudjEuUXVldWUytBcKDFF1ZXVlU2VydmljZRKYAwoLSW5zZXJ0QmF0Y2gSIC50cnVua2xpbmUudjEuSW5zZXJ0QmF0Y2hSZXF1ZXN0GiEudHJ1bmtsaW5lLnYxLkluc2VydEJhdGNoUmVzcG9uc2UiwwKQAgKK5xiAAgogUXVldWUgZGF0YSBpbnNlcnRlZCBzdWNjZXNzZnVsbHkaOlRoZSBxdWV1ZSBkb2VzIG5vdCBleGlzdCwgb3IgaXQgYmVsb25ncyB0byBhbm90aGVyIGNsaWVudC4inQFUaGUgYmF0Y2hfaWQgd2FzIHVzZWQgd2l0aCBvdGhlciBjb250ZW50IChBTFJFQURZX0VYSVNUUyksIG9yIHRoZSBjbGllbnQgaGFzIGNvbXBsZXRlZCB0aGUgcXVldWUsIG9yIHRoZSBxdWV1ZSBiZWxvbmdzIHRvIGEgcXVpY2sgY2FsbCAoRkFJTEVEX1BSRUNPTkRJVElPTikuMAGQ5xgCgtPkkwIxOgEqIiwvY2FsbGluZy9hcGkvdjEvcXVldWVzL2luc2VydGRhdGFpbmNhbGxxdWV1ZRKAAQoLQ3JlYXRlUXVldWUSIC50cnVua2xpbmUudjEuQ3JlYXRlUXVldWVSZXF1ZXN0GiEudHJ1bmtsaW5lLnYxLkNyZWF0ZVF1ZXVlUmVzcG9uc2UiLJDnGAKC0+STAiI6ASpiBXF1ZXVlIhYvY2FsbGluZy9hcGkvdjEvcXVldWVzEvcBCgtDYW5jZWxRdWV1ZRIgLnRydW5rbGluZS52MS5DYW5jZWxRdWV1ZVJlcXVlc3QaIS50cnVua2xpbmUudjEuQ2FuY2VsUXVldWVSZXNwb25zZSKiAZACAornGGQKDlF1ZXVlIGNhbmNlbGVkGjpUaGUgcXVldWUgZG9lcyBub3QgZXhpc3QsIG9yIGl0IGJlbG9uZ3MgdG8gYW5vdGhlciBjbGllbnQuIhZUaGUgcXVldWUgd2FzIGRlbGV0ZWQukOcYAoLT5JMCLToBKiIoL2NhbGxpbmcvYXBpL3YxL3F1ZXVlcy97cXVldWVfaWR9L2NhbmNlbBKDAgoLRGVsZXRlUXVldWUSIC50cnVua2xpbmUudjEuRGVsZXRlUXVldWVSZXF1ZXN0GiEudHJ1bmtsaW5lLnYxLkRlbGV0ZVF1ZXVlUmVzcG9uc2UirgGQAgKK5xh6GjpUaGUgcXVldWUgZG9lcyBub3QgZXhpc3QsIG9yIGl0IGJlbG9uZ3MgdG8gYW5vdGhlciBjbGllbnQuIjxDYWxscyBvZiB0aGUgcXVldWUgd2FpdCBvciBhcmUgbGl2ZS4gQ2FuY2VsIHRoZSBxdWV1ZSBmaXJzdC6Q5xgCgtPkkwIjKiEvY2FsbGluZy9hcGkvdjEvcXVldWVzL3txdWV1ZV9pZH0ShgEKCkxpc3RRdWV1ZXMSHy50cnVua2xpbmUudjEuTGlzdFF1ZXVlc1JlcXVlc3QaIC50cnVua2xpbmUudjEuTGlzdFF1ZXVlc1Jlc3BvbnNlIjWQAgGQ5xgBgtPkkwIoEiYvY2FsbGluZy9hcGkvdjEvcXVldWVzL2dldG1hc3RlcnF1ZXVlcxLxAQoOTGlzdFF1ZXVlQ2FsbHMSIy50cnVua2xpbmUudjEuTGlzdFF1ZXVlQ2FsbHNSZXF1ZXN0GiQudHJ1bmtsaW5lLnYxLkxpc3RRdWV1ZUNhbGxzUmVzcG9uc2UikwGQAgGK5xhgCiJRdWV1ZSBkZXRhaWxzIGZldGNoZWQgc3VjY2Vzc2Z1bGx5GjpUaGUgcXVldWUgZG9lcyBub3QgZXhpc3QsIG9yIGl0IGJlbG9uZ3MgdG8gYW5vdGhlciBjbGllbnQukOcYAYLT5JMCIhIgL2NhbGxpbmcvYXBpL3YxL3F1ZXVlcy9nZXRxdWV1ZXMS0gEKCEdldFF1ZXVlEh0udHJ1bmtsaW5lLnYxLkdldFF1ZXVlUmVxdWVzdBoeLnRydW5rbGluZS52MS5HZXRRdWV1ZVJlc3BvbnNlIoYBkAIBiucYPBo6VGhlIHF1ZXVlIGRvZXMgbm90IGV4aXN0LCBvciBpdCBiZWxvbmdzIHRvIGFub3RoZXIgY2xpZW50LpDnGAGC0+STAjliBXF1ZXVlEjAvY2FsbGluZy9hcGkvdjEvcXVldWVzL2dldHF1ZXVlbWFzdGVyL3txdWV1ZV9pZH0S+QEKC1VwZGF0ZVF1ZXVlEiAudHJ1bmtsaW5lLnYxLlVwZGF0ZVF1ZXVlUmVxdWVzdBohLnRydW5rbGluZS52MS5VcGRhdGVRdWV1ZVJlc3BvbnNlIqQBkAICiucYVBo6VGhlIHF1ZXVlIGRvZXMgbm90IGV4aXN0LCBvciBpdCBiZWxvbmdzIHRvIGFub3RoZXIgY2xpZW50LiIWVGhlIHF1ZXVlIHdhcyBkZWxldGVkLpDnGAKC0+STAj86ASpiBXF1ZXVlGjMvY2FsbGluZy9hcGkvdjEvcXVldWVzL3VwZGF0ZXF1ZXVlbWFzdGVyL3txdWV1ZV9pZH0S1wEKDUdldFF1ZXVlUnVsZXMSIi50cnVua2xpbmUudjEuR2V0UXVldWVSdWxlc1JlcXVlc3QaIy50cnVua2xpbmUudjEuR2V0UXVldWVSdWxlc1Jlc3BvbnNlIn2QAgGK5xg8GjpUaGUgcXVldWUgZG9lcyBub3QgZXhpc3QsIG9yIGl0IGJlbG9uZ3MgdG8gYW5vdGhlciBjbGllbnQukOcYAYLT5JMCMGIFcnVsZXMSJy9jYWxsaW5nL2FwaS92MS9xdWV1ZXMve3F1ZXVlX2lkfS9ydWxlcxKEAgoNU2V0UXVldWVSdWxlcxIiLnRydW5rbGluZS52MS5TZXRRdWV1ZVJ1bGVzUmVxdWVzdBojLnRydW5rbGluZS52MS5TZXRRdWV1ZVJ1bGVzUmVzcG9uc2UiqQGQAgKK5xhlCg9RdWV1ZSBydWxlcyBzZXQaOlRoZSBxdWV1ZSBkb2VzIG5vdCBleGlzdCwgb3IgaXQgYmVsb25ncyB0byBhbm90aGVyIGNsaWVudC4iFlRoZSBxdWV1ZSB3YXMgZGVsZXRlZC6Q5xgCgtPkkwIzOgEqYgVydWxlcxonL2NhbGxpbmcvYXBpL3YxL3F1ZXVlcy97cXVldWVfaWR9L3J1bGVzEpECChBVcGRhdGVRdWV1ZVJ1bGVzEiUudHJ1bmtsaW5lLnYxLlVwZGF0ZVF1ZXVlUnVsZXNSZXF1ZXN0GiYudHJ1bmtsaW5lLnYxLlVwZGF0ZVF1ZXVlUnVsZXNSZXNwb25zZSKtAZACAornGGkKE1F1ZXVlIHJ1bGVzIHVwZGF0ZWQaOlRoZSBxdWV1ZSBkb2VzIG5vdCBleGlzdCwgb3IgaXQgYmVsb25ncyB0byBhbm90aGVyIGNsaWVudC4iFlRoZSBxdWV1ZSB3YXMgZGVsZXRlZC6Q5xgCgtPkkwIzOgEqYgVydWxlczInL2NhbGxpbmcvYXBpL3YxL3F1ZXVlcy97cXVldWVfaWR9L3J1bGVzEuEBCgxFeHBsYWluUXVldWUSIS50cnVua2xpbmUudjEuRXhwbGFpblF1ZXVlUmVxdWVzdBoiLnRydW5rbGluZS52MS5FeHBsYWluUXVldWVSZXNwb25zZSKJAZACAYrnGE0KD1F1ZXVlIGV4cGxhaW5lZBo6VGhlIHF1ZXVlIGRvZXMgbm90IGV4aXN0LCBvciBpdCBiZWxvbmdzIHRvIGFub3RoZXIgY2xpZW50LpDnGAGC0+STAisSKS9jYWxsaW5nL2FwaS92MS9xdWV1ZXMve3F1ZXVlX2lkfS9leHBsYWluEl8KC1N0cmVhbUl0ZW1zEiAudHJ1bmtsaW5lLnYxLlN0cmVhbUl0ZW1zUmVxdWVzdBohLnRydW5rbGluZS52MS5TdHJlYW1JdGVtc1Jlc3BvbnNlIgeQAgKQ5xgCKAEwAUIaWhh0cnVua2xpbmUvdjE7dHJ1bmtsaW5ldjFiBnByb3RvMw", [file_google_api_annotations, file_trunkline_v1_call_status, file_trunkline_v1_call, file_trunkline_v1_options, file_trunkline_v1_queue, file_trunkline_v1_queue_item, file_trunkline_v1_queue_lifecycle, file_trunkline_v1_queue_rules, file_trunkline_v1_queue_status, file_trunkline_v1_wait_reasons]);
 
 /**
  * The first message of a stream of items: its id and its queue.
@@ -247,7 +112,7 @@ export type StreamBegin = Message<"trunkline.v1.StreamBegin"> & {
  * Use `create(StreamBeginSchema)` to create a new message.
  */
 export const StreamBeginSchema: GenMessage<StreamBegin> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 1);
+  messageDesc(file_trunkline_v1_queues, 0);
 
 /**
  * Some of the items of a stream.
@@ -276,7 +141,7 @@ export type StreamedItems = Message<"trunkline.v1.StreamedItems"> & {
  * Use `create(StreamedItemsSchema)` to create a new message.
  */
 export const StreamedItemsSchema: GenMessage<StreamedItems> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 2);
+  messageDesc(file_trunkline_v1_queues, 1);
 
 /**
  * A message that the client sends in QueueService.StreamItems.
@@ -313,7 +178,7 @@ export type StreamItemsRequest = Message<"trunkline.v1.StreamItemsRequest"> & {
  * Use `create(StreamItemsRequestSchema)` to create a new message.
  */
 export const StreamItemsRequestSchema: GenMessage<StreamItemsRequest> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 3);
+  messageDesc(file_trunkline_v1_queues, 2);
 
 /**
  * A message that the server sends in QueueService.StreamItems.
@@ -348,7 +213,7 @@ export type StreamItemsResponse = Message<"trunkline.v1.StreamItemsResponse"> & 
  * Use `create(StreamItemsResponseSchema)` to create a new message.
  */
 export const StreamItemsResponseSchema: GenMessage<StreamItemsResponse> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 4);
+  messageDesc(file_trunkline_v1_queues, 3);
 
 /**
  * The request of QueueService.GetQueue.
@@ -369,7 +234,7 @@ export type GetQueueRequest = Message<"trunkline.v1.GetQueueRequest"> & {
  * Use `create(GetQueueRequestSchema)` to create a new message.
  */
 export const GetQueueRequestSchema: GenMessage<GetQueueRequest> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 5);
+  messageDesc(file_trunkline_v1_queues, 4);
 
 /**
  * The response of QueueService.GetQueue.
@@ -390,7 +255,7 @@ export type GetQueueResponse = Message<"trunkline.v1.GetQueueResponse"> & {
  * Use `create(GetQueueResponseSchema)` to create a new message.
  */
 export const GetQueueResponseSchema: GenMessage<GetQueueResponse> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 6);
+  messageDesc(file_trunkline_v1_queues, 5);
 
 /**
  * The request of QueueService.InsertBatch.
@@ -481,7 +346,7 @@ export type InsertBatchRequest = Message<"trunkline.v1.InsertBatchRequest"> & {
  * Use `create(InsertBatchRequestSchema)` to create a new message.
  */
 export const InsertBatchRequestSchema: GenMessage<InsertBatchRequest> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 7);
+  messageDesc(file_trunkline_v1_queues, 6);
 
 /**
  * The response of QueueService.InsertBatch.
@@ -524,7 +389,7 @@ export type InsertBatchResponse = Message<"trunkline.v1.InsertBatchResponse"> & 
  * Use `create(InsertBatchResponseSchema)` to create a new message.
  */
 export const InsertBatchResponseSchema: GenMessage<InsertBatchResponse> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 8);
+  messageDesc(file_trunkline_v1_queues, 7);
 
 /**
  * The request of QueueService.ListQueues.
@@ -574,6 +439,14 @@ export type ListQueuesRequest = Message<"trunkline.v1.ListQueuesRequest"> & {
    * @generated from field: optional string label = 6;
    */
   label?: string | undefined;
+
+  /**
+   * The `next_page_token` of the page before this one, with the same filters, in place of `page`. A page costs the same at
+   * any depth, and queues that are created meanwhile do not shift it. Default: the page that `page` says.
+   *
+   * @generated from field: optional string page_token = 7;
+   */
+  pageToken?: string | undefined;
 };
 
 /**
@@ -581,7 +454,7 @@ export type ListQueuesRequest = Message<"trunkline.v1.ListQueuesRequest"> & {
  * Use `create(ListQueuesRequestSchema)` to create a new message.
  */
 export const ListQueuesRequestSchema: GenMessage<ListQueuesRequest> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 9);
+  messageDesc(file_trunkline_v1_queues, 8);
 
 /**
  * The response of QueueService.ListQueues.
@@ -604,7 +477,7 @@ export type ListQueuesResponse = Message<"trunkline.v1.ListQueuesResponse"> & {
   count: bigint;
 
   /**
-   * The number of the page.
+   * The number of the page. 0 if the request has a `page_token`.
    *
    * @generated from field: int32 page = 3;
    */
@@ -616,6 +489,13 @@ export type ListQueuesResponse = Message<"trunkline.v1.ListQueuesResponse"> & {
    * @generated from field: int32 page_size = 4;
    */
   pageSize: number;
+
+  /**
+   * The `page_token` of the next page. Absent on the last page.
+   *
+   * @generated from field: optional string next_page_token = 5;
+   */
+  nextPageToken?: string | undefined;
 };
 
 /**
@@ -623,7 +503,7 @@ export type ListQueuesResponse = Message<"trunkline.v1.ListQueuesResponse"> & {
  * Use `create(ListQueuesResponseSchema)` to create a new message.
  */
 export const ListQueuesResponseSchema: GenMessage<ListQueuesResponse> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 10);
+  messageDesc(file_trunkline_v1_queues, 9);
 
 /**
  * The request of QueueService.ListQueueCalls.
@@ -688,6 +568,14 @@ export type ListQueueCallsRequest = Message<"trunkline.v1.ListQueueCallsRequest"
    * @generated from field: optional bool contact_number_national = 8;
    */
   contactNumberNational?: boolean | undefined;
+
+  /**
+   * The `next_page_token` of the page before this one, with the same filters, in place of `page`. A page costs the same at
+   * any depth. Default: the page that `page` says.
+   *
+   * @generated from field: optional string page_token = 9;
+   */
+  pageToken?: string | undefined;
 };
 
 /**
@@ -695,7 +583,7 @@ export type ListQueueCallsRequest = Message<"trunkline.v1.ListQueueCallsRequest"
  * Use `create(ListQueueCallsRequestSchema)` to create a new message.
  */
 export const ListQueueCallsRequestSchema: GenMessage<ListQueueCallsRequest> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 11);
+  messageDesc(file_trunkline_v1_queues, 10);
 
 /**
  * The response of QueueService.ListQueueCalls.
@@ -718,7 +606,7 @@ export type ListQueueCallsResponse = Message<"trunkline.v1.ListQueueCallsRespons
   count: bigint;
 
   /**
-   * The number of the page.
+   * The number of the page. 0 if the request has a `page_token`.
    *
    * @generated from field: int32 page = 3;
    */
@@ -730,6 +618,13 @@ export type ListQueueCallsResponse = Message<"trunkline.v1.ListQueueCallsRespons
    * @generated from field: int32 page_size = 4;
    */
   pageSize: number;
+
+  /**
+   * The `page_token` of the next page. Absent on the last page.
+   *
+   * @generated from field: optional string next_page_token = 5;
+   */
+  nextPageToken?: string | undefined;
 };
 
 /**
@@ -737,7 +632,7 @@ export type ListQueueCallsResponse = Message<"trunkline.v1.ListQueueCallsRespons
  * Use `create(ListQueueCallsResponseSchema)` to create a new message.
  */
 export const ListQueueCallsResponseSchema: GenMessage<ListQueueCallsResponse> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 12);
+  messageDesc(file_trunkline_v1_queues, 11);
 
 /**
  * The request of QueueService.UpdateQueue. At least one field besides `queue_id` must be present.
@@ -787,7 +682,7 @@ export type UpdateQueueRequest = Message<"trunkline.v1.UpdateQueueRequest"> & {
  * Use `create(UpdateQueueRequestSchema)` to create a new message.
  */
 export const UpdateQueueRequestSchema: GenMessage<UpdateQueueRequest> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 13);
+  messageDesc(file_trunkline_v1_queues, 12);
 
 /**
  * The response of QueueService.UpdateQueue.
@@ -808,7 +703,7 @@ export type UpdateQueueResponse = Message<"trunkline.v1.UpdateQueueResponse"> & 
  * Use `create(UpdateQueueResponseSchema)` to create a new message.
  */
 export const UpdateQueueResponseSchema: GenMessage<UpdateQueueResponse> = /*@__PURE__*/
-  messageDesc(file_trunkline_v1_queues, 14);
+  messageDesc(file_trunkline_v1_queues, 13);
 
 /**
  * What a client does with its queues. A queue of another client gets NOT_FOUND (HTTP 404), like a queue that does not
