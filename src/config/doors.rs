@@ -49,7 +49,7 @@ pub struct ConnectionLimits {
     pub per_source: usize,
     /// How many from one source that have not sent a request yet.
     pub handshakes_per_source: usize,
-    /// How many a source may open in a second.
+    /// How many a source may open in a second, on average.
     pub new_per_source: usize,
 }
 

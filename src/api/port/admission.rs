@@ -40,7 +40,7 @@ pub enum Full {
     Connections,
     /// The connections of the source have reached `max_connections_per_source`, and each has a request in progress.
     PerSource,
-    /// The source has opened `max_new_connections_per_source` connections in this second.
+    /// The source opens more than `max_new_connections_per_source` connections in a second.
     NewPerSource,
 }
 
@@ -67,10 +67,19 @@ struct State {
     idle: BTreeSet<u64>,
 }
 
-/// How many connections each source has opened in the present second.
+/// How long a source may open connections at once that it would be allowed to open in this time.
+const BURST: Duration = Duration::from_secs(10);
+
+/// The connections that each source has opened lately.
 struct NewConnections {
-    second: Instant,
-    opened: HashMap<Source, usize>,
+    opened: HashMap<Source, Opened>,
+    swept: Instant,
+}
+
+/// The connections of a source, as the time in which it may open as many.
+struct Opened {
+    takes: Duration,
+    at: Instant,
 }
 
 /// A connection without a request in progress.
@@ -111,7 +120,7 @@ impl Admission {
             next: 0,
             open: 0,
             sources: HashMap::new(),
-            new: NewConnections { second: Instant::now(), opened: HashMap::new() },
+            new: NewConnections { opened: HashMap::new(), swept: Instant::now() },
             waiting: BTreeMap::new(),
             fresh: BTreeSet::new(),
             idle: BTreeSet::new(),
@@ -127,8 +136,8 @@ impl Admission {
     pub fn admit(&self, from: SocketAddr) -> Result<Permit, Full> {
         let (mut state, source, now) = (lock(&self.0), Source::from(from), Instant::now());
         if !state.proxies.contains(from.ip()) {
-            let most = state.limits.new_per_source;
-            state.new.count(source, now, most)?;
+            let per_second = state.limits.new_per_source;
+            state.new.count(source, now, per_second)?;
             state.make_room_at(source, now)?;
         }
         state.make_room(now)?;
@@ -187,13 +196,17 @@ impl Drop for Permit {
 }
 
 impl NewConnections {
-    fn count(&mut self, source: Source, now: Instant, most: usize) -> Result<(), Full> {
-        if now - self.second >= Duration::from_secs(1) {
-            (self.second, self.opened) = (now, HashMap::new());
+    /// Counts a connection of a source that may open `per_second`.
+    fn count(&mut self, source: Source, now: Instant, per_second: usize) -> Result<(), Full> {
+        if now - self.swept >= BURST {
+            self.opened.retain(|_, opened| now - opened.at < BURST);
+            self.swept = now;
         }
-        let opened = self.opened.entry(source).or_default();
-        *opened += 1;
-        if *opened > most { Err(Full::NewPerSource) } else { Ok(()) }
+        let opened = self.opened.entry(source).or_insert(Opened { takes: Duration::ZERO, at: now });
+        let takes = opened.takes.saturating_sub(now - opened.at)
+            + Duration::from_secs(1) / u32::try_from(per_second).unwrap_or(u32::MAX).max(1);
+        *opened = Opened { takes: takes.min(BURST), at: now };
+        if takes > BURST { Err(Full::NewPerSource) } else { Ok(()) }
     }
 }
 
@@ -285,7 +298,7 @@ mod tests {
 
     fn admission(all: usize, per_source: usize, handshakes_per_source: usize) -> Admission {
         let proxies = Networks::parse(["192.0.2.200"]).unwrap();
-        let new_per_source = 55;
+        let new_per_source = 6;
         Admission::new(ConnectionLimits { all, per_source, handshakes_per_source, new_per_source }, proxies)
     }
 
@@ -338,11 +351,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_source_opens_only_so_many_connections_in_a_second() {
         let admission = admission(1000, 1000, 1000);
-        let open = |number: u8| (0..60).map(|_| admission.admit(source(number))).filter(Result::is_ok).count();
-        assert_eq!((open(1), open(2), open(200)), (55, 55, 60), "a trusted proxy has no such limit");
+        let open = |number: u8| (0..90).map(|_| admission.admit(source(number))).filter(Result::is_ok).count();
+        assert_eq!((open(1), open(2), open(200)), (60, 60, 90), "a trusted proxy has no such limit");
         assert_eq!(admission.admit(source(1)).err(), Some(Full::NewPerSource));
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(open(1), 55);
+        assert_eq!(open(1), 6);
+        tokio::time::advance(2 * BURST).await;
+        assert_eq!(open(1), 60);
+        assert_eq!(lock(&admission.0).new.opened.len(), 1, "nothing is kept of sources that opened none lately");
     }
 
     #[tokio::test(start_paused = true)]
