@@ -1,12 +1,10 @@
 //! `trunkline calls`: finds calls in all queues, and cancels, retries or moves all that are found.
 
-use std::time::Duration;
-
 use clap::Subcommand;
 
 use super::client_ref::ForClient;
+use super::counted::follow;
 use super::export::status;
-use super::fault::{is_away, note};
 use super::labels::{Label, label};
 use super::remote::{Remote, Session};
 use crate::api::rest::searched_number;
@@ -178,7 +176,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let hang_up_live = cancel.hang_up_live;
             let request =
                 pb::CancelCallsRequest { filter, expected_count, dry_run, hang_up_live, resume_token: None, client_id };
-            cancel_calls(&session, request).await
+            let open = async |resume_token| {
+                let request = pb::CancelCallsRequest { resume_token, ..request.clone() };
+                Ok(session.calls().cancel_calls(request).await?.into_inner())
+            };
+            follow(session.out, dry_run, open).await
         }
         Action::Retry(retry) => {
             let (filter, client_id) = retry.search.filter(&session).await?;
@@ -186,7 +188,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let deadline = retry.deadline;
             let request =
                 pb::RetryCallsRequest { filter, expected_count, dry_run, deadline, resume_token: None, client_id };
-            retry_calls(&session, request).await
+            let open = async |resume_token| {
+                let request = pb::RetryCallsRequest { resume_token, ..request.clone() };
+                Ok(session.calls().retry_calls(request).await?.into_inner())
+            };
+            follow(session.out, dry_run, open).await
         }
         Action::Move(it) => {
             let (filter, client_id) = it.search.filter(&session).await?;
@@ -201,7 +207,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 resume_token,
                 client_id,
             };
-            move_calls(&session, request).await
+            let open = async |resume_token| {
+                let request = pb::MoveCallsRequest { resume_token, ..request.clone() };
+                Ok(session.calls().move_calls(request).await?.into_inner())
+            };
+            follow(session.out, dry_run, open).await
         }
     }
 }
@@ -212,82 +222,6 @@ impl Sure {
         (self.expect, self.expect.is_none() && !self.yes)
     }
 }
-
-/// How often a stream of counts is continued that broke without a response in between.
-const TRIES: u32 = 30;
-
-/// The pause before a stream of counts is continued.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// Writes a function that follows a stream of counts to its end. If the stream breaks, it is continued with the token of the
-/// last response, and its counts are added to those before.
-macro_rules! follow {
-    ($name:ident, $method:ident, $request:ty, $response:ty, $verb:literal, $done:literal, $changed:ident $(, $live:ident)?) => {
-        async fn $name(session: &Session, mut request: $request) -> anyhow::Result<()> {
-            let (mut total, mut tries) = (<$response>::default(), 0);
-            'streams: loop {
-                let before = total.clone();
-                let mut last = <$response>::default();
-                let broke = match session.calls().$method(request.clone()).await {
-                    Err(status) => status,
-                    Ok(stream) => {
-                        let mut stream = stream.into_inner();
-                        loop {
-                            match stream.message().await {
-                                Ok(Some(response)) => {
-                                    tries = 0;
-                                    total.matched_count = response.matched_count.or(before.matched_count);
-                                    total.$changed = before.$changed + response.$changed;
-                                    total.skipped_count = before.skipped_count + response.skipped_count;
-                                    $(total.$live = before.$live + response.$live;)?
-                                    last = response;
-                                }
-                                Ok(None) => {
-                                    total.done = last.done;
-                                    break 'streams;
-                                }
-                                Err(status) => break status,
-                            }
-                        }
-                    }
-                };
-                request.resume_token = last.resume_token.or(request.resume_token);
-                if !is_away(&broke) || request.resume_token.is_none() || tries == TRIES {
-                    return Err(broke.into());
-                }
-                tries += 1;
-                note(format_args!("{}; going on", broke.message()));
-                tokio::time::sleep(PAUSE).await;
-            }
-            let matched = total.matched_count.unwrap_or_default();
-            if request.dry_run {
-                let sentence = format!("{matched} calls would be {}; add --expect {matched} to {} them", $done, $verb);
-                return session.out.say(&total, sentence);
-            }
-            let mut sentence = format!("{} of {matched} calls are {}", total.$changed, $done);
-            $(if total.$live > 0 {
-                sentence = format!("{sentence}, and {} are being hung up", total.$live);
-            })?
-            if total.skipped_count > 0 {
-                sentence = format!("{sentence}; {} were left as they are", total.skipped_count);
-            }
-            session.out.say(&total, sentence)
-        }
-    };
-}
-
-follow!(
-    cancel_calls,
-    cancel_calls,
-    pb::CancelCallsRequest,
-    pb::CancelCallsResponse,
-    "cancel",
-    "canceled",
-    canceled_count,
-    hanging_up_count
-);
-follow!(retry_calls, retry_calls, pb::RetryCallsRequest, pb::RetryCallsResponse, "retry", "retried", retried_count);
-follow!(move_calls, move_calls, pb::MoveCallsRequest, pb::MoveCallsResponse, "move", "moved", moved_count);
 
 impl Search {
     /// Returns the request that lists the calls.

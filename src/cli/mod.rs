@@ -9,6 +9,7 @@ mod client_ref;
 mod clients;
 mod completions;
 mod core_dumps;
+mod counted;
 mod data_files;
 mod descriptors;
 mod do_not_call;
