@@ -53,7 +53,8 @@ readonly FEWEST=5000
 fuzz() {
     local options=() id
     for id in "${NOT_FUZZED[@]}"; do options+=(--exclude-operation-id "$id"); done
-    PYTHONDONTWRITEBYTECODE=1 SCHEMATHESIS_HOOKS=tests/schemathesis/hooks.py timeout 300 "$venv/bin/st" run "$url/openapi.json" \
+    PYTHONDONTWRITEBYTECODE=1 SCHEMATHESIS_HOOKS=tests/schemathesis/hooks.py timeout 300 "$venv/bin/st" \
+        --config-file tests/schemathesis/schemathesis.toml run "$url/openapi.json" \
         --url "$url/calling/api/v1" -H "X-API-KEY: $1" --checks all --seed "$SEED" --generation-database none \
         --continue-on-failure --request-timeout 30 --no-color "${options[@]}" "${@:3}" 2>&1 | tee "$2"
 }

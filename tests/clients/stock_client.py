@@ -56,6 +56,7 @@ def a_batch_is_inserted_and_watched(channel, key):
         call_status_pb2,
         calls_pb2_grpc,
         originate_pb2,
+        queue_item_pb2,
         queues_pb2,
         queues_pb2_grpc,
     )
@@ -64,7 +65,7 @@ def a_batch_is_inserted_and_watched(channel, key):
     action = originate_pb2.OriginateAction(
         action="Originate", channel="PJSIP/4900@endpoint1", application="Wait", data="1"
     )
-    item = queues_pb2.QueueItem(asterisk_server_code="server1", action=action)
+    item = queue_item_pb2.QueueItem(asterisk_server_code="server1", action=action)
     queues = queues_pb2_grpc.QueueServiceStub(channel)
     batch = queues_pb2.InsertBatchRequest(batch_id=5_000_000_000, data=[item, item])
     answer = queues.InsertBatch(batch, metadata=metadata, timeout=DEADLINE)

@@ -49,15 +49,18 @@ def objects(value):
 
 def granted(name, text):
     """Replaces a text in a body with a value that this server knows. An empty text stays empty."""
-    if name in ("asterisk_server_code", "servers") and text:
+    if name in ("asterisk_server_code", "to_asterisk_server_code", "servers") and text:
         return "server1"
     if name == "recording_path" and text.startswith("/") and len(text) > 1:
         return "/recordings" + text
     if name == "mix_monitor_command" and text.startswith("MixMonitor /"):
         return text.replace("/", "/recordings/", 1)
-    if name == "expires_at" and text[:4].isdigit():
-        # The server refuses a key that has expired already.
+    if name in ("expires_at", "deadline", "end_at") and text[:4].isdigit():
+        # The server refuses what has ended already, and expires calls whose deadline has passed.
         return "2999" + text[4:]
+    if name in ("not_before", "start_at") and text[:4].isdigit():
+        # It also refuses what would begin after its end.
+        return "2000" + text[4:]
     if name == "host" and len(text) <= 255 and HOST.fullmatch(text):
         return "127.0.0.1"
     if name == "networks" and NETWORK.fullmatch(text):
@@ -95,8 +98,21 @@ def agreeing(item):
         # Two keys that would be the same channel variable are refused, and so are labels of a queue that exists.
         keys = {re.sub("[.-]", "_", key): key for key in labels}
         item["labels"] = {key: labels[key] for key in keys.values()}
-        if item.get("queue_id") is not None:
-            del item["labels"]
+    if item.get("queue_id") is not None:
+        # The queue exists, so nothing can be said of it.
+        for name in ("labels", "name", "paused", "rules"):
+            item.pop(name, None)
+    # Only the server makes tokens.
+    item.pop("resume_token", None)
+    if item.get("not_before") is not None and item.get("dial_next"):
+        # The call is dialed at a time, or next.
+        item["dial_next"] = False
+    if isinstance(item.get("filter"), dict) and not any(value is not None for value in item["filter"].values()):
+        # An empty filter stands for all calls, and has to be confirmed.
+        item["dry_run"] = True
+    if item.get("update_mask") == []:
+        # A mask names a field, or is left out.
+        del item["update_mask"]
     rules = item.get("retry_rules")
     if isinstance(rules, list):
         item["retry_rules"] = list({rule["outcome"]: rule for rule in rules}.values())
@@ -137,3 +153,6 @@ def before_call(context, case, kwargs):
             del item["update_mask"]
         if right:
             agreeing(item)
+    if right and case.method == "PATCH" and case.path == "/calls/{call_id}" and isinstance(case.body, dict):
+        # Something is changed.
+        case.body.setdefault("retry", 1)

@@ -123,7 +123,17 @@ fn success(
             "A stream of Server-Sent Events. The `data:` of an event is a `{data}` in JSON, and {id}. If the stream fails, \
              its last event is `error`, which holds the error body."
         );
-        let schema = Object::default().with("type", "string").with("contentMediaType", "text/event-stream");
+        // Before OpenAPI 3.2, the schema of a stream of events is that of each event.
+        let text_of = |content: Object| content.with("type", "string");
+        let in_json = Object::default()
+            .with("contentMediaType", "application/json")
+            .with("contentSchema", reference(&format!("schemas/{data}")));
+        let properties = Object::default()
+            .with("data", text_of(in_json))
+            .with("event", text_of(Object::default()))
+            .with("id", text_of(Object::default()));
+        let schema =
+            Object::default().with("type", "object").with("properties", properties).with("required", list(["data"]));
         let content =
             Object::default().with("schema", schema).with("x-event-data", reference(&format!("schemas/{data}")));
         return Object::default()
