@@ -89,10 +89,12 @@ const TYPES = {
 /**
  * Serves the built dashboard below a path prefix as the server does, and sends everything else there to the API. With
  * EMBEDDED, the dashboard is the server's own, too. `cut` closes all open connections and refuses new ones until `mend`.
+ * While the API is `away`, the page can be loaded and nothing else.
  */
 export async function serveDashboard(target, { prefix = "/", tls } = {}) {
   const sockets = new Set();
   let refusing = false;
+  let isAway = false;
   const answer = (request, response) => {
     if (!request.url.startsWith(prefix)) return void response.writeHead(404).end();
     const path = request.url.slice(prefix.length - 1);
@@ -114,6 +116,7 @@ export async function serveDashboard(target, { prefix = "/", tls } = {}) {
       });
       return void createReadStream(full).pipe(createGzip()).pipe(response);
     }
+    if (isAway && /^\/(calling|trunkline)/.test(path)) return void response.writeHead(502).end();
     const upstream = http.request(
       { host: "127.0.0.1", port: target.port, path, method: request.method, headers: forHttp1(request.headers) },
       (answer) => {
@@ -138,6 +141,9 @@ export async function serveDashboard(target, { prefix = "/", tls } = {}) {
     cut() {
       refusing = true;
       for (const socket of sockets) socket.destroy();
+    },
+    away(is) {
+      isAway = is;
     },
     mend() {
       refusing = false;

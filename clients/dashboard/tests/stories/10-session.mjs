@@ -120,14 +120,11 @@ test("a server that is away is waited for", async () => {
     .catch(() => undefined);
   await tab.state("live");
   await tab.keyboard.press("Escape");
-  on.site.cut();
-  await tab.waitForTimeout(50);
-  await on.server.stop();
-  on.site.mend();
+  on.site.away(true);
   await tab.evaluate(() => sessionStorage.removeItem("trunkline.who"));
   await tab.reload();
   await tab.getByText("The server did not answer.").waitFor();
-  await on.server.start();
+  on.site.away(false);
   await tab.getByRole("button", { name: "Try again" }).click();
   await tab.state("live");
   await tab.end();
