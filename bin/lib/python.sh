@@ -53,8 +53,7 @@ readonly FEWEST=5000
 fuzz() {
     local options=() id
     for id in "${NOT_FUZZED[@]}"; do options+=(--exclude-operation-id "$id"); done
-    PYTHONDONTWRITEBYTECODE=1 SCHEMATHESIS_HOOKS=tests/schemathesis/hooks.py timeout 300 "$venv/bin/st" \
-        --config-file tests/schemathesis/schemathesis.toml run "$url/openapi.json" \
+    PYTHONDONTWRITEBYTECODE=1 SCHEMATHESIS_HOOKS=tests/schemathesis/hooks.py timeout 300 "$venv/bin/st" run "$url/openapi.json" \
         --url "$url/calling/api/v1" -H "X-API-KEY: $1" --checks all --seed "$SEED" --generation-database none \
         --continue-on-failure --request-timeout 30 --no-color "${options[@]}" "${@:3}" 2>&1 | tee "$2"
 }
@@ -63,7 +62,8 @@ fuzz() {
 fuzzed() {
     local log="${CARGO_TARGET_DIR:-target}/schemathesis" requests
     mkdir -p "$log"
-    fuzz "$key" "$log/client.log" --exclude-path-regex /admin/ --max-examples "$1" || return
+    # A deleted queue can still be read by its id, because its calls are history.
+    fuzz "$key" "$log/client.log" --exclude-path-regex /admin/ --exclude-checks use_after_free --max-examples "$1" || return
     fuzz "$admin_key" "$log/admin.log" --include-path-regex /admin/ --max-examples "$2" || return
     requests=$(($(sed -nE 's/^ *([0-9,]+) generated.*/\1/p' "$log"/{client,admin}.log | tr -d , | paste -sd+)))
     echo "schemathesis: $requests requests, seed $SEED, 0 failures"

@@ -21,7 +21,9 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 FIELD = re.compile(
     "name|account_code|disabled|servers|limits|policy|host|port|username|secret|tls|dial_template|max_channels"
     "|calls_per_second|recording_dirs|trunks|international_prefixes|country_code|national_prefix|service_codes|dial_format"
+    "|priority|weight|max_live_calls|retry_rules|windows|delivery|max_call_seconds|deadline|not_before|retry|dial_next"
 )
+TOKEN = re.compile("[A-Za-z0-9_-]{1,255}")
 # What the parsers of `src/domain/dial` understand: no schema can express their grammar. A denied application or context is
 # still tried, because the answer to it is 403.
 DIALED = {
@@ -102,17 +104,12 @@ def agreeing(item):
         # The queue exists, so nothing can be said of it.
         for name in ("labels", "name", "paused", "rules"):
             item.pop(name, None)
-    # Only the server makes tokens.
-    item.pop("resume_token", None)
     if item.get("not_before") is not None and item.get("dial_next"):
         # The call is dialed at a time, or next.
         item["dial_next"] = False
     if isinstance(item.get("filter"), dict) and not any(value is not None for value in item["filter"].values()):
         # An empty filter stands for all calls, and has to be confirmed.
         item["dry_run"] = True
-    if item.get("update_mask") == []:
-        # A mask names a field, or is left out.
-        del item["update_mask"]
     rules = item.get("retry_rules")
     if isinstance(rules, list):
         item["retry_rules"] = list({rule["outcome"]: rule for rule in rules}.values())
@@ -151,6 +148,10 @@ def before_call(context, case, kwargs):
         mask = item.get("update_mask")
         if isinstance(mask, list) and mask and all(isinstance(name, str) and FIELD.fullmatch(name) for name in mask):
             del item["update_mask"]
+        token = item.get("resume_token")
+        if isinstance(token, str) and TOKEN.fullmatch(token):
+            # Only the server makes tokens.
+            del item["resume_token"]
         if right:
             agreeing(item)
     if right and case.method == "PATCH" and case.path == "/calls/{call_id}" and isinstance(case.body, dict):
