@@ -21,7 +21,6 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 FIELD = re.compile(
     "name|account_code|disabled|servers|limits|policy|host|port|username|secret|tls|dial_template|max_channels"
     "|calls_per_second|recording_dirs|trunks|international_prefixes|country_code|national_prefix|service_codes|dial_format"
-    "|priority|weight|max_live_calls|retry_rules|windows|delivery|max_call_seconds|deadline|not_before|retry|dial_next"
 )
 TOKEN = re.compile("[A-Za-z0-9_-]{1,255}")
 # What the parsers of `src/domain/dial` understand: no schema can express their grammar. A denied application or context is
@@ -104,9 +103,6 @@ def agreeing(item):
         # The queue exists, so nothing can be said of it.
         for name in ("labels", "name", "paused", "rules"):
             item.pop(name, None)
-    if item.get("not_before") is not None and item.get("dial_next"):
-        # The call is dialed at a time, or next.
-        item["dial_next"] = False
     if isinstance(item.get("filter"), dict) and not any(value is not None for value in item["filter"].values()):
         # An empty filter stands for all calls, and has to be confirmed.
         item["dry_run"] = True
@@ -154,6 +150,3 @@ def before_call(context, case, kwargs):
             del item["resume_token"]
         if right:
             agreeing(item)
-    if right and case.method == "PATCH" and case.path == "/calls/{call_id}" and isinstance(case.body, dict):
-        # Something is changed.
-        case.body.setdefault("retry", 1)
