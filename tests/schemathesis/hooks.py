@@ -21,6 +21,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 FIELD = re.compile(
     "name|account_code|disabled|servers|limits|policy|host|port|username|secret|tls|dial_template|max_channels"
     "|calls_per_second|recording_dirs|trunks|international_prefixes|country_code|national_prefix|service_codes|dial_format"
+    "|url|events"
 )
 TOKEN = re.compile("[A-Za-z0-9_-]{1,255}")
 # What the parsers of `src/domain/dial` understand: no schema can express their grammar. A denied application or context is
@@ -131,6 +132,9 @@ def before_call(context, case, kwargs):
             # A step is a number of whole minutes.
             whole = int(step.removesuffix(".0"))
             case.query["step"] = str(whole - whole % 60)
+        if "move_waiting_to" in case.query:
+            # Waiting calls are moved or canceled.
+            case.query.pop("cancel_waiting", None)
         if case.path.endswith("/calls/statistics") and {"from", "to"} & set(case.query):
             # A period ends after it begins, and has so many steps at most.
             case.query.update({"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"})

@@ -81,6 +81,7 @@ async fn a_change_that_cannot_be_is_refused_and_changes_nothing() {
     let (_receiver, url) = Receiver::start(200).await;
     let made = webhook(&admin, &url, json!(["ended"])).await;
     for (body, field) in [
+        (json!({ "url": "" }), "url"),
         (json!({}), ""),
         (json!({ "url": "ftp://crm.example/" }), "url"),
         (json!({ "url": "http://10.0.0.7/hook" }), "url"),
