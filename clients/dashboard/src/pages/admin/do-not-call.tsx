@@ -32,7 +32,7 @@ import { type Column, Table } from "../../ui/table";
 import { Time } from "../../ui/time";
 import { say } from "../../ui/toast";
 import css from "./admin.module.css";
-import { canonical, lookUp } from "./do-not-call-check";
+import { canonical } from "./do-not-call-check";
 
 const p = platform.doNotCall;
 /** How many numbers a request asks for. */
@@ -57,10 +57,13 @@ export default function DoNotCall() {
   const [adding, setAdding] = useState(false);
   const [removed, setRemoved] = useState<DoNotCallEntry>();
 
-  const read = (page: number, pageSize: number) =>
-    list === "platform"
-      ? api.admin.listPlatformDoNotCall({ page, pageSize })
-      : api.clients.listDoNotCall({ ...scope, page, pageSize });
+  const lookUp = async (number: string) => {
+    const found =
+      list === "platform"
+        ? await api.admin.listPlatformDoNotCall({ number })
+        : await api.clients.listDoNotCall({ ...scope, number });
+    return found.results[0];
+  };
   const add = async (numbers: { number: string; reason?: string }[]) => {
     const { addedCount } =
       list === "platform"
@@ -125,7 +128,7 @@ export default function DoNotCall() {
         </Empty>
       ) : (
         <>
-          <Check key={`${list} ${scope.clientId}`} read={read} />
+          <Check key={`${list} ${scope.clientId}`} lookUp={lookUp} />
           <ErrorBanner error={shown.error} onRetry={shown.refetch} />
           <div className={css.tableCard}>
             <Table
@@ -163,7 +166,7 @@ export default function DoNotCall() {
 }
 
 /** Says whether a number is on the list. */
-function Check({ read }: { read: Parameters<typeof lookUp>[1] }) {
+function Check({ lookUp }: { lookUp: (number: string) => Promise<DoNotCallEntry | undefined> }) {
   const [text, setText] = useState("");
   const [result, setResult] = useState<{ number: string; entry: DoNotCallEntry | undefined } | "wrong">();
   const { busy, error, run } = useSend();
@@ -172,7 +175,7 @@ function Check({ read }: { read: Parameters<typeof lookUp>[1] }) {
     const number = canonical(text);
     if (!number) return setResult("wrong");
     setResult(undefined);
-    const found = await run(async () => ({ entry: await lookUp(number, read) }));
+    const found = await run(async () => ({ entry: await lookUp(text) }));
     if (found) setResult({ number, entry: found.entry });
   };
   return (
