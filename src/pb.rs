@@ -1,5 +1,6 @@
 //! The messages and services of `trunkline.v1`, which are generated from `proto/`.
 
+mod call_filter;
 mod codec;
 mod descriptors;
 pub mod elements;

@@ -162,16 +162,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let session = args.remote.connect().await?;
     match args.action {
         Action::List(list) => {
+            let (filter, client_id) = list.search.filter(&session).await?;
             let request = pb::ListCallsRequest {
                 page_size: list.page_size,
                 page_token: list.page_token,
-                ..list.search.request(&session).await?
+                client_id,
+                ..filter.into()
             };
             let answer = session.calls().list_calls(request).await?.into_inner();
             session.out.list(&answer, &COLUMNS)
         }
         Action::Cancel(cancel) => {
             let (filter, client_id) = cancel.search.filter(&session).await?;
+            let filter = Some(filter);
             let (expected_count, dry_run) = cancel.sure.fields();
             let hang_up_live = cancel.hang_up_live;
             let request =
@@ -184,6 +187,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
         Action::Retry(retry) => {
             let (filter, client_id) = retry.search.filter(&session).await?;
+            let filter = Some(filter);
             let (expected_count, dry_run) = retry.sure.fields();
             let deadline = retry.deadline;
             let request =
@@ -196,6 +200,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
         Action::Move(it) => {
             let (filter, client_id) = it.search.filter(&session).await?;
+            let filter = Some(filter);
             let (expected_count, dry_run) = it.sure.fields();
             let to_asterisk_server_code = it.to;
             let resume_token = None;
@@ -224,12 +229,10 @@ impl Sure {
 }
 
 impl Search {
-    /// Returns the request that lists the calls.
-    async fn request(self, session: &Session) -> anyhow::Result<pb::ListCallsRequest> {
+    /// Returns the filter that finds the calls, and the client whose calls they are.
+    async fn filter(self, session: &Session) -> anyhow::Result<(pb::CallFilter, Option<i64>)> {
         let client_id = self.client.id(session).await?;
-        Ok(pb::ListCallsRequest {
-            page_size: None,
-            page_token: None,
+        let filter = pb::CallFilter {
             contact_number: self.number.map(|(number, _)| number),
             contact_number_national: self.number.map(|(_, is_national)| is_national),
             call_id_prefix: self.id,
@@ -248,34 +251,8 @@ impl Search {
             started_to: self.started_to,
             ended_from: self.ended_from,
             ended_to: self.ended_to,
-            client_id,
-        })
-    }
-
-    /// Returns the same as the filter of a request that applies to all calls that are found, and their client.
-    async fn filter(self, session: &Session) -> anyhow::Result<(Option<pb::CallFilter>, Option<i64>)> {
-        let listed = self.request(session).await?;
-        let filter = pb::CallFilter {
-            contact_number: listed.contact_number,
-            contact_number_national: listed.contact_number_national,
-            call_id_prefix: listed.call_id_prefix,
-            action_id: listed.action_id,
-            channel_id: listed.channel_id,
-            project: listed.project,
-            label: listed.label,
-            status: listed.status,
-            outcome: listed.outcome,
-            asterisk_server_code: listed.asterisk_server_code,
-            trunk: listed.trunk,
-            queue_id: listed.queue_id,
-            created_from: listed.created_from,
-            created_to: listed.created_to,
-            started_from: listed.started_from,
-            started_to: listed.started_to,
-            ended_from: listed.ended_from,
-            ended_to: listed.ended_to,
         };
-        Ok((Some(filter), listed.client_id))
+        Ok((filter, client_id))
     }
 }
 

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::errors::no_queue;
 use crate::api::auth::KeyKind;
 use crate::api::streams::Streams;
 use crate::api::validate::Rules;
 use crate::api::{Error, Reason};
 use crate::progress::Hub;
 use crate::store::clients::{self, Client};
+use crate::store::queues;
 use crate::store::secrets::Sealer;
 use crate::store::settings::{self, PlatformPolicy};
 use crate::store::{Conn, Db};
@@ -49,6 +51,22 @@ impl App {
         let servers = clients::granted_servers(conn, client_id).await?;
         let (platform, _) = settings::get::<PlatformPolicy>(conn).await?;
         Rules::new(client, servers, &platform)
+    }
+
+    /// Checks that the client and the queues exist to which a search or a stream is limited; None stands for all clients.
+    pub(super) async fn check_scope(
+        &self,
+        conn: &mut Conn,
+        client_id: Option<i64>,
+        queue_ids: &[i64],
+    ) -> Result<(), Error> {
+        if let Some(client_id) = client_id {
+            self.client(conn, client_id).await?;
+        }
+        for &queue_id in queue_ids {
+            queues::get(conn, client_id, queue_id).await?.ok_or_else(|| no_queue(queue_id))?;
+        }
+        Ok(())
     }
 
     /// Reads a client, which an administrator may have named.

@@ -9,7 +9,7 @@ use tracing::warn;
 use super::app::App;
 use super::change::Change;
 use super::changed::Changed;
-use super::errors::{STORE_AWAY, no_queue};
+use super::errors::STORE_AWAY;
 use crate::api::streams::StreamPermit;
 use crate::api::validate::call_operations::{Action, Operation, Scope};
 use crate::api::{At, Error, Reason, Violations};
@@ -19,7 +19,7 @@ use crate::domain::time::Millis;
 use crate::pb;
 use crate::store::call_search::{CallSearch, TimeRange};
 use crate::store::calls::Call;
-use crate::store::{call_pages, clients, commands, queues, retry_calls, servers, waiting};
+use crate::store::{call_pages, clients, commands, retry_calls, servers, waiting};
 
 /// How many calls one transaction changes: few enough that lanes do not wait long for their own commits.
 const GROUP: usize = 250;
@@ -73,15 +73,8 @@ pub async fn run<R: Send + 'static>(
     let mut conn = app.db.read().await?;
     let numberings = clients::numberings(&mut conn, client_id).await?;
     let operation = check(Scope { client_id, numberings: &numberings, now: change.now })?;
-    if let Some(client_id) = client_id {
-        app.client(&mut conn, client_id).await?;
-    }
     let queue_id = operation.passes.first().and_then(|pass| pass.queue_id);
-    if let Some(queue_id) = queue_id
-        && queues::get(&mut conn, client_id, queue_id).await?.is_none()
-    {
-        return Err(no_queue(queue_id));
-    }
+    app.check_scope(&mut conn, client_id, queue_id.as_slice()).await?;
     if let Action::Move { to } = &operation.action {
         let is_granted = match client_id {
             Some(client_id) => waiting::granted(&mut conn, to).await?.contains(&client_id),

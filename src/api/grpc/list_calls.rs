@@ -2,11 +2,10 @@
 
 use super::app::App;
 use super::convert;
-use super::errors::no_queue;
 use crate::api::Error;
 use crate::api::validate::call_search::CallQuery;
 use crate::pb;
-use crate::store::{call_pages, clients, queues};
+use crate::store::{call_pages, clients};
 
 /// Returns a page of the calls that a request searches for. `access` is the client that searches, or None for an
 /// administrator; `client_id` is the one whose calls are searched, or None for those of all clients.
@@ -22,14 +21,7 @@ pub async fn list_calls(
         _ => Vec::new(),
     };
     let query = CallQuery::new(request, client_id, &numberings)?;
-    if let Some(client_id) = client_id {
-        app.client(&mut conn, client_id).await?;
-    }
-    if let Some(queue_id) = query.search.queue_id
-        && queues::get(&mut conn, client_id, queue_id).await?.is_none()
-    {
-        return Err(no_queue(queue_id));
-    }
+    app.check_scope(&mut conn, client_id, query.search.queue_id.as_slice()).await?;
     let limit = usize::try_from(query.size).map_err(Error::internal)?;
     let page = call_pages::page(&mut conn, &query.search, query.after, limit).await?;
     let next_page_token = page.next.map(|cursor| query.token(cursor));

@@ -25,7 +25,7 @@ use crate::pb;
 use crate::progress::Subscription;
 use crate::store::events::{self, Event, Filter};
 use crate::store::types::Id;
-use crate::store::{calls, live_calls, queues};
+use crate::store::{calls, live_calls};
 
 /// The stream of events to one watcher.
 pub type Events = ReceiverStream<Result<pb::WatchCallsResponse, Status>>;
@@ -109,13 +109,7 @@ pub async fn watch(
     start: Start,
 ) -> Result<Events, Error> {
     let mut conn = app.db.read().await?;
-    if let Some(client_id) = filter.client_id {
-        app.client(&mut conn, client_id).await?;
-    }
-    for &queue_id in &filter.queues {
-        let known = queues::get(&mut conn, filter.client_id, queue_id).await?;
-        known.ok_or_else(|| Error::NotFound(format!("queue {queue_id}")))?;
-    }
+    app.check_scope(&mut conn, filter.client_id, &filter.queues).await?;
     if let Some(call) = filter.call {
         let known = calls::get(&mut conn, filter.client_id, call).await?;
         known.ok_or_else(|| Error::NotFound(format!("call {call}")))?;

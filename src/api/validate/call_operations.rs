@@ -134,7 +134,7 @@ fn operation(
         let why = "is empty, which stands for all calls: give expected_count as well, or dry_run to count them";
         violations.invalid_if_new(&at, why);
     }
-    let filter = listed(given, scope.client_id);
+    let filter = ListCallsRequest { client_id: scope.client_id, ..given.into() };
     let search = call_search::search(&filter, &at, scope.numberings, &mut violations);
     let statuses = statuses.into_iter().filter(|status| search.status.is_none_or(|asked| asked == *status));
     let passes: Vec<CallSearch> =
@@ -168,33 +168,6 @@ impl Operation {
 /// Returns the filter of one pass, to which a token of this pass is bound.
 fn of_pass(filter: &ListCallsRequest, pass: &CallSearch) -> ListCallsRequest {
     ListCallsRequest { status: pass.status.map(|status| status.code().into()), ..filter.clone() }
-}
-
-/// Returns the search with the same filters.
-fn listed(filter: CallFilter, client_id: Option<i64>) -> ListCallsRequest {
-    ListCallsRequest {
-        page_size: None,
-        page_token: None,
-        contact_number: filter.contact_number,
-        contact_number_national: filter.contact_number_national,
-        call_id_prefix: filter.call_id_prefix,
-        action_id: filter.action_id,
-        channel_id: filter.channel_id,
-        project: filter.project,
-        label: filter.label,
-        status: filter.status,
-        outcome: filter.outcome,
-        asterisk_server_code: filter.asterisk_server_code,
-        trunk: filter.trunk,
-        queue_id: filter.queue_id,
-        created_from: filter.created_from,
-        created_to: filter.created_to,
-        started_from: filter.started_from,
-        started_to: filter.started_to,
-        ended_from: filter.ended_from,
-        ended_to: filter.ended_to,
-        client_id,
-    }
 }
 
 #[cfg(test)]
